@@ -1,0 +1,57 @@
+# From a fresh clone: `make demo` makes a swapped clip, `make test` runs every check and test.
+# Both set up what they need the first time, in the folder .venv, and nothing the second time.
+#
+# Options of the demonstration:  make demo ARGS="--minutes 5"
+# Another Python than python3:   make demo PYTHON=python3.12
+
+VENV := .venv
+READY := $(VENV)/ready.stamp
+READY_DEV := $(VENV)/ready-dev.stamp
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+PYTHON ?=
+ARGS ?=
+
+.PHONY: demo test check clean
+.DELETE_ON_ERROR:
+
+demo: $(READY)
+	$(BIN)/facedouble demo $(ARGS)
+
+test: check
+	$(BIN)/python -m pytest
+
+check: $(READY_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The demonstration's results stay: they can be many minutes of training.
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml scripts/install_torch.py
+	@set -e; found=; \
+	for candidate in $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14); do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	  then found="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "facedouble needs Python 3.11 or later; install it, or name it: make demo PYTHON=/path/to/python3" >&2; \
+	  exit 1; \
+	fi; \
+	if ! "$$found" -c 'import venv, ensurepip' 2>/dev/null; then \
+	  echo "This Python cannot make environments. On Debian and Ubuntu: apt install python3-venv" >&2; \
+	  exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$("$$found" --version)"; \
+	"$$found" -m venv $(VENV)
+	$(BIN)/python scripts/install_torch.py
+	$(PIP) install -e .
+	@touch $@
+
+$(READY_DEV): $(READY)
+	$(PIP) install -e '.[dev]'
+	@touch $@

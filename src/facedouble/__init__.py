@@ -1,0 +1,70 @@
+"""facedouble: put a consenting performer's face on a stand-in's in video.
+
+The stages are functions: :func:`extract` finds the faces of a clip, :func:`train` learns two people
+from their facesets, :func:`convert` puts the face in. Each takes typed settings and returns a typed
+result; errors that a user can act on are subclasses of :class:`FacedoubleError`.
+
+Nothing heavy is imported before it is used: the names below are loaded at first touch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from facedouble._version import __version__
+
+if TYPE_CHECKING:
+    from facedouble.config import ConvertSettings, ExtractSettings, TrainSettings, VideoSettings
+    from facedouble.conversion.pipeline import ConvertResult, convert
+    from facedouble.errors import FacedoubleError
+    from facedouble.events import Event, Listener
+    from facedouble.faceset.extract import ExtractResult, extract
+    from facedouble.training.loop import TrainResult, train
+
+__all__ = [
+    "ConvertResult",
+    "ConvertSettings",
+    "Event",
+    "ExtractResult",
+    "ExtractSettings",
+    "FacedoubleError",
+    "Listener",
+    "TrainResult",
+    "TrainSettings",
+    "VideoSettings",
+    "__version__",
+    "convert",
+    "extract",
+    "train",
+]
+
+# No module or folder of the package may have one of these names: the import system would put it in
+# the function's place. So the stages live in training/ and conversion/.
+_WHERE = {
+    "ConvertResult": "facedouble.conversion.pipeline",
+    "ConvertSettings": "facedouble.config",
+    "Event": "facedouble.events",
+    "ExtractResult": "facedouble.faceset.extract",
+    "ExtractSettings": "facedouble.config",
+    "FacedoubleError": "facedouble.errors",
+    "Listener": "facedouble.events",
+    "TrainResult": "facedouble.training.loop",
+    "TrainSettings": "facedouble.config",
+    "VideoSettings": "facedouble.config",
+    "convert": "facedouble.conversion.pipeline",
+    "extract": "facedouble.faceset.extract",
+    "train": "facedouble.training.loop",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'facedouble' has no attribute {name!r}")
+    value: object = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value  # so that it is looked up once
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

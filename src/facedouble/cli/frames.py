@@ -1,0 +1,27 @@
+"""``facedouble frames``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facedouble.cli.progress import progress
+
+
+def frames(
+    source: Annotated[Path, typer.Argument(metavar="CLIP", help="clip to take apart")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="folder for the images")],
+    fps: Annotated[
+        float | None,
+        typer.Option(min=0.001, metavar="NUMBER", help="frames to take a second; all if not given"),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an output that exists")] = False,
+) -> None:
+    """Write the frames of a clip as images."""
+    from facedouble.video.ends import frames as run
+
+    with progress() as listener:
+        count = run(source, output, fps=fps, overwrite=overwrite, listener=listener)
+    print(f"{count} frames written: {output}")

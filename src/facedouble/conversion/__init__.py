@@ -1,0 +1,1 @@
+"""Conversion: from decoded faces to finished frames."""

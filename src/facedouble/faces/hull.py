@@ -1,0 +1,52 @@
+"""The face as an area: masks drawn from landmarks."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from facedouble.faces.landmarks import LEFT_BROW, LEFT_EYE, MOUTH, RIGHT_BROW, RIGHT_EYE
+from facedouble.types import Landmarks, Mask
+
+_SUBPIXEL_BITS = 4
+
+
+def face_hull(landmarks: Landmarks, size: int | tuple[int, int], *, forehead: float = 0.0) -> Mask:
+    """Mask (H, W) float32, 1 inside the convex hull of the landmarks, 0 outside, edge antialiased.
+
+    ``landmarks`` (N, 2) in the mask's pixels; ``size`` its side, or (height, width). ``forehead``
+    raises the brows away from the nose by that share of the distance between brows and nose base,
+    so that the hull takes in some of the forehead.
+    """
+    points = raised_brows(landmarks, forehead) if forehead else landmarks
+    return _fill(points, size)
+
+
+def raised_brows(landmarks: Landmarks, amount: float) -> Landmarks:
+    """Landmarks (68, 2) with the ten brow points moved up along the face by ``amount`` of the
+    distance from the base of the nose (33) to the middle of the brows."""
+    result = landmarks.copy()
+    brows = landmarks[RIGHT_BROW.start : LEFT_BROW.stop]
+    up = brows.mean(axis=0) - landmarks[33]
+    result[RIGHT_BROW.start : LEFT_BROW.stop] = brows + amount * up
+    return result
+
+
+def eyes_and_mouth(landmarks: Landmarks, size: int) -> Mask:
+    """Mask (size, size) float32 of both eyes and the mouth with some room around each."""
+    mask = np.zeros((size, size), dtype=np.float32)
+    for part in (RIGHT_EYE, LEFT_EYE, MOUTH):
+        points = landmarks[part]
+        centre = points.mean(axis=0)
+        grown = centre + (points - centre) * (1.4, 2.0 if part != MOUTH else 1.3)
+        mask = np.maximum(mask, _fill(grown.astype(np.float32), size))
+    return mask
+
+
+def _fill(points: Landmarks, size: int | tuple[int, int]) -> Mask:
+    height, width = (size, size) if isinstance(size, int) else size
+    hull = cv2.convexHull(points.astype(np.float32))
+    mask = np.zeros((height, width), dtype=np.uint8)
+    fixed = np.round(np.asarray(hull) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    cv2.fillConvexPoly(mask, fixed, 255, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
+    return mask.astype(np.float32) / 255

@@ -1,0 +1,1 @@
+"""Training: data, warps, losses, checkpoints, and the loop."""

@@ -1,0 +1,370 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import FrameType
+
+import torch
+from torch import Tensor
+
+from facedouble.config import TrainSettings
+from facedouble.device import choose_device, choose_precision
+from facedouble.errors import ModelError, SettingsError, TrainingError
+from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
+from facedouble.models import Recipe, build, checkpoint, entry
+from facedouble.models.base import SwapModel
+from facedouble.models.checkpoint import ModelCard
+from facedouble.training.data import SideData, draw, load_side
+from facedouble.training.losses import detail_l1, dssim, weighted_l1
+from facedouble.training.preview import write_preview
+from facedouble.training.warp import Pairs, WarpSettings, make_pairs
+from facedouble.types import Side
+
+SIDES: tuple[Side, Side] = ("a", "b")
+_HISTORY_ROWS = 1000
+_SMOOTHING = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """How a training ended. ``faces_seen`` counts both sides, over all runs of this model."""
+
+    model: Path
+    iteration: int
+    faces_seen: int
+    seconds: float
+    loss_a: float
+    loss_b: float
+    stopped: str
+
+
+def train(
+    facesets_a: Sequence[Path],
+    facesets_b: Sequence[Path],
+    model: Path,
+    settings: TrainSettings | None = None,
+    *,
+    listener: Listener = ignore,
+) -> TrainResult:
+    """Train ``model`` on the faces of both sides, or train it on if it is there already.
+
+    Ends at ``settings.minutes`` or ``settings.iterations``, counted over all runs of the model, or
+    at Ctrl-C; the model is saved in each case. Raises ``TrainingError``, ``ModelError``,
+    ``InputError``, ``SettingsError`` or ``OutputError``; what was saved before stays as it was.
+    """
+    settings = settings or TrainSettings()
+    run = _Run(facesets_a, facesets_b, model, settings, listener)
+    return run.go()
+
+
+class _Run:
+    """One run of training: the state that changes, and the loop over it."""
+
+    def __init__(
+        self,
+        facesets_a: Sequence[Path],
+        facesets_b: Sequence[Path],
+        folder: Path,
+        settings: TrainSettings,
+        listener: Listener,
+    ) -> None:
+        self.folder, self.settings, self.listener = folder, settings, listener
+        self.device = choose_device(settings.device)
+        self.precision = choose_precision(settings.precision, self.device)
+        known = entry(settings.trainer)
+        self.recipe = _with_settings(known.recipe, settings)
+        torch.manual_seed(settings.seed)
+        self.random = torch.Generator().manual_seed(settings.seed)
+        self.network: SwapModel = build(settings.trainer).to(self.device, memory_format=torch.channels_last)
+        self.data: dict[Side, SideData] = {
+            side: load_side(
+                paths,
+                resolution=self.network.resolution,
+                coverage=self.recipe.coverage,
+                device=self.device,
+            )
+            for side, paths in (("a", facesets_a), ("b", facesets_b))
+        }
+        self.network.prepare({side: data.mean_face for side, data in self.data.items()})
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), lr=self.recipe.learning_rate, betas=self.recipe.betas, fused=True
+        )
+        self.average = [p.detach().clone() for p in self.network.parameters()]
+        self.card = ModelCard(
+            trainer=settings.trainer,
+            arguments=dict(known.arguments),
+            coverage=self.recipe.coverage,
+            facesets={"a": [str(p) for p in facesets_a], "b": [str(p) for p in facesets_b]},
+            colour={side: data.colour.tolist() for side, data in self.data.items()},
+            settings=asdict(settings),
+        )
+        self.parted = self.recipe.shared_until <= 0
+        self.smoothed: dict[Side, float] = {}
+        if self.parted:
+            self.network.part()
+        if checkpoint.exists(folder):
+            self._resume()
+
+    # -- the loop --------------------------------------------------------------------------------
+
+    def go(self) -> TrainResult:
+        card, recipe = self.card, self.recipe
+        self._announce()
+        start = time.perf_counter() - card.seconds
+        saved = time.perf_counter()
+        stopped = "finished"
+        with _asked_to_stop() as asked:
+            while (progress := self._progress(time.perf_counter() - start)) < 1:
+                if asked.is_set():
+                    stopped = "stopped by hand"
+                    break
+                if not self.parted and progress >= recipe.shared_until:
+                    self._part()
+                losses = self._step(progress)
+                card.iteration += 1
+                card.faces_seen += 2 * recipe.batch_size
+                card.seconds = time.perf_counter() - start
+                self._follow(losses)
+                if time.perf_counter() - saved > self.settings.save_minutes * 60:
+                    self._save()
+                    saved = time.perf_counter()
+            self._save()
+        seconds = card.seconds
+        text = f"{card.iteration} iterations, {card.faces_seen} faces seen, {stopped}"
+        self.listener(StageFinished("train", seconds, text))
+        return TrainResult(
+            model=self.folder,
+            iteration=card.iteration,
+            faces_seen=card.faces_seen,
+            seconds=seconds,
+            loss_a=self.smoothed.get("a", math.nan),
+            loss_b=self.smoothed.get("b", math.nan),
+            stopped=stopped,
+        )
+
+    def _step(self, progress: float) -> dict[Side, float]:
+        """One iteration: a batch of each side restored by its own decoder. Returns the losses."""
+        recipe = self.recipe
+        for group in self.optimizer.param_groups:
+            group["lr"] = _learning_rate(recipe, self.card.iteration, progress)
+        sides: tuple[Side, ...] = SIDES if progress < recipe.finish_from else ("b",)
+        count = 2 * recipe.batch_size // len(sides)
+        pairs = {side: self._pairs(side, count, _bend_strength(recipe, progress)) for side in sides}
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
+            with torch.set_grad_enabled(sides == SIDES):
+                code = self.network.encode(torch.cat([pairs[side].inputs for side in sides]))
+            codes = dict(zip(sides, code.split(count), strict=True))
+            outputs = {side: self.network.decode(codes[side], side) for side in sides}
+        losses = {side: _loss(recipe, outputs[side].float(), pairs[side]) for side in sides}
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self._average()
+        values = {side: float(loss.detach()) for side, loss in losses.items()}
+        if not all(map(math.isfinite, values.values())):
+            raise TrainingError(
+                f"the loss is no longer a number at iteration {self.card.iteration}; the last save is "
+                "good: go on from it with a lower --learning-rate"
+            )
+        return values
+
+    def _pairs(self, side: Side, count: int, strength: float) -> Pairs:
+        batch = draw(self.data[side], count, self.random)
+        return make_pairs(batch, self.network.resolution, WarpSettings(), strength, self.random)
+
+    # -- its parts -------------------------------------------------------------------------------
+
+    def _progress(self, seconds: float) -> float:
+        """Share of the training that is done, 0..1, by whichever limit comes first."""
+        shares = [0.0]
+        if self.settings.minutes:
+            shares.append(seconds / (self.settings.minutes * 60))
+        if self.settings.iterations:
+            shares.append(self.card.iteration / self.settings.iterations)
+        return max(shares)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Exponential moving average of the weights (Polyak and Juditsky 1992), with a short
+        memory at the beginning."""
+        step = self.card.iteration + 1
+        decay = min(self.recipe.average, step / (step + 10))
+        parameters = [p.detach() for p in self.network.parameters()]
+        torch._foreach_lerp_(self.average, parameters, 1 - decay)
+
+    def _part(self) -> None:
+        """Let the decoders learn apart, with the optimizer's moments for their new weights."""
+        self.parted = True
+        parameters = list(self.network.parameters())
+        place = {id(p): i for i, p in enumerate(parameters)}
+        for old, new in self.network.part():
+            if old in self.optimizer.state:
+                self.optimizer.state[new] = {k: v.clone() for k, v in self.optimizer.state[old].items()}
+            self.average[place[id(new)]].copy_(self.average[place[id(old)]])
+
+    def _follow(self, losses: dict[Side, float]) -> None:
+        card = self.card
+        for side, value in losses.items():
+            old = self.smoothed.get(side, value)
+            self.smoothed[side] = old * _SMOOTHING + value * (1 - _SMOOTHING)
+        card.history.append([card.iteration, self.smoothed["a"], self.smoothed["b"]])
+        if len(card.history) > 2 * _HISTORY_ROWS:
+            # Every other row goes, so the file stays small and the curve keeps its whole length.
+            card.history = card.history[::2]
+        done = card.seconds / 60 if self.settings.minutes else card.iteration
+        self.listener(
+            Progressed(
+                "train",
+                done,
+                {
+                    "iteration": str(card.iteration),
+                    "loss A": f"{self.smoothed['a']:.4f}",
+                    "loss B": f"{self.smoothed['b']:.4f}",
+                    "faces/s": f"{card.faces_seen / max(card.seconds, 1e-6):.0f}",
+                },
+            )
+        )
+
+    def _announce(self) -> None:
+        kind = "bf16" if self.precision is torch.bfloat16 else "fp32"
+        count = sum(p.numel() for p in self.network.parameters()) / 1e6
+        self.listener(
+            Noted(
+                f"{self.settings.trainer}: {self.network.resolution} pixels, {count:.1f} M parameters, "
+                f"{len(self.data['a'])} faces of A, {len(self.data['b'])} of B, on {self.device} in {kind}"
+            )
+        )
+        if self.settings.minutes:
+            self.listener(StageStarted("train", self.settings.minutes, "minutes"))
+        else:
+            self.listener(StageStarted("train", self.settings.iterations or None, "iterations"))
+
+    # -- saving and resuming ---------------------------------------------------------------------
+
+    def _save(self) -> None:
+        names = [name for name, _ in self.network.named_parameters()]
+        state: dict[str, Tensor] = {
+            "random": self.random.get_state(),
+            "progress": torch.tensor(
+                [self.card.seconds, self.card.faces_seen, float(self.parted)], dtype=torch.float64
+            ),
+        }
+        for name, parameter in self.network.named_parameters():
+            state[f"weight/{name}"] = parameter
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                state[f"{key}/{name}"] = value
+        weights = dict(self.network.state_dict())
+        weights.update(zip(names, self.average, strict=True))
+        checkpoint.save(self.folder, self.card, weights, state)
+        if self.settings.preview:
+            self._preview()
+
+    def _preview(self) -> None:
+        live = [p.detach().clone() for p in self.network.parameters()]
+        try:
+            _assign(self.network, self.average)
+            write_preview(self.folder / "preview.png", self.network, self.data)
+        finally:
+            _assign(self.network, live)
+
+    def _resume(self) -> None:
+        card, state = checkpoint.load_state(self.folder, listener=self.listener)
+        if card.trainer != self.settings.trainer:
+            raise ModelError(
+                f"{self.folder} is a model of {card.trainer!r}, not {self.settings.trainer!r}; "
+                f"go on with -t {card.trainer}, or choose another folder"
+            )
+        weights, card = checkpoint.load_weights(self.folder, card, listener=self.listener)
+        try:
+            seconds, seen, parted = state["progress"].tolist()
+            if parted:
+                self.network.part()
+            for (name, parameter), kept in zip(self.network.named_parameters(), self.average, strict=True):
+                parameter.data.copy_(state[f"weight/{name}"])
+                kept.copy_(weights[name])
+                if f"exp_avg/{name}" in state:
+                    self.optimizer.state[parameter] = {
+                        "step": state[f"step/{name}"].clone(),
+                        "exp_avg": state[f"exp_avg/{name}"].to(parameter),
+                        "exp_avg_sq": state[f"exp_avg_sq/{name}"].to(parameter),
+                    }
+            self.random.set_state(state["random"])
+        except (KeyError, RuntimeError) as error:
+            raise ModelError(f"{self.folder}: this model was made with other arguments ({error})") from error
+        card.seconds, card.faces_seen = seconds, int(seen)
+        card.colour, card.facesets, card.settings = self.card.colour, self.card.facesets, self.card.settings
+        self.card, self.parted = card, bool(parted)
+        if card.history:
+            self.smoothed = {"a": card.history[-1][1], "b": card.history[-1][2]}
+        self.listener(Noted(f"{self.folder}: going on from iteration {card.iteration}"))
+
+
+def _with_settings(recipe: Recipe, settings: TrainSettings) -> Recipe:
+    if settings.minutes < 0 or settings.iterations < 0:
+        raise SettingsError("minutes and iterations cannot be negative")
+    return replace(
+        recipe,
+        batch_size=settings.batch_size or recipe.batch_size,
+        learning_rate=settings.learning_rate or recipe.learning_rate,
+    )
+
+
+def _loss(recipe: Recipe, output: Tensor, pairs: Pairs) -> Tensor:
+    loss = recipe.l1 * weighted_l1(output, pairs.targets, pairs.weights)
+    if recipe.dssim:
+        loss = loss + recipe.dssim * dssim(output, pairs.targets, pairs.weights)
+    if recipe.detail:
+        loss = loss + recipe.detail * detail_l1(output, pairs.targets, pairs.weights)
+    return loss
+
+
+def _learning_rate(recipe: Recipe, iteration: int, progress: float) -> float:
+    """Linear warm-up, then half a cosine down to nothing at the end (Loshchilov and Hutter 2017)."""
+    rate = recipe.learning_rate
+    if recipe.warm_up:
+        rate *= min(1.0, (iteration + 1) / recipe.warm_up)
+    if recipe.anneal:
+        rate *= 0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0))
+    return rate
+
+
+def _bend_strength(recipe: Recipe, progress: float) -> float:
+    """1 until ``bend_until``, then in a straight line to ``bend_end``."""
+    if progress <= recipe.bend_until or recipe.bend_until >= 1:
+        return 1.0
+    return 1 + (recipe.bend_end - 1) * (progress - recipe.bend_until) / (1 - recipe.bend_until)
+
+
+def _assign(network: SwapModel, values: Sequence[Tensor]) -> None:
+    with torch.no_grad():
+        for parameter, value in zip(network.parameters(), values, strict=True):
+            parameter.copy_(value)
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets, so that a step is finished and saved; the second one
+    interrupts as usual."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def on_interrupt(_number: int, _frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)

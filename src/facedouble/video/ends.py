@@ -1,0 +1,168 @@
+"""The two ends of the work: a clip taken apart into images, and images put together into a clip."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import floor
+from pathlib import Path
+
+import av
+import av.error
+
+from facedouble.config import VideoSettings
+from facedouble.errors import InputError, OutputError, SettingsError
+from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
+from facedouble.types import Frame
+from facedouble.video.sink import CLIP_SUFFIXES, open_sink
+from facedouble.video.source import ClipSource, FolderSource, SourceInfo, is_cover, open_source, reason
+
+_NTSC = [Fraction(base * 1000, 1001) for base in (24, 30, 48, 60, 120)]
+
+
+def frames(
+    source: Path,
+    output: Path,
+    *,
+    fps: float | None = None,
+    overwrite: bool = False,
+    listener: Listener = ignore,
+) -> int:
+    """Write the frames of a clip into a folder as PNG; the number written.
+
+    Files are named by the frame's number in the clip (``000123.png``). With ``fps``, only the first
+    frame of every ``1/fps`` seconds is taken; no frame is taken twice. Raises ``InputError``,
+    ``OutputError`` or ``SettingsError``.
+    """
+    rate = None if fps is None else exact_rate(fps)
+    if output.suffix.lower() in CLIP_SUFFIXES:
+        raise OutputError(f"{output} is the name of a clip; give the name of a folder")
+    start = time.perf_counter()
+    opened = open_source(source)
+    count = 0
+    listener(StageStarted("frames", opened.info.frames or None, "frames"))
+    with open_sink(output, opened.info, VideoSettings(), audio_from=None, overwrite=overwrite) as sink:
+        for frame, taken in sampled(opened.frames(), rate):
+            if taken:
+                sink.write(frame)
+                count += 1
+            listener(Progressed("frames", frame.index + 1, {"images": str(count)}))
+    listener(StageFinished("frames", time.perf_counter() - start, f"{count} images"))
+    return count
+
+
+def video(
+    folder: Path,
+    output: Path,
+    *,
+    fps: float | None = None,
+    audio_from: Path | None = None,
+    settings: VideoSettings | None = None,
+    overwrite: bool = False,
+    listener: Listener = ignore,
+) -> int:
+    """Write a folder of images, in natural order of their names, as a clip; its number of frames.
+
+    The sound of ``audio_from`` is carried over. Without ``fps``, a clip ``audio_from`` of as many
+    frames also gives each its time and its colour tags, so that a clip taken apart by ``frames``
+    comes together again as it was; of another number it gives its average rate; and with neither
+    the rate is 25. Raises ``InputError``, ``OutputError`` or ``SettingsError``.
+    """
+    rate = None if fps is None else exact_rate(fps)
+    if output.suffix.lower() not in CLIP_SUFFIXES:
+        known = ", ".join(sorted(CLIP_SUFFIXES))
+        raise OutputError(f"{output}: the name of a clip ends in one of {known}")
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    start = time.perf_counter()
+    source = FolderSource(folder)
+    timing = _timing(source.info, rate, audio_from, listener)
+    listener(StageStarted("video", source.info.frames, "frames"))
+    with open_sink(
+        output, timing.info, settings or VideoSettings(), audio_from=audio_from, overwrite=overwrite
+    ) as sink:
+        for frame, pts in zip(source.frames(), timing.times, strict=True):
+            sink.write(replace(frame, pts=pts, time_base=timing.info.time_base))
+            listener(Progressed("video", frame.index + 1))
+    count = source.info.frames
+    listener(StageFinished("video", time.perf_counter() - start, f"{count} frames"))
+    return count
+
+
+def sampled(every: Iterator[Frame], rate: Fraction | None) -> Iterator[tuple[Frame, bool]]:
+    """Every frame, and whether it is the first of its ``1/rate`` seconds since the first frame."""
+    first: Fraction | None = None
+    last = -1
+    for frame in every:
+        if rate is None:
+            yield frame, True
+            continue
+        seconds = frame.pts * frame.time_base
+        first = seconds if first is None else first
+        slot = floor((seconds - first) * rate)
+        yield frame, slot > last
+        last = slot
+
+
+def exact_rate(fps: float) -> Fraction:
+    """The rate a person means: 29.97 is 30000/1001, and 12.5 is 25/2.
+
+    Raises ``SettingsError`` outside 0.001 to 1000.
+    """
+    if not 0.001 <= fps <= 1000:
+        raise SettingsError(f"frames per second must be between 0.001 and 1000, not {fps}")
+    for rate in _NTSC:
+        if abs(fps - rate) < 0.005:
+            return rate
+    return Fraction(fps).limit_denominator(1000)
+
+
+@dataclass(frozen=True, slots=True)
+class _Timing:
+    """What the clip is to be like, and the ``pts`` of its frames in that time base."""
+
+    info: SourceInfo
+    times: Sequence[int]
+
+
+def _timing(
+    images: SourceInfo, rate: Fraction | None, audio_from: Path | None, listener: Listener
+) -> _Timing:
+    count = images.frames
+    clip = None if audio_from is None else _as_clip(audio_from, listener)
+    if rate is not None:
+        return _Timing(replace(images, rate=rate, time_base=1 / rate), range(count))
+    if clip is None:
+        listener(Noted(f"{images.rate} frames a second, as no other rate is known"))
+        return _Timing(images, range(count))
+    times = clip.times()
+    if len(times) == count:
+        listener(Noted(f"each image takes the time of its frame in {clip.path.name}"))
+        return _Timing(replace(clip.info, width=images.width, height=images.height), times)
+    rate = clip.info.rate
+    listener(
+        Noted(
+            f"{count} images, but {clip.path.name} has {len(times)} frames: "
+            f"they go at its {float(rate):.3f} frames a second and may not be in step with its sound",
+            warning=True,
+        )
+    )
+    first = round(times[0] * clip.info.time_base * rate)
+    return _Timing(replace(images, rate=rate, time_base=1 / rate), range(first, first + count))
+
+
+def _as_clip(path: Path, listener: Listener) -> ClipSource | None:
+    """``path`` as a clip, or ``None`` where it holds nothing but sound."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file to take the sound from")
+    try:
+        with av.open(f"file:{path}") as container:
+            has_audio = bool(container.streams.audio)
+            has_video = any(not is_cover(stream) for stream in container.streams.video)
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(f"{path}: cannot be opened ({reason(error)})") from error
+    if not has_audio:
+        listener(Noted(f"{path.name} has no sound", warning=True))
+    return ClipSource(path) if has_video else None

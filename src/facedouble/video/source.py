@@ -1,0 +1,403 @@
+"""One way to read frames, whether they come from a clip or from a folder of images."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple, Protocol, cast
+
+import av
+import av.error
+import numpy as np
+from av.buffer import Buffer
+from av.stream import Disposition
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+from facedouble.errors import InputError
+from facedouble.types import Frame, Image
+from facedouble.video.images import IMAGE_SUFFIXES, read_image
+
+UNSPECIFIED = 2  # H.273's "unspecified" for matrix, primaries and transfer
+
+# Matrix numbers of H.273 that swscale can apply, and its own numbers for them.
+_MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+}
+
+# Without these, swscale rounds down: every trip through RGB darkens the picture by a third of a level.
+CONVERSION = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is known of a source before its frames are read.
+
+    ``width`` and ``height`` are of the frames as they are given out, upright. ``frames`` is what
+    the container says, 0 when it does not say; to be sure, count them. ``rate`` is frames per
+    second, the average where the rate varies. The four colour fields are FFmpeg's numbers (ITU-T
+    H.273), 2 meaning "unspecified"; ``color_range`` 1 is limited, 2 full, 0 unspecified.
+    ``sample_aspect`` is the width of a pixel divided by its height.
+    """
+
+    path: Path
+    kind: str
+    width: int
+    height: int
+    frames: int
+    rate: Fraction
+    time_base: Fraction
+    pixel_format: str = "rgb24"
+    color_range: int = 0
+    colorspace: int = UNSPECIFIED
+    color_primaries: int = UNSPECIFIED
+    color_trc: int = UNSPECIFIED
+    has_audio: bool = False
+    sample_aspect: Fraction = Fraction(1)
+
+
+class Source(Protocol):
+    """Frames in presentation order, from the start, as often as asked."""
+
+    @property
+    def info(self) -> SourceInfo: ...
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield every frame, with strictly rising times. Raises ``InputError`` where one cannot be read."""
+        ...
+
+
+class ClipSource:
+    """A video file, read with PyAV (FFmpeg's libraries).
+
+    Frames are turned upright (display matrix of phone clips) and converted to RGB by the clip's own
+    colour matrix and range. A clip that does not say its matrix is taken as BT.709 from 720 coded
+    lines up and as BT.601 below; one that does not say its range, as limited. Eight bits of each
+    channel are kept, so of a 10-bit clip the upper eight. Times are the clip's own, except that
+    those of an MPEG stream, whose clock starts anywhere, are counted from the stream's start.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _open_clip(path) as container:
+            stream = _video_stream(container, path)
+            stream.thread_type = "AUTO"
+            context = stream.codec_context
+            shown = _check_index(container, stream, path)
+            rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+            first = next(_decode(container, stream, path), None)
+            if first is None:
+                raise InputError(f"{path}: the clip has no frame that can be decoded")
+            self._coded_size = first.width, first.height
+            self._turn = orientation(_display_matrix(first), path)
+            aspect = stream.sample_aspect_ratio or Fraction(1)
+            swapped = self._turn.transposed
+            self._info = SourceInfo(
+                path=path,
+                kind="clip",
+                width=first.height if swapped else first.width,
+                height=first.width if swapped else first.height,
+                frames=stream.frames if shown is None else shown,
+                rate=Fraction(rate),
+                time_base=Fraction(stream.time_base or 1 / rate),
+                pixel_format=context.pix_fmt or first.format.name,
+                color_range=int(context.color_range),
+                colorspace=int(context.colorspace),
+                color_primaries=int(context.color_primaries),
+                color_trc=int(context.color_trc),
+                has_audio=bool(container.streams.audio),
+                sample_aspect=1 / aspect if swapped else aspect,
+            )
+            matrix_of(self._info.colorspace, first.height, path)
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._info
+
+    def frames(self) -> Iterator[Frame]:
+        info = self._info
+        reformatter = VideoReformatter()
+        for index, (pts, decoded) in enumerate(self._timed()):
+            if (decoded.width, decoded.height) != self._coded_size:
+                width, height = self._coded_size
+                raise InputError(
+                    f"{self.path}: frame {index} is {decoded.width}x{decoded.height}, those before it "
+                    f"{width}x{height}; cut the clip where its size changes"
+                )
+            image = self._turn.apply(_to_rgb(decoded, info, reformatter, self.path))
+            yield Frame(index=index, pts=pts, time_base=info.time_base, image=image)
+
+    def times(self) -> list[int]:
+        """The ``pts`` of every frame, as ``frames`` gives them, without the cost of their colours."""
+        return [pts for pts, _ in self._timed()]
+
+    def _timed(self) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Decoded frames, each with its time, strictly rising.
+
+        A frame without a time (AVI has none) takes its decoding time, else follows the one before by
+        one nominal frame. One that is not later than the frame before it is put one tick after that.
+        """
+        step = max(1, round(1 / (self._info.rate * self._info.time_base)))
+        previous: int | None = None
+        with _open_clip(self.path) as container:
+            stream = _video_stream(container, self.path)
+            stream.thread_type = "AUTO"
+            start = round(clock_start(container) / self._info.time_base)
+            for decoded in _decode(container, stream, self.path):
+                pts = decoded.pts if decoded.pts is not None else decoded.dts
+                if pts is not None:
+                    pts -= start
+                else:
+                    pts = 0 if previous is None else previous + step
+                if previous is not None and pts <= previous:
+                    pts = previous + 1
+                previous = pts
+                yield pts, decoded
+
+
+class FolderSource:
+    """The images of a folder in natural order of their names, one frame each at 25 per second."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            # A leading dot: what macOS leaves beside images on foreign disks, and half-written files.
+            entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        self.files = sorted(
+            (entry for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES and entry.is_file()),
+            key=_natural_key,
+        )
+        if not self.files:
+            raise InputError(f"{path}: the folder holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        height, width = read_image(self.files[0]).shape[:2]
+        self._info = SourceInfo(
+            path=path,
+            kind="folder",
+            width=width,
+            height=height,
+            frames=len(self.files),
+            rate=Fraction(25),
+            time_base=Fraction(1, 25),
+        )
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._info
+
+    def frames(self) -> Iterator[Frame]:
+        for index, file in enumerate(self.files):
+            yield Frame(
+                index=index,
+                pts=index,
+                time_base=self._info.time_base,
+                image=read_image(file),
+                name=file.name,
+            )
+
+
+def open_source(path: Path) -> Source:
+    """Open a clip or a folder of images. Raises ``InputError`` with what is wrong."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    return FolderSource(path) if path.is_dir() else ClipSource(path)
+
+
+def source_hash(path: Path) -> str:
+    """SHA-256 that recognises a source: of a clip's bytes, or of a folder's names and bytes."""
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for file in FolderSource(path).files:
+            digest.update(file.name.encode())
+            digest.update(_file_hash(file).encode())
+        return digest.hexdigest()
+    return _file_hash(path)
+
+
+def matrix_of(colorspace: int, lines: int, path: Path) -> Colorspace:
+    """The matrix between RGB and YUV that a clip of ``lines`` coded lines uses.
+
+    ``colorspace`` is its H.273 number; where that says nothing, BT.709 from 720 lines up and BT.601
+    below. Raises ``InputError`` for a matrix that cannot be applied (YCgCo, ICtCp and the like).
+    """
+    if colorspace in (0, UNSPECIFIED, 3):  # 0 is RGB: pixels that are not YUV need no matrix
+        return Colorspace.ITU709 if lines >= 720 else Colorspace.ITU601
+    if colorspace not in _MATRICES:
+        raise InputError(
+            f"{path}: its colour matrix (number {colorspace} of ITU-T H.273) is not supported; "
+            "convert the clip to BT.709 first"
+        )
+    return _MATRICES[colorspace]
+
+
+class Orientation(NamedTuple):
+    """How a stored picture is brought upright: swap rows and columns, then reverse either."""
+
+    transposed: bool
+    rows_reversed: bool
+    columns_reversed: bool
+
+    def apply(self, image: Image) -> Image:
+        """The upright picture of ``image``, ``(H, W, 3)``, contiguous."""
+        if self == _UPRIGHT:
+            return image
+        turned = image.transpose(1, 0, 2) if self.transposed else image
+        rows = slice(None, None, -1 if self.rows_reversed else 1)
+        columns = slice(None, None, -1 if self.columns_reversed else 1)
+        return np.ascontiguousarray(turned[rows, columns])
+
+
+_UPRIGHT = Orientation(False, False, False)
+
+
+def orientation(matrix: tuple[int, int, int, int] | None, path: Path) -> Orientation:
+    """The orientation that a display matrix asks for; ``None`` is upright.
+
+    ``matrix`` is (a, b, c, d) of ISO 14496-12: a stored point (p, q) is shown at
+    (a·p + c·q, b·p + d·q), x to the right, y down. Raises ``InputError`` when that is not made of
+    quarter turns and mirrorings.
+    """
+    if matrix is None:
+        return _UPRIGHT
+    a, b, c, d = matrix
+    straight, crossed = min(abs(a), abs(d)), min(abs(b), abs(c))
+    if max(abs(b), abs(c)) < 0.01 * straight:
+        return Orientation(False, rows_reversed=d < 0, columns_reversed=a < 0)
+    if max(abs(a), abs(d)) < 0.01 * crossed:
+        return Orientation(True, rows_reversed=b < 0, columns_reversed=c < 0)
+    raise InputError(f"{path}: is turned by an angle that is no quarter turn; turn it upright first")
+
+
+def is_cover(stream: av.VideoStream) -> bool:
+    """Whether a "video" stream is the cover picture of a piece of music."""
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def clock_start(container: av.container.InputContainer) -> Fraction:
+    """What is taken off every time of a file, in seconds: 0 but for MPEG streams."""
+    if container.format.name in ("mpegts", "mpeg") and container.start_time is not None:
+        return Fraction(container.start_time, 1_000_000)
+    return Fraction(0)
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _open_clip(path: Path) -> av.container.InputContainer:
+    try:
+        # The "file:" keeps FFmpeg from taking a name such as "take:1.mp4" for an address.
+        return av.open(f"file:{path}")
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(f"{path}: cannot be opened as a clip ({reason(error)})") from error
+
+
+def _video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    for stream in container.streams.video:
+        if not is_cover(stream):
+            # A stream whose codec FFmpeg does not know has no context, whatever its type says.
+            if stream.codec_context is None:
+                raise InputError(f"{path}: its video is of a kind that cannot be decoded")
+            return stream
+    raise InputError(f"{path}: there is no video in this file")
+
+
+def _check_index(container: av.container.InputContainer, stream: av.VideoStream, path: Path) -> int | None:
+    """Frames that an MP4 or MOV shows, by its index, which leaves out those its edit list hides.
+
+    ``None`` for other files and for fragmented ones, whose index comes in parts. Raises
+    ``InputError`` when the index points past the end of the file.
+    """
+    if "mov" not in container.format.name.split(","):
+        return None
+    end = shown = 0
+    for entry in stream.index_entries:
+        end = max(end, entry.pos + entry.size)
+        shown += not entry.is_discard
+    size = path.stat().st_size
+    if end > size:
+        raise InputError(f"{path}: the file is cut off, {end - size} bytes are missing; copy it again")
+    return shown if stream.frames else None
+
+
+def _decode(
+    container: av.container.InputContainer, stream: av.VideoStream, path: Path
+) -> Iterator[av.VideoFrame]:
+    """Decoded frames; raises ``InputError`` at the first damaged one, or when the file ends early."""
+    count = 0
+    end = Fraction(0)  # of what was read of any stream, in seconds
+    try:
+        for packet in container.demux():
+            if packet.pts is not None:
+                end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+            if packet.stream.index != stream.index:
+                continue
+            for frame in stream.decode(packet):
+                if frame.is_corrupt:
+                    raise InputError(f"{path}: frame {count} is damaged; repair the clip or cut it there")
+                yield frame
+                count += 1
+    except av.error.FFmpegError as error:
+        raise InputError(f"{path}: damaged after {count} frames ({reason(error)})") from error
+    # Matroska says how long it is, but does not notice that its end is missing.
+    if "matroska" in container.format.name and container.duration:
+        missing = Fraction(container.duration, 1_000_000) - end
+        rate = stream.average_rate or Fraction(25)
+        if missing > max(Fraction(1, 2), 2 / rate):
+            raise InputError(
+                f"{path}: the file is cut off, its last {float(missing):.1f} s are missing; copy it again"
+            )
+
+
+def _to_rgb(frame: av.VideoFrame, info: SourceInfo, reformatter: VideoReformatter, path: Path) -> Image:
+    """The picture of a decoded frame as it is stored (not turned), by the clip's matrix and range."""
+    if frame.format.is_rgb:
+        rgb = reformatter.reformat(frame, format="rgb24", interpolation=CONVERSION)
+    else:
+        matrix = matrix_of(info.colorspace, frame.height, path)
+        rgb = reformatter.reformat(
+            frame,
+            format="rgb24",
+            src_colorspace=matrix,
+            dst_colorspace=matrix,
+            src_color_range=ColorRange.JPEG if is_full_range(info) else ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=CONVERSION,
+        )
+    return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
+
+
+def is_full_range(info: SourceInfo) -> bool:
+    """Whether black is 0 and white 255 in a clip's YUV; an unspecified range is limited."""
+    return info.color_range == int(ColorRange.JPEG) or info.pixel_format.startswith("yuvj")
+
+
+def reason(error: Exception) -> str:
+    """What an error of FFmpeg or the system says, in its own few words."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
+    # PyAV's stub declares another type than what it gives.
+    side_data = cast(Mapping[str, Buffer], frame.side_data)
+    if "DISPLAYMATRIX" not in side_data:
+        return None
+    a, b, _, c, d = np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), dtype=np.int32)[:5].tolist()
+    return a, b, c, d
+
+
+def _natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    parts = re.split(r"(\d+)", path.name.lower())
+    # isdecimal, as isdigit is also true of "²", which int refuses.
+    key = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+    return key, path.name

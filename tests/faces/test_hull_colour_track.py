@@ -1,0 +1,99 @@
+import numpy as np
+
+from facedouble.faces.align import MEAN_SHAPE
+from facedouble.faces.colour import colour_like, colour_statistics, smooth_statistics, standardise
+from facedouble.faces.hull import eyes_and_mouth, face_hull
+from facedouble.faces.landmarks import eye_opening, mouth_opening
+from facedouble.faces.track import assign_tracks, steady
+from facedouble.types import Box, Face
+
+
+def face(index: int, box: Box, number: int = 0, shift: float = 0.0) -> Face:
+    points = (MEAN_SHAPE * 256 + shift).astype(np.float32)
+    return Face(index, number, box, 1.0, points, points, np.eye(2, 3), 256)
+
+
+def test_hull_holds_the_features_and_not_the_corners() -> None:
+    points = (MEAN_SHAPE * 200).astype(np.float32)
+    mask = face_hull(points, 200)
+    for x, y in points[17:].round().astype(int):
+        assert mask[y, x] > 0.4
+    assert mask[0, 0] == mask[-1, -1] == 0
+    taller = face_hull(points, 200, forehead=0.4)
+    assert taller.sum() > mask.sum() * 1.05
+    assert np.all(taller >= mask - 1e-6)
+
+
+def test_eyes_and_mouth_lie_where_they_are() -> None:
+    points = (MEAN_SHAPE * 200).astype(np.float32)
+    mask = eyes_and_mouth(points, 200)
+    for part in (slice(36, 42), slice(42, 48), slice(48, 60)):
+        x, y = points[part].mean(axis=0).round().astype(int)
+        assert mask[y, x] == 1
+    x, y = points[30].round().astype(int)
+    assert mask[y, x] == 0
+
+
+def test_standard_colouring_is_undone_by_its_inverse_and_has_the_standard_statistics() -> None:
+    image = np.random.default_rng(0).integers(30, 220, (40, 50, 3), dtype=np.uint8)
+    mask = np.ones((40, 50), dtype=np.float32)
+    statistics = colour_statistics(image, mask)
+    standard = standardise(image.astype(np.float32) / 255, statistics)
+    assert np.allclose(standard.reshape(-1, 3).mean(axis=0), 0.5, atol=1e-3)
+    assert np.allclose(standard.reshape(-1, 3).std(axis=0), 0.18, atol=1e-3)
+    assert np.allclose(colour_like(standard, statistics) * 255, image, atol=0.01)
+
+
+def test_statistics_look_only_inside_the_mask() -> None:
+    image = np.full((10, 10, 3), 255, dtype=np.uint8)
+    image[:5] = (10, 20, 30)
+    mask = np.zeros((10, 10), dtype=np.float32)
+    mask[:5] = 1
+    assert np.allclose(colour_statistics(image, mask)[0] * 255, (10, 20, 30), atol=0.01)
+
+
+def test_smoothing_of_colour_stays_within_a_track() -> None:
+    dark, light = np.full((2, 3), 0.2, np.float32), np.full((2, 3), 0.8, np.float32)
+    faces = [face(i, Box(0, 0, 9, 9)).with_(track=i % 2, colour=dark if i % 2 else light) for i in range(40)]
+    smooth = smooth_statistics(faces)
+    assert np.allclose(smooth[0::2], 0.8, atol=1e-5)
+    assert np.allclose(smooth[1::2], 0.2, atol=1e-5)
+
+
+def test_tracks_follow_two_people_and_end_in_a_gap() -> None:
+    left, right = Box(0, 0, 100, 100), Box(300, 0, 400, 100)
+    frames = [
+        [face(0, left), face(0, right, 1)],
+        [face(1, right), face(1, left, 1)],
+        [],
+        [face(3, left)],
+    ]
+    tracks = [[f.track for f in faces] for faces in assign_tracks(frames)]
+    assert tracks == [[0, 1], [1, 0], [], [2]]
+
+
+def test_steadying_removes_trembling_without_lag() -> None:
+    random = np.random.default_rng(0)
+    tremble = random.normal(0, 1, 60)
+    path = [10 * np.sin(i / 9) for i in range(60)]
+    faces = [face(i, Box(0, 0, 9, 9), shift=path[i] + tremble[i]) for i in range(60)]
+    smooth = np.array([f.steady[0, 0] for f in steady(faces, 2.0)]) - MEAN_SHAPE[0, 0] * 256
+    raw = np.array([f.landmarks[0, 0] for f in faces]) - MEAN_SHAPE[0, 0] * 256
+
+    def jitter(values: np.ndarray) -> float:
+        return float(np.sqrt((np.diff(values, 2)[3:-3] ** 2).mean()))
+
+    assert jitter(smooth) < jitter(raw) / 3
+    lags = [np.abs(smooth[5:-5] - np.array(path)[5 + lag : 55 + lag]).mean() for lag in (-2, -1, 0, 1, 2)]
+    assert np.argmin(lags) == 2
+
+
+def test_openings_grow_when_things_open() -> None:
+    points = (MEAN_SHAPE * 256).astype(np.float32)
+    opened = points.copy()
+    opened[65:68, 1] += 20
+    assert mouth_opening(opened) > mouth_opening(points) + 0.2
+    shut = points.copy()
+    for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
+        shut[lower] = shut[upper]
+    assert eye_opening(shut) == 0

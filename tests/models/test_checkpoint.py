@@ -1,0 +1,99 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from facedouble.errors import ModelError
+from facedouble.events import Event
+from facedouble.models import build, checkpoint
+from facedouble.models.checkpoint import ModelCard
+
+ARGUMENTS = {"filters": 4, "bottleneck": 8}
+
+
+def card() -> ModelCard:
+    colour = {"a": [[0.5] * 3, [0.2] * 3], "b": [[0.4] * 3, [0.1] * 3]}
+    return ModelCard("original", ARGUMENTS, 0.7, {"a": ["x"], "b": ["y"]}, colour)
+
+
+def save(folder: Path, model_card: ModelCard, iteration: int, value: float) -> None:
+    model = build("original", ARGUMENTS)
+    torch.nn.init.constant_(next(model.parameters()), value)
+    model_card.iteration = iteration
+    state = {"progress": torch.tensor([1.0, 2.0, 0.0]), "value": torch.tensor(value)}
+    checkpoint.save(folder, model_card, model.state_dict(), state)
+
+
+def first_weight(folder: Path, heard: list[Event] | None = None) -> float:
+    model, _ = checkpoint.load(folder, listener=(heard if heard is not None else []).append)
+    return float(next(model.parameters()).flatten()[0])
+
+
+def test_the_newest_of_three_kept_saves_is_loaded(tmp_path: Path) -> None:
+    c = card()
+    for i in range(1, 6):
+        save(tmp_path, c, i * 10, float(i))
+    assert first_weight(tmp_path) == 5.0
+    names = sorted(p.name for p in tmp_path.iterdir())
+    assert names == sorted(
+        ["model.json"]
+        + [f"{kind}-{i:08d}.safetensors" for kind in ("weights", "state") for i in (30, 40, 50)]
+    )
+
+
+def test_a_damaged_save_is_reported_and_the_one_before_it_used(tmp_path: Path) -> None:
+    c = card()
+    save(tmp_path, c, 10, 1.0)
+    save(tmp_path, c, 20, 2.0)
+    newest = tmp_path / "weights-00000020.safetensors"
+    data = bytearray(newest.read_bytes())
+    data[-1] ^= 1
+    newest.write_bytes(data)
+    heard: list[Event] = []
+    assert first_weight(tmp_path, heard) == 1.0
+    assert "checksum" in str(heard[0])
+    assert newest.read_bytes() == data, "loading changes nothing"
+
+
+def test_no_whole_save_is_an_error_that_changes_nothing(tmp_path: Path) -> None:
+    save(tmp_path, card(), 10, 1.0)
+    (tmp_path / "weights-00000010.safetensors").write_bytes(b"junk")
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    with pytest.raises(ModelError, match="saves"):
+        checkpoint.load(tmp_path)
+    assert before == {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99}', '{"format": 1, "saves": []}'])
+def test_a_damaged_description_is_one_clear_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "model.json").write_text(text)
+    with pytest.raises(ModelError):
+        checkpoint.read_card(tmp_path)
+    assert (tmp_path / "model.json").read_text() == text
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    save(tmp_path, card(), 10, 1.0)
+    values = json.loads((tmp_path / "model.json").read_text())
+    values["arguments"] = {"filters": 8, "bottleneck": 8}
+    (tmp_path / "model.json").write_text(json.dumps(values))
+    with pytest.raises(ModelError, match="architecture"):
+        checkpoint.load(tmp_path)
+
+
+def test_state_goes_back_with_its_save(tmp_path: Path) -> None:
+    c = card()
+    save(tmp_path, c, 10, 1.0)
+    c.history = [[10, 0.5, 0.5], [20, 0.4, 0.4]]
+    save(tmp_path, c, 20, 2.0)
+    (tmp_path / "state-00000020.safetensors").write_bytes(b"")
+    loaded, state = checkpoint.load_state(tmp_path)
+    assert loaded.iteration == 10
+    assert float(state["value"]) == 1.0
+    assert loaded.history == [[10, 0.5, 0.5]]
+
+
+def test_no_model_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="train"):
+        checkpoint.load(tmp_path / "none")

@@ -1,0 +1,118 @@
+"""Imports go one way. The table below is the architecture; see docs/architecture.md."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "facedouble"
+SOURCE = Path(__file__).resolve().parents[1] / "src" / PACKAGE
+
+FOUNDATION = {"_version", "types", "config", "errors", "events", "assets", "device"}
+PARTS = {"video", "faces", "models"}
+STAGES = {"training", "conversion", "evaluate", "provenance"}
+
+# What each part may import, besides itself. Parts and stages do not know one another; a conversion
+# marks what it writes, so it may know provenance.
+MAY_IMPORT: dict[str, set[str]] = {
+    **dict.fromkeys(FOUNDATION, FOUNDATION),
+    **dict.fromkeys(PARTS, FOUNDATION),
+    "faceset": FOUNDATION | PARTS,
+    **dict.fromkeys(STAGES, FOUNDATION | PARTS | {"faceset"}),
+    "conversion": FOUNDATION | PARTS | {"faceset", "provenance"},
+    "demo": FOUNDATION | PARTS | {"faceset"} | STAGES,
+    "doctor": FOUNDATION | PARTS,
+    "cli": FOUNDATION | PARTS | {"faceset"} | STAGES | {"demo", "doctor"},
+    "__main__": {"cli"},
+}
+
+# The package's own __init__ names everything, and imports it only when it is touched.
+FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+
+
+def part_of(path: Path) -> str:
+    """The part a file is of: the folder or module directly under the package."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported_parts(text: str) -> dict[str, int]:
+    """Parts of the package that a module imports anywhere in it, each with a line number.
+
+    Imports inside functions count too: they are made later, not in another direction.
+    """
+    found: dict[str, int] = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise AssertionError(f"line {node.lineno}: relative imports hide the direction")
+            module = node.module or ""
+            # "from facedouble import faces" and "from facedouble.faces import align" both name faces.
+            names = [f"{module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            root, *rest = name.split(".")
+            if root == PACKAGE and rest:
+                found.setdefault(rest[0], node.lineno)
+    return found
+
+
+def wrong_imports(part: str, text: str) -> list[str]:
+    """What a module of ``part`` imports and may not."""
+    allowed = MAY_IMPORT[part] | {part}
+    return [
+        f"line {line}: {part} may not import {name}"
+        for name, line in imported_parts(text).items()
+        if name not in allowed
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_go_one_way(path: Path) -> None:
+    part = part_of(path)
+    assert part in MAY_IMPORT, f"{part} is new: give it its place in MAY_IMPORT"
+    assert wrong_imports(part, path.read_text(encoding="utf-8")) == []
+
+
+def test_the_table_has_no_circle() -> None:
+    """Apart from the foundation, whose modules are small and may know one another."""
+    remaining = {part: allowed - FOUNDATION - {part} for part, allowed in MAY_IMPORT.items()}
+    while remaining:
+        free = [part for part, allowed in remaining.items() if not allowed & remaining.keys()]
+        assert free, f"these import each other in a circle: {sorted(remaining)}"
+        for part in free:
+            del remaining[part]
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("types", "from facedouble.video import open_source"),
+        ("faces", "import facedouble.faceset.store"),
+        ("faces", "from facedouble import faceset"),
+        ("video", "from facedouble.faces.align import align"),
+        ("training", "from facedouble.conversion.pipeline import convert"),
+        ("conversion", "def f():\n    from facedouble.training import data"),
+        ("faceset", "if True:\n    import facedouble.cli.main as main"),
+        ("demo", "from facedouble.cli.progress import progress"),
+    ],
+)
+def test_a_wrong_import_is_seen(part: str, text: str) -> None:
+    assert len(wrong_imports(part, text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("faceset", "from facedouble.faces.align import align\nimport numpy as np"),
+        ("cli", "from facedouble.training.loop import train"),
+        ("training", "from facedouble.training.data import draw"),
+        ("conversion", "import facedoubles.cli"),
+    ],
+)
+def test_a_right_import_is_let_through(part: str, text: str) -> None:
+    assert wrong_imports(part, text) == []

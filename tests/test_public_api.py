@@ -1,0 +1,100 @@
+"""The names and signatures that people build on. A change here is a change for them: say so in
+CHANGELOG.md."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import facedouble
+
+NAMES = [
+    "ConvertResult",
+    "ConvertSettings",
+    "Event",
+    "ExtractResult",
+    "ExtractSettings",
+    "FacedoubleError",
+    "Listener",
+    "TrainResult",
+    "TrainSettings",
+    "VideoSettings",
+    "__version__",
+    "convert",
+    "extract",
+    "train",
+]
+
+SIGNATURES = {
+    "extract": "(source: 'Path', output: 'Path', settings: 'ExtractSettings | None' = None, *,"
+    " listener: 'Listener' = <ignore>) -> 'ExtractResult'",
+    "train": "(facesets_a: 'Sequence[Path]', facesets_b: 'Sequence[Path]', model: 'Path',"
+    " settings: 'TrainSettings | None' = None, *, listener: 'Listener' = <ignore>) -> 'TrainResult'",
+    "convert": "(source: 'Path', model: 'Path', output: 'Path', settings: 'ConvertSettings | None' = None, *,"
+    " faceset: 'Path | None' = None, listener: 'Listener' = <ignore>) -> 'ConvertResult'",
+}
+
+FIELDS = {
+    "ExtractSettings": "detector size min_face_size steady max_faces processes skip_existing",
+    "TrainSettings": "trainer batch_size minutes iterations learning_rate device precision seed save_minutes"
+    " preview",
+    "ConvertSettings": "swap_model colour erosion feather sharpen batch_size device precision side_by_side"
+    " overwrite video",
+    "VideoSettings": "codec crf preset",
+    "ExtractResult": "faceset frames faces frames_without_face seconds",
+    "TrainResult": "model iteration faces_seen seconds loss_a loss_b stopped",
+    "ConvertResult": "output frames frames_swapped faces_swapped left_out seconds",
+}
+
+
+def test_names() -> None:
+    assert sorted(facedouble.__all__) == sorted(NAMES)
+    assert set(NAMES) <= set(dir(facedouble))
+    for name in NAMES:
+        assert getattr(facedouble, name) is not None
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_signatures(name: str) -> None:
+    shown = str(inspect.signature(getattr(facedouble, name)))
+    start, end = shown.index("<function ignore"), shown.index(">) ->") + 1
+    assert shown[:start] + "<ignore>" + shown[end:] == SIGNATURES[name]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_fields(name: str) -> None:
+    assert " ".join(getattr(facedouble, name).__dataclass_fields__) == FIELDS[name]
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = facedouble.nonsense  # type: ignore[attr-defined]
+
+
+def test_no_module_has_the_name_of_a_function() -> None:
+    """Importing a submodule binds it to the package under its own name, over whatever was there."""
+    folder = Path(facedouble.__file__).parent
+    modules = {path.stem for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert modules & set(NAMES) == set()
+
+
+def test_functions_are_functions_whatever_was_imported_before() -> None:
+    code = (
+        "import facedouble.training.loop, facedouble.conversion.pipeline, facedouble.faceset.extract;"
+        "assert facedouble.train is facedouble.training.loop.train;"
+        "assert facedouble.convert is facedouble.conversion.pipeline.convert;"
+        "assert facedouble.extract is facedouble.faceset.extract.extract"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_importing_the_package_is_light() -> None:
+    heavy = "('torch', 'cv2', 'av', 'dlib', 'numpy')"
+    code = f"import sys, facedouble; print([name for name in {heavy} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

@@ -1,0 +1,450 @@
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from facedouble.errors import InputError
+from facedouble.types import Image
+from facedouble.video.images import read_image, write_png
+from facedouble.video.source import ClipSource, FolderSource, open_source, source_hash
+
+RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
+
+
+def quarters(colours: tuple[tuple[int, int, int], ...], height: int = 48, width: int = 64) -> Image:
+    """A picture of four plain quarters: top left, top right, bottom left, bottom right."""
+    image = np.empty((height, width, 3), np.uint8)
+    h, w = height // 2, width // 2
+    image[:h, :w], image[:h, w:], image[h:, :w], image[h:, w:] = colours
+    return image
+
+
+def colours_of(image: Image) -> list[tuple[int, int, int]]:
+    """The nearest plain colour in the middle of each quarter."""
+    height, width = image.shape[:2]
+    found = []
+    for y in (height // 4, 3 * height // 4):
+        for x in (width // 4, 3 * width // 4):
+            pixel = image[y, x].astype(int)
+            found.append(min((RED, GREEN, BLUE, GREY), key=lambda c: np.abs(pixel - c).sum()))
+    return found
+
+
+def make_clip(
+    path: Path,
+    pictures: list[av.VideoFrame],
+    *,
+    codec: str = "libx264",
+    times: list[int] | None = None,
+    time_base: Fraction = Fraction(1, 25),
+    turn: tuple[float, bool, bool] | None = None,
+    tags: dict[str, int] | None = None,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """A clip written with PyAV alone, without loss."""
+    first = pictures[0]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, time_base=time_base)
+        stream.width, stream.height, stream.pix_fmt = first.width, first.height, first.format.name
+        stream.options = {"crf": "0", "preset": "veryfast"} if options is None else options
+        for name, value in (tags or {}).items():
+            setattr(stream.codec_context, name, value)
+        if turn:
+            stream.set_display_rotation(turn[0], hflip=turn[1], vflip=turn[2])
+        for picture, pts in zip(pictures, times or range(len(pictures)), strict=True):
+            picture.pts, picture.time_base = pts, time_base
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    return path
+
+
+def yuv444(image: Image) -> av.VideoFrame:
+    return av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv444p")
+
+
+def remux(source: Path, target: Path, *, late: int = 0) -> Path:
+    """The packets of a clip in another container, by some seconds later."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        both = [old.streams.video[0], old.streams.audio[0]]
+        streams = [new.add_stream_from_template(stream, opaque=True) for stream in both]
+        for packet in old.demux(both):
+            if packet.pts is not None and packet.dts is not None:
+                shift = round(late / packet.time_base)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = streams[both.index(packet.stream)]
+                new.mux(packet)
+    return target
+
+
+def cut_in_half(path: Path, target: Path) -> Path:
+    data = path.read_bytes()
+    target.write_bytes(data[: len(data) // 2])
+    return target
+
+
+def reading(path: Path) -> str:
+    """The error of reading all of ``path``, which must be one line that names it."""
+    with pytest.raises(InputError) as caught:
+        for _ in open_source(path).frames():
+            pass
+    text = str(caught.value)
+    assert text.startswith(str(path))
+    assert "\n" not in text
+    return text
+
+
+# -- real clips ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sample(clips: dict[str, Path]) -> ClipSource:
+    return ClipSource(clips["sample_01"])
+
+
+def test_a_real_clip_says_what_it_is(sample: ClipSource) -> None:
+    info = sample.info
+    assert (info.kind, info.width, info.height) == ("clip", 1280, 720)
+    assert (info.rate, info.time_base) == (Fraction(30000, 1001), Fraction(1, 30000))
+    assert (info.pixel_format, info.color_range) == ("yuv420p", 1)
+    assert (info.colorspace, info.color_primaries, info.color_trc) == (1, 1, 1)
+    assert info.has_audio
+    assert info.sample_aspect == 1
+
+
+def test_frames_come_in_order_with_the_clips_own_times(sample: ClipSource) -> None:
+    frames = [(f.index, f.pts, f.image.shape, f.image.dtype) for f in sample.frames()]
+    # The file holds 100 frames; its edit list hides the last.
+    assert sample.info.frames == 99
+    assert frames == [(i, 1001 * i, (720, 1280, 3), np.uint8) for i in range(99)]
+    assert sample.times() == [pts for _, pts, _, _ in frames]
+
+
+def test_frames_can_be_read_again(clips: dict[str, Path]) -> None:
+    source = ClipSource(clips["sample_03"])
+    first = next(source.frames())
+    again = next(source.frames())
+    assert (first.index, first.pts) == (again.index, again.pts) == (0, 0)
+    assert np.array_equal(first.image, again.image)
+
+
+def test_colours_are_those_of_the_clips_matrix_to_a_fraction_of_a_level(
+    sample: ClipSource, clips: dict[str, Path]
+) -> None:
+    with av.open(str(clips["sample_01"])) as container:
+        planes = next(container.decode(video=0)).to_ndarray().astype(np.float64)
+    luma = (planes[:720] - 16) / 219
+    # Chroma has half the size; its samples lie on every second column, between two rows.
+    blue, red = (
+        cv2.warpAffine(
+            (plane.reshape(360, 640) - 128) / 224,
+            np.array([[0.5, 0, 0], [0, 0.5, -0.25]]),
+            (1280, 720),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        for plane in (planes[720:900], planes[900:])
+    )
+    r, b = luma + 1.5748 * red, luma + 1.8556 * blue
+    g = (luma - 0.2126 * r - 0.0722 * b) / 0.7152
+    expected = np.clip(np.stack([r, g, b], axis=-1), 0, 1) * 255
+    difference = next(sample.frames()).image - expected
+    assert np.abs(difference).mean() < 0.4
+    assert np.abs(difference.mean(axis=(0, 1))).max() < 0.05  # swscale's fast way is 0.3 too dark
+
+
+# -- colours ---------------------------------------------------------------------------------------
+
+BT601, BT709, BT2020 = (0.299, 0.114), (0.2126, 0.0722), (0.2627, 0.0593)
+
+
+@pytest.mark.parametrize(
+    ("colorspace", "color_range", "lines", "weights", "full"),
+    [
+        (1, 1, 480, BT709, False),
+        (5, 1, 720, BT601, False),
+        (6, 1, 720, BT601, False),
+        (9, 1, 480, BT2020, False),
+        (1, 2, 480, BT709, True),
+        (6, 2, 720, BT601, True),
+        (2, 0, 480, BT601, False),  # says nothing: by its lines, limited
+        (2, 0, 720, BT709, False),
+    ],
+)
+def test_every_matrix_and_range(
+    tmp_path: Path, colorspace: int, color_range: int, lines: int, weights: tuple[float, float], full: bool
+) -> None:
+    y, u, v = 110, 100, 160
+    planes = np.empty((lines * 3 // 2, 64), np.uint8)
+    planes[:lines], planes[lines : lines * 5 // 4], planes[lines * 5 // 4 :] = y, u, v
+    tags = {"colorspace": colorspace, "color_range": color_range}
+    clip = make_clip(tmp_path / "flat.mp4", [av.VideoFrame.from_ndarray(planes, format="yuv420p")], tags=tags)
+
+    luma, blue, red = (
+        (y, u - 128, v - 128) if full else ((y - 16) * 255 / 219, *((np.array([u, v]) - 128) * 255 / 224))
+    )
+    kr, kb = weights
+    r, b = luma + 2 * (1 - kr) * red, luma + 2 * (1 - kb) * blue
+    g = (luma - kr * r - kb * b) / (1 - kr - kb)
+    source = ClipSource(clip)
+    assert (source.info.colorspace, source.info.color_range) == (colorspace, color_range)
+    image = next(source.frames()).image
+    assert np.abs(image - np.array([r, g, b])).max() <= 1
+
+
+def test_a_matrix_that_cannot_be_applied_is_refused(tmp_path: Path) -> None:
+    picture = av.VideoFrame.from_ndarray(np.full((96, 64), 90, np.uint8), format="yuv420p")
+    clip = make_clip(tmp_path / "ycgco.mp4", [picture], tags={"colorspace": 8})
+    assert "matrix" in reading(clip)
+
+
+def test_ten_bits_become_eight(tmp_path: Path, sample: ClipSource) -> None:
+    image = cv2.resize(next(sample.frames()).image, (320, 180), interpolation=cv2.INTER_AREA)
+    picture = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv444p10le")
+    source = ClipSource(make_clip(tmp_path / "ten.mkv", [picture], options={"qp": "0"}))
+    assert source.info.pixel_format == "yuv444p10le"
+    assert np.abs(next(source.frames()).image.astype(int) - image).mean() < 1
+
+
+def test_pixels_that_are_not_square_are_said(tmp_path: Path) -> None:
+    picture = yuv444(quarters((RED, GREEN, BLUE, GREY)))
+    tags = {"sample_aspect_ratio": Fraction(4, 3)}
+    clip = make_clip(tmp_path / "wide.mp4", [picture], tags=tags)  # type: ignore[arg-type]
+    turned = make_clip(tmp_path / "tall.mp4", [picture], tags=tags, turn=(90, False, False))  # type: ignore[arg-type]
+    assert ClipSource(clip).info.sample_aspect == Fraction(4, 3)
+    assert ClipSource(turned).info.sample_aspect == Fraction(3, 4)
+
+
+# -- turned clips ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("turn", "expected"),
+    [
+        # Degrees are counter-clockwise: by 90, what was top right comes to the top left.
+        ((0, False, False), (RED, GREEN, BLUE, GREY)),
+        ((90, False, False), (GREEN, GREY, RED, BLUE)),
+        ((180, False, False), (GREY, BLUE, GREEN, RED)),
+        ((270, False, False), (BLUE, RED, GREY, GREEN)),
+        # Mirrored after the turn, as front cameras of phones do.
+        ((0, True, False), (GREEN, RED, GREY, BLUE)),
+        ((0, False, True), (BLUE, GREY, RED, GREEN)),
+        ((90, True, False), (GREY, GREEN, BLUE, RED)),
+        ((90, False, True), (RED, BLUE, GREEN, GREY)),
+    ],
+)
+def test_a_turned_clip_comes_upright(
+    tmp_path: Path,
+    turn: tuple[float, bool, bool],
+    expected: tuple[tuple[int, int, int], ...],
+) -> None:
+    picture = yuv444(quarters((RED, GREEN, BLUE, GREY)))
+    source = ClipSource(make_clip(tmp_path / "turned.mp4", [picture], turn=turn))
+    image = next(source.frames()).image
+    assert colours_of(image) == list(expected)
+    assert image.flags.c_contiguous
+    assert image.shape == ((64, 48, 3) if turn[0] in (90, 270) else (48, 64, 3))
+    assert (source.info.height, source.info.width) == image.shape[:2]
+
+
+def test_the_matrix_of_a_phone_held_upright_means_a_quarter_turn_clockwise(tmp_path: Path) -> None:
+    """As iPhones write it: a, b, c, d = 0, 1, -1, 0 takes a stored (x, y) to (-y, x)."""
+    path = tmp_path / "phone.mov"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv444p"
+        stream.set_display_matrix([0, 1 << 16, 0, -(1 << 16), 0, 0, 48 << 16, 0, 1 << 30])
+        container.mux(stream.encode(yuv444(quarters((RED, GREEN, BLUE, GREY)))))
+        container.mux(stream.encode(None))
+    # Clockwise: the bottom left comes to the top left.
+    assert colours_of(next(ClipSource(path).frames()).image) == [BLUE, RED, GREY, GREEN]
+
+
+def test_an_angle_that_is_no_quarter_turn_is_refused(tmp_path: Path) -> None:
+    picture = yuv444(quarters((RED, GREEN, BLUE, GREY)))
+    assert "quarter turn" in reading(make_clip(tmp_path / "askew.mp4", [picture], turn=(30, False, False)))
+
+
+# -- times -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["varied.mp4", "varied.mkv"])
+def test_a_variable_rate_and_a_late_start_are_kept(tmp_path: Path, name: str) -> None:
+    pictures = [yuv444(quarters((RED, GREEN, BLUE, GREY))) for _ in range(6)]
+    times = [70, 100, 140, 141, 300, 333]
+    source = ClipSource(make_clip(tmp_path / name, pictures, times=times, time_base=Fraction(1, 1000)))
+    found = [frame.seconds for frame in source.frames()]
+    assert found == pytest.approx([t / 1000 for t in times], abs=1e-6)
+
+
+def test_frames_without_times_follow_at_the_nominal_rate(tmp_path: Path) -> None:
+    pictures = [yuv444(np.full((48, 64, 3), 10 * i, np.uint8)) for i in range(12)]
+    clip = make_clip(tmp_path / "untimed.h264", pictures, options={"crf": "0", "bf": "2"})
+    source = ClipSource(clip)
+    frames = list(source.frames())
+    assert [round(frame.seconds * 25, 3) for frame in frames] == list(range(12))
+    assert [round(float(frame.image.mean()) / 10) for frame in frames] == list(range(12))
+
+
+def test_an_mpeg_streams_clock_is_counted_from_its_start(clips: dict[str, Path], tmp_path: Path) -> None:
+    stream = remux(clips["sample_03"], tmp_path / "capture.ts", late=5000)
+    with av.open(str(stream)) as container:
+        assert container.start_time == 5_000_000_000
+    assert ClipSource(stream).times() == [3003 * i for i in range(101)]
+
+
+# -- what cannot be read ---------------------------------------------------------------------------
+
+
+def test_a_cut_off_mp4_is_refused_at_once(clips: dict[str, Path], tmp_path: Path) -> None:
+    path = cut_in_half(clips["sample_01"], tmp_path / "cut.mp4")
+    with pytest.raises(InputError, match=r"cut off, \d+ bytes are missing"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".ts"])
+def test_a_cut_off_clip_without_an_index_is_noticed(
+    clips: dict[str, Path], tmp_path: Path, suffix: str
+) -> None:
+    whole = remux(clips["sample_01"], tmp_path / f"whole{suffix}")
+    assert len(ClipSource(whole).times()) in (99, 100)  # the edit list is lost here
+    text = reading(cut_in_half(whole, tmp_path / f"cut{suffix}"))
+    assert "cut off" in text or "damaged" in text
+
+
+def test_damage_in_the_middle_is_noticed(clips: dict[str, Path], tmp_path: Path) -> None:
+    data = bytearray(clips["sample_03"].read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 60_000] = bytes(60_000)
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(data)
+    assert "damaged" in reading(path)
+
+
+def test_a_change_of_size_is_noticed(tmp_path: Path) -> None:
+    small = make_clip(tmp_path / "a.h264", [yuv444(quarters((RED, GREEN, BLUE, GREY)))] * 2)
+    large = make_clip(tmp_path / "b.h264", [yuv444(quarters((RED, GREEN, BLUE, GREY), 96, 128))] * 2)
+    both = tmp_path / "both.h264"
+    both.write_bytes(small.read_bytes() + large.read_bytes())
+    assert "128x96" in reading(both)
+
+
+@pytest.mark.parametrize("content", [b"", b"This is a text.\n" * 100, bytes(5000)])
+def test_what_is_no_clip(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "no clip.mp4"
+    path.write_bytes(content)
+    assert "cannot be opened as a clip" in reading(path)
+
+
+def test_sound_alone_is_no_clip(clips: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "sound.m4a"
+    with av.open(str(clips["sample_01"])) as old, av.open(str(path), "w") as new:
+        stream = new.add_stream_from_template(old.streams.audio[0])
+        for packet in old.demux(old.streams.audio[0]):
+            if packet.size:
+                packet.stream = stream
+                new.mux(packet)
+    assert "no video" in reading(path)
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    assert "no such file" in reading(tmp_path / "nothing.mp4")
+
+
+@pytest.mark.parametrize("name", ["two words.mp4", "人脸 片段.mp4", "take:1 %03d.mp4", "-y.mp4"])
+def test_names_of_any_kind(clips: dict[str, Path], tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.symlink_to(clips["sample_03"])
+    assert next(open_source(path).frames()).image.shape == (720, 1280, 3)
+
+
+# -- folders ---------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_read_in_natural_order(tmp_path: Path) -> None:
+    folder = tmp_path / "照片 one"
+    folder.mkdir()
+    names = ["2.png", "10.png", "a1.png", "a²b.png", "b10.png", "b 人.PNG"]  # the order wanted
+    for value, name in reversed(list(enumerate(names))):
+        write_png(folder / name, np.full((8, 8 + value, 3), 20 * value, np.uint8))
+    (folder / "._2.png").write_bytes(b"left by macOS")
+    (folder / "notes.txt").write_text("no image")
+    (folder / "sub.png").mkdir()
+    source = open_source(folder)
+    frames = list(source.frames())
+    assert [(f.index, f.pts, f.name) for f in frames] == [(i, i, n) for i, n in enumerate(names)]
+    for frame in frames:
+        value = names.index(frame.name or "")
+        assert frame.image.shape == (8, 8 + value, 3)
+        assert (frame.image == 20 * value).all()
+    assert (source.info.kind, source.info.frames, source.info.time_base) == ("folder", 6, Fraction(1, 25))
+
+
+def test_a_folder_without_images(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no image")
+    assert "holds no image" in reading(tmp_path)
+
+
+def test_a_damaged_image_is_named(tmp_path: Path) -> None:
+    write_png(tmp_path / "1.png", np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "2.png").write_bytes((tmp_path / "1.png").read_bytes()[:40])
+    (tmp_path / "3.jpg").write_bytes(b"")
+    with pytest.raises(InputError, match=r"2\.png: not an image"):
+        list(FolderSource(tmp_path).frames())
+    with pytest.raises(InputError, match=r"3\.jpg: not an image"):
+        read_image(tmp_path / "3.jpg")
+    with pytest.raises(InputError, match=r"4\.jpg: cannot be read"):
+        read_image(tmp_path / "4.jpg")
+
+
+def test_images_of_every_kind_become_rgb(tmp_path: Path) -> None:
+    grey = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+    cv2.imwrite(str(tmp_path / "grey.png"), grey)
+    assert np.array_equal(read_image(tmp_path / "grey.png"), np.dstack([grey] * 3))
+
+    colour = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    alpha = np.dstack([colour[..., ::-1], np.full((8, 8), 7, np.uint8)])
+    cv2.imwrite(str(tmp_path / "alpha.png"), alpha)
+    assert np.array_equal(read_image(tmp_path / "alpha.png"), colour)
+
+    for suffix in (".png", ".tif"):
+        cv2.imwrite(str(tmp_path / f"deep{suffix}"), colour[..., ::-1].astype(np.uint16) * 257)
+        image = read_image(tmp_path / f"deep{suffix}")
+        assert image.dtype == np.uint8
+        assert np.abs(image.astype(int) - colour).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1, (RED, GREEN, BLUE, GREY)),
+        (3, (GREY, BLUE, GREEN, RED)),
+        (6, (BLUE, RED, GREY, GREEN)),  # to be turned clockwise
+        (8, (GREEN, GREY, RED, BLUE)),
+    ],
+)
+def test_a_photo_is_turned_as_its_exif_says(
+    tmp_path: Path, value: int, expected: tuple[tuple[int, int, int], ...]
+) -> None:
+    picture = cv2.cvtColor(quarters((RED, GREEN, BLUE, GREY)), cv2.COLOR_RGB2BGR)
+    data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    body = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, value, 0, 0)
+    (tmp_path / "photo.jpg").write_bytes(
+        data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:]
+    )
+    assert colours_of(read_image(tmp_path / "photo.jpg")) == list(expected)
+
+
+def test_a_hash_recognises_a_source(tmp_path: Path, clips: dict[str, Path]) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    write_png(folder / "1.png", np.zeros((8, 8, 3), np.uint8))
+    before = source_hash(folder)
+    moved = folder.rename(tmp_path / "b")
+    assert source_hash(moved) == before
+    write_png(moved / "1.png", np.ones((8, 8, 3), np.uint8))
+    assert source_hash(moved) != before
+    assert source_hash(clips["sample_01"]) != source_hash(clips["sample_02"])
