@@ -18,7 +18,8 @@ from facedouble.conversion.pipeline import MARKING, convert
 from facedouble.errors import InputError, SettingsError
 from facedouble.evaluate.swap import SwapMeasures, know, measure_swap
 from facedouble.events import Listener, Noted, ignore
-from facedouble.faces.align import cut, recrop
+from facedouble.faces.align import cut
+from facedouble.faces.view import View
 from facedouble.faceset import Faceset
 from facedouble.faceset.extract import extract
 from facedouble.models import checkpoint
@@ -70,20 +71,18 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     if settings.a:
         clips_a, clips_b = settings.a, settings.b
     else:
-        fetched = timed("fetch", demo_clips)
+        fetched = timed("fetch", lambda: demo_clips(listener=listener))
         clips_a, clips_b = fetched.a, fetched.b
     if settings.quick:
         clips_a, clips_b = clips_a[-1:], clips_b[-1:]
-    facesets = {
-        side: [timed("extract", lambda clip=clip: _faces(clip, output, side, listener)) for clip in clips]  # type: ignore[misc]
-        for side, clips in (("a", clips_a), ("b", clips_b))
-    }
+    faces_a = timed("extract", lambda: [_faces(clip, output / "faces-a", listener) for clip in clips_a])
+    faces_b = timed("extract", lambda: [_faces(clip, output / "faces-b", listener) for clip in clips_b])
     model = output / ("model-quick" if settings.quick else "model")
     minutes = QUICK_MINUTES if settings.quick else settings.minutes
     how = TrainSettings(minutes=minutes, device=settings.device)
-    timed("train", lambda: train(facesets["a"], facesets["b"], model, how, listener=listener))
+    timed("train", lambda: train(faces_a, faces_b, model, how, listener=listener))
 
-    source, faces = clips_a[-1], facesets["a"][-1]
+    source, faces = clips_a[-1], faces_a[-1]
     swap = output / "swap.mp4"
     video = VideoSettings(preset="ultrafast" if settings.quick else VideoSettings().preset)
     conversion = ConvertSettings(device=settings.device, overwrite=True, video=video)
@@ -94,12 +93,10 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     timed("pictures", lambda: write_png(sheet, contact_sheet(source, swap, faces)))
 
     card = checkpoint.read_card(model)
-    view = {"resolution": checkpoint.load(model)[0].resolution, "coverage": card.coverage}
+    view = View(card.resolution, card.coverage)
     measures = timed(
         "measure",
-        lambda: measure_swap(
-            swap, faces, know(facesets["a"], **view), know(facesets["b"], **view), listener=listener, **view
-        ),
+        lambda: measure_swap(swap, faces, know(faces_a, view), know(faces_b, view), view, listener=listener),
     )
     result = DemoResult(swap, both, sheet, model, seconds, measures)
     report = {"seconds": seconds, "iterations": card.iteration, "faces_seen": card.faces_seen}
@@ -108,9 +105,9 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     return result
 
 
-def _faces(clip: Path, output: Path, side: str, listener: Listener) -> Path:
+def _faces(clip: Path, folder: Path, listener: Listener) -> Path:
     """The faceset of ``clip``, made now or found from an earlier run."""
-    path = output / f"faces-{side}" / clip.stem
+    path = folder / clip.stem
     if path.exists():
         with Faceset.open(path) as faceset:
             if faceset.complete and faceset.source.sha256 == source_hash(clip):
@@ -150,7 +147,7 @@ def contact_sheet(source: Path, result: Path, faceset: Path) -> Image:
         for frame in open_source(clip).frames():
             if frame.index in tiles:
                 face = faces[frame.index]
-                tile = cut(frame.image, recrop(face.alignment, face.crop_size, 1.0, _TILE), _TILE)
+                tile = cut(frame.image, View(_TILE, 1.0).of(face.alignment, face.crop_size), _TILE)
                 tiles[frame.index].append(_numbered(tile, frame.index))
     return _grid([np.vstack(tiles[index]) for index in chosen])
 

@@ -65,7 +65,8 @@ def test_mask_covers_the_features_and_ends_before_the_border() -> None:
         x, y = (MEAN_SHAPE[point] * SIZE).round().astype(int)
         assert mask[y, x] > 0.9, point
     assert mask[0].max() == mask[-1].max() == mask[:, 0].max() == mask[:, -1].max() == 0
-    assert 0 <= mask.min() and mask.max() <= 1
+    assert mask.min() >= 0
+    assert mask.max() <= 1
 
 
 def test_erosion_shrinks_negative_erosion_grows_and_feather_softens() -> None:

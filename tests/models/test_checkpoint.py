@@ -14,7 +14,7 @@ ARGUMENTS = {"filters": 4, "bottleneck": 8}
 
 def card() -> ModelCard:
     colour = {"a": [[0.5] * 3, [0.2] * 3], "b": [[0.4] * 3, [0.1] * 3]}
-    return ModelCard("original", ARGUMENTS, 0.7, {"a": ["x"], "b": ["y"]}, colour)
+    return ModelCard("original", ARGUMENTS, 64, 0.7, {"a": ["x"], "b": ["y"]}, colour)
 
 
 def save(folder: Path, model_card: ModelCard, iteration: int, value: float) -> None:

@@ -30,7 +30,7 @@ every = pytest.mark.parametrize("name", MODELS)
 def test_shapes_and_sides(name: str) -> None:
     model = small(name)
     batch = faces(model)
-    out = {side: model(batch, side) for side in ("a", "b")}
+    out = {side: model(batch, "a", side) for side in ("a", "b")}
     assert out["a"].shape == out["b"].shape == batch.shape
     assert torch.isfinite(out["a"]).all()
 
@@ -40,7 +40,7 @@ def test_gradient_reaches_every_parameter(name: str) -> None:
     model = small(name)
     model.part()
     batch = faces(model)
-    (model(batch, "a").square().mean() + model(batch, "b").square().mean()).backward()
+    (model(batch, "a", "a").square().mean() + model(batch, "b", "b").square().mean()).backward()
     without = [
         parameter_name
         for parameter_name, parameter in model.named_parameters()
@@ -54,10 +54,10 @@ def test_the_encoder_is_shared_and_the_decoders_are_not(name: str) -> None:
     model = small(name)
     model.part()
     batch = faces(model)
-    model(batch, "a").square().mean().backward()
+    model(batch, "a", "a").square().mean().backward()
     touched = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     model.zero_grad(set_to_none=True)
-    model(batch, "b").square().mean().backward()
+    model(batch, "b", "b").square().mean().backward()
     other = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert touched & other, "something must be shared"
     assert touched - other, "something must be A's alone"
@@ -73,7 +73,7 @@ def test_saved_and_loaded_it_answers_the_same(name: str, tmp_path: Path) -> None
     other = build(name, {**entry(name).arguments, **SMALL.get(name, {})})
     other.load_state_dict(load_file(tmp_path / "weights.safetensors"))
     batch = faces(model)
-    assert torch.equal(model.eval()(batch, "b"), other.eval()(batch, "b"))
+    assert torch.equal(model.eval()(batch, "a", "b"), other.eval()(batch, "a", "b"))
 
 
 @every
@@ -81,9 +81,9 @@ def test_channels_last_gives_the_same_answer(name: str) -> None:
     model = small(name).eval()
     batch = faces(model)
     with torch.no_grad():
-        plain = model(batch, "b")
+        plain = model(batch, "a", "b")
         model = model.to(memory_format=torch.channels_last)
-        last = model(batch.contiguous(memory_format=torch.channels_last), "b")
+        last = model(batch.contiguous(memory_format=torch.channels_last), "a", "b")
     assert torch.allclose(plain, last, atol=1e-4)
 
 
@@ -92,9 +92,9 @@ def test_mixed_precision_stays_near_full_precision(name: str) -> None:
     model = small(name).eval()
     batch = faces(model, 1)
     with torch.no_grad():
-        full = model(batch, "b")
+        full = model(batch, "a", "b")
         with torch.autocast("cpu", torch.bfloat16):
-            mixed = model(batch, "b").float()
+            mixed = model(batch, "a", "b").float()
     assert (full - mixed).abs().mean() < 0.03
 
 
@@ -107,7 +107,7 @@ def test_it_learns(name: str) -> None:
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     losses = []
     for _ in range(12):
-        loss = (model(batch, "a") - batch).abs().mean()
+        loss = (model(batch, "a", "a") - batch).abs().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

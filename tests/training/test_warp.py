@@ -1,8 +1,9 @@
 import torch
 
-from facedouble.training.warp import WarpSettings, make_pairs
+from facedouble.models.recipe import Warp
+from facedouble.training.warp import make_pairs
 
-STILL = WarpSettings(rotation=0, zoom=0, shift=0, flip=0, jitter=0, light=0)
+STILL = Warp(rotation=0, zoom=0, shift=0, flip=0, bend=0, light=0)
 
 
 def batch(n: int = 4, size: int = 64) -> torch.Tensor:
@@ -22,7 +23,7 @@ def test_without_movement_the_pair_is_the_reduced_picture_itself() -> None:
 
 
 def test_mirroring_mirrors_input_and_target() -> None:
-    settings = WarpSettings(rotation=0, zoom=0, shift=0, flip=1, jitter=0, light=0)
+    settings = Warp(rotation=0, zoom=0, shift=0, flip=1, bend=0, light=0)
     pictures = batch()
     pairs = make_pairs(pictures, 32, settings, 0.0, torch.Generator())
     plain = make_pairs(pictures, 32, STILL, 0.0, torch.Generator())
@@ -31,7 +32,7 @@ def test_mirroring_mirrors_input_and_target() -> None:
 
 
 def test_bending_bends_the_input_only_by_about_what_it_says() -> None:
-    settings = WarpSettings(rotation=0, zoom=0, shift=0, flip=0, jitter=0.03, light=0)
+    settings = Warp(rotation=0, zoom=0, shift=0, flip=0, bend=0.03, light=0)
     generator = torch.Generator().manual_seed(3)
     pairs = make_pairs(batch(64), 32, settings, 1.0, generator)
     still = make_pairs(batch(64), 32, STILL, 0.0, generator)
@@ -44,7 +45,7 @@ def test_bending_bends_the_input_only_by_about_what_it_says() -> None:
 
 
 def test_each_picture_is_moved_by_itself_and_a_seed_repeats() -> None:
-    settings = WarpSettings()
+    settings = Warp()
     one = make_pairs(batch(), 32, settings, 1.0, torch.Generator().manual_seed(5))
     two = make_pairs(batch(), 32, settings, 1.0, torch.Generator().manual_seed(5))
     assert torch.equal(one.inputs, two.inputs)
@@ -52,7 +53,7 @@ def test_each_picture_is_moved_by_itself_and_a_seed_repeats() -> None:
 
 
 def test_light_changes_the_input_and_never_the_target() -> None:
-    settings = WarpSettings(rotation=0, zoom=0, shift=0, flip=0, jitter=0, light=0.2)
+    settings = Warp(rotation=0, zoom=0, shift=0, flip=0, bend=0, light=0.2)
     pairs = make_pairs(batch(), 32, settings, 0.0, torch.Generator().manual_seed(1))
     still = make_pairs(batch(), 32, STILL, 0.0, torch.Generator())
     assert torch.equal(pairs.targets, still.targets)

@@ -22,7 +22,8 @@ from facedouble.device import choose_device, choose_precision
 from facedouble.errors import InputError
 from facedouble.events import Listener, Progressed, StageFinished, StageStarted, ignore
 from facedouble.faces.align import apply, cut, recrop
-from facedouble.faces.colour import smooth_statistics, standardise
+from facedouble.faces.colour import smooth_statistics
+from facedouble.faces.view import View, look
 from facedouble.faceset import Faceset
 from facedouble.faceset.extract import extract
 from facedouble.models import checkpoint
@@ -32,6 +33,7 @@ from facedouble.video import open_sink, open_source
 from facedouble.video.source import source_hash
 
 MARKING = f"synthetic media: a face in this file was replaced by facedouble {__version__}"
+OTHER: dict[Side, Side] = {"a": "b", "b": "a"}
 _PATCH_SIZE = 256
 
 
@@ -142,7 +144,7 @@ class Swapper:
         device = choose_device(settings.device)
         precision = choose_precision(settings.precision, device)
         network, card = checkpoint.load(model, listener=listener)
-        network = network.to(device, memory_format=torch.channels_last)
+        network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(network, card, "a" if settings.swap_model else "b", device, precision)
 
     def swap(
@@ -169,11 +171,12 @@ class Swapper:
 
     def alignment(self, face: Face) -> Alignment:
         """Alignment of the part of the crop that the model sees, in the model's pixels."""
-        return recrop(face.alignment, face.crop_size, self.card.coverage, self.network.resolution)
+        return View(self.network.resolution, self.card.coverage).of(face.alignment, face.crop_size)
 
     def _crop(self, image: Image, item: Planned) -> FloatArray:
-        crop = cut(image, self.alignment(item.face), self.network.resolution)
-        return np.clip(standardise(crop.astype(np.float32) / 255, item.colour), 0, 1)
+        alignment = self.alignment(item.face)
+        crop = cut(image, alignment, self.network.resolution)
+        return look(crop, apply(alignment, item.face.steady), item.colour)
 
     def decode(self, crops: Sequence[FloatArray]) -> list[FloatArray]:
         """Crops (R, R, 3) in the standard colouring to faces (R, R, 3) of the model's person."""
@@ -185,7 +188,7 @@ class Swapper:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16),
         ):
-            faces = self.network(batch, self.side)
+            faces = self.network(batch, OTHER[self.side], self.side)
         return list(faces.float().permute(0, 2, 3, 1).cpu().numpy())
 
     def _patch(self, item: Planned, picture: FloatArray) -> Patch:

@@ -15,12 +15,11 @@ from facedouble.config import ConvertSettings
 from facedouble.conversion.patch import Patch
 from facedouble.errors import SettingsError
 from facedouble.faces.colour import colour_like
-from facedouble.faces.hull import face_hull
+from facedouble.faces.hull import FOREHEAD, face_hull
 from facedouble.types import FloatArray
 
 Step = Callable[[Patch], Patch]
 
-_FOREHEAD = 0.35
 _EDGE = 0.015
 
 
@@ -85,7 +84,7 @@ def mask_step(erosion: float, feather: float) -> Step:
     """
 
     def step(patch: Patch) -> Patch:
-        mask = face_hull(patch.landmarks, patch.size, forehead=_FOREHEAD)
+        mask = face_hull(patch.landmarks, patch.size, forehead=FOREHEAD)
         # Half the soft edge must lie inside too, or it would reach over the face's outline.
         radius = round((erosion + feather / 4) * patch.size)
         if radius:

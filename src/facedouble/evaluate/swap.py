@@ -12,10 +12,11 @@ import numpy as np
 from facedouble.errors import InputError
 from facedouble.evaluate.metrics import correlation, fine_detail, identity_distance
 from facedouble.events import Listener, Progressed, StageFinished, StageStarted, ignore
-from facedouble.faces.align import apply, cut, recrop
+from facedouble.faces.align import apply, cut
 from facedouble.faces.hull import face_hull
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks, eye_opening, mouth_opening
+from facedouble.faces.view import View
 from facedouble.faceset import Faceset
 from facedouble.types import Descriptor, Face
 from facedouble.video import open_source
@@ -48,18 +49,18 @@ class Person:
     detail: float
 
 
-def know(facesets: Sequence[Path], *, resolution: int, coverage: float) -> Person:
-    """What a person's facesets say of them, their faces seen at ``resolution`` pixels."""
+def know(facesets: Sequence[Path], view: View) -> Person:
+    """What a person's facesets say of them, their faces seen as the model sees them."""
     descriptors, details = [], []
     for path in facesets:
         with Faceset.open(path) as faceset:
             for face in faceset.faces():
                 if face.descriptor is not None:
                     descriptors.append(face.descriptor)
-                inner = recrop(np.eye(2, 3), face.crop_size, coverage, resolution)
-                crop = cut(read_image(faceset.crop_path(face)), inner, resolution)
+                inner = view.of(np.eye(2, 3), face.crop_size)
+                crop = cut(read_image(faceset.crop_path(face)), inner, view.resolution)
                 points = apply(inner, apply(face.alignment, face.steady))
-                details.append(fine_detail(crop, face_hull(points, resolution)))
+                details.append(fine_detail(crop, face_hull(points, view.resolution)))
     if not descriptors:
         raise InputError(f"{', '.join(map(str, facesets))}: no face with a descriptor")
     return Person(np.mean(descriptors, axis=0), float(np.mean(details)))
@@ -70,9 +71,8 @@ def measure_swap(
     faceset: Path,
     a: Person,
     b: Person,
+    view: View,
     *,
-    resolution: int,
-    coverage: float,
     listener: Listener = ignore,
 ) -> SwapMeasures:
     """Measure ``result``, the swap of the clip that ``faceset`` was made from.
@@ -98,13 +98,13 @@ def measure_swap(
             continue
         points = landmarks.predict(frame.image, source.box)
         found = descriptor.describe(frame.image, points)
-        view = recrop(source.alignment, source.crop_size, coverage, resolution)
-        crop = cut(frame.image, view, resolution)
+        alignment = view.of(source.alignment, source.crop_size)
+        crop = cut(frame.image, alignment, view.resolution)
         rows.append(
             (
                 identity_distance(found, a.descriptor),
                 identity_distance(found, b.descriptor),
-                fine_detail(crop, face_hull(apply(view, source.steady), resolution)),
+                fine_detail(crop, face_hull(apply(alignment, source.steady), view.resolution)),
                 mouth_opening(points),
                 mouth_opening(source.landmarks),
                 eye_opening(points),

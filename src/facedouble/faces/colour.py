@@ -19,9 +19,14 @@ STANDARD_DEVIATION = 0.18
 _SMOOTHING_FRAMES = 8.0
 
 
+def unit(image: Image) -> FloatArray:
+    """An image (H, W, 3) of 0..255 as float32 0..1."""
+    return np.asarray(image, dtype=np.float32) / np.float32(255)
+
+
 def colour_statistics(image: Image, mask: Mask) -> FloatArray:
     """Mean and standard deviation (2, 3) of R, G, B, 0..1, weighted by ``mask`` (H, W)."""
-    pixels = image.reshape(-1, 3).astype(np.float32) / 255
+    pixels = unit(image).reshape(-1, 3)
     weights = mask.reshape(-1)
     total = max(float(weights.sum()), 1e-6)
     mean = weights @ pixels / total
@@ -54,12 +59,12 @@ def smooth_statistics(faces: Sequence[Face]) -> FloatArray:
 def standardise(image: FloatArray, statistics: FloatArray) -> FloatArray:
     """Image (..., 3) 0..1 with ``statistics`` (2, 3) brought to the standard colouring."""
     mean, deviation = statistics
-    scaled = (image - mean) / np.maximum(deviation, 0.02) * STANDARD_DEVIATION + STANDARD_MEAN
-    return scaled.astype(np.float32)
+    scaled: FloatArray = (image - mean) / np.maximum(deviation, 0.02) * STANDARD_DEVIATION + STANDARD_MEAN
+    return np.asarray(scaled, dtype=np.float32)
 
 
 def colour_like(image: FloatArray, statistics: FloatArray) -> FloatArray:
     """The inverse of :func:`standardise`: a standard image (..., 3) given ``statistics``."""
     mean, deviation = statistics
     coloured = (image - STANDARD_MEAN) / STANDARD_DEVIATION * np.maximum(deviation, 0.02) + mean
-    return coloured.astype(np.float32)
+    return np.asarray(coloured, dtype=np.float32)

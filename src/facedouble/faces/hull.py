@@ -8,6 +8,9 @@ import numpy as np
 from facedouble.faces.landmarks import LEFT_BROW, LEFT_EYE, MOUTH, RIGHT_BROW, RIGHT_EYE
 from facedouble.types import Landmarks, Mask
 
+FOREHEAD = 0.35
+"""How far masks and views reach above the brows; see :func:`face_hull`."""
+
 _SUBPIXEL_BITS = 4
 
 
@@ -34,12 +37,12 @@ def raised_brows(landmarks: Landmarks, amount: float) -> Landmarks:
 
 def eyes_and_mouth(landmarks: Landmarks, size: int) -> Mask:
     """Mask (size, size) float32 of both eyes and the mouth with some room around each."""
-    mask = np.zeros((size, size), dtype=np.float32)
+    mask: Mask = np.zeros((size, size), dtype=np.float32)
     for part in (RIGHT_EYE, LEFT_EYE, MOUTH):
         points = landmarks[part]
         centre = points.mean(axis=0)
         grown = centre + (points - centre) * (1.4, 2.0 if part != MOUTH else 1.3)
-        mask = np.maximum(mask, _fill(grown.astype(np.float32), size))
+        np.maximum(mask, _fill(grown.astype(np.float32), size), out=mask)
     return mask
 
 
@@ -49,4 +52,4 @@ def _fill(points: Landmarks, size: int | tuple[int, int]) -> Mask:
     mask = np.zeros((height, width), dtype=np.uint8)
     fixed = np.round(np.asarray(hull) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
     cv2.fillConvexPoly(mask, fixed, 255, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
-    return mask.astype(np.float32) / 255
+    return mask.astype(np.float32) / np.float32(255)

@@ -10,33 +10,7 @@ from facedouble.errors import SettingsError
 from facedouble.models.base import SwapModel
 from facedouble.models.original import Original
 from facedouble.models.quick import Quick
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a model is best trained. Shares are of the whole training time.
-
-    ``coverage`` is the central part of the stored crop the model sees. ``l1``, ``dssim`` and
-    ``detail`` weigh the losses of ``train/losses.py``. The input is bent at full strength until
-    ``bend_until``, then less and less, down to ``bend_end`` at the end. Both sides share their
-    decoder until ``shared_until``. From ``finish_from`` on the encoder rests and only the decoder of
-    B, the face wanted, goes on learning, with batches of twice the size. ``average`` is the decay of the averaged weights for one step.
-    """
-
-    batch_size: int
-    learning_rate: float
-    betas: tuple[float, float] = (0.9, 0.999)
-    coverage: float = 0.7
-    l1: float = 1.0
-    dssim: float = 0.0
-    detail: float = 0.0
-    bend_until: float = 1.0
-    bend_end: float = 1.0
-    shared_until: float = 0.0
-    finish_from: float = 1.0
-    anneal: bool = False
-    average: float = 0.999
-    warm_up: int = 100
+from facedouble.models.recipe import Recipe, Warp
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +27,17 @@ MODELS: dict[str, Entry] = {
     "quick": Entry(
         make=Quick,
         summary="compact, made for minutes on a processor without a GPU",
-        recipe=Recipe(batch_size=12, learning_rate=1e-3),
+        recipe=Recipe(
+            batch_size=8,
+            learning_rate=1e-3,
+            dssim=0.3,
+            detail=1.0,
+            warp=Warp(rotation=2, zoom=0.02, shift=0.01, flip=0, bend=0.03, light=0.08),
+            bend_until=0.1,
+            bend_end=0.0,
+            shared_until=0.3,
+            anneal=True,
+        ),
     ),
     "original": Entry(
         make=Original,

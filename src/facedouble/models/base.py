@@ -19,19 +19,22 @@ class SwapModel(nn.Module, ABC):
     resolution: int
 
     @abstractmethod
-    def encode(self, faces: Tensor) -> Tensor:
-        """Faces (N, 3, R, R) of either side to codes; the shape is the model's own."""
+    def encode(self, faces: Tensor, side: Side) -> Tensor:
+        """Faces (N, 3, R, R) of ``side`` to codes; the shape is the model's own."""
 
     @abstractmethod
     def decode(self, code: Tensor, side: Side) -> Tensor:
         """Codes to faces (N, 3, R, R) of ``side``."""
 
-    def forward(self, faces: Tensor, side: Side) -> Tensor:
-        """Faces (N, 3, R, R) seen as faces of ``side``; the other side's faces give the swap."""
-        return self.decode(self.encode(faces), side)
+    def forward(self, faces: Tensor, source: Side, target: Side) -> Tensor:
+        """Faces (N, 3, R, R) of ``source`` as faces of ``target``; the swap where they differ."""
+        return self.decode(self.encode(faces, source), target)
 
     def prepare(self, mean_faces: dict[Side, Tensor]) -> None:
         """Take what can be known before training: each side's mean picture (3, R, R)."""
+
+    def calibrate(self, faces: Tensor, side: Side) -> None:
+        """Take what has to be known of a side's faces (N, 3, R, R) after training."""
 
     def part(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
         """End the time in which both sides share their decoder, where a model has one: from here

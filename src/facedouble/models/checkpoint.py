@@ -55,6 +55,7 @@ class ModelCard:
 
     trainer: str
     arguments: dict[str, Any]
+    resolution: int
     coverage: float
     facesets: dict[Side, list[str]]
     colour: dict[Side, list[list[float]]]

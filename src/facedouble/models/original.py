@@ -45,7 +45,7 @@ class Original(SwapModel):
             nn.Sigmoid(),
         )
 
-    def encode(self, faces: Tensor) -> Tensor:
+    def encode(self, faces: Tensor, side: Side) -> Tensor:
         flat = self.encoder(faces).flatten(1)
         code: Tensor = self.dense(flat).view(-1, self.bottleneck, 4, 4)
         return self.upscale(code.contiguous(memory_format=torch.channels_last))  # type: ignore[no-any-return]

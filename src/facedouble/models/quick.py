@@ -11,6 +11,8 @@ from facedouble.models.base import SwapModel
 from facedouble.models.layers import LEAK, Downscale, Upscale, initialise
 from facedouble.types import Side
 
+_GAIN = 2.0  # differences from the mean are small; brought to about the range of a picture
+
 
 class Quick(SwapModel):
     """Shared encoder and dense bottleneck; for each side an upscaling decoder and a mean picture.
@@ -18,12 +20,18 @@ class Quick(SwapModel):
     What is done for speed: pixels are folded into channels before the first convolution and
     unfolded after the last (Shi et al. 2016), so no convolution runs at full resolution; only 3x3
     kernels. What is done so that little training is enough: each decoder adds what it says to its
-    person's mean picture, itself a parameter, so training begins at the person and not at noise;
-    and until :meth:`part` both sides use one decoder, which makes the code mean the same for both
-    (the shared half of "Unsupervised image-to-image translation", Liu et al. 2017, is the same idea).
+    person's mean picture, itself a parameter, so training begins at the person and not at noise.
+
+    What is done so that A's codes are codes B's decoder knows: the encoder sees how a face differs
+    from its person's mean picture; every element of the code is brought to mean 0 and deviation 1
+    over the faces of its side (batch normalisation by domain, Chang et al. 2019); and until
+    :meth:`part` both sides use one decoder, so that an element means the same for both (compare
+    the shared layers of Liu et al. 2017, "Unsupervised image-to-image translation networks").
 
     ``resolution`` is a multiple of 16; ``filters`` those of the first convolution; ``bottleneck``
-    the length of the code; ``channels`` those after each of the decoder's three upscales.
+    the length of the code, ``noise`` the deviation of what is added to it in training (a code near
+    a known one must give a face near the known one); ``inner`` and ``channels`` the channels
+    before and after each of the decoder's three upscales.
     """
 
     parted: Tensor
@@ -32,29 +40,32 @@ class Quick(SwapModel):
         self,
         resolution: int = 96,
         filters: int = 32,
-        bottleneck: int = 256,
+        bottleneck: int = 64,
+        noise: float = 0.2,
         inner: int = 192,
         channels: Sequence[int] = (96, 48, 24),
     ) -> None:
         super().__init__()
         if resolution % 16:
             raise ValueError("resolution must be a multiple of 16")
-        self.resolution, self.inner, self.grid = resolution, inner, resolution // 16
+        self.resolution, self.inner, self.noise, self.grid = resolution, inner, noise, resolution // 16
         self.encoder = nn.Sequential(
             nn.PixelUnshuffle(2),
             Downscale(12, filters, 3),
             Downscale(filters, filters * 2, 3),
             Downscale(filters * 2, filters * 4, 3),
         )
-        self.dense = nn.Sequential(
-            nn.Linear(filters * 4 * self.grid**2, bottleneck),
-            nn.Linear(bottleneck, inner * self.grid**2),
-            nn.LeakyReLU(LEAK),
+        self.squeeze = nn.Linear(filters * 4 * self.grid**2, bottleneck)
+        self.normalise = nn.ModuleDict(
+            {side: nn.BatchNorm1d(bottleneck, affine=False) for side in ("a", "b")}
         )
+        self.expand = nn.Sequential(nn.Linear(bottleneck, inner * self.grid**2), nn.LeakyReLU(LEAK))
         self.decoders = nn.ModuleDict({side: self._decoder(inner, channels) for side in ("a", "b")})
         self.mean = nn.ParameterDict(
             {side: nn.Parameter(torch.full((3, resolution, resolution), 0.5)) for side in ("a", "b")}
         )
+        for side in ("a", "b"):
+            self.register_buffer(f"centre_{side}", torch.full((3, resolution, resolution), 0.5))
         self.register_buffer("parted", torch.tensor(False))
         initialise(self)
         for decoder in self.decoders.values():
@@ -75,6 +86,15 @@ class Quick(SwapModel):
         with torch.no_grad():
             for side, picture in mean_faces.items():
                 self.mean[side].copy_(picture)
+                self.get_buffer(f"centre_{side}").copy_(picture)
+
+    @torch.no_grad()
+    def calibrate(self, faces: Tensor, side: Side) -> None:
+        """The code's mean and deviation over these faces, for use outside training."""
+        codes = torch.cat([self._squeezed(part, side) for part in faces.split(64)])
+        statistics = self.normalise[side]
+        statistics.running_mean.copy_(codes.mean(dim=0))  # type: ignore[operator]
+        statistics.running_var.copy_(codes.var(dim=0, unbiased=False))  # type: ignore[operator]
 
     def part(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
         pairs = list(zip(self.decoders["a"].parameters(), self.decoders["b"].parameters(), strict=True))
@@ -84,11 +104,19 @@ class Quick(SwapModel):
         self.parted.fill_(True)
         return pairs
 
-    def encode(self, faces: Tensor) -> Tensor:
+    def _squeezed(self, faces: Tensor, side: Side) -> Tensor:
+        difference = (faces - self.get_buffer(f"centre_{side}")) * _GAIN
+        features = self.encoder(difference.contiguous(memory_format=torch.channels_last))
         # Rows before channels in memory, whatever came in, so that the dense layer sees one order.
-        flat = self.encoder(faces).contiguous().flatten(1)
-        code: Tensor = self.dense(flat).view(-1, self.inner, self.grid, self.grid)
-        return code.contiguous(memory_format=torch.channels_last)
+        squeezed: Tensor = self.squeeze(features.contiguous().flatten(1))
+        return squeezed
+
+    def encode(self, faces: Tensor, side: Side) -> Tensor:
+        code = self.normalise[side](self._squeezed(faces, side))
+        if self.training and self.noise:
+            code = code + self.noise * torch.randn_like(code)
+        shaped: Tensor = self.expand(code).view(-1, self.inner, self.grid, self.grid)
+        return shaped.contiguous(memory_format=torch.channels_last)
 
     def decode(self, code: Tensor, side: Side) -> Tensor:
         decoder = self.decoders[side if self.parted else "a"]

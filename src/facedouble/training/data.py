@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from facedouble.errors import TrainingError
-from facedouble.faces.align import apply, recrop
-from facedouble.faces.colour import smooth_statistics, standardise
-from facedouble.faces.hull import eyes_and_mouth, face_hull
+from facedouble.faces.align import apply, cut
+from facedouble.faces.colour import smooth_statistics
+from facedouble.faces.hull import FOREHEAD, eyes_and_mouth, face_hull
+from facedouble.faces.view import View, look
 from facedouble.faceset import Faceset
-from facedouble.types import Face, FloatArray
+from facedouble.types import Face, FloatArray, Image
 from facedouble.video.images import read_image
 
 _OVERSAMPLING = 2
@@ -45,6 +46,12 @@ class SideData:
 
     def __len__(self) -> int:
         return int(self.pixels.shape[0])
+
+    def reduced(self, most: int) -> Tensor:
+        """At most ``most`` faces, evenly spread, (n, 3, S/2, S/2) float32 0..1, not moved."""
+        chosen = torch.linspace(0, len(self) - 1, min(most, len(self))).round().long()
+        pixels = self.pixels[chosen.to(self.pixels.device), :3].float() / 255
+        return torch.nn.functional.avg_pool2d(pixels, _OVERSAMPLING)
 
     @property
     def mean_face(self) -> Tensor:
@@ -76,23 +83,16 @@ def load_side(
     return SideData(stacked, np.concatenate(colours).mean(axis=0))
 
 
-def _prepare(face: Face, crop: Path, colour: FloatArray, size: int, coverage: float) -> np.ndarray:  # type: ignore[type-arg]
-    image = read_image(crop)
-    identity = np.array([[1.0, 0, 0], [0, 1.0, 0]])
-    inner = recrop(identity, face.crop_size, coverage, size)
-    method = cv2.INTER_AREA if inner[0, 0] < 1 else cv2.INTER_CUBIC
-    side = round(face.crop_size * coverage)
-    offset = (face.crop_size - side) // 2
-    square = cv2.resize(
-        image[offset : offset + side, offset : offset + side], (size, size), interpolation=method
-    )
-    standard = standardise(square.astype(np.float32) / 255, colour)
+def _prepare(face: Face, crop: Path, colour: FloatArray, size: int, coverage: float) -> Image:
+    inner = View(size, coverage).of(np.eye(2, 3), face.crop_size)
+    square = cut(read_image(crop), inner, size)
     points = apply(inner, apply(face.alignment, face.steady))
+    seen = look(square, points, colour)
     weight = np.full((size, size), _WEIGHT_OUTSIDE, dtype=np.float32)
-    hull = cv2.blur(face_hull(points, size, forehead=0.4), (size // 16, size // 16))
+    hull = cv2.blur(face_hull(points, size, forehead=FOREHEAD), (size // 16, size // 16))
     weight += (_WEIGHT_FACE - _WEIGHT_OUTSIDE) * hull
     weight += (_WEIGHT_FEATURES - _WEIGHT_FACE) * cv2.blur(eyes_and_mouth(points, size), (5, 5))
-    stacked = np.concatenate([standard, weight[..., None] / _MAX_WEIGHT], axis=2)
+    stacked = np.concatenate([seen, weight[..., None] / _MAX_WEIGHT], axis=2)
     return np.clip(stacked.transpose(2, 0, 1) * 255 + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import signal
 import threading
@@ -19,17 +20,19 @@ from facedouble.config import TrainSettings
 from facedouble.device import choose_device, choose_precision
 from facedouble.errors import ModelError, SettingsError, TrainingError
 from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
-from facedouble.models import Recipe, build, checkpoint, entry
+from facedouble.models import build, checkpoint, entry
 from facedouble.models.base import SwapModel
 from facedouble.models.checkpoint import ModelCard
+from facedouble.models.recipe import Recipe
 from facedouble.training.data import SideData, draw, load_side
 from facedouble.training.losses import detail_l1, dssim, weighted_l1
 from facedouble.training.preview import write_preview
-from facedouble.training.warp import Pairs, WarpSettings, make_pairs
+from facedouble.training.warp import Pairs, make_pairs
 from facedouble.types import Side
 
 SIDES: tuple[Side, Side] = ("a", "b")
 _HISTORY_ROWS = 1000
+_CALIBRATION_FACES = 2000
 _SMOOTHING = 0.98
 
 
@@ -83,24 +86,28 @@ class _Run:
         self.recipe = _with_settings(known.recipe, settings)
         torch.manual_seed(settings.seed)
         self.random = torch.Generator().manual_seed(settings.seed)
-        self.network: SwapModel = build(settings.trainer).to(self.device, memory_format=torch.channels_last)
+        self.network: SwapModel = build(settings.trainer).to(self.device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        paths: dict[Side, Sequence[Path]] = {"a": facesets_a, "b": facesets_b}
         self.data: dict[Side, SideData] = {
             side: load_side(
-                paths,
+                paths[side],
                 resolution=self.network.resolution,
                 coverage=self.recipe.coverage,
                 device=self.device,
             )
-            for side, paths in (("a", facesets_a), ("b", facesets_b))
+            for side in SIDES
         }
         self.network.prepare({side: data.mean_face for side, data in self.data.items()})
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=self.recipe.learning_rate, betas=self.recipe.betas, fused=True
         )
-        self.average = [p.detach().clone() for p in self.network.parameters()]
+        # The averaged weights are a second network, which is what is saved for use.
+        self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.card = ModelCard(
             trainer=settings.trainer,
             arguments=dict(known.arguments),
+            resolution=self.network.resolution,
             coverage=self.recipe.coverage,
             facesets={"a": [str(p) for p in facesets_a], "b": [str(p) for p in facesets_b]},
             colour={side: data.colour.tolist() for side, data in self.data.items()},
@@ -110,6 +117,7 @@ class _Run:
         self.smoothed: dict[Side, float] = {}
         if self.parted:
             self.network.part()
+            self.averaged.part()
         if checkpoint.exists(folder):
             self._resume()
 
@@ -160,12 +168,11 @@ class _Run:
         pairs = {side: self._pairs(side, count, _bend_strength(recipe, progress)) for side in sides}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
             with torch.set_grad_enabled(sides == SIDES):
-                code = self.network.encode(torch.cat([pairs[side].inputs for side in sides]))
-            codes = dict(zip(sides, code.split(count), strict=True))
+                codes = {side: self.network.encode(pairs[side].inputs, side) for side in sides}
             outputs = {side: self.network.decode(codes[side], side) for side in sides}
         losses = {side: _loss(recipe, outputs[side].float(), pairs[side]) for side in sides}
         self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        torch.stack(list(losses.values())).sum().backward()
         self.optimizer.step()
         self._average()
         values = {side: float(loss.detach()) for side, loss in losses.items()}
@@ -178,7 +185,7 @@ class _Run:
 
     def _pairs(self, side: Side, count: int, strength: float) -> Pairs:
         batch = draw(self.data[side], count, self.random)
-        return make_pairs(batch, self.network.resolution, WarpSettings(), strength, self.random)
+        return make_pairs(batch, self.network.resolution, self.recipe.warp, strength, self.random)
 
     # -- its parts -------------------------------------------------------------------------------
 
@@ -197,18 +204,16 @@ class _Run:
         memory at the beginning."""
         step = self.card.iteration + 1
         decay = min(self.recipe.average, step / (step + 10))
-        parameters = [p.detach() for p in self.network.parameters()]
-        torch._foreach_lerp_(self.average, parameters, 1 - decay)
+        live = [p.detach() for p in self.network.parameters()]
+        torch._foreach_lerp_(list(self.averaged.parameters()), live, 1 - decay)
 
     def _part(self) -> None:
         """Let the decoders learn apart, with the optimizer's moments for their new weights."""
         self.parted = True
-        parameters = list(self.network.parameters())
-        place = {id(p): i for i, p in enumerate(parameters)}
+        self.averaged.part()
         for old, new in self.network.part():
             if old in self.optimizer.state:
                 self.optimizer.state[new] = {k: v.clone() for k, v in self.optimizer.state[old].items()}
-            self.average[place[id(new)]].copy_(self.average[place[id(old)]])
 
     def _follow(self, losses: dict[Side, float]) -> None:
         card = self.card
@@ -250,30 +255,21 @@ class _Run:
     # -- saving and resuming ---------------------------------------------------------------------
 
     def _save(self) -> None:
-        names = [name for name, _ in self.network.named_parameters()]
+        progress = [self.card.seconds, self.card.faces_seen, float(self.parted)]
         state: dict[str, Tensor] = {
             "random": self.random.get_state(),
-            "progress": torch.tensor(
-                [self.card.seconds, self.card.faces_seen, float(self.parted)], dtype=torch.float64
-            ),
+            "random_noise": torch.get_rng_state(),
+            "progress": torch.tensor(progress, dtype=torch.float64),
         }
         for name, parameter in self.network.named_parameters():
             state[f"weight/{name}"] = parameter
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 state[f"{key}/{name}"] = value
-        weights = dict(self.network.state_dict())
-        weights.update(zip(names, self.average, strict=True))
-        checkpoint.save(self.folder, self.card, weights, state)
+        for side, data in self.data.items():
+            self.averaged.calibrate(data.reduced(_CALIBRATION_FACES), side)
+        checkpoint.save(self.folder, self.card, self.averaged.state_dict(), state)
         if self.settings.preview:
-            self._preview()
-
-    def _preview(self) -> None:
-        live = [p.detach().clone() for p in self.network.parameters()]
-        try:
-            _assign(self.network, self.average)
-            write_preview(self.folder / "preview.png", self.network, self.data)
-        finally:
-            _assign(self.network, live)
+            write_preview(self.folder / "preview.png", self.averaged, self.data)
 
     def _resume(self) -> None:
         card, state = checkpoint.load_state(self.folder, listener=self.listener)
@@ -287,16 +283,19 @@ class _Run:
             seconds, seen, parted = state["progress"].tolist()
             if parted:
                 self.network.part()
-            for (name, parameter), kept in zip(self.network.named_parameters(), self.average, strict=True):
+            self.averaged.load_state_dict(weights)
+            for name, parameter in self.network.named_parameters():
                 parameter.data.copy_(state[f"weight/{name}"])
-                kept.copy_(weights[name])
                 if f"exp_avg/{name}" in state:
                     self.optimizer.state[parameter] = {
                         "step": state[f"step/{name}"].clone(),
                         "exp_avg": state[f"exp_avg/{name}"].to(parameter),
                         "exp_avg_sq": state[f"exp_avg_sq/{name}"].to(parameter),
                     }
+            for name, buffer in self.network.named_buffers():
+                buffer.copy_(weights[name])
             self.random.set_state(state["random"])
+            torch.set_rng_state(state["random_noise"])
         except (KeyError, RuntimeError) as error:
             raise ModelError(f"{self.folder}: this model was made with other arguments ({error})") from error
         card.seconds, card.faces_seen = seconds, int(seen)
@@ -341,12 +340,6 @@ def _bend_strength(recipe: Recipe, progress: float) -> float:
     if progress <= recipe.bend_until or recipe.bend_until >= 1:
         return 1.0
     return 1 + (recipe.bend_end - 1) * (progress - recipe.bend_until) / (1 - recipe.bend_until)
-
-
-def _assign(network: SwapModel, values: Sequence[Tensor]) -> None:
-    with torch.no_grad():
-        for parameter, value in zip(network.parameters(), values, strict=True):
-            parameter.copy_(value)
 
 
 @contextmanager

@@ -25,7 +25,8 @@ def dssim(output: Tensor, target: Tensor, weights: Tensor, window: int = 7, stri
     vx, vy, vxy = xx - mx * mx, yy - my * my, xy - mx * my
     c1, c2 = 0.01**2, 0.03**2
     ssim = ((2 * mx * my + c1) * (2 * vxy + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2))
-    return ((1 - ssim) / 2 * weight).mean() / weight.mean()
+    loss: Tensor = ((1 - ssim) / 2 * weight).mean() / weight.mean()
+    return loss
 
 
 def detail_l1(output: Tensor, target: Tensor, weights: Tensor) -> Tensor:

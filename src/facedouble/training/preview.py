@@ -27,10 +27,9 @@ def write_preview(path: Path, network: SwapModel, data: Mapping[Side, SideData])
 def preview(network: SwapModel, data: Mapping[Side, SideData]) -> Image:
     """The sheet as an image (6R, 7R, 3) in the standard colouring, R the model's resolution."""
     rows: list[Tensor] = []
-    for side, other in (("a", "b"), ("b", "a")):
-        chosen = torch.linspace(0, len(data[side]) - 1, _COLUMNS).round().long()
-        pixels = data[side].pixels[chosen.to(data[side].pixels.device), :3].float() / 255
-        faces = torch.nn.functional.avg_pool2d(pixels, 2).contiguous(memory_format=torch.channels_last)
-        rows += [faces, network(faces, side), network(faces, other)]
+    pairs: tuple[tuple[Side, Side], ...] = (("a", "b"), ("b", "a"))
+    for side, other in pairs:
+        faces = data[side].reduced(_COLUMNS)
+        rows += [faces, network(faces, side, side), network(faces, side, other)]
     sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
     return (sheet.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy().astype(np.uint8)

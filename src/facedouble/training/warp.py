@@ -12,18 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facedouble.models.recipe import Warp
 
-@dataclass(frozen=True, slots=True)
-class WarpSettings:
-    """How far pictures are moved. Shares are of the crop's side."""
-
-    rotation: float = 8.0  # degrees, uniform in +-
-    zoom: float = 0.05  # uniform in +-
-    shift: float = 0.04  # uniform in +-
-    flip: float = 0.4  # probability of mirroring
-    grid: int = 5  # points a side of the jittered grid
-    jitter: float = 0.03  # standard deviation of a grid point
-    light: float = 0.08  # deviation of gain and offset of each channel of the input
+_GRID = 5  # points a side of the grid that bends the input
 
 
 @dataclass(frozen=True)
@@ -36,7 +27,7 @@ class Pairs:
 
 
 def make_pairs(
-    batch: Tensor, resolution: int, settings: WarpSettings, strength: float, generator: torch.Generator
+    batch: Tensor, resolution: int, warp: Warp, strength: float, generator: torch.Generator
 ) -> Pairs:
     """Pairs from ``batch`` (N, 4, S, S) as :func:`facedouble.training.data.draw` returns them.
 
@@ -53,10 +44,10 @@ def make_pairs(
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator).to(device)
 
-    angle = uniform(n) * torch.pi / 180 * settings.rotation
-    scale = 1 + uniform(n) * settings.zoom
-    mirror = torch.where(torch.rand(n, generator=generator).to(device) < settings.flip, -1.0, 1.0)
-    shift = uniform(n, 2) * 2 * settings.shift
+    angle = uniform(n) * torch.pi / 180 * warp.rotation
+    scale = 1 + uniform(n) * warp.zoom
+    mirror = torch.where(torch.rand(n, generator=generator).to(device) < warp.flip, -1.0, 1.0)
+    shift = uniform(n, 2) * 2 * warp.shift
     cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
     affine = torch.stack(
         [
@@ -69,15 +60,15 @@ def make_pairs(
     sampled = F.grid_sample(batch, grid, padding_mode="border", align_corners=False)
     targets, weights = sampled[:, :3], sampled[:, 3:]
     if strength > 0:
-        coarse = normal(n, 2, settings.grid, settings.grid) * (2 * settings.jitter * strength)
+        coarse = normal(n, 2, _GRID, _GRID) * (2 * warp.bend * strength)
         bend = F.interpolate(coarse, size=(resolution, resolution), mode="bicubic", align_corners=True)
         bent = grid + bend.permute(0, 2, 3, 1)
         inputs = F.grid_sample(batch[:, :3], bent, padding_mode="border", align_corners=False)
     else:
         inputs = targets
-    if settings.light:
-        gain = 1 + settings.light * normal(n, 3, 1, 1)
-        offset = settings.light / 2 * normal(n, 3, 1, 1)
+    if warp.light:
+        gain = 1 + warp.light * normal(n, 3, 1, 1)
+        offset = warp.light / 2 * normal(n, 3, 1, 1)
         inputs = (inputs - 0.5) * gain + 0.5 + offset
     layout = torch.channels_last
     return Pairs(

@@ -15,7 +15,7 @@ from typing import Protocol, Self
 import av
 import av.error
 import numpy as np
-from av.codec.context import CodecContext, OptionType
+from av.codec.context import CodecContext
 from av.packet import Packet
 from av.stream import Stream
 from av.video.reformatter import ColorRange, VideoReformatter
@@ -48,6 +48,18 @@ _NOT_COPIED = re.compile(
     r"|_statistics_.*",
     re.IGNORECASE,
 )
+_X26X_PRESETS = [
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+]
 _NUMBERED = re.compile(r"\d{6,}\.png")
 
 
@@ -135,7 +147,8 @@ class ClipSink(Sink):
     and QuickTime may not. Interlaced clips become progressive ones.
 
     *Sound.* The packets of every sound stream of ``audio_from`` are copied as they are. Subtitles,
-    data streams and chapters are not.
+    data streams and chapters are not; the timecode of MOV and MP4 and what the container can hold of
+    the source's metadata are.
 
     *Quality.* ``settings.crf`` goes to the encoder's constant quality (``crf``, NVENC's ``cq``).
     Encoders without one are accepted when they are lossless or made for editing (FFV1, ProRes).
@@ -322,9 +335,14 @@ class FolderSink(Sink):
         if self._done:
             return
         self._done = True
-        for file in list(self.path.iterdir()):
-            if _NUMBERED.fullmatch(file.name) and file.name not in self._written:
-                file.unlink()
+        try:
+            for file in list(self.path.iterdir()):
+                if _NUMBERED.fullmatch(file.name) and file.name not in self._written:
+                    file.unlink()
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: images of an earlier run cannot be removed ({error.strerror})"
+            ) from error
 
     def abort(self) -> None:
         if self._done:
@@ -383,7 +401,7 @@ class _Sound:
 def _like_stream(stream: av.AudioStream, output: av.container.OutputContainer, path: Path) -> Stream:
     """A stream added to ``output`` for the packets of ``stream``, with its language and title."""
     context: CodecContext | None = stream.codec_context  # the stub forgets codecs FFmpeg does not know
-    codec = context.name if context is not None else "an unknown codec"
+    codec = context.codec.canonical_name if context is not None else "an unknown codec"
     try:
         copy = output.add_stream_from_template(stream)
     except ValueError as error:
@@ -457,9 +475,16 @@ def _encoder_options(context: av.VideoCodecContext, settings: VideoSettings, pat
         options[quality] = str(settings.crf)
     elif not (context.codec.lossless or context.codec.intra_only):
         raise OutputError(f"{path}: {settings.codec} has no constant quality; choose libx264 or libx265")
-    if "preset" in known:
-        named = known["preset"].type == OptionType.STRING or known["preset"].choices
-        if named or settings.preset.isdecimal():
+    if settings.codec.startswith("libx26"):
+        if settings.preset not in _X26X_PRESETS:
+            raise SettingsError(
+                f"there is no preset {settings.preset!r}; choose of {', '.join(_X26X_PRESETS)}"
+            )
+        options["preset"] = settings.preset
+        if settings.codec == "libx265":
+            options["x265-params"] = "log-level=error"  # it writes to the terminal by itself
+    elif "preset" in known:
+        if known["preset"].choices or settings.preset.isdecimal():
             options["preset"] = settings.preset
         elif settings.preset != VideoSettings().preset:
             raise SettingsError(f"{settings.codec} numbers its presets; {settings.preset!r} is none of them")

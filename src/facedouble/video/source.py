@@ -1,4 +1,7 @@
-"""One way to read frames, whether they come from a clip or from a folder of images."""
+"""One way to read frames, whether they come from a clip or from a folder of images.
+
+Leave PyAV's logging off (as it is): a decoder closed while its threads log waits for itself forever.
+"""
 
 from __future__ import annotations
 

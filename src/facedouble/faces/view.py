@@ -1,0 +1,60 @@
+"""What a network sees of a face: its part of the crop, in standard colours, the face alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from facedouble.faces.align import recrop
+from facedouble.faces.colour import STANDARD_MEAN, standardise, unit
+from facedouble.faces.hull import FOREHEAD, face_hull
+from facedouble.types import Alignment, FloatArray, Image, Landmarks, Mask
+
+_REACH = 0.10  # of the picture's side: how far the face's own colours are carried outwards
+_EDGE = 0.012
+_INSIDE = 0.03  # the landmarks of the jaw lie on its edge, and sometimes beside it
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The part of a face that a model sees: the central ``coverage`` (0..1) of the stored crop,
+    ``resolution`` pixels wide."""
+
+    resolution: int
+    coverage: float
+
+    def of(self, alignment: Alignment, crop_size: int) -> Alignment:
+        """Alignment to the view's pixels, of a face whose ``alignment`` is to its stored crop."""
+        return recrop(alignment, crop_size, self.coverage, self.resolution)
+
+
+def look(crop: Image, landmarks: Landmarks, statistics: FloatArray) -> FloatArray:
+    """A crop (S, S, 3) as networks see it: float32 0..1 in the standard colouring, the face alone.
+
+    ``landmarks`` (68, 2) are in the crop's pixels, ``statistics`` (2, 3) the colours of the face.
+    Training and conversion both look through this, so both see the same.
+    """
+    standard = np.clip(standardise(unit(crop), statistics), 0, 1)
+    radius = max(1, round(_INSIDE * crop.shape[0]))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+    hull = cv2.erode(face_hull(landmarks, crop.shape[0], forehead=FOREHEAD), kernel)
+    return isolate(standard, np.asarray(hull, dtype=np.float32))
+
+
+def isolate(picture: FloatArray, mask: Mask) -> FloatArray:
+    """A picture (S, S, 3) in the standard colouring with what lies outside ``mask`` (S, S) painted
+    over by the face's own colours, carried outwards and fading to the standard mean.
+
+    Hair, collar and background would otherwise tell the encoder who it sees and where, and would
+    be painted into the frame wherever the new face is narrower than the old. The painting is a
+    normalised convolution (Knutsson and Westin 1993).
+    """
+    size = picture.shape[0]
+    weight = mask[..., None]
+    carried = cv2.GaussianBlur((picture - STANDARD_MEAN) * weight, (0, 0), _REACH * size)
+    reached = cv2.GaussianBlur(mask, (0, 0), _REACH * size)[..., None]
+    outside = carried / (reached + 1e-3) + STANDARD_MEAN
+    soft = cv2.GaussianBlur(mask, (0, 0), _EDGE * size)[..., None]
+    return np.asarray(picture * soft + outside * (1 - soft), dtype=np.float32)

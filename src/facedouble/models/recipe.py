@@ -1,0 +1,51 @@
+"""How a model is best trained: what its registry entry says beside its architecture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Warp:
+    """How far training pictures are moved. ``rotation`` in degrees, ``zoom`` and ``shift`` in shares
+    of the picture, each even in plus or minus that; ``flip`` the probability of mirroring. These
+    move input and target alike. ``bend`` moves the points of a coarse grid over the input alone
+    (standard deviation, share of the picture); ``light`` is the deviation of the gain of each
+    channel of the input.
+    """
+
+    rotation: float = 8.0
+    zoom: float = 0.05
+    shift: float = 0.04
+    flip: float = 0.4
+    bend: float = 0.03
+    light: float = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a model is best trained. Shares are of the whole training time.
+
+    ``coverage`` is the central part of the stored crop the model sees. ``l1``, ``dssim`` and
+    ``detail`` weigh the losses of ``training/losses.py``. The input is bent at full strength until
+    ``bend_until``, then less and less, down to ``bend_end`` at the end. Both sides share their
+    decoder until ``shared_until``. From ``finish_from`` on the encoder rests and only the decoder of
+    B, the face wanted, goes on learning, with batches of twice the size. ``average`` is the decay of
+    the averaged weights for one step.
+    """
+
+    batch_size: int
+    learning_rate: float
+    betas: tuple[float, float] = (0.9, 0.999)
+    coverage: float = 0.7
+    l1: float = 1.0
+    dssim: float = 0.0
+    detail: float = 0.0
+    warp: Warp = field(default_factory=Warp)
+    bend_until: float = 1.0
+    bend_end: float = 1.0
+    shared_until: float = 0.0
+    finish_from: float = 1.0
+    anneal: bool = False
+    average: float = 0.999
+    warm_up: int = 100
