@@ -70,7 +70,6 @@ class ConvertSettings:
     batch_size: int = option("faces a network call takes", 16, short="-b", min=1)
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
     precision: str = option("auto, fp32 or bf16", "auto")
-    side_by_side: bool = option("write source and result beside each other", False)
     overwrite: bool = option("replace an output that exists", False)
     video: VideoSettings = field(default_factory=VideoSettings)
 
@@ -84,4 +83,4 @@ class DemoSettings:
     a: tuple[Path, ...] = option("clip of A, whose face is replaced; repeat it; the last is converted", ())
     b: tuple[Path, ...] = option("clip of B, whose face is put there; repeat it", ())
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
-    quick: bool = option("one minute of training, to see that everything works", False)
+    quick: bool = option("one clip of each and seconds of training, to see that everything works", False)

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -75,12 +76,20 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
         clips_a, clips_b = fetched.a, fetched.b
     if settings.quick:
         clips_a, clips_b = clips_a[-1:], clips_b[-1:]
-    faces_a = timed("extract", lambda: [_faces(clip, output / "faces-a", listener) for clip in clips_a])
-    faces_b = timed("extract", lambda: [_faces(clip, output / "faces-b", listener) for clip in clips_b])
+    faces_a = [output / "faces-a" / clip.stem for clip in clips_a]
+    faces_b = [output / "faces-b" / clip.stem for clip in clips_b]
     model = output / ("model-quick" if settings.quick else "model")
+    facesets = {"a": [str(path) for path in faces_a], "b": [str(path) for path in faces_b]}
+    if checkpoint.exists(model) and checkpoint.read_card(model).facesets != facesets:
+        raise SettingsError(f"{model} was trained on other clips; choose another folder with --output")
+    for clip, path in zip((*clips_a, *clips_b), (*faces_a, *faces_b), strict=True):
+        timed("extract", partial(_find_faces, clip, path, listener))
     minutes = QUICK_MINUTES if settings.quick else settings.minutes
     how = TrainSettings(minutes=minutes, device=settings.device)
-    timed("train", lambda: train(faces_a, faces_b, model, how, listener=listener))
+    trained = timed("train", lambda: train(faces_a, faces_b, model, how, listener=listener))
+    if trained.stopped != "finished":
+        # Ctrl-C means out; the model is saved, and the next run goes on with it.
+        raise KeyboardInterrupt
 
     source, faces = clips_a[-1], faces_a[-1]
     swap = output / "swap.mp4"
@@ -105,16 +114,14 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     return result
 
 
-def _faces(clip: Path, folder: Path, listener: Listener) -> Path:
-    """The faceset of ``clip``, made now or found from an earlier run."""
-    path = folder / clip.stem
+def _find_faces(clip: Path, path: Path, listener: Listener) -> None:
+    """Make the faceset of ``clip``, unless it is there from an earlier run."""
     if path.exists():
         with Faceset.open(path) as faceset:
             if faceset.complete and faceset.source.sha256 == source_hash(clip):
                 listener(Noted(f"{path}: faces of {clip.name} are there"))
-                return path
+                return
     extract(clip, path, ExtractSettings(skip_existing=path.exists()), listener=listener)
-    return path
 
 
 def side_by_side(left: Path, right: Path, output: Path, settings: VideoSettings) -> None:

@@ -71,7 +71,7 @@ class Quick(SwapModel):
         for decoder in self.decoders.values():
             # Small, so that the first answer is the mean picture.
             with torch.no_grad():
-                next(decoder[-2].parameters()).mul_(0.1)  # type: ignore[index]
+                next(decoder[-2].parameters()).mul_(0.02)  # type: ignore[index]
 
     @staticmethod
     def _decoder(inner: int, channels: Sequence[int]) -> nn.Sequential:

@@ -127,7 +127,7 @@ class _Run:
         card, recipe = self.card, self.recipe
         self._announce()
         start = time.perf_counter() - card.seconds
-        saved = time.perf_counter()
+        saved, saved_iteration = time.perf_counter(), card.iteration if card.saves else -1
         stopped = "finished"
         with _asked_to_stop() as asked:
             while (progress := self._progress(time.perf_counter() - start)) < 1:
@@ -143,8 +143,9 @@ class _Run:
                 self._follow(losses)
                 if time.perf_counter() - saved > self.settings.save_minutes * 60:
                     self._save()
-                    saved = time.perf_counter()
-            self._save()
+                    saved, saved_iteration = time.perf_counter(), card.iteration
+            if card.iteration != saved_iteration:
+                self._save()
         seconds = card.seconds
         text = f"{card.iteration} iterations, {card.faces_seen} faces seen, {stopped}"
         self.listener(StageFinished("train", seconds, text))

@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facedouble.config import DemoSettings
+from facedouble.demo import demo
+from facedouble.errors import InputError, SettingsError
+from facedouble.models import checkpoint
+from facedouble.models.checkpoint import ModelCard
+
+
+def test_clips_of_one_person_only_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="both"):
+        demo(DemoSettings(output=tmp_path / "out", a=(tmp_path / "a.mp4",)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_clip_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.mp4"):
+        demo(DemoSettings(output=tmp_path / "out", a=(tmp_path / "a.mp4",), b=(tmp_path / "b.mp4",)))
+
+
+def test_a_model_of_other_clips_is_not_trained_on(clips: dict[str, Path], tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    colour = np.full((2, 3), 0.5).tolist()
+    card = ModelCard("quick", {}, 96, 0.7, {"a": ["x"], "b": ["y"]}, {"a": colour, "b": colour})
+    checkpoint.save(output / "model-quick", card, {}, {})
+    before = {p.name: p.read_bytes() for p in (output / "model-quick").iterdir()}
+    with pytest.raises(SettingsError, match="other clips"):
+        demo(DemoSettings(output=output, quick=True))
+    assert before == {p.name: p.read_bytes() for p in (output / "model-quick").iterdir()}
