@@ -117,9 +117,8 @@ def main() -> None:
         f"{clip.name}, {image.shape[1]}x{image.shape[0]}, {count} frames, {torch.get_num_threads()} threads"
     )
     print(f"decoding                        {count / best(decode):8.0f} frames/s")
-    print(
-        f"decoding to RGB                 {count / best(lambda: list(open_source(clip).frames())):8.0f} frames/s"
-    )
+    to_rgb = best(lambda: list(open_source(clip).frames()))
+    print(f"decoding to RGB                 {count / to_rgb:8.0f} frames/s")
     print(f"decoding, RGB, x264 crf 15      {count / best(write, 1):8.0f} frames/s")
 
     detector, landmarks, descriptor = make_detector("hog"), DlibLandmarks(), DlibDescriptor()
@@ -140,8 +139,8 @@ def main() -> None:
         # Backward costs about twice forward.
         rate = 3 * forward_flops(name) * faces / 1e9
         print(
-            f"train {name:9} batch 2x{known.recipe.batch_size:<3}      {faces:8.0f} faces/s, {rate:.0f} GFLOP/s, "
-            f"{rate / fp32:.0%} of the product's rate"
+            f"train {name:9} batch 2x{known.recipe.batch_size:<3}      {faces:8.0f} faces/s, "
+            f"{rate:.0f} GFLOP/s, {rate / fp32:.0%} of the product's rate"
         )
 
 

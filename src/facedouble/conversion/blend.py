@@ -13,7 +13,7 @@ from facedouble.types import Image
 def blend(frame: Image, patch: Patch) -> None:
     """Alpha-blend a patch into ``frame`` (H, W, 3) in place: ``out = mask * new + (1 - mask) * old``.
 
-    Picture and mask are brought to the frame's pixels (bicubic and bilinear), over the patch's own
+    Picture and mask are brought to the frame's pixels (Lanczos and bilinear), over the patch's own
     rectangle only. Pixels where the mask is 0 keep exactly the value they had.
     """
     back = inverse(patch.alignment)
@@ -28,7 +28,7 @@ def blend(frame: Image, patch: Patch) -> None:
     back = back.copy()
     back[:, 2] -= (left, top)
     area = (int(right - left), int(bottom - top))
-    new = cv2.warpAffine(patch.picture, back, area, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    new = cv2.warpAffine(patch.picture, back, area, flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
     alpha = cv2.warpAffine(patch.mask, back, area, flags=cv2.INTER_LINEAR)[..., None]
     old = frame[top:bottom, left:right].astype(np.float32)
     mixed = old + alpha * (np.clip(new, 0, 1) * 255 - old)

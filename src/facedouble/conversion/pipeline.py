@@ -196,7 +196,7 @@ class Swapper:
         size = max(_PATCH_SIZE, resolution)
         alignment = recrop(self.alignment(item.face), resolution, 1.0, size)
         if size != resolution:
-            picture = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC))
+            picture = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_LANCZOS4))
         return Patch(
             face=item.face,
             picture=picture,

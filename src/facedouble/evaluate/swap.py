@@ -13,7 +13,7 @@ from facedouble.errors import InputError
 from facedouble.evaluate.metrics import correlation, fine_detail, identity_distance
 from facedouble.events import Listener, Progressed, StageFinished, StageStarted, ignore
 from facedouble.faces.align import apply, cut
-from facedouble.faces.hull import face_hull
+from facedouble.faces.hull import inner_face_mask
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks, eye_opening, mouth_opening
 from facedouble.faces.view import View
@@ -28,7 +28,8 @@ class SwapMeasures:
     """A swap in numbers, means over all frames that have a face.
 
     ``nearer_to_b``: share of frames whose face is nearer to B's mean descriptor than to A's.
-    ``detail``: fine detail of the face over that of B's real faces, at the model's resolution.
+    ``detail``: fine detail inside the face's outline over that of B's real faces, both at the
+    model's resolution.
     ``mouth`` and ``eyes``: correlation of their opening over time with the source's.
     """
 
@@ -60,7 +61,7 @@ def know(facesets: Sequence[Path], view: View) -> Person:
                 inner = view.of(np.eye(2, 3), face.crop_size)
                 crop = cut(read_image(faceset.crop_path(face)), inner, view.resolution)
                 points = apply(inner, apply(face.alignment, face.steady))
-                details.append(fine_detail(crop, face_hull(points, view.resolution)))
+                details.append(fine_detail(crop, inner_face_mask(points, view.resolution)))
     if not descriptors:
         raise InputError(f"{', '.join(map(str, facesets))}: no face with a descriptor")
     return Person(np.mean(descriptors, axis=0), float(np.mean(details)))
@@ -104,7 +105,7 @@ def measure_swap(
             (
                 identity_distance(found, a.descriptor),
                 identity_distance(found, b.descriptor),
-                fine_detail(crop, face_hull(apply(alignment, source.steady), view.resolution)),
+                fine_detail(crop, inner_face_mask(apply(alignment, source.steady), view.resolution)),
                 mouth_opening(points),
                 mouth_opening(source.landmarks),
                 eye_opening(points),

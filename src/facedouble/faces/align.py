@@ -127,10 +127,10 @@ def recrop(alignment: Alignment, size: int, coverage: float, new_size: int) -> A
 def cut(image: Image, alignment: Alignment, size: int) -> Image:
     """The crop of side ``size`` that an alignment describes; what lies outside the frame is black.
 
-    Shrinking by more than half averages (supersampled at a whole factor), so that fine detail does
-    not turn into moiré.
+    A crop smaller than its part of the frame is first cut at a whole multiple of its size, with at
+    least the frame's own resolution, and averaged down, so that fine detail does not turn into moiré.
     """
-    factor = max(1, int(np.floor(1 / max(scale_of(alignment), 1e-6))))
+    factor = max(1, int(np.ceil(1 / max(scale_of(alignment), 1e-6) - 0.01)))
     if factor == 1:
         return _warp(image, alignment, size)
     finer = recrop(alignment, size, 1.0, size * factor)

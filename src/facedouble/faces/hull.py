@@ -25,6 +25,14 @@ def face_hull(landmarks: Landmarks, size: int | tuple[int, int], *, forehead: fl
     return _fill(points, size)
 
 
+def inner_face_mask(landmarks: Landmarks, size: int, margin: float = 0.06) -> Mask:
+    """Mask (size, size) of the face without its outline: the hull, eroded by ``margin`` of the side."""
+    radius = max(1, round(margin * size))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+    eroded = cv2.erode(face_hull(landmarks, size), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(eroded, dtype=np.float32)
+
+
 def raised_brows(landmarks: Landmarks, amount: float) -> Landmarks:
     """Landmarks (68, 2) with the ten brow points moved up along the face by ``amount`` of the
     distance from the base of the nose (33) to the middle of the brows."""

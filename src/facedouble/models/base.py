@@ -17,6 +17,9 @@ class SwapModel(nn.Module, ABC):
     """
 
     resolution: int
+    hardness: float = 1.0
+    """0..1, set by the training loop: how much of what makes training hard on purpose (noise on
+    the code, say) a model applies while it is in training mode."""
 
     @abstractmethod
     def encode(self, faces: Tensor, side: Side) -> Tensor:

@@ -114,7 +114,7 @@ class Quick(SwapModel):
     def encode(self, faces: Tensor, side: Side) -> Tensor:
         code = self.normalise[side](self._squeezed(faces, side))
         if self.training and self.noise:
-            code = code + self.noise * torch.randn_like(code)
+            code = code + self.noise * self.hardness * torch.randn_like(code)
         shaped: Tensor = self.expand(code).view(-1, self.inner, self.grid, self.grid)
         return shaped.contiguous(memory_format=torch.channels_last)
 

@@ -27,8 +27,9 @@ class Recipe:
     """How a model is best trained. Shares are of the whole training time.
 
     ``coverage`` is the central part of the stored crop the model sees. ``l1``, ``dssim`` and
-    ``detail`` weigh the losses of ``training/losses.py``. The input is bent at full strength until
-    ``bend_until``, then less and less, down to ``bend_end`` at the end. Both sides share their
+    ``detail`` weigh the losses of ``training/losses.py``. The input is bent and
+    the code made noisy at full strength until ``hard_until``, then less and less, down to
+    ``hardness_at_end``. Both sides share their
     decoder until ``shared_until``. From ``finish_from`` on the encoder rests and only the decoder of
     B, the face wanted, goes on learning, with batches of twice the size. ``average`` is the decay of
     the averaged weights for one step.
@@ -42,8 +43,8 @@ class Recipe:
     dssim: float = 0.0
     detail: float = 0.0
     warp: Warp = field(default_factory=Warp)
-    bend_until: float = 1.0
-    bend_end: float = 1.0
+    hard_until: float = 1.0
+    hardness_at_end: float = 1.0
     shared_until: float = 0.0
     finish_from: float = 1.0
     anneal: bool = False

@@ -166,7 +166,8 @@ class _Run:
             group["lr"] = _learning_rate(recipe, self.card.iteration, progress)
         sides: tuple[Side, ...] = SIDES if progress < recipe.finish_from else ("b",)
         count = 2 * recipe.batch_size // len(sides)
-        pairs = {side: self._pairs(side, count, _bend_strength(recipe, progress)) for side in sides}
+        self.network.hardness = _hardness(recipe, progress)
+        pairs = {side: self._pairs(side, count) for side in sides}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
             with torch.set_grad_enabled(sides == SIDES):
                 codes = {side: self.network.encode(pairs[side].inputs, side) for side in sides}
@@ -184,8 +185,9 @@ class _Run:
             )
         return values
 
-    def _pairs(self, side: Side, count: int, strength: float) -> Pairs:
+    def _pairs(self, side: Side, count: int) -> Pairs:
         batch = draw(self.data[side], count, self.random)
+        strength = self.network.hardness
         return make_pairs(batch, self.network.resolution, self.recipe.warp, strength, self.random)
 
     # -- its parts -------------------------------------------------------------------------------
@@ -336,11 +338,12 @@ def _learning_rate(recipe: Recipe, iteration: int, progress: float) -> float:
     return rate
 
 
-def _bend_strength(recipe: Recipe, progress: float) -> float:
-    """1 until ``bend_until``, then in a straight line to ``bend_end``."""
-    if progress <= recipe.bend_until or recipe.bend_until >= 1:
+def _hardness(recipe: Recipe, progress: float) -> float:
+    """1 until ``hard_until``, then in a straight line to ``hardness_at_end``."""
+    if progress <= recipe.hard_until or recipe.hard_until >= 1:
         return 1.0
-    return 1 + (recipe.bend_end - 1) * (progress - recipe.bend_until) / (1 - recipe.bend_until)
+    past = (progress - recipe.hard_until) / (1 - recipe.hard_until)
+    return 1 + (recipe.hardness_at_end - 1) * past
 
 
 @contextmanager

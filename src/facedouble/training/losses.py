@@ -30,11 +30,12 @@ def dssim(output: Tensor, target: Tensor, weights: Tensor, window: int = 7, stri
 
 
 def detail_l1(output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean absolute difference of what a 3x3 mean takes away: fine detail counts by
-    itself, however small its share of the picture's contrast."""
-    difference = output - target
+    """Weighted mean absolute difference of what a 3x3 mean takes away from the luma: fine detail
+    counts by itself, however small its share of the picture's contrast."""
+    difference = luma(output - target)
     fine = difference - F.avg_pool2d(difference, 3, stride=1, padding=1, count_include_pad=False)
-    return (fine.abs() * weights).mean() / weights.mean()
+    loss: Tensor = (fine.abs() * weights).mean() / weights.mean()
+    return loss
 
 
 def luma(image: Tensor) -> Tensor:
