@@ -42,7 +42,7 @@ FIELDS = {
     "ExtractSettings": "detector size min_face_size steady max_faces processes skip_existing",
     "TrainSettings": "trainer batch_size minutes iterations learning_rate device precision seed save_minutes"
     " preview",
-    "ConvertSettings": "swap_model colour erosion feather sharpen batch_size device precision side_by_side"
+    "ConvertSettings": "swap_model colour erosion feather sharpen batch_size device precision"
     " overwrite video",
     "VideoSettings": "codec crf preset",
     "ExtractResult": "faceset frames faces frames_without_face seconds",

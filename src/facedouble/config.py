@@ -66,7 +66,7 @@ class ConvertSettings:
     colour: str = option("colour matching: reinhard, mean or none", "reinhard")
     erosion: float = option("shrink the mask by this share of the face's size; negative grows it", 0.02)
     feather: float = option("width of the mask's soft edge, as a share of the face's size", 0.08, min=0)
-    sharpen: float = option("unsharp mask of the new face, 0 for none", 1.0, min=0, max=3)
+    sharpen: float = option("unsharp mask of the new face, 0 for none", 1.3, min=0, max=3)
     batch_size: int = option("faces a network call takes", 16, short="-b", min=1)
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
     precision: str = option("auto, fp32 or bf16", "auto")
@@ -79,7 +79,7 @@ class DemoSettings:
     """How the demonstration runs. Without ``a`` and ``b`` it takes two actors' clips it fetches."""
 
     output: Path = option("folder for everything it makes", Path("demo"), short="-o")
-    minutes: float = option("how long to train, in minutes", 15.0, min=0.1)
+    minutes: float = option("how long to train, in minutes", 16.0, min=0.1)
     a: tuple[Path, ...] = option("clip of A, whose face is replaced; repeat it; the last is converted", ())
     b: tuple[Path, ...] = option("clip of B, whose face is put there; repeat it", ())
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")

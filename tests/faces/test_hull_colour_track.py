@@ -21,7 +21,7 @@ def test_hull_holds_the_features_and_not_the_corners() -> None:
     assert mask[0, 0] == mask[-1, -1] == 0
     taller = face_hull(points, 200, forehead=0.4)
     assert taller.sum() > mask.sum() * 1.05
-    assert np.all(taller >= mask - 1e-6)
+    assert taller[mask == 1].min() > 0.9
 
 
 def test_eyes_and_mouth_lie_where_they_are() -> None:

@@ -97,6 +97,6 @@ def mask_step(erosion: float, feather: float) -> Step:
         if feather > 0:
             inner = np.asarray(cv2.GaussianBlur(inner, (0, 0), feather * patch.size / 4))
             inner[0], inner[-1], inner[:, 0], inner[:, -1] = 0, 0, 0, 0
-        return patch.with_(mask=inner.astype(np.float32))
+        return patch.with_(mask=np.clip(inner, 0, 1).astype(np.float32))
 
     return step

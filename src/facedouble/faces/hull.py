@@ -21,7 +21,7 @@ def face_hull(landmarks: Landmarks, size: int | tuple[int, int], *, forehead: fl
     raises the brows away from the nose by that share of the distance between brows and nose base,
     so that the hull takes in some of the forehead.
     """
-    points = raised_brows(landmarks, forehead) if forehead else landmarks
+    points = np.vstack([landmarks, raised_brows(landmarks, forehead)]) if forehead else landmarks
     return _fill(points, size)
 
 
@@ -34,13 +34,11 @@ def inner_face_mask(landmarks: Landmarks, size: int, margin: float = 0.06) -> Ma
 
 
 def raised_brows(landmarks: Landmarks, amount: float) -> Landmarks:
-    """Landmarks (68, 2) with the ten brow points moved up along the face by ``amount`` of the
-    distance from the base of the nose (33) to the middle of the brows."""
-    result = landmarks.copy()
+    """The ten brow points (10, 2) moved up along the face by ``amount`` of the distance from the
+    base of the nose (33) to the middle of the brows."""
     brows = landmarks[RIGHT_BROW.start : LEFT_BROW.stop]
     up = brows.mean(axis=0) - landmarks[33]
-    result[RIGHT_BROW.start : LEFT_BROW.stop] = brows + amount * up
-    return result
+    return (brows + amount * up).astype(np.float32)
 
 
 def eyes_and_mouth(landmarks: Landmarks, size: int) -> Mask:

@@ -36,7 +36,7 @@ MODELS: dict[str, Entry] = {
             hard_until=0.1,
             hardness_at_end=0.1,
             shared_until=0.3,
-            finish_from=0.6,
+            finish_from=0.75,
             anneal=True,
         ),
     ),
