@@ -38,7 +38,7 @@ def raised_brows(landmarks: Landmarks, amount: float) -> Landmarks:
     base of the nose (33) to the middle of the brows."""
     brows = landmarks[RIGHT_BROW.start : LEFT_BROW.stop]
     up = brows.mean(axis=0) - landmarks[33]
-    return (brows + amount * up).astype(np.float32)
+    return np.asarray(brows + amount * up, dtype=np.float32)
 
 
 def eyes_and_mouth(landmarks: Landmarks, size: int) -> Mask:
