@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from multiprocessing import get_context
@@ -38,6 +38,7 @@ from facedouble.video.images import write_png
 from facedouble.video.source import source_hash
 
 _COMMIT_EVERY = 50
+_AHEAD = 3  # frames each worker may have waiting: enough to be busy, little enough to fit in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +175,12 @@ def _find(source: Source, faceset: Faceset, settings: ExtractSettings, listener:
     listener(StageStarted("find", source.info.frames or None, "frames"))
     count = faces = 0
     try:
-        with _finding(settings) as find:
-            for frame, found in find(frame for frame in source.frames() if frame.index not in done):
-                faceset.add_frame(frame.index, frame.pts, frame.name, found)
+        todo = (frame for frame in source.frames() if frame.index not in done)
+        with closing(_found(todo, settings)) as found:
+            for frame, in_frame in found:
+                faceset.add_frame(frame.index, frame.pts, frame.name, in_frame)
                 count += 1
-                faces += len(found)
+                faces += len(in_frame)
                 if count % _COMMIT_EVERY == 0:
                     faceset.commit()
                 listener(Progressed("find", len(done) + count, {"faces": str(faces)}))
@@ -188,36 +190,32 @@ def _find(source: Source, faceset: Faceset, settings: ExtractSettings, listener:
     listener(StageFinished("find", elapsed, f"{count} frames, {faces} faces"))
 
 
-@contextmanager
-def _finding(settings: ExtractSettings):  # type: ignore[no-untyped-def]
-    """A function that takes frames and yields each with its faces, in order, in parallel."""
+def _found(
+    frames: Iterator[Frame], settings: ExtractSettings
+) -> Generator[tuple[Frame, list[Face]], None, None]:
+    """Each frame with its faces, in the order the frames come in, found in parallel."""
     workers = settings.processes or os.cpu_count() or 1
     if workers == 1:
         finder = _Finder(settings)
-        yield lambda frames: ((frame, finder.find(frame.index, frame.image)) for frame in frames)
+        for frame in frames:
+            yield frame, finder.find(frame.index, frame.image)
         return
     # Spawned, not forked: the parent may hold threads of PyTorch or FFmpeg.
     with ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_load_finder, initargs=(settings,)
     ) as pool:
+        waiting: deque[tuple[Frame, Future[list[Face]]]] = deque()
         try:
-            yield lambda frames: _in_order(pool, frames, ahead=workers * 3)
+            for frame in frames:
+                waiting.append((frame, pool.submit(_find_in_worker, frame.index, frame.image)))
+                if len(waiting) >= workers * _AHEAD:
+                    oldest, future = waiting.popleft()
+                    yield oldest, future.result()
+            for oldest, future in waiting:
+                yield oldest, future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _in_order(
-    pool: ProcessPoolExecutor, frames: Iterator[Frame], ahead: int
-) -> Iterator[tuple[Frame, list[Face]]]:
-    waiting: deque[tuple[Frame, Future[list[Face]]]] = deque()
-    for frame in frames:
-        waiting.append((frame, pool.submit(_find_in_worker, frame.index, frame.image)))
-        if len(waiting) >= ahead:
-            oldest, future = waiting.popleft()
-            yield oldest, future.result()
-    for oldest, future in waiting:
-        yield oldest, future.result()
 
 
 # -- steady ----------------------------------------------------------------------------------------

@@ -180,8 +180,9 @@ class Faceset:
     def add_frame(self, index: int, pts: int, name: str | None, faces: Iterable[Face]) -> None:
         """Record a frame and the faces in it, replacing what was recorded of it."""
         self._database.execute("DELETE FROM face WHERE frame_index = ?", (index,))
-        self._database.execute("INSERT OR REPLACE INTO frame VALUES (?, ?, ?)", (index, pts, name))
         self.put_faces(faces)
+        # Last, because a frame that is recorded is one that is done.
+        self._database.execute("INSERT OR REPLACE INTO frame VALUES (?, ?, ?)", (index, pts, name))
 
     def put_faces(self, faces: Iterable[Face]) -> None:
         """Write faces, replacing those with the same frame and face number."""
