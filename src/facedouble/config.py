@@ -66,7 +66,7 @@ class ConvertSettings:
     colour: str = option("colour matching: reinhard, mean or none", "reinhard")
     erosion: float = option("shrink the mask by this share of the face's size; negative grows it", 0.02)
     feather: float = option("width of the mask's soft edge, as a share of the face's size", 0.08, min=0)
-    sharpen: float = option("unsharp mask of the new face, 0 for none", 1.3, min=0, max=3)
+    sharpen: float = option("unsharp mask of the new face, 0 for none", 1.4, min=0, max=3)
     batch_size: int = option("faces a network call takes", 16, short="-b", min=1)
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
     precision: str = option("auto, fp32 or bf16", "auto")
