@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -17,7 +18,7 @@ from facedouble.errors import InputError, OutputError
 from facedouble.faces.hull import face_hull
 from facedouble.faceset import Faceset
 from facedouble.video import open_source
-from facedouble.video.images import read_image
+from facedouble.video.images import read_image, write_png
 
 pytestmark = pytest.mark.slow
 
@@ -131,6 +132,24 @@ def test_a_deleted_crop_leaves_that_face_unswapped_and_counted(
     face = next(f for f in Faceset.open(original) if f.frame_index == 7)
     away = cv2.dilate(face_hull(face.steady, (720, 1280), forehead=0.5), np.ones((31, 31))) == 0
     assert np.array_equal(source[7][away], written[7][away])
+
+
+def test_without_a_faceset_faces_are_found_on_the_way_in_either_direction(
+    demo_run: tuple[Path, str], clips: dict[str, Path], tmp_path: Path
+) -> None:
+    images = tmp_path / "in"
+    images.mkdir()
+    for frame in islice(open_source(clips["sample_04"]).frames(), 2):
+        write_png(images / f"{frame.index}.png", frame.image)
+    blank = np.full((720, 1280, 3), 200, dtype=np.uint8)
+    write_png(images / "2.png", blank)
+    settings = ConvertSettings(swap_model=True)
+    result = convert(images, demo_run[0] / "model-quick", tmp_path / "out", settings)
+    assert (result.frames, result.frames_swapped, result.faces_swapped) == (3, 2, 2)
+    written = frames(tmp_path / "out")
+    assert np.array_equal(written[2], blank)
+    assert not np.array_equal(written[0], frames(images)[0])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png", "2.png"]
 
 
 def test_a_faceset_of_another_clip_is_refused(
