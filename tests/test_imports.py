@@ -10,7 +10,7 @@ import pytest
 PACKAGE = "facedouble"
 SOURCE = Path(__file__).resolve().parents[1] / "src" / PACKAGE
 
-FOUNDATION = {"_version", "types", "config", "errors", "events", "assets", "device"}
+FOUNDATION = {"_version", "types", "config", "errors", "events", "assets", "device", "files"}
 PARTS = {"video", "faces", "models"}
 STAGES = {"training", "conversion", "evaluate", "provenance"}
 

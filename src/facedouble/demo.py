@@ -23,6 +23,7 @@ from facedouble.faces.align import cut
 from facedouble.faces.view import View
 from facedouble.faceset import Faceset
 from facedouble.faceset.extract import extract
+from facedouble.files import write_whole
 from facedouble.models import checkpoint
 from facedouble.training.loop import train
 from facedouble.types import Image
@@ -110,7 +111,7 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     result = DemoResult(swap, both, sheet, model, seconds, measures)
     report = {"seconds": seconds, "iterations": card.iteration, "faces_seen": card.faces_seen}
     text = json.dumps({**report, "measures": asdict(measures)}, indent=1)
-    (output / "measures.json").write_text(text + "\n", encoding="utf-8")
+    write_whole(output / "measures.json", f"{text}\n".encode())
     return result
 
 

@@ -15,7 +15,7 @@ from facedouble.config import ConvertSettings
 from facedouble.conversion.patch import Patch
 from facedouble.errors import SettingsError
 from facedouble.faces.colour import colour_like
-from facedouble.faces.hull import FOREHEAD, face_hull
+from facedouble.faces.hull import FOREHEAD, face_hull, shrunk
 from facedouble.types import FloatArray
 
 Step = Callable[[Patch], Patch]
@@ -86,11 +86,7 @@ def mask_step(erosion: float, feather: float) -> Step:
     def step(patch: Patch) -> Patch:
         mask = face_hull(patch.landmarks, patch.size, forehead=FOREHEAD)
         # Half the soft edge must lie inside too, or it would reach over the face's outline.
-        radius = round((erosion + feather / 4) * patch.size)
-        if radius:
-            kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(radius) + 1,) * 2)
-            operation = cv2.erode if radius > 0 else cv2.dilate
-            mask = np.asarray(operation(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0))
+        mask = shrunk(mask, erosion + feather / 4)
         border = max(1, round(_EDGE * patch.size))
         inner = np.zeros_like(mask)
         inner[border:-border, border:-border] = mask[border:-border, border:-border]

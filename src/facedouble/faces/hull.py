@@ -27,10 +27,19 @@ def face_hull(landmarks: Landmarks, size: int | tuple[int, int], *, forehead: fl
 
 def inner_face_mask(landmarks: Landmarks, size: int, margin: float = 0.06) -> Mask:
     """Mask (size, size) of the face without its outline: the hull, eroded by ``margin`` of the side."""
-    radius = max(1, round(margin * size))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
-    eroded = cv2.erode(face_hull(landmarks, size), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return np.asarray(eroded, dtype=np.float32)
+    return shrunk(face_hull(landmarks, size), margin)
+
+
+def shrunk(mask: Mask, share: float, *, beyond: float = 0.0) -> Mask:
+    """A square mask (S, S) eroded by a disc of radius ``share`` of its side, in whole pixels; dilated
+    where ``share`` is negative. ``beyond`` is what is taken to lie beyond the picture's border."""
+    radius = round(share * mask.shape[0])
+    if radius == 0:
+        return mask
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(radius) + 1,) * 2)
+    operation = cv2.erode if radius > 0 else cv2.dilate
+    result = operation(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=beyond)
+    return np.asarray(result, dtype=np.float32)
 
 
 def raised_brows(landmarks: Landmarks, amount: float) -> Landmarks:

@@ -9,7 +9,7 @@ import numpy as np
 
 from facedouble.faces.align import recrop
 from facedouble.faces.colour import STANDARD_MEAN, standardise, unit
-from facedouble.faces.hull import FOREHEAD, face_hull
+from facedouble.faces.hull import FOREHEAD, face_hull, shrunk
 from facedouble.types import Alignment, FloatArray, Image, Landmarks, Mask
 
 _REACH = 0.10  # of the picture's side: how far the face's own colours are carried outwards
@@ -37,10 +37,8 @@ def look(crop: Image, landmarks: Landmarks, statistics: FloatArray) -> FloatArra
     Training and conversion both look through this, so both see the same.
     """
     standard = np.clip(standardise(unit(crop), statistics), 0, 1)
-    radius = max(1, round(_INSIDE * crop.shape[0]))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
-    hull = cv2.erode(face_hull(landmarks, crop.shape[0], forehead=FOREHEAD), kernel)
-    return isolate(standard, np.asarray(hull, dtype=np.float32))
+    hull = face_hull(landmarks, crop.shape[0], forehead=FOREHEAD)
+    return isolate(standard, shrunk(hull, _INSIDE, beyond=1.0))
 
 
 def isolate(picture: FloatArray, mask: Mask) -> FloatArray:

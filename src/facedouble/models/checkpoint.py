@@ -22,12 +22,14 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save_file
 from torch import Tensor
 
 from facedouble._version import __version__
 from facedouble.errors import ModelError, OutputError
 from facedouble.events import Listener, Noted, ignore
+from facedouble.files import write_whole
 from facedouble.models import build
 from facedouble.models.base import SwapModel
 from facedouble.types import FloatArray, Side
@@ -115,7 +117,7 @@ def save(
         others = [old for old in card.saves if old.iteration != card.iteration]
         card.saves = [entry, *others][:KEPT_SAVES]
         text = json.dumps(asdict(card), indent=1, ensure_ascii=False)
-        _write(folder / DESCRIPTION, text.encode())
+        write_whole(folder / DESCRIPTION, text.encode(), durable=True)
         kept = {name for kept_save in card.saves for name in (kept_save.weights, kept_save.state)}
         for old in others:
             for name in {old.weights, old.state} - kept:
@@ -163,7 +165,7 @@ def _newest(folder: Path, card: ModelCard, kind: str, listener: Listener) -> tup
         try:
             data = file.read_bytes()
             if hashlib.sha256(data).hexdigest() == getattr(entry, f"{kind}_sha256"):
-                return entry, load_file(file)
+                return entry, load_tensors(data)
             reason = "its checksum is wrong"
         except (OSError, SafetensorError) as error:
             reason = str(error)
@@ -179,12 +181,3 @@ def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
         os.fsync(file.fileno())
     draft.replace(path)
     return digest
-
-
-def _write(path: Path, data: bytes) -> None:
-    draft = path.with_name(path.name + ".new")
-    with draft.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

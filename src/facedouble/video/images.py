@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from facedouble.errors import InputError, OutputError
+from facedouble.files import write_whole
 from facedouble.types import Image
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
@@ -50,12 +51,9 @@ def write_png(path: Path, image: Image, comment: str | None = None) -> None:
     data = np.asarray(encoded).tobytes()
     if comment is not None:
         data = data[:_IHDR_END] + _text_chunk("Comment", comment) + data[_IHDR_END:]
-    draft = path.with_name(path.name + ".new")
     try:
-        draft.write_bytes(data)
-        draft.replace(path)
+        write_whole(path, data)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
