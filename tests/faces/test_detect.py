@@ -1,63 +1,181 @@
 """The contract every registered detector keeps, on real frames."""
 
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from facedouble.errors import SettingsError
-from facedouble.faces.detect import DETECTORS, make_detector
+from facedouble.errors import AssetError, SettingsError
+from facedouble.faces import detect
+from facedouble.faces.detect import DETECTORS, Detector, make_detector
 from facedouble.faces.identity import SAME_PERSON, DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks, eye_distance
-from facedouble.types import Image
+from facedouble.types import Box, Detection, Image
 from facedouble.video import open_source
 
-every = pytest.mark.parametrize("name", DETECTORS)
+# Smallest face in units of the image's long side (1280 pixels here), as documented: in a cheap look
+# and in a thorough one.
+SMALLEST = {"hog": (1 / 9, 1 / 36), "cnn": (1 / 8, 1 / 16), "all": (1 / 9, 1 / 36), "yunet": (1 / 32, 1 / 64)}
+
+
+@pytest.fixture(scope="module", params=DETECTORS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def detector(name: str, request: pytest.FixtureRequest) -> Iterator[Detector]:
+    """Each detector of the registry, loaded once."""
+    with pytest.MonkeyPatch.context() as patch:
+        if name == "yunet":
+            patch.setenv("FACEDOUBLE_MODELS", str(request.getfixturevalue("shared_models")))
+        yield make_detector(name)
 
 
 @pytest.fixture(scope="module")
 def frame(clips: dict[str, Path]) -> Image:
-    return next(iter(open_source(clips["sample_01"]).frames())).image
+    return frame_of(clips["sample_01"], 0)
 
 
-@every
-def test_the_face_is_found_where_it_is(name: str, frame: Image) -> None:
-    found = make_detector(name).detect(frame)
-    assert len(found) == 1
-    x, y = found[0].box.centre
-    assert 560 < x < 700
-    assert 220 < y < 420
-    assert 150 < found[0].box.width < 400
+@pytest.fixture(scope="module")
+def hog_box(frame: Image) -> Box:
+    return make_detector("hog").detect(frame)[0].box
 
 
-@every
-def test_boxes_lie_in_the_image_and_the_largest_comes_first(name: str, frame: Image) -> None:
-    small = frame[::2, ::2]
-    both = np.full((720, 1280 + 640, 3), 255, dtype=np.uint8)
-    both[:360, 1280:] = small
-    both[:, :1280] = frame
-    found = make_detector(name).detect(both)
+def frame_of(clip: Path, index: int) -> Image:
+    return next(islice(open_source(clip).frames(), index, None)).image
+
+
+def with_a_face_of(pixels: float, frame: Image, box: Box) -> tuple[Image, Box]:
+    """The frame reduced so that its face has ``pixels``, on white of 1280 x 340; and where that face is."""
+    scale = pixels / box.width
+    small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    image = np.full((340, 1280, 3), 255, dtype=np.uint8)
+    image[20 : 20 + small.shape[0], 500 : 500 + small.shape[1]] = small
+    moved = (round(edge * scale) + by for edge, by in zip(box, (500, 20, 500, 20), strict=True))
+    return image, Box(*moved)
+
+
+def test_the_face_is_found_where_it_is(detector: Detector, frame: Image) -> None:
+    for thorough in (True, False):
+        found = detector.detect(frame, thorough)
+        assert len(found) == 1
+        x, y = found[0].box.centre
+        assert 600 < x < 680
+        assert 340 < y < 420
+        assert 300 < found[0].box.width < 400
+        assert found[0].confidence > 0
+
+
+def test_boxes_lie_in_the_image_and_the_largest_comes_first(detector: Detector, frame: Image) -> None:
+    both = np.full((360, 320 + 214, 3), 255, dtype=np.uint8)
+    both[:, :320] = frame[::2, 320:960:2]
+    both[:240, 320:] = frame[::3, 320:960:3]
+    found = detector.detect(both)
     assert len(found) == 2
-    assert found[0].box.width > found[1].box.width * 1.5
-    for detection in found:
-        assert 0 <= detection.box.left < detection.box.right <= both.shape[1]
-        assert 0 <= detection.box.top < detection.box.bottom <= both.shape[0]
+    assert found[0].box.width > found[1].box.width * 1.2
+    assert found[0].box.right < 320 < found[1].box.left
+    cut = np.ascontiguousarray(both[:, 85:320])
+    assert detector.detect(cut)[0].box.left == 0, "it would begin beyond the edge"
+    for image in (both, cut):
+        for detection in detector.detect(image, thorough=False):
+            assert 0 <= detection.box.left < detection.box.right <= image.shape[1]
+            assert 0 <= detection.box.top < detection.box.bottom <= image.shape[0]
 
 
-@every
-def test_no_face_is_an_empty_list(name: str) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8)
-    assert make_detector(name).detect(noise) == []
-    assert make_detector(name).detect(np.full((50, 60, 3), 128, dtype=np.uint8)) == []
+def test_no_face_is_an_empty_list(detector: Detector) -> None:
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    grey = np.repeat(random.normal(128, 20, (90, 120, 1)).clip(0, 255).astype(np.uint8), 3, axis=2)
+    for image in (noise, grey, np.full((50, 60, 3), 128, dtype=np.uint8)):
+        assert detector.detect(image) == []
+        assert detector.detect(image, thorough=False) == []
 
 
-@every
-def test_the_same_image_gives_the_same_answer(name: str, frame: Image) -> None:
-    detector = make_detector(name)
-    first = detector.detect(frame)
-    detector.detect(frame[:, ::-1].copy())
-    assert detector.detect(frame) == first
+@pytest.mark.parametrize("size", [(1, 1), (20, 20), (2, 300), (300, 1)])
+def test_tiny_images(detector: Detector, size: tuple[int, int]) -> None:
+    for thorough in (True, False):
+        assert detector.detect(np.full((*size, 3), 90, dtype=np.uint8), thorough) == []
+
+
+def test_the_same_image_gives_the_same_answer(detector: Detector, frame: Image) -> None:
+    small = np.ascontiguousarray(frame[::3, ::3])
+    first = detector.detect(small, thorough=False)
+    mirrored = detector.detect(small[:, ::-1], thorough=False)  # a view
+    assert len(mirrored) == 1
+    assert detector.detect(small, thorough=False) == first
+
+
+def test_landmarks_on_its_box_are_those_on_hogs(detector: Detector, clips: dict[str, Path]) -> None:
+    hog, landmarks = make_detector("hog"), DlibLandmarks()
+    for clip, index in (("sample_01", 40), ("sample_04", 40)):
+        image = frame_of(clips[clip], index)
+        expected = landmarks.predict(image, hog.detect(image)[0].box)
+        points = landmarks.predict(image, detector.detect(image)[0].box)
+        apart = np.linalg.norm(points - expected, axis=1).mean()
+        assert apart < 0.04 * eye_distance(expected)
+
+
+def test_the_smallest_face_is_as_documented(
+    name: str, detector: Detector, frame: Image, hog_box: Box
+) -> None:
+    for thorough, share in zip((False, True), SMALLEST[name], strict=True):
+        image, expected = with_a_face_of(np.ceil(share * 1280), frame, hog_box)
+        found = detector.detect(image, thorough)
+        assert len(found) == 1
+        assert found[0].box.overlap(expected) > 0.5
+
+
+def test_a_face_of_60_pixels_in_1280(name: str, detector: Detector, frame: Image, hog_box: Box) -> None:
+    if name == "cnn":
+        pytest.skip("it would have to look at 1700 pixels, which takes 10 s and more")
+    image, expected = with_a_face_of(60, frame, hog_box)
+    found = detector.detect(image)
+    assert len(found) == 1
+    assert found[0].box.overlap(expected) > 0.5
+
+
+@pytest.mark.parametrize("size", [160, 200, 256])
+def test_a_cheap_look_does_for_a_patch(detector: Detector, frame: Image, hog_box: Box, size: int) -> None:
+    """With the face over 60% of its side: 96 pixels of 160."""
+    x, y, half = *hog_box.centre, hog_box.width / 0.6 / 2
+    around = frame[max(0, round(y - half)) : round(y + half), round(x - half) : round(x + half)]
+    patch = cv2.resize(around, (size, size), interpolation=cv2.INTER_AREA)
+    found = detector.detect(np.asarray(patch, dtype=np.uint8), thorough=False)
+    assert len(found) == 1
+    assert 0.5 < found[0].box.width / size < 0.7
+
+
+def test_one_that_needs_no_colour_takes_grey(detector: Detector, frame: Image) -> None:
+    if detector.colour:
+        pytest.skip("needs colour")
+    box = detector.detect(frame)[0].box
+    assert detector.detect(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))[0].box.overlap(box) > 0.7
+
+
+def test_two_boxes_of_one_face_are_one() -> None:
+    surest, shifted, other = Box(10, 10, 110, 110), Box(20, 20, 125, 125), Box(80, 10, 200, 130)
+    found = [Detection(shifted, 0.5), Detection(surest, 0.9), Detection(other, 0.1)]
+    assert [detection.box for detection in detect._each_once(found)] == [other, surest]
+
+
+def test_all_asks_the_cnn_only_where_hog_finds_nothing(monkeypatch: pytest.MonkeyPatch, frame: Image) -> None:
+    detector = make_detector("all")
+    from_cnn = Detection(Box(1, 2, 3, 4), 1.0)
+    monkeypatch.setattr(detect.CnnDetector, "detect", lambda self, image, thorough=True: [from_cnn])
+    empty = np.zeros((100, 100, 3), dtype=np.uint8)
+    assert detector.detect(empty) == [from_cnn]
+    assert detector.detect(empty, thorough=False) == []
+    assert detector.detect(frame) == make_detector("hog").detect(frame)
+
+
+def test_yunet_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, "__version__", "4.13.0")
+    with pytest.raises(AssetError, match=r"needs OpenCV 5, and this is 4\.13\.0"):
+        make_detector("yunet")
 
 
 def test_an_unknown_detector_is_named_with_the_known_ones() -> None:

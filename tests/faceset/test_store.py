@@ -1,13 +1,16 @@
+import json
+import sqlite3
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from facedouble.errors import InputError
+from facedouble.errors import InputError, OutputError
 from facedouble.faces.align import MEAN_SHAPE
+from facedouble.faces.track import Handover
 from facedouble.faceset import Faceset
-from facedouble.faceset.store import SourceRecord, crop_name
+from facedouble.faceset.store import DATABASE, FrameRecord, SourceRecord, crop_key, crop_name, writing
 from facedouble.types import Box, Face
 
 RECORD = SourceRecord("a clip.mp4", "00ff", 640, 360, Fraction(1, 30000), {"size": 256}, "facedouble test")
@@ -28,54 +31,216 @@ def face(index: int, number: int = 0) -> Face:
         descriptor=random.normal(size=128).astype(np.float32),
         sharpness=12.5,
         colour=random.random((2, 3)).astype(np.float32),
+        motion=random.normal(size=(2, 3)),
+        chain=5_000_000_000,
         track=3,
         rotation=90,
-        crop=crop_name(index, number),
+        origin="followed",
+        verdict="blurry",
+        wanted=0.25,
+        unwanted=0.75,
+        cut=True,
     )
 
 
-def same(a: Face, b: Face) -> bool:
-    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in Face.__dataclass_fields__)
+def same(a: Face, b: Face, *, apart_from: str = "crop") -> bool:
+    names = set(Face.__dataclass_fields__) - {apart_from}
+    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in names)
+
+
+@pytest.fixture
+def four(tmp_path: Path) -> Path:
+    """A faceset of four frames with a face each, whose crops lie where extraction put them."""
+    path = tmp_path / "set"
+    with Faceset.create(path, RECORD) as faceset:
+        for index in range(4):
+            faceset.add_frame(FrameRecord(index, index * 1001), [face(index)])
+            (path / "faces" / crop_name(index, 0)).write_bytes(b"x")
+        faceset.commit()
+    return path
+
+
+def used(path: Path, *, blurry: bool = False) -> list[int]:
+    with Faceset.open(path) as faceset:
+        return [face.frame_index for face in faceset.faces(blurry=blurry)]
+
+
+def crops(path: Path) -> list[str | None]:
+    with Faceset.open(path) as faceset:
+        return [face.crop for face in faceset.every_face()]
+
+
+# -- what is written is what is read -----------------------------------------------------------------
 
 
 def test_what_is_written_is_read_to_the_bit(tmp_path: Path) -> None:
+    bare = face(0, 1).with_(
+        descriptor=None, colour=None, motion=None, wanted=None, unwanted=None, cut=False, verdict="kept"
+    )
+    frames = [
+        FrameRecord(0, 0, "a.png", shot_ends=True),
+        FrameRecord(1, 1001, None, problem="damaged"),
+    ]
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
-        faceset.add_frame(0, 0, None, [face(0), face(0, 1)])
-        faceset.add_frame(1, 1001, None, [])
+        faceset.add_frame(frames[0], [face(0), bare])
+        faceset.add_frame(frames[1])
         faceset.commit()
     with Faceset.open(tmp_path / "set") as faceset:
-        found = faceset.faces(kept_only=False)
+        found = faceset.every_face()
         assert len(found) == 2
         assert same(found[0], face(0))
-        assert same(found[1], face(0, 1))
+        assert same(found[1], bare)
+        assert faceset.frames() == frames
         assert faceset.frame_indices() == {0, 1}
         assert faceset.source == RECORD
         assert not faceset.complete
 
 
+def test_notes_and_completion_are_kept(tmp_path: Path) -> None:
+    with Faceset.create(tmp_path / "set", RECORD) as faceset:
+        assert faceset.noted("steadied") is None
+        faceset.note("steadied", "yes")
+        faceset.note("steadied", "1")
+        faceset.mark_complete()
+        faceset.commit()
+    with Faceset.open(tmp_path / "set") as faceset:
+        assert faceset.noted("steadied") == "1"
+        assert faceset.complete
+
+
+def test_handovers_are_kept_in_order_of_frames(tmp_path: Path) -> None:
+    points = face(0).landmarks
+    late = Handover(2, 20, points, None)
+    early = Handover(7_000_000_000, 10, points + 1, np.arange(6, dtype=np.float64).reshape(2, 3))
+    with Faceset.create(tmp_path / "set", RECORD) as faceset:
+        faceset.add_handovers([late, early])
+        first, second = faceset.handovers()
+    assert (first.chain, first.frame_index, second.chain, second.frame_index) == (7_000_000_000, 10, 2, 20)
+    assert np.array_equal(first.landmarks, points + 1)
+    assert first.motion is not None
+    assert np.array_equal(first.motion, [[0, 1, 2], [3, 4, 5]])
+    assert second.motion is None
+
+
 def test_what_was_not_committed_is_not_there(tmp_path: Path) -> None:
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
-        faceset.add_frame(0, 0, None, [face(0)])
+        faceset.add_frame(FrameRecord(0, 0), [face(0)])
     with Faceset.open(tmp_path / "set") as faceset:
         assert faceset.frame_indices() == set()
-
-
-def test_a_deleted_crop_is_a_face_left_out(tmp_path: Path) -> None:
-    with Faceset.create(tmp_path / "set", RECORD) as faceset:
-        for index in range(3):
-            faceset.add_frame(index, index, None, [face(index)])
-            (tmp_path / "set" / "faces" / crop_name(index, 0)).write_bytes(b"x")
-        faceset.commit()
-        (tmp_path / "set" / "faces" / crop_name(1, 0)).unlink()
-        assert [f.frame_index for f in faceset.faces()] == [0, 2]
-        assert [f.frame_index for f in faceset.faces(kept_only=False)] == [0, 1, 2]
+        assert faceset.every_face() == []
 
 
 def test_a_frame_written_again_replaces_its_faces(tmp_path: Path) -> None:
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
-        faceset.add_frame(0, 0, None, [face(0), face(0, 1)])
-        faceset.add_frame(0, 0, None, [face(0)])
-        assert len(faceset.faces(kept_only=False)) == 1
+        faceset.add_frame(FrameRecord(0, 0), [face(0), face(0, 1)])
+        faceset.add_frame(FrameRecord(0, 5), [face(0)])
+        assert len(faceset.every_face()) == 1
+        assert faceset.frames() == [FrameRecord(0, 5)]
+
+
+def test_faces_are_put_one_by_one_or_all_anew(four: Path) -> None:
+    with Faceset.open(four) as faceset:
+        faceset.put_faces([face(2).with_(sharpness=99.0), face(2, 1)])
+        assert [(f.key, f.sharpness) for f in faceset.every_face()] == [
+            ((0, 0), 12.5),
+            ((1, 0), 12.5),
+            ((2, 0), 99.0),
+            ((2, 1), 12.5),
+            ((3, 0), 12.5),
+        ]
+        faceset.replace_faces([face(1)])
+        assert [f.key for f in faceset.every_face()] == [(1, 0)]
+
+
+# -- a person works on a faceset by its files ---------------------------------------------------------
+
+
+def test_a_deleted_crop_is_a_face_left_out(four: Path) -> None:
+    (four / "faces" / crop_name(1, 0)).unlink()
+    assert used(four) == [0, 2, 3]
+    with Faceset.open(four) as faceset:
+        assert [f.frame_index for f in faceset] == [0, 2, 3]
+        gone = faceset.every_face()[1]
+        assert gone.crop is None
+        assert gone.cut
+        with pytest.raises(InputError, match="no crop"):
+            faceset.crop_path(gone)
+
+
+def test_a_crop_moved_to_dropped_is_left_out_and_counts_again_when_moved_back(four: Path) -> None:
+    (four / "dropped").mkdir()
+    here, there = four / "faces" / crop_name(2, 0), four / "dropped" / crop_name(2, 0)
+    here.rename(there)
+    assert used(four) == used(four, blurry=True) == [0, 1, 3]
+    assert crops(four)[2] == str(Path("dropped") / crop_name(2, 0)), "it is known where it lies"
+    there.rename(here)
+    assert used(four) == [0, 1, 2, 3]
+
+
+def test_a_blurry_crop_counts_for_conversion_only(four: Path) -> None:
+    (four / "blurry").mkdir()
+    (four / "faces" / crop_name(0, 0)).rename(four / "blurry" / crop_name(0, 0))
+    assert used(four) == [1, 2, 3]
+    assert used(four, blurry=True) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["good-000003_0.png", "0001-000003_0.png", "a_000003_0.png"])
+def test_a_prefix_or_a_folder_changes_nothing(name: str, four: Path) -> None:
+    plain = four / "faces" / crop_name(3, 0)
+    for place in (four / "faces" / name, four / "faces" / "person_0" / "more" / name):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        plain.rename(place)
+        assert used(four) == [0, 1, 2, 3]
+        with Faceset.open(four) as faceset:
+            assert faceset.crop_path(faceset.every_face()[3]) == place
+        place.rename(plain)
+
+
+@pytest.mark.parametrize(
+    "name", ["000003_0.txt", "000003.png", "3_0.png", "000003_0 copy.png", "._000003_0.png"]
+)
+def test_another_name_is_no_crop(name: str, four: Path) -> None:
+    (four / "faces" / crop_name(3, 0)).rename(four / "faces" / name)
+    assert used(four) == [0, 1, 2]
+
+
+def test_what_lies_in_faces_counts_before_copies_elsewhere(four: Path) -> None:
+    for folder in ("dropped", "blurry"):
+        (four / folder).mkdir()
+        (four / folder / crop_name(1, 0)).write_bytes(b"copy")
+    assert used(four) == [0, 1, 2, 3]
+    (four / "faces" / crop_name(1, 0)).unlink()
+    assert used(four) == [0, 2, 3]
+    assert used(four, blurry=True) == [0, 1, 2, 3]
+
+
+def test_a_crop_of_a_face_that_was_not_cut_does_not_count(four: Path) -> None:
+    """It is half a step of a run that was killed, which goes on with it."""
+    with Faceset.open(four) as faceset:
+        faceset.put_faces([face(0).with_(cut=False)])
+        faceset.commit()
+    assert used(four) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("000123_0.png", (123, 0)),
+        ("1234567_12.png", (1234567, 12)),
+        ("0042-000123_7.png", (123, 7)),
+        ("12_000123_7.png", (123, 7)),
+        ("00123_0.png", None),
+        ("000123_0.PNG.txt", None),
+        (".000123_0.png", None),
+    ],
+)
+def test_a_crop_is_known_by_the_end_of_its_name(name: str, key: tuple[int, int] | None) -> None:
+    assert crop_key(name) == key
+    if key:
+        assert crop_key(crop_name(*key)) == key
+
+
+# -- what cannot be opened or made --------------------------------------------------------------------
 
 
 def test_a_folder_that_is_no_faceset_says_what_to_do(tmp_path: Path) -> None:
@@ -84,13 +249,40 @@ def test_a_folder_that_is_no_faceset_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_damaged_database_is_one_clear_error_and_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "faceset.sqlite").write_bytes(b"not a database at all" * 100)
+    (tmp_path / DATABASE).write_bytes(b"not a database at all" * 100)
     with pytest.raises(InputError, match="damaged"):
         Faceset.open(tmp_path)
-    assert (tmp_path / "faceset.sqlite").read_bytes() == b"not a database at all" * 100
+    assert (tmp_path / DATABASE).read_bytes() == b"not a database at all" * 100
 
 
-def test_creating_over_a_faceset_is_refused(tmp_path: Path) -> None:
-    Faceset.create(tmp_path / "set", RECORD).close()
+def test_a_faceset_of_another_version_is_refused(four: Path) -> None:
+    with sqlite3.connect(four / DATABASE) as database:
+        database.execute("UPDATE about SET value = '1' WHERE key = 'schema'")
+    with pytest.raises(InputError, match="another version"):
+        Faceset.open(four)
+
+
+def test_creating_over_a_faceset_is_refused(four: Path) -> None:
     with pytest.raises(InputError, match="already"):
-        Faceset.create(tmp_path / "set", RECORD)
+        Faceset.create(four, RECORD)
+    assert used(four) == [0, 1, 2, 3]
+
+
+def test_a_faceset_is_never_seen_without_its_tables(tmp_path: Path) -> None:
+    (tmp_path / f"{DATABASE}.new").write_bytes(b"half of a database")
+    Faceset.create(tmp_path, RECORD).close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["faces", DATABASE]
+
+
+def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="file"):
+        Faceset.create(tmp_path / "file", RECORD)
+    with pytest.raises(OutputError, match="full"), writing(tmp_path):
+        raise sqlite3.OperationalError("database or disk is full")
+
+
+def test_settings_are_kept_as_json(four: Path) -> None:
+    with sqlite3.connect(four / DATABASE) as database:
+        [(text,)] = database.execute("SELECT value FROM about WHERE key = 'settings'")
+    assert json.loads(text) == {"size": 256}

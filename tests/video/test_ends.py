@@ -12,8 +12,9 @@ from facedouble.config import VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
 from facedouble.events import Event, Noted, Progressed, StageFinished, StageStarted
 from facedouble.types import Frame
-from facedouble.video.ends import exact_rate, frames, sampled, video
+from facedouble.video.ends import frames, video
 from facedouble.video.images import read_image, write_png
+from facedouble.video.sampling import exact_rate, sampled
 from facedouble.video.sink import open_sink
 from facedouble.video.source import ClipSource, SourceInfo
 

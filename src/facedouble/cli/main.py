@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from facedouble._version import __version__
-from facedouble.cli import convert, demo, doctor, extract, frames, train, video
+from facedouble.cli import convert, demo, doctor, extract, faces, frames, train, verify, video
 from facedouble.errors import FacedoubleError
 
 FAILED = 1
@@ -26,10 +26,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(extract.extract)
+app.command()(faces.faces)
 app.command()(train.train)
 app.command()(convert.convert)
 app.command()(frames.frames)
 app.command()(video.video)
+app.command()(verify.verify)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
 

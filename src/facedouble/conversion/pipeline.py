@@ -115,8 +115,8 @@ def _plan(source: Path, faceset: Path) -> tuple[dict[int, list[Planned]], int]:
         record = store.source
         if record.sha256 != source_hash(source):
             raise InputError(f"{faceset} holds the faces of another source ({record.path}), not of {source}")
-        every = store.faces(kept_only=False)
-        kept = {(face.frame_index, face.face_index) for face in store.faces()}
+        every = [face for face in store.every_face() if face.cut]
+        kept = {(face.frame_index, face.face_index) for face in store.faces(blurry=True)}
     plan: dict[int, list[Planned]] = {}
     for face, colour in zip(every, smooth_statistics(every), strict=True):
         if (face.frame_index, face.face_index) in kept:

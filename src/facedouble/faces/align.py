@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from facedouble.types import Alignment, Image, Landmarks
+from facedouble.types import Alignment, Box, Grey, Image, Landmarks
 
 # Mean positions of the 68 landmarks, x then y, in units where the crop's side is 1. The shape is
 # the one dlib's predictor starts from (its answer to an image without features), made symmetric.
@@ -63,15 +63,23 @@ _WEIGHTS[36:48] = 1.0
 _WEIGHTS[[48, 54]] = 1.0
 
 
-def align(landmarks: Landmarks, size: int) -> Alignment:
+def align(landmarks: Landmarks, size: int, *, level_eyes: bool = False) -> Alignment:
     """Alignment of a face: the (2, 3) similarity taking frame points to points of a crop.
 
     Least squares fit of the landmarks to :data:`MEAN_SHAPE`, rotation, one scale and shift
     (Umeyama 1991), each landmark weighted by how little expression moves it.
-    ``landmarks`` (68, 2) in frame pixels; ``size`` the crop's side in pixels.
+    ``landmarks`` (68, 2) in frame pixels; ``size`` the crop's side in pixels. ``level_eyes`` turns
+    the crop afterwards around the point between the eyes until these are at one height.
     """
     target = MEAN_SHAPE.astype(np.float64) * size - 0.5
-    return similarity(landmarks.astype(np.float64), target, _WEIGHTS)
+    alignment = similarity(landmarks.astype(np.float64), target, _WEIGHTS)
+    if not level_eyes:
+        return alignment
+    right, left = apply(alignment, landmarks)[36:48].reshape(2, 6, 2).mean(axis=1).astype(np.float64)
+    along = left - right
+    turn = np.array([[along[0], along[1]], [-along[1], along[0]]]) / np.hypot(*along)
+    middle = (left + right) / 2
+    return np.column_stack([turn @ alignment[:, :2], turn @ alignment[:, 2] + middle - turn @ middle])
 
 
 def similarity(
@@ -124,20 +132,59 @@ def recrop(alignment: Alignment, size: int, coverage: float, new_size: int) -> A
     return np.column_stack([move[:, :2] @ alignment[:, :2], move[:, :2] @ alignment[:, 2] + move[:, 2]])
 
 
-def cut(image: Image, alignment: Alignment, size: int) -> Image:
-    """The crop of side ``size`` that an alignment describes; what lies outside the frame is black.
+def cut(image: Image | Grey, alignment: Alignment, size: int) -> Image:
+    """The crop of side ``size`` that an alignment describes, grey or RGB as ``image`` is.
 
-    A crop smaller than its part of the frame is first cut at a whole multiple of its size, with at
-    least the frame's own resolution, and averaged down, so that fine detail does not turn into moiré.
+    What lies outside the frame is black. A crop smaller than its part of the frame is first cut at a
+    whole multiple of its size, with at least the frame's own resolution, and averaged down, so that
+    fine detail does not turn into moiré.
     """
     factor = max(1, int(np.ceil(1 / max(scale_of(alignment), 1e-6) - 0.01)))
     if factor == 1:
-        return _warp(image, alignment, size)
+        return warp(image, alignment, size)
     finer = recrop(alignment, size, 1.0, size * factor)
-    large = _warp(image, finer, size * factor)
+    large = warp(image, finer, size * factor)
     return np.asarray(cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _warp(image: Image, alignment: Alignment, size: int) -> Image:
+def glance(image: Image | Grey, alignment: Alignment, size: int) -> Image:
+    """The same for looking at and not for keeping, several times faster: the part of the frame is
+    averaged down by a whole factor, to about the crop's resolution, and interpolated linearly."""
+    factor = max(1, int(1 / max(scale_of(alignment), 1e-6) + 0.35))
+    if factor > 1:
+        height, width = image.shape[:2]
+        left, top, right, bottom = part_of(alignment, size, width, height, margin=2 * factor)
+        wide, high = max(1, (right - left) // factor), max(1, (bottom - top) // factor)
+        part = Box(left, top, min(left + wide * factor, width), min(top + high * factor, height))
+        pixels = image[part.top : part.bottom, part.left : part.right]
+        image = np.asarray(cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        alignment = of_part(alignment, part, (wide, high))
+    warped = cv2.warpAffine(image, alignment, (size, size), flags=cv2.INTER_LINEAR)
+    return np.asarray(warped, dtype=np.uint8)
+
+
+def part_of(alignment: Alignment, size: int, width: int, height: int, *, margin: int) -> Box:
+    """The upright part of a frame, ``width`` by ``height``, that a crop of side ``size`` is cut from,
+    with ``margin`` pixels around it where the frame has them; never empty."""
+    corners = np.array([(0, 0), (size - 1, 0), (0, size - 1), (size - 1, size - 1)], dtype=np.float32)
+    points = apply(inverse(alignment), corners)
+    left, top = np.floor(points.min(axis=0)).astype(int).tolist()
+    right, bottom = np.ceil(points.max(axis=0)).astype(int).tolist()
+    left, top = max(0, min(left - margin, width - 1)), max(0, min(top - margin, height - 1))
+    right, bottom = min(right + margin + 1, width), min(bottom + margin + 1, height)
+    return Box(left, top, max(left + 1, right), max(top + 1, bottom))
+
+
+def of_part(alignment: Alignment, part: Box, size: tuple[int, int]) -> Alignment:
+    """The alignment for a part of the frame that was resized to ``size`` (width, height)."""
+    step = np.array([part.width / size[0], part.height / size[1]])
+    # Point p of the resized part lies at (p + 1/2) step - 1/2 + (left, top) of the frame.
+    shift = alignment[:, :2] @ (step / 2 - 0.5 + (part.left, part.top)) + alignment[:, 2]
+    return np.column_stack([alignment[:, :2] * step, shift])
+
+
+def warp(image: Image | Grey, alignment: Alignment, size: int) -> Image:
+    """A crop interpolated from the frame's pixels (bicubic), with nothing averaged: for crops that are
+    not much smaller than their part of the frame."""
     warped = cv2.warpAffine(image, alignment, (size, size), flags=cv2.INTER_CUBIC)
     return np.asarray(warped, dtype=np.uint8)

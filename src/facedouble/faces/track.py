@@ -1,60 +1,147 @@
-"""Following faces through a clip, and steadying their landmarks in time."""
+"""Which faces are one person through consecutive frames."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
-from facedouble.types import Face
+from facedouble.faces.identity import SAME_PERSON
+from facedouble.faces.landmarks import box_around
+from facedouble.types import Alignment, Descriptor, Face, Landmarks
 
-_MIN_OVERLAP = 0.3
+_LONGEST_GAP = 8  # frames that a face may be missing between two chains of one track
+_SAME_FACE = 0.4  # overlap of two boxes on one frame
+_NEAR = 0.25  # overlap of the boxes at the two ends of a gap
 
 
-def assign_tracks(frames: Sequence[Sequence[Face]]) -> list[list[Face]]:
-    """Give each face the number of its track: one person through consecutive frames.
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Where a chain's face was followed to, on the first frame of the stretch after its own."""
 
-    ``frames`` holds the faces of every frame in order. A face carries on the track of the face of
-    the frame before that it overlaps most (intersection over union of at least 0.3, best pairs
-    first); otherwise it begins a new one. Numbers count from 0 in order of appearance.
+    chain: int
+    frame_index: int
+    landmarks: Landmarks
+    motion: Alignment | None
+
+
+@dataclass(slots=True, eq=False)
+class _Thread:
+    """Chains joined so far, as positions in the sequence of frames."""
+
+    faces: list[Face] = field(default_factory=list)
+
+    def descriptor(self) -> Descriptor | None:
+        known = [face.descriptor for face in self.faces if face.descriptor is not None]
+        return np.mean(known, axis=0) if known else None
+
+
+def assign_tracks(
+    faces: Sequence[Face], handovers: Sequence[Handover], frames: Sequence[int], cuts: Collection[int]
+) -> list[list[Face]]:
+    """Faces as tracks: each a list of the faces of one person on consecutive frames.
+
+    ``faces`` in order of frames, each with its chain. A chain goes on in the one whose face it was
+    handed over to; chains with a short gap between them are joined where the places are near, the
+    descriptors those of one person, and no shot begins in between (``cuts``: frame numbers at which
+    one does); the frames of the gap are filled in by straight lines. ``frames`` holds the numbers of
+    all frames looked at, in order. Tracks are numbered by their first frame, larger faces first.
     """
-    result: list[list[Face]] = []
-    previous: Sequence[Face] = ()
-    tracks = 0
-    for faces in frames:
-        pairs = sorted(
-            (
-                (face.box.overlap(old.box), i, j)
-                for i, face in enumerate(faces)
-                for j, old in enumerate(previous)
-            ),
-            reverse=True,
-        )
-        chosen: dict[int, int] = {}
-        taken: set[int] = set()
-        for overlap, i, j in pairs:
-            if overlap >= _MIN_OVERLAP and i not in chosen and j not in taken:
-                chosen[i] = previous[j].track
-                taken.add(j)
-        current = []
-        for i, face in enumerate(faces):
-            if i not in chosen:
-                chosen[i] = tracks
-                tracks += 1
-            current.append(face.with_(track=chosen[i]))
-        result.append(current)
-        previous = current
+    chains: dict[int, _Thread] = {}
+    for face in faces:
+        chains.setdefault(face.chain, _Thread()).faces.append(face)
+    threads = _hand_over(chains, handovers)
+    position = {index: place for place, index in enumerate(frames)}
+    begins = sorted(position[index] for index in cuts if index in position)
+    threads = _bridge(threads, position, begins)
+    threads.sort(key=lambda thread: (thread.faces[0].frame_index, -thread.faces[0].box.width))
+    return [
+        [face.with_(track=number) for face in _filled(thread.faces, frames, position)]
+        for number, thread in enumerate(threads)
+    ]
+
+
+def _hand_over(chains: Mapping[int, _Thread], handovers: Sequence[Handover]) -> list[_Thread]:
+    """Join each chain to the one that begins where it was followed to."""
+    beginnings: dict[int, list[int]] = {}
+    for number, thread in chains.items():
+        beginnings.setdefault(thread.faces[0].frame_index, []).append(number)
+    owner = dict(chains)  # chain number -> the thread it is part of
+    for handover in sorted(handovers, key=lambda h: h.frame_index):
+        if handover.chain not in owner:
+            continue
+        here = box_around(handover.landmarks)
+        candidates = [
+            (owner[number].faces[0].box.overlap(here), number)
+            for number in beginnings.get(handover.frame_index, ())
+        ]
+        overlap, number = max(candidates, default=(0.0, -1))
+        if overlap < _SAME_FACE:
+            continue
+        beginnings[handover.frame_index].remove(number)
+        later, thread = owner[number], owner[handover.chain]
+        later.faces[0] = later.faces[0].with_(motion=handover.motion)
+        thread.faces += later.faces
+        for joined in {face.chain for face in later.faces}:
+            owner[joined] = thread
+    return list(dict.fromkeys(owner.values()))
+
+
+def _bridge(threads: Sequence[_Thread], position: Mapping[int, int], begins: Sequence[int]) -> list[_Thread]:
+    """Join threads over short gaps, the best pairs first."""
+    pairs = []
+    for earlier in threads:
+        end = position[earlier.faces[-1].frame_index]
+        for later in threads:
+            start = position[later.faces[0].frame_index]
+            if not 0 < start - end <= _LONGEST_GAP + 1 or any(end < begin <= start for begin in begins):
+                continue
+            overlap = earlier.faces[-1].box.overlap(later.faces[0].box)
+            if overlap >= _NEAR and _one_person(earlier, later):
+                pairs.append((overlap, earlier, later))
+    pairs.sort(key=lambda pair: -pair[0])
+    owner = {id(thread): thread for thread in threads}
+    continued, continuing = set(), set()
+    for _, earlier, later in pairs:
+        if id(earlier) in continued or id(later) in continuing:
+            continue
+        continued.add(id(earlier))
+        continuing.add(id(later))
+        thread, rest = owner[id(earlier)], owner[id(later)]
+        thread.faces += rest.faces
+        for name, current in owner.items():
+            if current is rest:
+                owner[name] = thread
+    return list(dict.fromkeys(owner.values()))
+
+
+def _one_person(a: _Thread, b: _Thread) -> bool:
+    """Whether the descriptors speak for one person, or there are none to speak."""
+    first, second = a.descriptor(), b.descriptor()
+    return first is None or second is None or float(np.linalg.norm(first - second)) < SAME_PERSON
+
+
+def _filled(faces: Sequence[Face], frames: Sequence[int], position: Mapping[int, int]) -> list[Face]:
+    """The faces of a track with its gaps filled by straight lines."""
+    result = [faces[0]]
+    for face in faces[1:]:
+        before = result[-1]
+        start, end = position[before.frame_index], position[face.frame_index]
+        for place in range(start + 1, end):
+            share = (place - start) / (end - start)
+            landmarks = ((1 - share) * before.landmarks + share * face.landmarks).astype(np.float32)
+            result.append(
+                before.with_(
+                    frame_index=frames[place],
+                    landmarks=landmarks,
+                    steady=landmarks,
+                    box=box_around(landmarks),
+                    confidence=min(before.confidence, face.confidence),
+                    descriptor=None,
+                    motion=None,
+                    origin="filled",
+                )
+            )
+        result.append(face)
     return result
-
-
-def steady(faces: Sequence[Face], sigma: float) -> list[Face]:
-    """Faces of one track in consecutive frames with their landmarks smoothed in time.
-
-    A Gaussian of ``sigma`` frames, centred, so there is no lag (zero phase); ends are mirrored.
-    """
-    if sigma <= 0 or len(faces) < 3:
-        return [face.with_(steady=face.landmarks) for face in faces]
-    path = np.stack([face.landmarks for face in faces]).astype(np.float64)
-    smooth = gaussian_filter1d(path, sigma, axis=0, mode="nearest").astype(np.float32)
-    return [face.with_(steady=points) for face, points in zip(faces, smooth, strict=True)]

@@ -1,55 +1,53 @@
 """Extraction: a clip or a folder of images becomes a faceset.
 
-Three passes over the source, each of which can be taken up again where it was cut off:
-*find* (detector, landmarks, descriptor on every frame, in parallel), *steady* (tracks and smoothed
-landmarks, from the database alone), *cut* (aligned crops, from the steady landmarks).
+Three passes, each of which can be taken up again where it was cut off: *find* (faces found, followed
+and described, in parallel), *steady* (tracks, smoothed landmarks and verdicts, from the database
+alone), *cut* (aligned crops, from the steady landmarks, in parallel).
 """
 
 from __future__ import annotations
 
-import os
 import time
-from collections import deque
-from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import closing
+from collections import Counter
 from dataclasses import asdict, dataclass
-from itertools import groupby
-from multiprocessing import get_context
 from pathlib import Path
-
-import cv2
 
 from facedouble._version import __version__
 from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, OutputError
-from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
-from facedouble.faces.align import align, apply, cut
-from facedouble.faces.colour import colour_statistics
-from facedouble.faces.detect import make_detector
-from facedouble.faces.hull import face_hull
-from facedouble.faces.identity import DlibDescriptor
-from facedouble.faces.landmarks import DlibLandmarks
-from facedouble.faces.track import assign_tracks, steady
-from facedouble.faceset.store import CROPS, DATABASE, Faceset, SourceRecord, crop_name
-from facedouble.types import Face, Frame, Image
+from facedouble.events import Listener, Noted, StageFinished, StageStarted, ignore
+from facedouble.faces.align import align
+from facedouble.faces.steady import steady
+from facedouble.faces.track import assign_tracks
+from facedouble.faceset.cut import cut_faces
+from facedouble.faceset.find import angles_of, find
+from facedouble.faceset.references import References
+from facedouble.faceset.store import DATABASE, Faceset, SourceRecord, writing
+from facedouble.types import Face
 from facedouble.video import Source, open_source
-from facedouble.video.images import write_png
 from facedouble.video.source import source_hash
 
-_COMMIT_EVERY = 50
-_AHEAD = 3  # frames each worker may have waiting: enough to be busy, little enough to fit in memory
+_STEADIED = "steadied"
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractResult:
-    """What an extraction found. ``seconds`` per pass: find, steady, cut."""
+    """What an extraction found.
+
+    ``faces`` are those in use; ``left_out`` counts the others by verdict. ``seconds`` is what this run
+    spent on each kind of work, added up over its processes: decode, detect, landmarks, describe,
+    steady, crop, write; ``elapsed`` what passed on the clock. ``unreadable`` counts images that could
+    not be read.
+    """
 
     faceset: Path
     frames: int
     faces: int
     frames_without_face: int
+    left_out: dict[str, int]
+    unreadable: int
     seconds: dict[str, float]
+    elapsed: float
 
 
 def extract(
@@ -58,29 +56,48 @@ def extract(
     """Find the faces of ``source`` and write the faceset ``output``.
 
     Raises ``InputError`` for a source that cannot be read or has no face, ``OutputError`` for an
-    output that cannot be written or holds another faceset.
+    output that cannot be written or holds another faceset. Where a clip cannot be read to its end,
+    the faces up to there are in the faceset before the error is raised.
     """
+    start = time.perf_counter()
     settings = settings or ExtractSettings()
+    angles_of(settings.rotate_images)
+    references = References.read(settings)
     frames = open_source(source)
-    seconds: dict[str, float] = {}
-    with _open(source, frames, output, settings) as faceset:
-        for name, stage in (("find", _find), ("steady", _steady), ("cut", _cut)):
-            start = time.perf_counter()
-            stage(frames, faceset, settings, listener)
-            seconds[name] = time.perf_counter() - start
-        faceset.mark_complete()
-        faceset.commit()
-        looked_at = faceset.frame_indices()
-        faces = faceset.faces(kept_only=False)
-    with_face = {face.frame_index for face in faces}
+    with _open(source, frames, output, settings) as faceset, writing(output):
+        failure: InputError | None = None
+        seconds: dict[str, float] = {}
+        if faceset.noted(_STEADIED) is None:
+            try:
+                seconds = find(frames, faceset, settings, listener)
+            except InputError as error:
+                failure = error
+            seconds["steady"] = _steady(frames, faceset, settings, references, listener)
+        for name, spent in cut_faces(frames, faceset, settings, listener).items():
+            seconds[name] = seconds.get(name, 0.0) + spent
+        if failure is None:
+            faceset.mark_complete()
+            faceset.commit()
+        records = faceset.frames()
+        faces = faceset.every_face()
+    unreadable = sum(record.problem is not None for record in records)
+    if failure is not None:
+        raise InputError(f"{failure}; the faces of the {len(records)} frames before are in {output}")
+    if unreadable == len(records):
+        raise InputError(f"{source}: none of its {unreadable} images can be read")
     if not faces:
-        raise InputError(f"{source}: no face was found in its {len(looked_at)} frames")
+        raise InputError(f"{source}: no face was found in its {len(records) - unreadable} frames")
+    verdicts: Counter[str] = Counter(face.verdict for face in faces)
+    kept = verdicts.pop("kept", 0)
     return ExtractResult(
         faceset=output,
-        frames=len(looked_at),
-        faces=len(faces),
-        frames_without_face=len(looked_at - with_face),
+        frames=len(records),
+        faces=kept,
+        frames_without_face=len(records) - unreadable - len({face.frame_index for face in faces}),
+        left_out=dict(verdicts),
+        unreadable=unreadable,
         seconds=seconds,
+        elapsed=time.perf_counter() - start,
     )
 
 
@@ -97,10 +114,7 @@ def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings) -
     if not (output / DATABASE).exists():
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
             raise OutputError(f"{output} exists and is not a faceset; choose another output")
-        try:
-            return Faceset.create(output, record)
-        except OSError as error:
-            raise OutputError(f"{output}: cannot be written ({error.strerror})") from error
+        return Faceset.create(output, record)
     if not settings.skip_existing:
         raise OutputError(f"{output} already holds a faceset; go on with it by -s, or choose another output")
     faceset = Faceset.open(output)
@@ -109,173 +123,69 @@ def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings) -
         faceset.close()
         raise OutputError(f"{output} is the faceset of another source ({old.path})")
     if old.settings != record.settings:
+        changed = ", ".join(
+            name.replace("_", "-")
+            for name in record.settings
+            if record.settings[name] != old.settings.get(name)
+        )
         faceset.close()
-        raise OutputError(f"{output} was made with other settings; choose another output")
+        raise OutputError(f"{output} was made with other settings ({changed}); choose another output")
     return faceset
 
 
 def _what_decides_the_result(settings: ExtractSettings) -> dict[str, object]:
-    return {k: v for k, v in asdict(settings).items() if k not in ("processes", "skip_existing")}
+    decisive = {k: v for k, v in asdict(settings).items() if k not in ("processes", "skip_existing")}
+    for name in ("filter", "nfilter"):
+        decisive[name] = [str(path) for path in decisive[name]]
+    return decisive
 
 
-# -- find ------------------------------------------------------------------------------------------
-
-
-class _Finder:
-    """Detector, landmarks and descriptor of one worker process."""
-
-    def __init__(self, settings: ExtractSettings) -> None:
-        self.settings = settings
-        self.detector = make_detector(settings.detector)
-        self.landmarks = DlibLandmarks()
-        self.descriptor = DlibDescriptor()
-
-    def find(self, index: int, image: Image) -> list[Face]:
-        """Faces of one frame, largest first."""
-        detections = [d for d in self.detector.detect(image) if d.box.width >= self.settings.min_face_size]
-        if self.settings.max_faces:
-            detections = detections[: self.settings.max_faces]
-        faces = []
-        for number, detection in enumerate(detections):
-            points = self.landmarks.predict(image, detection.box)
-            alignment = align(points, self.settings.size)
-            faces.append(
-                Face(
-                    frame_index=index,
-                    face_index=number,
-                    box=detection.box,
-                    confidence=detection.confidence,
-                    landmarks=points,
-                    steady=points,
-                    alignment=alignment,
-                    crop_size=self.settings.size,
-                    descriptor=self.descriptor.describe(image, points),
-                )
-            )
-        return faces
-
-
-_finder: _Finder | None = None  # one for each worker process, loaded once
-
-
-def _load_finder(settings: ExtractSettings) -> None:
-    global _finder
-    cv2.setNumThreads(1)
-    _finder = _Finder(settings)
-
-
-def _find_in_worker(index: int, image: Image) -> list[Face]:
-    assert _finder is not None
-    return _finder.find(index, image)
-
-
-def _find(source: Source, faceset: Faceset, settings: ExtractSettings, listener: Listener) -> None:
+def _steady(
+    source: Source,
+    faceset: Faceset,
+    settings: ExtractSettings,
+    references: References | None,
+    listener: Listener,
+) -> float:
+    """Tracks, steady landmarks and verdicts of all faces; returns the seconds it took."""
     start = time.perf_counter()
-    done = faceset.frame_indices()
-    listener(StageStarted("find", source.info.frames or None, "frames"))
-    count = faces = 0
-    try:
-        todo = (frame for frame in source.frames() if frame.index not in done)
-        with closing(_found(todo, settings)) as found:
-            for frame, in_frame in found:
-                faceset.add_frame(frame.index, frame.pts, frame.name, in_frame)
-                count += 1
-                faces += len(in_frame)
-                if count % _COMMIT_EVERY == 0:
-                    faceset.commit()
-                listener(Progressed("find", len(done) + count, {"faces": str(faces)}))
-    finally:
-        faceset.commit()  # what was found stays found, whatever stopped the run
+    listener(StageStarted("steady", None, "faces"))
+    records = [record for record in faceset.frames() if record.problem is None]
+    frames = [record.index for record in records]
+    if source.info.is_film:
+        cuts = {after for record, after in zip(records, frames[1:], strict=False) if record.shot_ends}
+    else:
+        cuts = set(frames)  # a picture has no neighbours in time
+    tracks = assign_tracks(faceset.every_face(), faceset.handovers(), frames, cuts)
+    if not source.info.is_film:
+        listener(Noted("the images are not numbered without a gap: taken as single pictures, not as a film"))
+    result: list[Face] = []
+    for track in tracks:
+        judged = references.judge(track) if references else track
+        result += [
+            face.with_(alignment=align(face.steady, settings.size, level_eyes=settings.align_eyes))
+            for face in steady(judged, settings.steady)
+        ]
+    faceset.replace_faces(_numbered(result, settings))
+    faceset.note(_STEADIED, "1")
+    faceset.commit()
     elapsed = time.perf_counter() - start
-    listener(StageFinished("find", elapsed, f"{count} frames, {faces} faces"))
+    listener(StageFinished("steady", elapsed, f"{len(result)} faces in {len(tracks)} tracks"))
+    return elapsed
 
 
-def _found(
-    frames: Iterator[Frame], settings: ExtractSettings
-) -> Generator[tuple[Frame, list[Face]], None, None]:
-    """Each frame with its faces, in the order the frames come in, found in parallel."""
-    workers = settings.processes or os.cpu_count() or 1
-    if workers == 1:
-        finder = _Finder(settings)
-        for frame in frames:
-            yield frame, finder.find(frame.index, frame.image)
-        return
-    # Spawned, not forked: the parent may hold threads of PyTorch or FFmpeg.
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_load_finder, initargs=(settings,)
-    ) as pool:
-        waiting: deque[tuple[Frame, Future[list[Face]]]] = deque()
-        try:
-            for frame in frames:
-                waiting.append((frame, pool.submit(_find_in_worker, frame.index, frame.image)))
-                if len(waiting) >= workers * _AHEAD:
-                    oldest, future = waiting.popleft()
-                    yield oldest, future.result()
-            for oldest, future in waiting:
-                yield oldest, future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-# -- steady ----------------------------------------------------------------------------------------
-
-
-def _steady(source: Source, faceset: Faceset, settings: ExtractSettings, listener: Listener) -> None:
-    by_frame = {
-        index: list(group)
-        for index, group in groupby(faceset.faces(kept_only=False), key=lambda face: face.frame_index)
-    }
-    tracked = assign_tracks([by_frame.get(index, []) for index in sorted(faceset.frame_indices())])
-    tracks: dict[int, list[Face]] = {}
-    for faces in tracked:
-        for face in faces:
-            tracks.setdefault(face.track, []).append(face)
-    # A folder of images need not be a film: neighbours there are not neighbours in time.
-    sigma = settings.steady if source.info.kind == "clip" else 0.0
-    for faces in tracks.values():
-        faceset.put_faces(
-            face.with_(alignment=align(face.steady, settings.size)) for face in steady(faces, sigma)
-        )
-    faceset.commit()
-
-
-# -- cut -------------------------------------------------------------------------------------------
-
-
-def _cut(source: Source, faceset: Faceset, settings: ExtractSettings, listener: Listener) -> None:
-    start = time.perf_counter()
-    by_frame: dict[int, list[Face]] = {}
-    for face in faceset.faces(kept_only=False):
-        if face.crop is None:
-            by_frame.setdefault(face.frame_index, []).append(face)
-    listener(StageStarted("cut", len(by_frame), "frames"))
-    done = 0
-    for frame in source.frames() if by_frame else ():
-        faces = by_frame.get(frame.index)
-        if not faces:
-            continue
-        cropped = []
-        for face in faces:
-            image = cut(frame.image, face.alignment, settings.size)
-            name = crop_name(face.frame_index, face.face_index)
-            write_png(faceset.path / CROPS / name, image)
-            inside = face_hull(apply(face.alignment, face.steady), settings.size)
-            cropped.append(
-                face.with_(crop=name, sharpness=sharpness(image), colour=colour_statistics(image, inside))
-            )
-        faceset.put_faces(cropped)
-        done += 1
-        if done % _COMMIT_EVERY == 0:
-            faceset.commit()
-        listener(Progressed("cut", done))
-    faceset.commit()
-    listener(StageFinished("cut", time.perf_counter() - start, f"{done} frames"))
-    if done < len(by_frame):
-        listener(Noted(f"{len(by_frame) - done} frames could not be read again", warning=True))
-
-
-def sharpness(crop: Image) -> float:
-    """Variance of the Laplacian of a crop's luma (Pech-Pacheco 2000); higher is sharper."""
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    return float(cv2.Laplacian(grey, cv2.CV_64F).var())
+def _numbered(faces: list[Face], settings: ExtractSettings) -> list[Face]:
+    """Faces with their numbers within each frame, the largest first, and what is too small or too
+    many of them marked."""
+    result: list[Face] = []
+    numbers: Counter[int] = Counter()
+    for face in sorted(faces, key=lambda face: (face.frame_index, -face.box.width, face.track)):
+        number = numbers[face.frame_index]
+        numbers[face.frame_index] += 1
+        verdict = face.verdict
+        if face.box.width < settings.min_face_size:
+            verdict = "small"
+        elif settings.max_faces and number >= settings.max_faces:
+            verdict = "surplus"
+        result.append(face.with_(face_index=number, verdict=verdict))
+    return result

@@ -1,39 +1,52 @@
-"""The on-disk store of faces: a folder of crops a person can open, and one SQLite file beside it.
+"""The on-disk store of faces: folders of crops a person can open, and one SQLite file beside them.
 
     FACESET/
-      faceset.sqlite     every frame and face: times, boxes, landmarks, alignments, descriptors
-      faces/000123_0.png aligned crop of face 0 in frame 123
+      faceset.sqlite         every frame and face: times, boxes, landmarks, alignments, descriptors
+      faces/000123_0.png     aligned crop of face 0 in frame 123
+      blurry/, dropped/      crops of faces not sharp enough, and of people not wanted
 
-A crop that a person deletes is a face left out: of training, and of conversion. The database is
-transactional; a run that was killed leaves a file that opens.
+A person works on a faceset by its files: a crop that is deleted, or moved to ``dropped/``, is a face
+left out of training and of conversion; one in ``blurry/`` is left out of training only; moved back to
+``faces/``, it counts again. A crop is known by the end of its name, whatever stands before it and in
+whichever folder inside those three it lies. The database is transactional; a run that was killed
+leaves a file that opens.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from facedouble.errors import InputError
+from facedouble.errors import InputError, OutputError
+from facedouble.faces.track import Handover
 from facedouble.types import Box, Face
 
 DATABASE = "faceset.sqlite"
 CROPS = "faces"
-SCHEMA = 1
+BLURRY = "blurry"
+DROPPED = "dropped"
+SCHEMA = 2
 
 _TABLES = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE frame (
     frame_index INTEGER PRIMARY KEY,  -- from 0, in presentation order
     pts INTEGER NOT NULL,             -- in units of about.time_base seconds
-    name TEXT                         -- file name, when the source is a folder
+    name TEXT,                        -- file name, when the source is a folder
+    shot_ends INTEGER NOT NULL,       -- 1 for the last frame before a cut
+    problem TEXT                      -- why the frame could not be read, else NULL
 );
 CREATE TABLE face (
     frame_index INTEGER NOT NULL REFERENCES frame,
@@ -44,15 +57,28 @@ CREATE TABLE face (
     steady BLOB NOT NULL,             -- the same, smoothed in time
     alignment BLOB NOT NULL,          -- 2x3 float64, frame pixels to crop pixels
     crop_size INTEGER NOT NULL,
-    descriptor BLOB,                  -- 128 float32
+    descriptor BLOB,                  -- 128 float32; some faces of each track have one
     sharpness REAL NOT NULL,
     colour BLOB,                      -- 2x3 float32: mean and deviation of R, G, B over the face
-    track INTEGER NOT NULL,
+    motion BLOB,                      -- 2x3 float64, from the frame before to this one
+    chain INTEGER NOT NULL,           -- faces followed from frame to frame
+    track INTEGER NOT NULL,           -- chains that are one face
     rotation INTEGER NOT NULL,        -- degrees the frame was turned to find the face
-    crop TEXT,                        -- file in faces/, NULL until it is written
+    origin TEXT NOT NULL,             -- detected, followed or filled
+    verdict TEXT NOT NULL,            -- kept, small, blurry, stranger or unwanted
+    wanted REAL, unwanted REAL,       -- distances to the nearest reference picture of each kind
+    cut INTEGER NOT NULL,             -- 1 once its crop was made
     PRIMARY KEY (frame_index, face_index)
 ) WITHOUT ROWID;
+CREATE TABLE handover (                -- where a chain would go on in the next stretch of frames
+    chain INTEGER PRIMARY KEY,
+    frame_index INTEGER NOT NULL,
+    landmarks BLOB NOT NULL,
+    motion BLOB
+) WITHOUT ROWID;
 """
+
+_CROP_NAME = re.compile(r"(\d{6,})_(\d+)\.png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +94,17 @@ class SourceRecord:
     program: str
 
 
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """A frame that was looked at. ``problem`` says why it could not be read, where it could not."""
+
+    index: int
+    pts: int
+    name: str | None = None
+    shot_ends: bool = False
+    problem: str | None = None
+
+
 class Faceset:
     """An open faceset. Use as a context manager; every write is committed by :meth:`commit`."""
 
@@ -79,30 +116,40 @@ class Faceset:
 
     @classmethod
     def create(cls, path: Path, source: SourceRecord) -> Faceset:
-        """Make a new, empty faceset in ``path``. Raises ``InputError`` when there is one already."""
+        """Make a new, empty faceset in ``path``.
+
+        Raises ``InputError`` when there is one already, ``OutputError`` when it cannot be written.
+        """
         if (path / DATABASE).exists():
             raise InputError(f"{path} already holds a faceset")
-        (path / CROPS).mkdir(parents=True, exist_ok=True)
         # Built under another name, so that a faceset is never seen without its tables.
         draft = path / (DATABASE + ".new")
-        draft.unlink(missing_ok=True)
-        database = sqlite3.connect(draft)
-        database.executescript(_TABLES)
-        about = {
-            "schema": str(SCHEMA),
-            "source": source.path,
-            "source_sha256": source.sha256,
-            "width": str(source.width),
-            "height": str(source.height),
-            "time_base": str(source.time_base),
-            "settings": json.dumps(dict(source.settings)),
-            "program": source.program,
-            "complete": "0",
-        }
-        database.executemany("INSERT INTO about VALUES (?, ?)", about.items())
-        database.commit()
-        database.close()
-        draft.rename(path / DATABASE)
+        try:
+            (path / CROPS).mkdir(parents=True, exist_ok=True)
+            draft.unlink(missing_ok=True)
+            database = sqlite3.connect(draft)
+            try:
+                database.executescript(_TABLES)
+                about = {
+                    "schema": str(SCHEMA),
+                    "source": source.path,
+                    "source_sha256": source.sha256,
+                    "width": str(source.width),
+                    "height": str(source.height),
+                    "time_base": str(source.time_base),
+                    "settings": json.dumps(dict(source.settings)),
+                    "program": source.program,
+                    "complete": "0",
+                }
+                database.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+                database.commit()
+            finally:
+                database.close()
+            draft.rename(path / DATABASE)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+        except sqlite3.OperationalError as error:
+            raise OutputError(f"{path}: cannot be written ({error})") from error
         return cls.open(path)
 
     @classmethod
@@ -110,13 +157,18 @@ class Faceset:
         """Open an existing faceset. Raises ``InputError`` when there is none or it is damaged."""
         file = path / DATABASE
         if not file.is_file():
-            raise InputError(f"{path}: not a faceset (there is no {DATABASE} in it); make one with extract")
+            raise InputError(
+                f"{path}: not a faceset (there is no {DATABASE} in it); make one with extract, or if its "
+                "crops are there bring it back with: faces --rebuild"
+            )
         database = sqlite3.connect(file)
         try:
             row = database.execute("SELECT value FROM about WHERE key = 'schema'").fetchone()
         except sqlite3.DatabaseError as error:
             database.close()
-            raise InputError(f"{file}: damaged or not a faceset ({error})") from error
+            raise InputError(
+                f"{file}: damaged or not a faceset ({error}); move it away and use: faces --rebuild"
+            ) from error
         if row is None or int(row[0]) != SCHEMA:
             database.close()
             raise InputError(f"{file}: made by another version of facedouble; extract again")
@@ -154,47 +206,123 @@ class Faceset:
         row = self._database.execute("SELECT value FROM about WHERE key = 'complete'").fetchone()
         return bool(row[0] == "1")
 
+    def frames(self) -> list[FrameRecord]:
+        """Frames that were looked at, in order, with a face or without."""
+        rows = self._database.execute(
+            "SELECT frame_index, pts, name, shot_ends, problem FROM frame ORDER BY frame_index"
+        )
+        return [FrameRecord(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
+
     def frame_indices(self) -> set[int]:
-        """Frames that were looked at, with a face or without."""
+        """Numbers of the frames that were looked at."""
         return {row[0] for row in self._database.execute("SELECT frame_index FROM frame")}
 
-    def faces(self, *, kept_only: bool = True) -> list[Face]:
-        """All faces in order of frames; without ``kept_only`` also those whose crop is gone."""
-        faces = [_face(row) for row in self._database.execute(_SELECT)]
-        if not kept_only:
-            return faces
-        present = {entry.name for entry in (self.path / CROPS).iterdir()}
-        return [face for face in faces if face.crop in present]
+    def every_face(self) -> list[Face]:
+        """All faces known, in order of frames, whatever was decided or done about them."""
+        present = self._crops()
+        return [_face(row, present) for row in self._database.execute(_SELECT)]
+
+    def faces(self, *, blurry: bool = False) -> list[Face]:
+        """The faces in use, in order of frames: those whose crop lies in ``faces/``; for conversion
+        also those that are only ``blurry``."""
+        folders = (CROPS, BLURRY) if blurry else (CROPS,)
+        return [
+            face
+            for face in self.every_face()
+            if face.crop is not None and Path(face.crop).parts[0] in folders
+        ]
+
+    def handovers(self) -> list[Handover]:
+        """Where chains would go on, in order of frames."""
+        rows = self._database.execute(
+            "SELECT chain, frame_index, landmarks, motion FROM handover ORDER BY frame_index, chain"
+        )
+        return [
+            Handover(chain, frame, _array(points, "<f4", 68, 2), _optional(motion, "<f8", 2, 3))
+            for chain, frame, points, motion in rows
+        ]
 
     def crop_path(self, face: Face) -> Path:
-        """Where the crop of ``face`` lies. Raises ``InputError`` for a face not yet cut."""
+        """Where the crop of ``face`` lies. Raises ``InputError`` for one that has none."""
         if face.crop is None:
-            raise InputError(f"{self.path}: extraction did not finish; run extract again with -s")
-        return self.path / CROPS / face.crop
+            raise InputError(f"{self.path}: face {face.face_index} of frame {face.frame_index} has no crop")
+        return self.path / face.crop
 
     def __iter__(self) -> Iterator[Face]:
         return iter(self.faces())
 
+    def _crops(self) -> dict[tuple[int, int], str]:
+        """Where each crop lies now, from the faceset's folder. In ``faces/`` it counts before others."""
+        found: dict[tuple[int, int], str] = {}
+        for folder in (DROPPED, BLURRY, CROPS):
+            for parent, _, names in os.walk(self.path / folder):
+                inside = Path(parent).relative_to(self.path)
+                for name in names:
+                    key = crop_key(name)
+                    if key is not None:
+                        found[key] = str(inside / name)
+        return found
+
     # -- writing ---------------------------------------------------------------------------------
 
-    def add_frame(self, index: int, pts: int, name: str | None, faces: Iterable[Face]) -> None:
+    def add_frame(self, frame: FrameRecord, faces: Iterable[Face] = ()) -> None:
         """Record a frame and the faces in it, replacing what was recorded of it."""
-        self._database.execute("DELETE FROM face WHERE frame_index = ?", (index,))
+        self._database.execute("DELETE FROM face WHERE frame_index = ?", (frame.index,))
         self.put_faces(faces)
         # Last, because a frame that is recorded is one that is done.
-        self._database.execute("INSERT OR REPLACE INTO frame VALUES (?, ?, ?)", (index, pts, name))
+        self._database.execute(
+            "INSERT OR REPLACE INTO frame VALUES (?, ?, ?, ?, ?)",
+            (frame.index, frame.pts, frame.name, int(frame.shot_ends), frame.problem),
+        )
 
     def put_faces(self, faces: Iterable[Face]) -> None:
         """Write faces, replacing those with the same frame and face number."""
+        self._database.executemany(_INSERT, map(_row, faces))
+
+    def replace_faces(self, faces: Iterable[Face]) -> None:
+        """Write ``faces`` in the place of all there are."""
+        self._database.execute("DELETE FROM face")
+        self.put_faces(faces)
+
+    def add_handovers(self, handovers: Iterable[Handover]) -> None:
         self._database.executemany(
-            "INSERT OR REPLACE INTO face VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", map(_row, faces)
+            "INSERT OR REPLACE INTO handover VALUES (?, ?, ?, ?)",
+            (
+                (h.chain, h.frame_index, _bytes(h.landmarks, "<f4"), _bytes(h.motion, "<f8"))
+                for h in handovers
+            ),
         )
 
+    def note(self, key: str, value: str) -> None:
+        """Keep a word about the whole faceset, such as which step of extraction is done."""
+        self._database.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, value))
+
+    def noted(self, key: str) -> str | None:
+        """What :meth:`note` kept under ``key``."""
+        row = self._database.execute("SELECT value FROM about WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
     def mark_complete(self) -> None:
-        self._database.execute("UPDATE about SET value = '1' WHERE key = 'complete'")
+        self.note("complete", "1")
 
     def commit(self) -> None:
         self._database.commit()
+
+
+@contextmanager
+def writing(path: Path) -> Generator[None]:
+    """Turns what SQLite and the system say of a disk that is full or may not be written, inside the
+    ``with``, into an ``OutputError`` about ``path``."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error}); see to the disk and go on with -s"
+        ) from error
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}); see to the disk and go on with -s"
+        ) from error
 
 
 def crop_name(frame_index: int, face_index: int) -> str:
@@ -202,11 +330,22 @@ def crop_name(frame_index: int, face_index: int) -> str:
     return f"{frame_index:06d}_{face_index}.png"
 
 
+def crop_key(name: str) -> tuple[int, int] | None:
+    """Frame and face number that a crop's file name ends with; ``None`` for another name.
+
+    Names with a leading dot are not the user's: macOS leaves such files beside others on foreign disks.
+    """
+    match = re.search(rf"(?:^|\D){_CROP_NAME.pattern}$", name)
+    return (int(match[1]), int(match[2])) if match and not name.startswith(".") else None
+
+
 _COLUMNS = (
     "frame_index, face_index, left, top, right, bottom, confidence, landmarks, steady, alignment, "
-    "crop_size, descriptor, sharpness, colour, track, rotation, crop"
+    "crop_size, descriptor, sharpness, colour, motion, chain, track, rotation, origin, verdict, wanted, "
+    "unwanted, cut"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM face ORDER BY frame_index, face_index"
+_INSERT = f"INSERT OR REPLACE INTO face ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMNS.split(', ')))})"
 
 
 def _row(face: Face) -> tuple[object, ...]:
@@ -215,40 +354,59 @@ def _row(face: Face) -> tuple[object, ...]:
         face.face_index,
         *face.box,
         face.confidence,
-        face.landmarks.astype("<f4").tobytes(),
-        face.steady.astype("<f4").tobytes(),
-        face.alignment.astype("<f8").tobytes(),
+        _bytes(face.landmarks, "<f4"),
+        _bytes(face.steady, "<f4"),
+        _bytes(face.alignment, "<f8"),
         face.crop_size,
-        None if face.descriptor is None else face.descriptor.astype("<f4").tobytes(),
+        _bytes(face.descriptor, "<f4"),
         face.sharpness,
-        None if face.colour is None else face.colour.astype("<f4").tobytes(),
+        _bytes(face.colour, "<f4"),
+        _bytes(face.motion, "<f8"),
+        face.chain,
         face.track,
         face.rotation,
-        face.crop,
+        face.origin,
+        face.verdict,
+        face.wanted,
+        face.unwanted,
+        int(face.cut),
     )
 
 
-def _face(row: tuple[object, ...]) -> Face:
+def _face(row: Sequence[Any], present: Mapping[tuple[int, int], str]) -> Face:
     values = dict(zip(_COLUMNS.split(", "), row, strict=True))
-
-    def array(name: str, kind: str, *shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
-        data = values[name]
-        assert isinstance(data, bytes)
-        return np.frombuffer(data, dtype=kind).reshape(shape).copy()
-
     return Face(
-        frame_index=values["frame_index"],  # type: ignore[arg-type]
-        face_index=values["face_index"],  # type: ignore[arg-type]
-        box=Box(values["left"], values["top"], values["right"], values["bottom"]),  # type: ignore[arg-type]
-        confidence=values["confidence"],  # type: ignore[arg-type]
-        landmarks=array("landmarks", "<f4", 68, 2),  # type: ignore[arg-type]
-        steady=array("steady", "<f4", 68, 2),  # type: ignore[arg-type]
-        alignment=array("alignment", "<f8", 2, 3),  # type: ignore[arg-type]
-        crop_size=values["crop_size"],  # type: ignore[arg-type]
-        descriptor=None if values["descriptor"] is None else array("descriptor", "<f4", 128),  # type: ignore[arg-type]
-        sharpness=values["sharpness"],  # type: ignore[arg-type]
-        colour=None if values["colour"] is None else array("colour", "<f4", 2, 3),  # type: ignore[arg-type]
-        track=values["track"],  # type: ignore[arg-type]
-        rotation=values["rotation"],  # type: ignore[arg-type]
-        crop=values["crop"],  # type: ignore[arg-type]
+        frame_index=values["frame_index"],
+        face_index=values["face_index"],
+        box=Box(values["left"], values["top"], values["right"], values["bottom"]),
+        confidence=values["confidence"],
+        landmarks=_array(values["landmarks"], "<f4", 68, 2),
+        steady=_array(values["steady"], "<f4", 68, 2),
+        alignment=_array(values["alignment"], "<f8", 2, 3),
+        crop_size=values["crop_size"],
+        descriptor=_optional(values["descriptor"], "<f4", 128),
+        sharpness=values["sharpness"],
+        colour=_optional(values["colour"], "<f4", 2, 3),
+        motion=_optional(values["motion"], "<f8", 2, 3),
+        chain=values["chain"],
+        track=values["track"],
+        rotation=values["rotation"],
+        origin=values["origin"],
+        verdict=values["verdict"],
+        wanted=values["wanted"],
+        unwanted=values["unwanted"],
+        cut=bool(values["cut"]),
+        crop=present.get((values["frame_index"], values["face_index"])) if values["cut"] else None,
     )
+
+
+def _bytes(array: npt.NDArray[Any] | None, kind: str) -> bytes | None:
+    return None if array is None else array.astype(kind).tobytes()
+
+
+def _array(data: bytes, kind: str, *shape: int) -> npt.NDArray[Any]:
+    return np.frombuffer(data, dtype=kind).reshape(shape).copy()
+
+
+def _optional(data: bytes | None, kind: str, *shape: int) -> npt.NDArray[Any] | None:
+    return None if data is None else _array(data, kind, *shape)

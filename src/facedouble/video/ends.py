@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import floor
 from pathlib import Path
 
 import av
 import av.error
 
 from facedouble.config import VideoSettings
-from facedouble.errors import InputError, OutputError, SettingsError
+from facedouble.errors import InputError, OutputError
 from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
-from facedouble.types import Frame
+from facedouble.video.sampling import exact_rate, sampled
 from facedouble.video.sink import CLIP_SUFFIXES, open_sink
 from facedouble.video.source import ClipSource, FolderSource, SourceInfo, is_cover, open_source, reason
-
-_NTSC = [Fraction(base * 1000, 1001) for base in (24, 30, 48, 60, 120)]
 
 
 def frames(
@@ -89,34 +86,6 @@ def video(
     count = source.info.frames
     listener(StageFinished("video", time.perf_counter() - start, f"{count} frames"))
     return count
-
-
-def sampled(every: Iterator[Frame], rate: Fraction | None) -> Iterator[tuple[Frame, bool]]:
-    """Every frame, and whether it is the first of its ``1/rate`` seconds since the first frame."""
-    first: Fraction | None = None
-    last = -1
-    for frame in every:
-        if rate is None:
-            yield frame, True
-            continue
-        seconds = frame.pts * frame.time_base
-        first = seconds if first is None else first
-        slot = floor((seconds - first) * rate)
-        yield frame, slot > last
-        last = slot
-
-
-def exact_rate(fps: float) -> Fraction:
-    """The rate a person means: 29.97 is 30000/1001, and 12.5 is 25/2.
-
-    Raises ``SettingsError`` outside 0.001 to 1000.
-    """
-    if not 0.001 <= fps <= 1000:
-        raise SettingsError(f"frames per second must be between 0.001 and 1000, not {fps}")
-    for rate in _NTSC:
-        if abs(fps - rate) < 0.005:
-            return rate
-    return Fraction(fps).limit_denominator(1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -15,7 +16,17 @@ from facedouble.types import Image
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
+# As small as the usual level 3 makes photographs, within a few percent, in half the time.
+_PNG_OPTIONS = [
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB),
+]
 _IHDR_END = 33  # a PNG's signature (8 bytes) and its first chunk (25 bytes)
+_PNG = b"\x89PNG\r\n\x1a\n"
+_COMMENT = "Comment"
+_LONGEST_COMMENT = 1 << 20  # bytes; longer ones are not read
+_MOST_CHUNKS = 100_000
 
 
 def read_image(path: Path) -> Image:
@@ -43,18 +54,65 @@ def write_png(path: Path, image: Image, comment: str | None = None) -> None:
     ``comment`` is kept in the file as its text "Comment" (an iTXt chunk, UTF-8). Raises
     ``OutputError`` when the file cannot be written.
     """
-    done, encoded = cv2.imencode(
-        ".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 3]
-    )
+    done, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _PNG_OPTIONS)
     if not done:
         raise OutputError(f"{path}: the image cannot be encoded")
     data = np.asarray(encoded).tobytes()
     if comment is not None:
-        data = data[:_IHDR_END] + _text_chunk("Comment", comment) + data[_IHDR_END:]
+        data = data[:_IHDR_END] + _text_chunk(_COMMENT, comment) + data[_IHDR_END:]
     try:
         write_whole(path, data)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def read_png_comment(path: Path) -> str | None:
+    """The text "Comment" of a PNG file, ``None`` when it has none that is at most 1 MiB long.
+
+    Texts of either kind are read, UTF-8 (iTXt, not compressed) and Latin-1 (tEXt). Raises
+    ``InputError`` when the file cannot be read or is no whole PNG up to the comment.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if file.read(len(_PNG)) != _PNG:
+                raise InputError(f"{path}: not a PNG file")
+            for _ in range(_MOST_CHUNKS):
+                head = file.read(8)
+                if head[4:] == b"IEND":
+                    return None
+                length = int.from_bytes(head[:4], "big")
+                if len(head) < 8 or file.tell() + length + 4 > size:
+                    break
+                if head[4:] not in (b"iTXt", b"tEXt") or length > _LONGEST_COMMENT:
+                    file.seek(length + 4, os.SEEK_CUR)
+                    continue
+                body, check = file.read(length), file.read(4)
+                if int.from_bytes(check, "big") != zlib.crc32(head[4:] + body):
+                    break
+                text = _text_of(head[4:], body)
+                if text is not None:
+                    return text
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    raise InputError(f"{path}: damaged, or not whole")
+
+
+def _text_of(kind: bytes, body: bytes) -> str | None:
+    """The comment that a PNG chunk's body holds, ``None`` when it holds another text."""
+    keyword, _, rest = body.partition(b"\0")
+    if keyword != _COMMENT.encode():
+        return None
+    if kind == b"tEXt":
+        return rest.decode("latin-1")
+    # Compression flag and method, language, translated keyword, text.
+    parts = rest[2:].split(b"\0", 2)
+    if rest[:1] != b"\0" or len(parts) < 3:
+        return None
+    try:
+        return parts[2].decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _text_chunk(keyword: str, text: str) -> bytes:

@@ -24,15 +24,8 @@ from facedouble.config import VideoSettings
 from facedouble.errors import InputError, OutputError, SettingsError
 from facedouble.types import Frame, Image
 from facedouble.video.images import IMAGE_SUFFIXES, write_png
-from facedouble.video.source import (
-    CONVERSION,
-    UNSPECIFIED,
-    SourceInfo,
-    clock_start,
-    is_full_range,
-    matrix_of,
-    reason,
-)
+from facedouble.video.rgb import CONVERSION, UNSPECIFIED, is_full_range, matrix_of
+from facedouble.video.source import SourceInfo, clock_start, reason
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 CLIP_SUFFIXES = frozenset(_FORMATS)
@@ -288,7 +281,7 @@ class ClipSink(Sink):
         if like.sample_aspect != 1:
             context.sample_aspect_ratio = like.sample_aspect
         self._matrix = matrix_of(like.colorspace, like.height, self.path)
-        self._full_range = is_full_range(like)
+        self._full_range = is_full_range(like.color_range, like.pixel_format)
         range_tag, matrix_tag = like.color_range, like.colorspace
         if av.VideoFormat(like.pixel_format).is_rgb:
             self._full_range = False

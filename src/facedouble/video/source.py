@@ -7,37 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import Protocol
 
 import av
 import av.error
 import numpy as np
-from av.buffer import Buffer
 from av.stream import Disposition
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
 from facedouble.errors import InputError
-from facedouble.types import Frame, Image
+from facedouble.types import Frame
 from facedouble.video.images import IMAGE_SUFFIXES, read_image
-
-UNSPECIFIED = 2  # H.273's "unspecified" for matrix, primaries and transfer
-
-# Matrix numbers of H.273 that swscale can apply, and its own numbers for them.
-_MATRICES = {
-    1: Colorspace.ITU709,
-    4: Colorspace.FCC,
-    5: Colorspace.ITU601,
-    6: Colorspace.ITU601,
-    7: Colorspace.SMPTE240M,
-    9: Colorspace.BT2020,
-}
-
-# Without these, swscale rounds down: every trip through RGB darkens the picture by a third of a level.
-CONVERSION = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+from facedouble.video.orientation import display_matrix, orientation
+from facedouble.video.raw import PLANAR_FORMATS, FileFrame, PlanarFrame, RawFrame, RgbFrame
+from facedouble.video.rgb import UNSPECIFIED, Colouring, is_full_range, matrix_of, to_rgb
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +36,8 @@ class SourceInfo:
     the container says, 0 when it does not say; to be sure, count them. ``rate`` is frames per
     second, the average where the rate varies. The four colour fields are FFmpeg's numbers (ITU-T
     H.273), 2 meaning "unspecified"; ``color_range`` 1 is limited, 2 full, 0 unspecified.
-    ``sample_aspect`` is the width of a pixel divided by its height.
+    ``sample_aspect`` is the width of a pixel divided by its height. ``is_film`` is false for images
+    that do not follow one another in time.
     """
 
     path: Path
@@ -65,6 +54,7 @@ class SourceInfo:
     color_trc: int = UNSPECIFIED
     has_audio: bool = False
     sample_aspect: Fraction = Fraction(1)
+    is_film: bool = True
 
 
 class Source(Protocol):
@@ -75,6 +65,11 @@ class Source(Protocol):
 
     def frames(self) -> Iterator[Frame]:
         """Yield every frame, with strictly rising times. Raises ``InputError`` where one cannot be read."""
+        ...
+
+    def raw_frames(self) -> Iterator[RawFrame]:
+        """The same frames, not yet in RGB. Raises ``InputError`` where a clip cannot be read; an
+        image of a folder does so when it is looked at."""
         ...
 
 
@@ -100,7 +95,7 @@ class ClipSource:
             if first is None:
                 raise InputError(f"{path}: the clip has no frame that can be decoded")
             self._coded_size = first.width, first.height
-            self._turn = orientation(_display_matrix(first), path)
+            self._turn = orientation(display_matrix(first), path)
             aspect = stream.sample_aspect_ratio or Fraction(1)
             swapped = self._turn.transposed
             self._info = SourceInfo(
@@ -119,15 +114,33 @@ class ClipSource:
                 has_audio=bool(container.streams.audio),
                 sample_aspect=1 / aspect if swapped else aspect,
             )
-            matrix_of(self._info.colorspace, first.height, path)
+            self._colouring = Colouring(
+                matrix_of(self._info.colorspace, first.height, path),
+                is_full_range(self._info.color_range, self._info.pixel_format),
+            )
 
     @property
     def info(self) -> SourceInfo:
         return self._info
 
     def frames(self) -> Iterator[Frame]:
-        info = self._info
+        for raw in self.raw_frames():
+            yield Frame(index=raw.index, pts=raw.pts, time_base=raw.time_base, image=raw.rgb())
+
+    def raw_frames(self) -> Iterator[RawFrame]:
         reformatter = VideoReformatter()
+        for index, pts, decoded in self._decoded():
+            time_base = self._info.time_base
+            even = decoded.width % 2 == 0 and decoded.height % 2 == 0
+            if decoded.format.name in PLANAR_FORMATS and even:
+                planes = np.asarray(decoded.to_ndarray(), dtype=np.uint8)
+                yield PlanarFrame(index, pts, time_base, planes, self._colouring, self._turn)
+            else:
+                image = self._turn.apply(to_rgb(decoded, self._colouring, reformatter))
+                yield RgbFrame(index, pts, time_base, image)
+
+    def _decoded(self) -> Iterator[tuple[int, int, av.VideoFrame]]:
+        """Number, time and picture of every frame, all of one size."""
         for index, (pts, decoded) in enumerate(self._timed()):
             if (decoded.width, decoded.height) != self._coded_size:
                 width, height = self._coded_size
@@ -135,8 +148,7 @@ class ClipSource:
                     f"{self.path}: frame {index} is {decoded.width}x{decoded.height}, those before it "
                     f"{width}x{height}; cut the clip where its size changes"
                 )
-            image = self._turn.apply(_to_rgb(decoded, info, reformatter, self.path))
-            yield Frame(index=index, pts=pts, time_base=info.time_base, image=image)
+            yield index, pts, decoded
 
     def times(self) -> list[int]:
         """The ``pts`` of every frame, as ``frames`` gives them, without the cost of their colours."""
@@ -167,7 +179,12 @@ class ClipSource:
 
 
 class FolderSource:
-    """The images of a folder in natural order of their names, one frame each at 25 per second."""
+    """The images of a folder in natural order of their names, one frame each at 25 per second.
+
+    They are taken as a film when their names are numbered without a gap and they are all alike in kind
+    (``shot_0001.png``, ``shot_0002.png``), else as single pictures. The size is that of the first
+    that can be read.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -182,7 +199,7 @@ class FolderSource:
         )
         if not self.files:
             raise InputError(f"{path}: the folder holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
-        height, width = read_image(self.files[0]).shape[:2]
+        height, width = self._first_size()
         self._info = SourceInfo(
             path=path,
             kind="folder",
@@ -191,7 +208,19 @@ class FolderSource:
             frames=len(self.files),
             rate=Fraction(25),
             time_base=Fraction(1, 25),
+            is_film=_numbered(self.files),
         )
+
+    def _first_size(self) -> tuple[int, int]:
+        problem = None
+        for file in self.files:
+            try:
+                height, width = read_image(file).shape[:2]
+            except InputError as error:
+                problem = problem or error
+            else:
+                return height, width
+        raise problem or InputError(f"{self.path}: the folder holds no image")
 
     @property
     def info(self) -> SourceInfo:
@@ -206,6 +235,10 @@ class FolderSource:
                 image=read_image(file),
                 name=file.name,
             )
+
+    def raw_frames(self) -> Iterator[RawFrame]:
+        for index, file in enumerate(self.files):
+            yield FileFrame(index, index, self._info.time_base, file)
 
 
 def open_source(path: Path) -> Source:
@@ -224,60 +257,6 @@ def source_hash(path: Path) -> str:
             digest.update(_file_hash(file).encode())
         return digest.hexdigest()
     return _file_hash(path)
-
-
-def matrix_of(colorspace: int, lines: int, path: Path) -> Colorspace:
-    """The matrix between RGB and YUV that a clip of ``lines`` coded lines uses.
-
-    ``colorspace`` is its H.273 number; where that says nothing, BT.709 from 720 lines up and BT.601
-    below. Raises ``InputError`` for a matrix that cannot be applied (YCgCo, ICtCp and the like).
-    """
-    if colorspace in (0, UNSPECIFIED, 3):  # 0 is RGB: pixels that are not YUV need no matrix
-        return Colorspace.ITU709 if lines >= 720 else Colorspace.ITU601
-    if colorspace not in _MATRICES:
-        raise InputError(
-            f"{path}: its colour matrix (number {colorspace} of ITU-T H.273) is not supported; "
-            "convert the clip to BT.709 first"
-        )
-    return _MATRICES[colorspace]
-
-
-class Orientation(NamedTuple):
-    """How a stored picture is brought upright: swap rows and columns, then reverse either."""
-
-    transposed: bool
-    rows_reversed: bool
-    columns_reversed: bool
-
-    def apply(self, image: Image) -> Image:
-        """The upright picture of ``image``, ``(H, W, 3)``, contiguous."""
-        if self == _UPRIGHT:
-            return image
-        turned = image.transpose(1, 0, 2) if self.transposed else image
-        rows = slice(None, None, -1 if self.rows_reversed else 1)
-        columns = slice(None, None, -1 if self.columns_reversed else 1)
-        return np.ascontiguousarray(turned[rows, columns])
-
-
-_UPRIGHT = Orientation(False, False, False)
-
-
-def orientation(matrix: tuple[int, int, int, int] | None, path: Path) -> Orientation:
-    """The orientation that a display matrix asks for; ``None`` is upright.
-
-    ``matrix`` is (a, b, c, d) of ISO 14496-12: a stored point (p, q) is shown at
-    (a·p + c·q, b·p + d·q), x to the right, y down. Raises ``InputError`` when that is not made of
-    quarter turns and mirrorings.
-    """
-    if matrix is None:
-        return _UPRIGHT
-    a, b, c, d = matrix
-    straight, crossed = min(abs(a), abs(d)), min(abs(b), abs(c))
-    if max(abs(b), abs(c)) < 0.01 * straight:
-        return Orientation(False, rows_reversed=d < 0, columns_reversed=a < 0)
-    if max(abs(a), abs(d)) < 0.01 * crossed:
-        return Orientation(True, rows_reversed=b < 0, columns_reversed=c < 0)
-    raise InputError(f"{path}: is turned by an angle that is no quarter turn; turn it upright first")
 
 
 def is_cover(stream: av.VideoStream) -> bool:
@@ -362,41 +341,21 @@ def _decode(
             )
 
 
-def _to_rgb(frame: av.VideoFrame, info: SourceInfo, reformatter: VideoReformatter, path: Path) -> Image:
-    """The picture of a decoded frame as it is stored (not turned), by the clip's matrix and range."""
-    if frame.format.is_rgb:
-        rgb = reformatter.reformat(frame, format="rgb24", interpolation=CONVERSION)
-    else:
-        matrix = matrix_of(info.colorspace, frame.height, path)
-        rgb = reformatter.reformat(
-            frame,
-            format="rgb24",
-            src_colorspace=matrix,
-            dst_colorspace=matrix,
-            src_color_range=ColorRange.JPEG if is_full_range(info) else ColorRange.MPEG,
-            dst_color_range=ColorRange.JPEG,
-            interpolation=CONVERSION,
-        )
-    return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
-
-
-def is_full_range(info: SourceInfo) -> bool:
-    """Whether black is 0 and white 255 in a clip's YUV; an unspecified range is limited."""
-    return info.color_range == int(ColorRange.JPEG) or info.pixel_format.startswith("yuvj")
-
-
 def reason(error: Exception) -> str:
     """What an error of FFmpeg or the system says, in its own few words."""
     return getattr(error, "strerror", None) or str(error)
 
 
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
-    # PyAV's stub declares another type than what it gives.
-    side_data = cast(Mapping[str, Buffer], frame.side_data)
-    if "DISPLAYMATRIX" not in side_data:
-        return None
-    a, b, _, c, d = np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), dtype=np.int32)[:5].tolist()
-    return a, b, c, d
+def _numbered(files: Sequence[Path]) -> bool:
+    """Whether file names differ in one last number only, which goes up by one from each to the next."""
+    if len(files) < 2:
+        return False
+    matches = [re.fullmatch(r"(.*?)(\d+)(\D*)", file.name) for file in files]
+    parts = [match.groups() for match in matches if match is not None]
+    if len(parts) < len(files) or len({(before, after) for before, _, after in parts}) > 1:
+        return False
+    numbers = [int(number) for _, number, _ in parts]
+    return all(later == earlier + 1 for earlier, later in pairwise(numbers))
 
 
 def _natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:

@@ -3,8 +3,6 @@ import numpy as np
 from facedouble.faces.align import MEAN_SHAPE
 from facedouble.faces.colour import colour_like, colour_statistics, smooth_statistics, standardise
 from facedouble.faces.hull import eyes_and_mouth, face_hull
-from facedouble.faces.landmarks import eye_opening, mouth_opening
-from facedouble.faces.track import assign_tracks, steady
 from facedouble.types import Box, Face
 
 
@@ -58,42 +56,3 @@ def test_smoothing_of_colour_stays_within_a_track() -> None:
     smooth = smooth_statistics(faces)
     assert np.allclose(smooth[0::2], 0.8, atol=1e-5)
     assert np.allclose(smooth[1::2], 0.2, atol=1e-5)
-
-
-def test_tracks_follow_two_people_and_end_in_a_gap() -> None:
-    left, right = Box(0, 0, 100, 100), Box(300, 0, 400, 100)
-    frames = [
-        [face(0, left), face(0, right, 1)],
-        [face(1, right), face(1, left, 1)],
-        [],
-        [face(3, left)],
-    ]
-    tracks = [[f.track for f in faces] for faces in assign_tracks(frames)]
-    assert tracks == [[0, 1], [1, 0], [], [2]]
-
-
-def test_steadying_removes_trembling_without_lag() -> None:
-    random = np.random.default_rng(0)
-    tremble = random.normal(0, 1, 60)
-    path = [10 * np.sin(i / 9) for i in range(60)]
-    faces = [face(i, Box(0, 0, 9, 9), shift=path[i] + tremble[i]) for i in range(60)]
-    smooth = np.array([f.steady[0, 0] for f in steady(faces, 2.0)]) - MEAN_SHAPE[0, 0] * 256
-    raw = np.array([f.landmarks[0, 0] for f in faces]) - MEAN_SHAPE[0, 0] * 256
-
-    def jitter(values: np.ndarray) -> float:
-        return float(np.sqrt((np.diff(values, 2)[3:-3] ** 2).mean()))
-
-    assert jitter(smooth) < jitter(raw) / 3
-    lags = [np.abs(smooth[5:-5] - np.array(path)[5 + lag : 55 + lag]).mean() for lag in (-2, -1, 0, 1, 2)]
-    assert np.argmin(lags) == 2
-
-
-def test_openings_grow_when_things_open() -> None:
-    points = (MEAN_SHAPE * 256).astype(np.float32)
-    opened = points.copy()
-    opened[65:68, 1] += 20
-    assert mouth_opening(opened) > mouth_opening(points) + 0.2
-    shut = points.copy()
-    for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
-        shut[lower] = shut[upper]
-    assert eye_opening(shut) == 0

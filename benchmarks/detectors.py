@@ -1,0 +1,85 @@
+"""How the face detectors do on clips: ``python -m benchmarks.detectors [CLIP ...]``.
+
+Without clips, on the demonstration's. Each sampled frame is looked at twice by each detector, cheaply
+and thoroughly: the table has the share of frames with a face, and milliseconds per look (median).
+Whether what was found is a face only a person can say: ``--boxes FOLDER`` draws every thorough look.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+
+from facedouble.assets import demo_clips
+from facedouble.errors import AssetError
+from facedouble.faces.detect import DETECTORS, Detector, make_detector
+from facedouble.types import Detection, Frame
+from facedouble.video import open_source
+from facedouble.video.images import write_png
+
+
+def sampled(clip: Path, every: int) -> Iterator[Frame]:
+    """The first frame of a clip or folder of images and each ``every``-th after it."""
+    return (frame for frame in open_source(clip).frames() if frame.index % every == 0)
+
+
+def timed(detector: Detector, frame: Frame, thorough: bool) -> tuple[list[Detection], float]:
+    """What a look finds, and its milliseconds; on grey where that is enough, as in extraction."""
+    image = frame.image
+    if not detector.colour:
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    start = time.perf_counter()
+    found = detector.detect(image, thorough)
+    return found, 1e3 * (time.perf_counter() - start)
+
+
+def draw(frame: Frame, found: list[Detection], path: Path) -> None:
+    """Write the frame with a box for each detection, and its confidence."""
+    image = frame.image.copy()
+    for box, confidence in ((detection.box, detection.confidence) for detection in found):
+        cv2.rectangle(image, (box.left, box.top), (box.right - 1, box.bottom - 1), (0, 255, 0), 2)
+        cv2.putText(image, f"{confidence:.2f}", (box.left, box.top - 4), 0, 0.6, (0, 255, 0), 2)
+    write_png(path, image)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clips", nargs="*", type=Path, metavar="CLIP", help="clips or folders of images")
+    parser.add_argument("--detectors", nargs="+", default=list(DETECTORS), choices=DETECTORS)
+    parser.add_argument("--every", type=int, default=15, help="look at one frame in so many")
+    parser.add_argument("--boxes", type=Path, help="folder to draw what was found in")
+    options = parser.parse_args()
+    clips = options.clips or [*demo_clips().a, *demo_clips().b]
+    if options.boxes:
+        options.boxes.mkdir(parents=True, exist_ok=True)
+
+    columns = ("detector", "frames", "cheap", "thorough", "cheap ms", "thorough ms")
+    print(f"{'clip':26}" + "".join(f"{column:>12}" for column in columns))
+    for name in options.detectors:
+        try:
+            detector = make_detector(name)
+        except AssetError as error:
+            print(f"{name}: {error}")
+            continue
+        for clip in clips:
+            cheap, thorough = [], []
+            for frame in sampled(clip, options.every):
+                cheap.append(timed(detector, frame, thorough=False))
+                thorough.append(timed(detector, frame, thorough=True))
+                if options.boxes:
+                    draw(frame, thorough[-1][0], options.boxes / f"{clip.stem}_{frame.index:06d}_{name}.png")
+            shares = [sum(bool(found) for found, _ in looks) / len(looks) for looks in (cheap, thorough)]
+            times = [median(ms for _, ms in looks) for looks in (cheap, thorough)]
+            values = (name, len(cheap), *(f"{share:.0%}" for share in shares), *(f"{ms:.0f}" for ms in times))
+            print(f"{clip.name:26}" + "".join(f"{value:>12}" for value in values), flush=True)
+
+
+if __name__ == "__main__":
+    main()

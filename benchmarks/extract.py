@@ -1,0 +1,260 @@
+"""Extraction: how fast, how steady, how much memory: ``python -m benchmarks.extract [CLIP ...]``.
+
+Everything is measured in one run, so that ratios mean something on a machine whose speed drifts. The
+baselines are decoding, and the loop people write with dlib: detector and landmarks on every full-size
+frame. Without clips, those of the demonstration are taken.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import dlib
+import numpy as np
+
+from facedouble.assets import demo_clips
+from facedouble.config import ExtractSettings
+from facedouble.faces.align import align, inverse
+from facedouble.faces.find import Finder
+from facedouble.faces.landmarks import box_around, eye_distance
+from facedouble.faces.weights import LANDMARKS_68, weights_file
+from facedouble.faceset import Faceset
+from facedouble.faceset.extract import extract
+from facedouble.types import Face, Landmarks
+from facedouble.video import open_source
+
+TIMES_LONGER = 20
+PLAIN_EVERY = 5  # the plain loops are slow and their speed is even: every fifth frame is enough
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that ``work`` takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def decode(clip: Path, *, rgb: bool = False) -> int:
+    """Decode a clip with PyAV and nothing else; its number of frames."""
+    count = 0
+    with av.open(str(clip)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        for frame in container.decode(stream):
+            if rgb:
+                frame.to_ndarray(format="rgb24")
+            count += 1
+    return count
+
+
+def plain_loop(clip: Path, upsampling: int) -> tuple[float, dict[int, int]]:
+    """Seconds a frame of dlib's detector and landmarks on full-size RGB frames, and how many faces it
+    found on each frame it looked at."""
+    detector = dlib.get_frontal_face_detector()
+    predictor = dlib.shape_predictor(str(weights_file(LANDMARKS_68)))
+    spent, found = 0.0, {}
+    for frame in open_source(clip).frames():
+        if frame.index % PLAIN_EVERY:
+            continue
+        start = time.perf_counter()
+        boxes = detector(frame.image, upsampling)
+        for box in boxes:
+            predictor(frame.image, box)
+        spent += time.perf_counter() - start
+        found[frame.index] = len(boxes)
+    return spent / len(found), found
+
+
+def every_frame(clip: Path) -> dict[int, list[Landmarks]]:
+    """Landmarks with the detector on every frame, nothing followed."""
+    finder = Finder(ExtractSettings().detector)
+    found = {}
+    for raw in open_source(clip).raw_frames():
+        seen = raw.rgb() if finder.detector.colour else raw.grey()
+        found[raw.index] = [face.landmarks for face in finder.look(seen, raw.grey(), thorough=True)]
+    return found
+
+
+def distances(faces: Sequence[Face], truth: dict[int, list[Landmarks]]) -> list[float]:
+    """Mean distance of each face's landmarks to those of detecting every frame, of the eye distance."""
+    result = []
+    for face in faces:
+        here = box_around(face.landmarks)
+        same = [p for p in truth.get(face.frame_index, []) if box_around(p).overlap(here) > 0.4]
+        if same:
+            apart = np.linalg.norm(face.landmarks - same[0], axis=1).mean()
+            result.append(float(apart) / eye_distance(same[0]))
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Steadiness:
+    """Jitter: RMS second difference of the crop's middle. Deviation: mean distance of steady from raw
+    landmarks, over all frames and over the fastest tenth. All of the eye distance."""
+
+    raw: float
+    steady: float
+    picture: float  # the same of the motion of the picture itself: what a perfect alignment would have
+    deviation: float
+    fastest: float
+
+
+def steadiness(faces: Sequence[Face]) -> Steadiness:
+    """How steady one track is."""
+    eyes = float(np.median([eye_distance(face.landmarks) for face in faces]))
+
+    def middles(which: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        back = np.stack([inverse(align(getattr(face, which), 256)) for face in faces])
+        return np.asarray(back[:, :, :2] @ (127.5, 127.5) + back[:, :, 2])
+
+    def size(vectors: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+        return float(np.sqrt((vectors**2).sum(axis=1).mean())) / eyes
+
+    raw, steady = middles("landmarks"), middles("steady")
+    steps = [
+        face.motion[:, :2] @ place + face.motion[:, 2] - place
+        for face, place in zip(faces[1:], raw, strict=False)
+        if face.motion is not None
+    ]
+    apart = np.array(
+        [np.linalg.norm(f.steady - f.landmarks, axis=1).mean() / eye_distance(f.landmarks) for f in faces]
+    )
+    speed = np.linalg.norm(np.gradient(raw, axis=0), axis=1)
+    return Steadiness(
+        size(np.diff(raw, n=2, axis=0)),
+        size(np.diff(steady, n=2, axis=0)),
+        size(np.diff(np.array(steps), axis=0)),
+        float(apart.mean()),
+        float(apart[speed >= np.quantile(speed, 0.9)].mean()),
+    )
+
+
+def looped(clip: Path, target: Path, times: int) -> Path:
+    """``clip`` several times in a row, its packets copied."""
+    with av.open(str(target), "w") as output:
+        stream = None
+        shift = 0
+        for _ in range(times):
+            with av.open(str(clip)) as source:
+                video = source.streams.video[0]
+                stream = stream or output.add_stream_from_template(video)
+                end = 0
+                for packet in source.demux(video):
+                    if packet.pts is None or packet.dts is None:
+                        continue
+                    end = max(end, packet.pts + (packet.duration or 0))
+                    packet.pts += shift
+                    packet.dts += shift
+                    packet.stream = stream
+                    output.mux(packet)
+                shift += end
+    return target
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and all that it started (Linux)."""
+    yield pid
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except OSError:
+        return
+    for child in children:
+        yield from family(int(child))
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory in use by a process of its own and in part shared (Linux)."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+def peak_memory(clip: Path, output: Path) -> float:
+    """Largest memory in use, in MB, of all processes of an extraction together."""
+    command = [sys.executable, "-m", "facedouble", "extract", "-i", str(clip), "-o", str(output)]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    peak = 0
+    while run.poll() is None:
+        peak = max(peak, sum(map(resident, family(run.pid))))
+        time.sleep(0.1)
+    if run.returncode:
+        raise RuntimeError(f"extraction of {clip} failed")
+    return peak / 1e6
+
+
+def main(clips: Sequence[Path]) -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        counts = {clip: decode(clip) for clip in clips}
+        total = sum(counts.values())
+        size = open_source(clips[0]).info
+        print(f"{len(clips)} clips, {total} frames, the first {size.width}x{size.height}; frames a second of")
+        rates = {
+            "decoding": total / sum(timed(lambda c=c: decode(c)) for c in clips),
+            "decoding to RGB arrays": total / sum(timed(lambda c=c: decode(c, rgb=True)) for c in clips),
+            "the same, colours exact": total
+            / sum(timed(lambda c=c: sum(1 for _ in open_source(c).frames())) for c in clips),
+        }
+        plain = {up: {clip: plain_loop(clip, up) for clip in clips} for up in (0, 1)}
+        for up, title in ((0, "dlib's loop, no upsampling"), (1, "dlib's loop, one upsampling")):
+            rates[title] = total / sum(plain[up][clip][0] * counts[clip] for clip in clips)
+        results = {clip: extract(clip, folder / clip.stem) for clip in clips}
+        rates["extract, start to end"] = total / sum(result.elapsed for result in results.values())
+        long = looped(clips[-1], folder / "long.mkv", TIMES_LONGER)
+        of_long = extract(long, folder / "long")
+        rates[f"extract, clip {TIMES_LONGER} times as long"] = of_long.frames / of_long.elapsed
+        for title, rate in rates.items():
+            print(f"  {title:32}{rate:8.1f}")
+        for title, result in (("short", results[clips[-1]]), ("long", of_long)):
+            spent = sum(result.seconds.values())
+            shares = ", ".join(f"{kind} {seconds / spent:.0%}" for kind, seconds in result.seconds.items())
+            print(f"  work of the {title} clip: {spent / result.frames * 1e3:.1f} ms a frame: {shares}")
+
+        print("\nfaces: frames with one, of those looked at; distance to detecting every frame")
+        for clip in clips:
+            with Faceset.open(folder / clip.stem) as store:
+                faces = store.faces()
+            mine = {face.frame_index for face in faces}
+            shown = []
+            for up in (0, 1):
+                found = plain[up][clip][1]
+                both = sum(index in mine for index in found)
+                shown.append(f"dlib {sum(map(bool, found.values()))}, extract {both} of {len(found)}")
+            apart = distances(faces, every_frame(clip))
+            print(
+                f"  {clip.stem:24}{'; upsampled '.join(shown)}; landmarks {np.mean(apart):.2%} "
+                f"(largest {max(apart):.2%})"
+            )
+
+        print("\nsteadiness: jitter raw, steady, of the picture; deviation, in the fastest tenth")
+        for clip in clips:
+            with Faceset.open(folder / clip.stem) as store:
+                faces = store.every_face()
+            longest = max({f.track for f in faces}, key=lambda t: sum(f.track == t for f in faces))
+            it = steadiness([face for face in faces if face.track == longest])
+            print(
+                f"  {clip.stem:24}{it.raw:.2%} -> {it.steady:.2%} ({it.raw / it.steady:.1f} times less), "
+                f"picture {it.picture:.2%}; {it.deviation:.2%}, {it.fastest:.2%}"
+            )
+
+        once, often = peak_memory(clips[-1], folder / "m1"), peak_memory(long, folder / "m20")
+        print(f"\nmemory: {once:.0f} MB, {often:.0f} MB for {TIMES_LONGER} times the length")
+
+
+if __name__ == "__main__":
+    cv2.setNumThreads(1)
+    given = [Path(argument) for argument in sys.argv[1:]]
+    main(given or [*demo_clips().a, *demo_clips().b])

@@ -1,0 +1,72 @@
+"""Which faces of a clip are one person's: tracks put together by their descriptors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.cluster.hierarchy import fcluster, linkage
+
+from facedouble.types import Descriptor, Face
+
+UNKNOWN = -1
+"""The person of a face of whose track no descriptor is known."""
+
+ONE_PERSON = 0.48
+"""Mean distance up to which groups of track descriptors are one person's.
+
+Lower than dlib's 0.6, which is for two single pictures: the mean of a track has little noise left, and
+single pictures of different people come as near as 0.51. Measured on 17 clips and photographs of 13
+people cut into tracks of 3, 10, 25 and 100 descriptors: right groups join at up to 0.51, 0.49, 0.45 and
+0.43 (with a hand before the face in part of one clip), the first wrong ones at 0.507. Wrong ones come
+early among people whom dlib's network tells apart least well, young women and East Asians.
+"""
+
+
+def cluster(descriptors: npt.NDArray[np.floating], weights: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Which of N descriptors (N, 128) belong together: labels (N,), 0 for the group that weighs most.
+
+    Groups are joined, nearest first, by the mean distance between their members (average linkage),
+    while that is at most :data:`ONE_PERSON`. ``weights`` (N,) only decide the order of the labels.
+    """
+    if len(descriptors) == 0:
+        return np.zeros(0, dtype=np.int64)
+    if len(descriptors) == 1:
+        return np.zeros(1, dtype=np.int64)
+    tree = linkage(descriptors.astype(np.float64), method="average")
+    groups = fcluster(tree, ONE_PERSON, criterion="distance") - 1
+    heaviness = np.bincount(groups, weights=np.asarray(weights, dtype=np.float64))
+    # Groups of one weight in order of appearance, so that the result does not depend on the tree.
+    first = [int(np.flatnonzero(groups == group)[0]) for group in range(len(heaviness))]
+    order = sorted(range(len(heaviness)), key=lambda group: (-heaviness[group], first[group]))
+    labels = np.zeros(len(order), dtype=np.int64)
+    labels[order] = np.arange(len(order))
+    return np.asarray(labels[groups], dtype=np.int64)
+
+
+def people(faces: Sequence[Face]) -> dict[tuple[int, int], int]:
+    """The person of each face, by frame and face number; 0 is who has the most faces.
+
+    A face is its track's person, and a track's person is decided by the mean of the descriptors known
+    of it. :data:`UNKNOWN` where there is none.
+    """
+    means = track_descriptors(faces)
+    lengths: dict[int, int] = {}
+    for face in faces:
+        lengths[face.track] = lengths.get(face.track, 0) + 1
+    tracks = sorted(means)
+    person = dict.fromkeys(lengths, UNKNOWN)
+    if tracks:
+        labels = cluster(np.stack([means[track] for track in tracks]), [lengths[track] for track in tracks])
+        person.update(zip(tracks, labels.tolist(), strict=True))
+    return {(face.frame_index, face.face_index): person[face.track] for face in faces}
+
+
+def track_descriptors(faces: Iterable[Face]) -> dict[int, Descriptor]:
+    """The mean of the descriptors known of each track, for tracks that have any."""
+    known: dict[int, list[Descriptor]] = {}
+    for face in faces:
+        if face.descriptor is not None:
+            known.setdefault(face.track, []).append(face.descriptor)
+    return {track: np.mean(found, axis=0, dtype=np.float32) for track, found in known.items()}

@@ -1,0 +1,112 @@
+"""Taking faces out of a faceset and back in, by moving their crops between its folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from facedouble.errors import InputError, OutputError
+from facedouble.faces.people import UNKNOWN, people
+from facedouble.faceset.places import folder_of
+from facedouble.faceset.store import BLURRY, CROPS, DROPPED, Faceset, crop_key, crop_name
+from facedouble.types import Face
+
+_WAYS = "person:0, person:unknown, track:3, or a crop's name such as 000123_0"
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How many crops were moved, by the folder they lay in, and the folder they lie in now."""
+
+    by_folder: dict[str, int]
+    target: str
+
+    @property
+    def count(self) -> int:
+        return sum(self.by_folder.values())
+
+
+def remove(faceset: Faceset, names: Sequence[str]) -> Moved:
+    """Move the crops that ``names`` stand for to ``dropped/``; see :func:`select` for the names.
+
+    Raises ``InputError`` for a name that stands for nothing, before anything is moved.
+    """
+    return _move(faceset, select(faceset.every_face(), names), (CROPS, BLURRY), DROPPED)
+
+
+def restore(faceset: Faceset, names: Sequence[str]) -> Moved:
+    """Move the crops that ``names`` stand for from ``dropped/`` and ``blurry/`` to ``faces/``.
+
+    Raises ``InputError`` for a name that stands for nothing, before anything is moved.
+    """
+    return _move(faceset, select(faceset.every_face(), names), (DROPPED, BLURRY), CROPS)
+
+
+def select(faces: Sequence[Face], names: Sequence[str]) -> list[Face]:
+    """The faces that ``names`` stand for, each once, in order of frames.
+
+    A name is ``person:N`` or ``person:unknown``, ``track:N``, or a crop's with or without folder,
+    prefix and ``.png``. ``faces`` are all of a faceset, so that persons have the numbers that its
+    overview gives them. Raises ``InputError`` for a name that stands for no face or no crop.
+    """
+    person_of = people(faces)
+    chosen: set[tuple[int, int]] = set()
+    for name in names:
+        kind, _, number = name.partition(":")
+        if kind == "person" and number:
+            wanted = UNKNOWN if number == "unknown" else _number(number, name)
+            found = [face for face in faces if person_of[face.key] == wanted]
+        elif kind == "track" and number:
+            wanted = _number(number, name)
+            found = [face for face in faces if face.track == wanted]
+        else:
+            found = [_by_crop(faces, name)]
+        if not found:
+            raise InputError(f"there is no {name} in this faceset; see what there is with: faces FACESET")
+        chosen.update(face.key for face in found)
+    return [face for face in faces if face.key in chosen]
+
+
+def _by_crop(faces: Sequence[Face], name: str) -> Face:
+    file = PurePath(name.replace("\\", "/")).name
+    key = crop_key(file if file.endswith(".png") else f"{file}.png")
+    if key is None:
+        raise InputError(f"{name!r} is none of: {_WAYS}")
+    for face in faces:
+        if face.key == key:
+            if face.crop is None:
+                raise InputError(f"{name} has no crop that could be moved: it was deleted, or never cut")
+            return face
+    raise InputError(f"there is no face {name} in this faceset")
+
+
+def _number(text: str, name: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise InputError(f"{name!r} is none of: {_WAYS}")
+    return int(text)
+
+
+def _move(faceset: Faceset, faces: Sequence[Face], sources: tuple[str, ...], target: str) -> Moved:
+    counts: dict[str, int] = {}
+    for face in faces:
+        folder = folder_of(face)
+        if folder not in sources:
+            continue
+        source = faceset.crop_path(face)
+        try:
+            (faceset.path / target).mkdir(exist_ok=True)
+            source.rename(_free(faceset.path / target / crop_name(*face.key)))
+        except OSError as error:
+            raise OutputError(f"{source}: cannot be moved to {target}/ ({error.strerror})") from error
+        counts[folder] = counts.get(folder, 0) + 1
+    return Moved(counts, target)
+
+
+def _free(path: Path) -> Path:
+    """``path``, or where there is a file already, the first free name that ends like it."""
+    free, number = path, 1
+    while free.exists() or free.is_symlink():
+        number += 1
+        free = path.with_name(f"copy{number}-{path.name}")
+    return free

@@ -1,0 +1,331 @@
+"""First pass of extraction: faces found, followed and described, stretch by stretch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from facedouble.config import ExtractSettings
+from facedouble.errors import InputError, SettingsError
+from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted
+from facedouble.faces.align import align
+from facedouble.faces.find import Finder
+from facedouble.faces.follow import Chain, follow
+from facedouble.faces.landmarks import box_around
+from facedouble.faces.pose import head_pose
+from facedouble.faces.track import Handover
+from facedouble.faceset.pool import in_processes
+from facedouble.faceset.store import Faceset, FrameRecord
+from facedouble.types import Box, Face, Grey, Image, Landmarks
+from facedouble.video import Source
+from facedouble.video.cuts import is_cut, thumbnail
+from facedouble.video.raw import RawFrame
+from facedouble.video.sampling import exact_rate, sampled
+
+_LONGEST_STRETCH = 45  # frames
+_SHORTEST_STRETCH = 8
+_STRETCH_PIXELS = 60e6  # of all frames of a stretch together, so that large frames fit in memory
+_CHAINS = 1000  # more than a stretch has
+_COMMIT_SECONDS = 2.0
+_DESCRIBE_EVERY = 90  # frames of a face that fills its stretches
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Frames to be worked on together. ``has_next`` says that the last one is the next stretch's
+    first, lent to this one so that it can hand its faces over."""
+
+    frames: Sequence[RawFrame]
+    has_next: bool
+
+    @property
+    def own(self) -> Sequence[RawFrame]:
+        return self.frames[:-1] if self.has_next else self.frames
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A frame whose luma was worked out already."""
+
+    frame: RawFrame
+    luma: Grey
+
+    def grey(self) -> Grey:
+        return self.luma
+
+    def rgb(self, part: Box | None = None) -> Image:
+        return self.frame.rgb(part)
+
+
+@dataclass(slots=True)
+class StretchResult:
+    """What was found in a stretch, and the seconds it took by kind of work."""
+
+    frames: list[FrameRecord]
+    faces: list[Face]
+    handovers: list[Handover]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def find(source: Source, faceset: Faceset, settings: ExtractSettings, listener: Listener) -> dict[str, float]:
+    """Find the faces of every frame that is not done yet; returns the seconds by kind of work.
+
+    A clip that cannot be read to its end raises ``InputError`` after what was read is stored.
+    """
+    start = time.perf_counter()
+    seconds = {"decode": 0.0}
+    done = faceset.frame_indices()
+    count, faces = len(done), 0
+    listener(StageStarted("find", _expected(source, settings) or None, "frames"))
+    failure: list[InputError] = []
+    readable = _until_error(timed_frames(source, settings, seconds), failure)
+    todo = (
+        stretch
+        for stretch in stretches(readable, stretch_length(source))
+        if any(frame.index not in done for frame in stretch.own)
+    )
+    last_commit = start
+    try:
+        for result in in_processes(_work, todo, settings.processes, partial(_prepare, settings)):
+            by_frame: dict[int, list[Face]] = {}
+            for face in result.faces:
+                by_frame.setdefault(face.frame_index, []).append(face)
+            for frame in result.frames:
+                faceset.add_frame(frame, by_frame.get(frame.index, ()))
+                if frame.problem:
+                    listener(Noted(f"left out: {frame.problem}", warning=True))
+            faceset.add_handovers(result.handovers)
+            count += len(result.frames)
+            faces += len(result.faces)
+            for name, spent in result.seconds.items():
+                seconds[name] = seconds.get(name, 0.0) + spent
+            if time.perf_counter() - last_commit > _COMMIT_SECONDS:
+                faceset.commit()
+                last_commit = time.perf_counter()
+            listener(Progressed("find", count, {"faces": str(faces)}))
+    finally:
+        faceset.commit()  # what was found stays found, whatever stopped the run
+    listener(StageFinished("find", time.perf_counter() - start, f"{count} frames, {faces} faces"))
+    if failure:
+        raise failure[0]
+    return seconds
+
+
+def timed_frames(source: Source, settings: ExtractSettings, seconds: dict[str, float]) -> Iterator[RawFrame]:
+    """The frames that the settings choose; the time that reading takes is added to ``seconds``."""
+    if settings.every > 1 and settings.fps > 0:
+        raise SettingsError("--every and --fps exclude each other")
+    rate = exact_rate(settings.fps) if settings.fps > 0 else None
+    frames = sampled(source.raw_frames(), rate)
+    while True:
+        start = time.perf_counter()
+        try:
+            frame, taken = next(frames)
+        except StopIteration:
+            return
+        finally:
+            seconds["decode"] += time.perf_counter() - start
+        if taken and frame.index % settings.every == 0:
+            yield frame
+
+
+def stretch_length(source: Source) -> int:
+    """Frames in a stretch: one where the source is no film, as its frames are not neighbours in time."""
+    if not source.info.is_film:
+        return 1
+    pixels = source.info.width * source.info.height
+    return int(np.clip(_STRETCH_PIXELS // pixels, _SHORTEST_STRETCH, _LONGEST_STRETCH))
+
+
+def stretches(frames: Iterator[RawFrame], length: int) -> Iterator[Stretch]:
+    """Frames in stretches of ``length``, each but the last with the next one's first frame."""
+    held: list[RawFrame] = []
+    for frame in frames:
+        held.append(frame)
+        if length == 1:
+            yield Stretch(held, False)
+            held = []
+        elif len(held) > length:
+            yield Stretch(held, True)
+            held = [frame]
+    if held:
+        yield Stretch(held, False)
+
+
+def _until_error(frames: Iterator[RawFrame], failure: list[InputError]) -> Iterator[RawFrame]:
+    """The frames up to where the source cannot be read; the error is put into ``failure``."""
+    try:
+        yield from frames
+    except InputError as error:
+        failure.append(error)
+
+
+def _expected(source: Source, settings: ExtractSettings) -> int:
+    """How many frames will be looked at, more or less."""
+    info = source.info
+    if settings.fps > 0 and info.kind == "clip":
+        return min(info.frames, round(info.frames * settings.fps / float(info.rate)))
+    return -(-info.frames // settings.every)
+
+
+# -- in a worker process -----------------------------------------------------------------------------
+
+_loaded: tuple[Finder, ExtractSettings] | None = None  # by this process, when it first finds something
+_settings: ExtractSettings | None = None
+
+
+def _prepare(settings: ExtractSettings) -> None:
+    global _settings, _loaded
+    cv2.setNumThreads(1)
+    _settings, _loaded = settings, None
+
+
+def _work(stretch: Stretch) -> StretchResult:
+    global _loaded
+    assert _settings is not None
+    if _loaded is None:
+        _loaded = Finder(_settings.detector, angles_of(_settings.rotate_images)), _settings
+    return find_in(stretch, *_loaded)
+
+
+def find_in(stretch: Stretch, finder: Finder, settings: ExtractSettings) -> StretchResult:
+    """The faces of one stretch. Frames that cannot be read are named, and cut it in two."""
+    before = dict(finder.seconds)
+    result = StretchResult([], [], [])
+    greys, problems, shot_ends = _survey(stretch.frames)
+    for run in _readable(stretch.frames, problems):
+        frames = stretch.frames[run.start : run.stop]
+        seen = [_Seen(frame, greys[frame.index]) for frame in frames]
+        cuts = {at - run.start + 1 for at in shot_ends if run.start <= at < run.stop - 1}
+        chains = follow(seen, cuts, finder, smallest=settings.min_face_size)
+        lent = len(frames) - 1 if stretch.has_next and run.stop == len(stretch.frames) else len(frames)
+        for number, chain in enumerate(chains):
+            identity = stretch.frames[0].index * _CHAINS + run.start + number
+            faces, handover = _faces(chain, identity, frames, lent, finder, settings.size)
+            result.faces += faces
+            result.handovers += handover
+    _number(result.faces)
+    for position, frame in enumerate(stretch.own):
+        result.frames.append(
+            FrameRecord(frame.index, frame.pts, frame.name, position in shot_ends, problems.get(position))
+        )
+    result.seconds = {name: spent - before[name] for name, spent in finder.seconds.items()}
+    return result
+
+
+def _survey(frames: Sequence[RawFrame]) -> tuple[dict[int, Grey], dict[int, str], set[int]]:
+    """Luma by frame number; positions of frames that cannot be read, with the reason; positions of
+    the last frames of shots."""
+    greys: dict[int, Grey] = {}
+    problems: dict[int, str] = {}
+    ends: set[int] = set()
+    previous = None
+    for position, frame in enumerate(frames):
+        try:
+            greys[frame.index] = frame.grey()
+        except InputError as error:
+            problems[position] = str(error)
+            continue
+        current = thumbnail(greys[frame.index])
+        if previous is not None and is_cut(previous, current):
+            ends.add(position - 1)
+        previous = current
+    return greys, problems, ends
+
+
+def _readable(frames: Sequence[RawFrame], problems: dict[int, str]) -> Iterator[range]:
+    """Ranges of neighbouring frames that can be read."""
+    edges = [-1, *sorted(problems), len(frames)]
+    for before, after in pairwise(edges):
+        if after - before > 1:
+            yield range(before + 1, after)
+
+
+def _faces(
+    chain: Chain, identity: int, frames: Sequence[RawFrame], lent: int, finder: Finder, size: int
+) -> tuple[list[Face], list[Handover]]:
+    """The faces of a chain on the stretch's own frames, the one seen most from the front described
+    where that is due; and where the chain is handed over to the next stretch."""
+    own = [sighting for sighting in chain.sightings if sighting.position < lent]
+    goes_on = len(own) == lent and chain.last.position == lent  # so the next stretch may describe it
+    due = (frames[0].index - 1) // _DESCRIBE_EVERY < frames[lent - 1].index // _DESCRIBE_EVERY
+    described = None
+    if due or not goes_on:
+        described = min(own, key=lambda s: abs(head_pose(s.landmarks).yaw), default=None)
+    faces = []
+    for sighting in own:
+        frame = frames[sighting.position]
+        descriptor = None
+        if sighting is described:
+            descriptor = finder.describe(*_portrait(frame, sighting.landmarks))
+        faces.append(
+            Face(
+                frame_index=frame.index,
+                face_index=0,
+                box=box_around(sighting.landmarks),
+                confidence=sighting.confidence,
+                landmarks=sighting.landmarks,
+                steady=sighting.landmarks,
+                alignment=align(sighting.landmarks, size),
+                crop_size=size,
+                descriptor=descriptor,
+                motion=sighting.motion,
+                chain=identity,
+                rotation=sighting.rotation,
+                origin=sighting.origin,
+            )
+        )
+    handovers = [
+        Handover(identity, frames[s.position].index, s.landmarks, s.motion)
+        for s in chain.sightings
+        if s.position == lent
+    ]
+    return faces, handovers if faces else []
+
+
+def _portrait(
+    frame: RawFrame, landmarks: Landmarks
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], Landmarks]:
+    """The part of a frame around a face in RGB, and the landmarks in it."""
+    width, height = frame.size
+    box = box_around(landmarks)
+    grow = box.width // 2
+    part = Box(
+        max(0, min(box.left - grow, width - 1)),
+        max(0, min(box.top - grow, height - 1)),
+        max(1, min(box.right + grow, width)),
+        max(1, min(box.bottom + grow, height)),
+    )
+    return frame.rgb(part), landmarks - np.array((part.left, part.top), dtype=np.float32)
+
+
+def _number(faces: list[Face]) -> None:
+    """Give the faces of each frame their numbers, the largest first."""
+    faces.sort(key=lambda face: (face.frame_index, -face.box.width, face.chain))
+    numbers: dict[int, int] = {}
+    for place, face in enumerate(faces):
+        number = numbers.get(face.frame_index, 0)
+        numbers[face.frame_index] = number + 1
+        faces[place] = face.with_(face_index=number)
+
+
+def angles_of(text: str) -> tuple[int, ...]:
+    """Angles in degrees that ``--rotate-images`` asks for: the multiples of a step up to a full turn,
+    or a list. Raises ``SettingsError`` for anything else."""
+    try:
+        numbers = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        numbers = [0]
+    if any(not 0 < number < 360 for number in numbers):
+        raise SettingsError(
+            f"rotate-images takes a step (90) or a list (90,180,270) of degrees, not {text!r}"
+        )
+    if len(numbers) == 1:
+        return tuple(range(numbers[0], 360, numbers[0]))
+    return tuple(numbers)

@@ -1,0 +1,162 @@
+"""Sorting: giving the crops names, or folders, in which a file browser shows them in a useful order.
+
+Only names change. A crop is known by the end of its name, so a faceset whose sorting was cut off
+anywhere is still the same faceset.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facedouble.errors import OutputError, SettingsError
+from facedouble.faces.landmarks import mouth_opening
+from facedouble.faces.people import UNKNOWN, people
+from facedouble.faceset.measures import Array, brightness, measure, width_in_frame
+from facedouble.faceset.places import FrameSize, folder_of, frame_size_of
+from facedouble.faceset.review import review
+from facedouble.faceset.store import CROPS, Faceset, crop_name
+from facedouble.types import Face
+
+_OWN_FOLDER = re.compile(r"(person|track)_(\d+|unknown)")
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """What sorting did: how many crops got another name, and which ones did not, because a file of the
+    user's has the name they should get."""
+
+    renamed: int
+    left: tuple[str, ...]
+
+
+# -- the registry ------------------------------------------------------------------------------------
+# A key ranks faces by a number, least first, or puts them into folders. Both are given all faces of the
+# faceset, so that a person's number and what looks wrong do not depend on what was sorted out.
+
+
+def _sharpness(faces: Sequence[Face], _: FrameSize) -> Array:
+    return np.array([face.sharpness for face in faces])
+
+
+def _yaw(faces: Sequence[Face], _: FrameSize) -> Array:
+    return measure(faces).yaw
+
+
+def _pitch(faces: Sequence[Face], _: FrameSize) -> Array:
+    return measure(faces).pitch
+
+
+def _mouth(faces: Sequence[Face], _: FrameSize) -> Array:
+    return np.array([mouth_opening(face.steady) for face in faces])
+
+
+def _colour(faces: Sequence[Face], _: FrameSize) -> Array:
+    return np.array([brightness(face.colour) for face in faces])
+
+
+def _size(faces: Sequence[Face], _: FrameSize) -> Array:
+    return np.array([width_in_frame(face) for face in faces])
+
+
+def _review(faces: Sequence[Face], frame_size: FrameSize) -> Array:
+    scores = {found.face.key: found.score for found in review(faces, frame_size)}
+    return np.array([-scores.get(face.key, 0.0) for face in faces])
+
+
+def _person_folder(faces: Sequence[Face]) -> list[str]:
+    person_of = people(faces)
+    persons = [person_of[face.key] for face in faces]
+    return ["person_unknown" if person == UNKNOWN else f"person_{person}" for person in persons]
+
+
+def _track_folder(faces: Sequence[Face]) -> list[str]:
+    digits = max(3, len(str(max((face.track for face in faces), default=0))))
+    return [f"track_{face.track:0{digits}d}" for face in faces]
+
+
+RANKS: dict[str, Callable[[Sequence[Face], FrameSize], Array]] = {
+    "sharpness": _sharpness,  # blurred ones first
+    "yaw": _yaw,  # from the left of the image to the right
+    "pitch": _pitch,  # from down to up
+    "mouth": _mouth,  # from shut to open
+    "colour": _colour,  # from dark to bright
+    "size": _size,  # from small in the frame to large
+    "review": _review,  # what looks wrong first
+}
+FOLDERS: dict[str, Callable[[Sequence[Face]], list[str]]] = {
+    "identity": _person_folder,
+    "track": _track_folder,
+}
+FRAME = "frame"
+"""The names that extraction gave, in order of frames."""
+
+
+def check_key(key: str) -> None:
+    """Raises ``SettingsError`` for a key that faces cannot be sorted by."""
+    known = [FRAME, *FOLDERS, *RANKS]
+    if key not in known:
+        raise SettingsError(f"cannot sort by {key!r}; there is: {', '.join(known)}")
+
+
+def new_names(faces: Sequence[Face], key: str, frame_size: FrameSize) -> list[tuple[str, str]]:
+    """Old and new name of each crop in ``faces/``, from the faceset's folder, sorted by ``key``.
+
+    ``faces`` are all of the faceset; ``frame_size`` as in ``review``. Equal ones stay in order of
+    frames, those that have no such measure come last. Raises ``SettingsError`` for an unknown key.
+    """
+    check_key(key)
+    used = [position for position, face in enumerate(faces) if folder_of(face) == CROPS]
+    plain = {position: crop_name(*faces[position].key) for position in used}
+    named = {position: f"{CROPS}/{plain[position]}" for position in used}
+    if key in FOLDERS:
+        folders = FOLDERS[key](faces)
+        named = {position: f"{CROPS}/{folders[position]}/{plain[position]}" for position in used}
+    elif key in RANKS and used:
+        values = RANKS[key](faces, frame_size)
+        ranked = sorted(used, key=lambda position: (np.isnan(values[position]), values[position]))
+        digits = max(4, len(str(len(used))))
+        for rank, position in enumerate(ranked, 1):
+            named[position] = f"{CROPS}/{rank:0{digits}d}-{plain[position]}"
+    return [(str(faces[position].crop), named[position]) for position in used]
+
+
+def sort_crops(faceset: Faceset, key: str) -> Sorted:
+    """Rename the crops in ``faces/`` so that they stand in the order of ``key``.
+
+    Nothing is overwritten, and files that are no crops stay where they are. Raises ``SettingsError``
+    for an unknown key, ``OutputError`` where a crop cannot be renamed.
+    """
+    renamed = 0
+    left: list[str] = []
+    emptied: set[Path] = set()
+    for old, new in new_names(faceset.every_face(), key, frame_size_of(faceset)):
+        source, target = faceset.path / old, faceset.path / new
+        if source == target:
+            continue
+        # A folder that is a link leads out of the faceset, where a crop would no longer count.
+        if target.exists() or target.is_symlink() or target.parent.is_symlink():
+            left.append(old)
+            continue
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(target)
+        except OSError as error:
+            raise OutputError(f"{source}: cannot be renamed to {target} ({error.strerror})") from error
+        renamed += 1
+        emptied.add(source.parent)
+    _remove_empty(faceset.path / CROPS, emptied)
+    return Sorted(renamed, tuple(left))
+
+
+def _remove_empty(crops: Path, emptied: set[Path]) -> None:
+    """Remove folders inside ``crops`` that sorting made or took crops out of, where nothing is left."""
+    # What an earlier sorting left, when it was cut off or its crops were removed since.
+    own = {path for path in crops.glob("*_*") if _OWN_FOLDER.fullmatch(path.name)}
+    for folder in sorted(own | emptied - {crops}, key=lambda path: len(path.parts), reverse=True):
+        if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+            folder.rmdir()

@@ -1,0 +1,177 @@
+"""What is in a faceset, counted: frames, faces and what became of them, people, tracks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import get_args
+
+import numpy as np
+
+from facedouble.faces.people import UNKNOWN, people
+from facedouble.faceset.measures import Array, measure
+from facedouble.faceset.places import folder_of, person_name
+from facedouble.faceset.store import BLURRY, CROPS, DROPPED, FrameRecord
+from facedouble.types import Face, Verdict
+
+_TRACKS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSummary:
+    """One track: its person, how many faces it has, its first and last frame and their times in seconds."""
+
+    track: int
+    person: int
+    faces: int
+    first: int
+    last: int
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How a measure is spread over the faces in use: least, lower quartile, median, upper, most."""
+
+    least: float
+    lower: float
+    median: float
+    upper: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Array) -> Spread:
+        return cls(*np.quantile(values, [0, 0.25, 0.5, 0.75, 1]).tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Counts of a faceset. ``dropped`` is by verdict; ``"kept"`` there means dropped by hand.
+
+    ``deleted`` had a crop once; ``uncut`` never had, by verdict. ``people`` maps a person to the number
+    of their faces. The four spreads are of the faces in use, ``None`` when there are none.
+    """
+
+    frames: int
+    frames_without_face: int
+    frames_unreadable: int
+    faces: int
+    in_use: int
+    blurry: int
+    dropped: dict[Verdict, int]
+    deleted: int
+    uncut: dict[Verdict, int]
+    people: dict[int, int]
+    tracks: list[TrackSummary]
+    sharpness: Spread | None
+    width: Spread | None
+    yaw: Spread | None
+    pitch: Spread | None
+
+
+def overview(frames: Sequence[FrameRecord], faces: Sequence[Face], time_base: Fraction) -> Overview:
+    """Count frames and all the faces known of them. ``time_base`` is seconds per unit of ``pts``."""
+    in_use = [face for face in faces if folder_of(face) == CROPS]
+    unreadable = {frame.index for frame in frames if frame.problem is not None}
+    seen = unreadable | {face.frame_index for face in faces}
+    person_of = people(faces)
+    persons = Counter(person_of.values())
+    measured = measure(in_use)
+    return Overview(
+        frames=len(frames),
+        frames_without_face=sum(frame.index not in seen for frame in frames),
+        frames_unreadable=len(unreadable),
+        faces=len(faces),
+        in_use=len(in_use),
+        blurry=sum(folder_of(face) == BLURRY for face in faces),
+        dropped=_by_verdict(face for face in faces if folder_of(face) == DROPPED),
+        deleted=sum(face.cut and face.crop is None for face in faces),
+        uncut=_by_verdict(face for face in faces if not face.cut),
+        people=dict(sorted(persons.items(), key=lambda item: (item[0] == UNKNOWN, item[0]))),
+        tracks=_tracks(frames, faces, person_of, time_base),
+        sharpness=Spread.of(measured.sharpness) if in_use else None,
+        width=Spread.of(measured.width) if in_use else None,
+        yaw=Spread.of(measured.yaw) if in_use else None,
+        pitch=Spread.of(measured.pitch) if in_use else None,
+    )
+
+
+def _by_verdict(faces: Iterable[Face]) -> dict[Verdict, int]:
+    counts = Counter(face.verdict for face in faces)
+    verdicts: tuple[Verdict, ...] = get_args(Verdict)
+    return {verdict: counts[verdict] for verdict in verdicts if counts[verdict]}
+
+
+def _tracks(
+    frames: Sequence[FrameRecord],
+    faces: Sequence[Face],
+    person_of: dict[tuple[int, int], int],
+    time_base: Fraction,
+) -> list[TrackSummary]:
+    seconds = {frame.index: float(frame.pts * time_base) for frame in frames}
+    tracks: dict[int, list[Face]] = {}
+    for face in faces:
+        tracks.setdefault(face.track, []).append(face)
+    result = []
+    for track, members in sorted(tracks.items()):
+        numbers = [face.frame_index for face in members]
+        first, last = min(numbers), max(numbers)
+        person = person_of[members[0].frame_index, members[0].face_index]
+        result.append(
+            TrackSummary(
+                track, person, len(members), first, last, seconds.get(first, 0.0), seconds.get(last, 0.0)
+            )
+        )
+    return result
+
+
+def describe(result: Overview) -> list[str]:
+    """An overview as lines that a person reads."""
+    lines = [
+        f"{result.frames} frames: {result.frames_without_face} without a face, "
+        f"{result.frames_unreadable} that could not be read",
+        f"{result.faces} faces:",
+        f"  {result.in_use:6d} in use, in {CROPS}/",
+        f"  {result.blurry:6d} converted but not trained on, in {BLURRY}/",
+        f"  {sum(result.dropped.values()):6d} left out, in {DROPPED}/{_named(result.dropped, 'by hand')}",
+        f"  {result.deleted:6d} left out, deleted by hand",
+    ]
+    if result.uncut:
+        lines.append(f"  {sum(result.uncut.values()):6d} never cut{_named(result.uncut, 'not yet')}")
+    lines.append("people, by the number of their faces:")
+    for person, count in result.people.items():
+        share = count / max(result.faces, 1)
+        lines.append(f"  {person_name(person):<16} {count:6d} faces  {share:4.0%}")
+    lines.append("tracks:")
+    longest = sorted(result.tracks, key=lambda track: (-track.faces, track.track))[:_TRACKS_SHOWN]
+    for track in sorted(longest, key=lambda track: track.track):
+        lines.append(
+            f"  track {track.track:<4d} {person_name(track.person):<16} {track.faces:6d} faces  "
+            f"frames {track.first} to {track.last}  {track.start:.1f} to {track.end:.1f} s"
+        )
+    if len(result.tracks) > len(longest):
+        rest = sum(track.faces for track in result.tracks) - sum(track.faces for track in longest)
+        lines.append(f"  and {len(result.tracks) - len(longest)} shorter ones with {rest} faces")
+    spreads = (
+        ("sharpness", result.sharpness),
+        ("width in pixels", result.width),
+        ("yaw in degrees", result.yaw),
+        ("pitch in degrees", result.pitch),
+    )
+    if result.in_use:
+        heads = ("least", "quarter", "half", "quarter", "most")
+        lines.append(f"{'of those in use:':<20}" + " ".join(f"{head:>8}" for head in heads))
+    for name, spread in spreads:
+        if spread is not None:
+            values = (spread.least, spread.lower, spread.median, spread.upper, spread.most)
+            lines.append(f"  {name:<18}" + " ".join(f"{value:8.0f}" for value in values))
+    return lines
+
+
+def _named(counts: Mapping[Verdict, int], kept: str) -> str:
+    """Counts by verdict as words after a colon; those that were kept are called ``kept``."""
+    words = [f"{count} {kept if verdict == 'kept' else verdict}" for verdict, count in counts.items()]
+    return ": " + ", ".join(words) if words else ""

@@ -1,0 +1,156 @@
+"""Drawing with OpenCV: text that is as high as asked, contact sheets, and picture files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from facedouble.errors import OutputError, SettingsError
+from facedouble.files import write_whole
+from facedouble.types import Image
+
+Colour = tuple[int, int, int]
+Anchor = Literal["left", "middle", "right"]
+
+PAPER: Colour = (250, 250, 248)
+INK: Colour = (38, 42, 48)
+FAINT: Colour = (128, 134, 142)
+EDGE: Colour = (205, 208, 212)
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One crop of a contact sheet: the picture, a caption in ink, and a fainter text below it."""
+
+    image: Image
+    caption: str
+    text: str = ""
+
+
+def blank(width: int, height: int) -> Image:
+    """An empty sheet (height, width, 3)."""
+    return np.full((height, width, 3), PAPER, dtype=np.uint8)
+
+
+def write(
+    image: Image,
+    text: str,
+    at: tuple[float, float],
+    height: float,
+    *,
+    colour: Colour = INK,
+    anchor: Anchor = "left",
+    bold: bool = False,
+) -> None:
+    """Write ``text`` into ``image``, capitals ``height`` pixels high, standing on the point ``at``.
+
+    The point is the text's left end, middle or right end, by ``anchor``.
+    """
+    text = _plain(text)
+    scale, thickness = _scale(height, bold), _thickness(height, bold)
+    width = cv2.getTextSize(text, _FONT, scale, thickness)[0][0]
+    left = at[0] - {"left": 0.0, "middle": width / 2, "right": float(width)}[anchor]
+    where = (round(left), round(at[1]))
+    cv2.putText(image, text, where, _FONT, scale, colour, thickness, cv2.LINE_AA)
+
+
+def width_of(text: str, height: float, *, bold: bool = False) -> int:
+    """How wide :func:`write` makes ``text``, in pixels."""
+    size, _ = cv2.getTextSize(_plain(text), _FONT, _scale(height, bold), _thickness(height, bold))
+    return int(size[0])
+
+
+def wrapped(text: str, height: float, width: float, *, most: int | None = None) -> list[str]:
+    """``text`` as lines not wider than ``width`` pixels, ``most`` of them, the last ending in dots
+    where that is not all."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and width_of(longer, height) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    if most is not None and len(lines) > most:
+        lines = [*lines[: most - 1], lines[most - 1] + " ..."]
+    return lines
+
+
+def contact_sheet(cells: Sequence[Cell], title: str, *, columns: int, side: int, lines: int = 1) -> Image:
+    """Crops in rows of ``columns``, ``side`` pixels wide each, with ``lines`` lines for their texts."""
+    gap, letters = 12, 8
+    caption_height = 24 + lines * 18
+    columns = max(1, min(columns, len(cells)))
+    rows = -(-len(cells) // columns)
+    top = 70
+    width = max(gap + columns * (side + gap), width_of(title, 13, bold=True) + 3 * gap)
+    sheet = blank(width, top + rows * (side + caption_height + gap))
+    write(sheet, title, (gap + 2, 44), 13, bold=True)
+    for number, cell in enumerate(cells):
+        left = gap + number % columns * (side + gap)
+        upper = top + number // columns * (side + caption_height + gap)
+        enlarging = cell.image.shape[0] < side
+        shown = cv2.resize(
+            cell.image, (side, side), interpolation=cv2.INTER_CUBIC if enlarging else cv2.INTER_AREA
+        )
+        sheet[upper : upper + side, left : left + side] = shown
+        cv2.rectangle(sheet, (left - 1, upper - 1), (left + side, upper + side), EDGE, 1)
+        write(sheet, cell.caption, (left, upper + side + 18), letters)
+        for line, words in enumerate(wrapped(cell.text, letters, side, most=lines)):
+            write(sheet, words, (left, upper + side + 37 + 18 * line), letters, colour=FAINT)
+    return sheet
+
+
+def check_picture_name(path: Path) -> None:
+    """Raises ``SettingsError`` for a name that does not end as a picture that can be written."""
+    if path.suffix.lower() not in _PICTURE_SUFFIXES:
+        raise SettingsError(f"{path}: the picture's name must end in {' or '.join(_PICTURE_SUFFIXES)}")
+
+
+def write_picture(path: Path, image: Image) -> None:
+    """Write a picture as JPEG or PNG, as its name says, replacing one that is there.
+
+    Raises ``SettingsError`` for another name, ``OutputError`` when it cannot be written.
+    """
+    check_picture_name(path)
+    suffix = path.suffix.lower()
+    options = [cv2.IMWRITE_JPEG_QUALITY, 92] if suffix != ".png" else [cv2.IMWRITE_PNG_COMPRESSION, 6]
+    done, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise OutputError(f"{path}: the picture cannot be encoded")
+    try:
+        write_whole(path, np.asarray(encoded).tobytes())
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _plain(text: str) -> str:
+    """``text`` in the letters that OpenCV's fonts have in all its versions."""
+    return text.encode("ascii", "replace").decode()
+
+
+def _thickness(height: float, bold: bool) -> int:
+    return max(1, round(height / (7 if bold else 14)))
+
+
+def _scale(height: float, bold: bool) -> float:
+    """OpenCV's scale for capitals ``height`` pixels high."""
+    return height / _capital(_thickness(height, bold))
+
+
+@cache
+def _capital(thickness: int) -> float:
+    """Height of a capital at scale 1, in pixels, as it is drawn: fonts differ between versions of OpenCV,
+    and what they say of their own height is not always that."""
+    trial = np.zeros((200, 200), dtype=np.uint8)
+    scale = 4.0
+    cv2.putText(trial, "H", (20, 180), _FONT, scale, (255,), thickness, cv2.LINE_AA)
+    return int((trial > 127).any(axis=1).sum()) / scale

@@ -1,0 +1,61 @@
+"""Work on items side by side, with the results in the order of the items."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_AHEAD = 1  # items that wait for a process to be free
+
+
+def in_processes(
+    work: Callable[[Item], Result], items: Iterable[Item], processes: int, prepare: Callable[[], None]
+) -> Generator[Result]:
+    """``work`` of each item, in the order of the items; what goes wrong in a process is raised here.
+
+    ``processes`` 0 is one a core; 1 is this process itself. ``prepare`` is called once in each. No more
+    than a few items are under way at a time, so that memory does not grow with their number. ``work``
+    and ``prepare`` must be functions of a module.
+    """
+    count = processes or os.cpu_count() or 1
+    if count == 1:
+        prepare()
+        yield from map(work, items)
+        return
+    # Spawned, not forked: the parent may hold threads of PyTorch or FFmpeg.
+    executor = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=prepare)
+    try:
+        yield from _in_order(executor, count + _AHEAD, work, items)
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def in_threads(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Generator[Result]:
+    """The same in threads of this process, for work that leaves Python mostly (OpenCV, FFmpeg, files):
+    nothing has to be sent. ``threads`` 0 is one a core."""
+    count = threads or os.cpu_count() or 1
+    executor = ThreadPoolExecutor(count)
+    try:
+        yield from _in_order(executor, 2 * count, work, items)
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _in_order(
+    executor: Executor, most: int, work: Callable[[Item], Result], items: Iterable[Item]
+) -> Generator[Result]:
+    """Results in the order of the items, no more than ``most`` under way at a time."""
+    waiting: deque[Future[Result]] = deque()
+    for item in items:
+        waiting.append(executor.submit(work, item))
+        if len(waiting) >= most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

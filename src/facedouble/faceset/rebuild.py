@@ -1,0 +1,250 @@
+"""Making the database of a faceset again from the labels of its crops and the clip they came from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from facedouble.config import ExtractSettings
+from facedouble.errors import InputError, OutputError
+from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
+from facedouble.faceset.find import timed_frames
+from facedouble.faceset.label import read_label
+from facedouble.faceset.store import (
+    BLURRY,
+    CROPS,
+    DATABASE,
+    DROPPED,
+    Faceset,
+    FrameRecord,
+    SourceRecord,
+    crop_key,
+)
+from facedouble.types import Face, FloatArray
+from facedouble.video import open_source
+from facedouble.video.cuts import is_cut, thumbnail
+from facedouble.video.images import read_png_comment
+from facedouble.video.source import source_hash
+
+_DRAFT = "faceset.rebuilding"
+_JOURNALS = ("-journal", "-wal", "-shm")
+_IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildResult:
+    """What is in the new database, and the crops that are not, because they carry no usable label."""
+
+    faces: int
+    frames: int
+    without_label: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Labelled:
+    """What the label of the crop ``name`` says."""
+
+    name: str
+    face: Face
+    frame: FrameRecord
+    source: SourceRecord
+
+
+def rebuild(path: Path, source: Path | None = None, *, listener: Listener = ignore) -> RebuildResult:
+    """Make the database of the faceset in ``path`` again.
+
+    Every face whose crop is there and carries its label is in it as it was; what extraction knew of
+    other faces is lost. The frames are read from ``source``, or from where the labels say it lay. A
+    damaged database is kept beside the new one, under another name.
+
+    Raises ``InputError`` when there is a database that can be read, when no crop has a label, when the
+    crops are of several sources, and when the source is missing or is another one; ``OutputError``
+    when the database cannot be written. Nothing is changed then.
+    """
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder")
+    if _readable(path):
+        raise InputError(f"{path / DATABASE} can be read, so there is nothing to bring back")
+    labelled, without = _labels(path, listener)
+    if not labelled:
+        raise InputError(f"{path}: none of its {len(without)} crops carries a label; extract again")
+    record = _only_source(path, labelled)
+    clip = source or Path(record.path)
+    if not (clip.is_file() or clip.is_dir()):
+        raise InputError(f"{clip}, from which {path} was made, is not there; say where with --source")
+    if source_hash(clip) != record.sha256:
+        raise InputError(f"{clip} is not what {path} was made from; name another with --source")
+    if source is not None:
+        record = replace(record, path=str(source))
+    read, failure = _frames(clip, _sampling(record.settings), listener)
+    frames = _agreed(read, labelled, clip)
+    try:
+        _write(path, record, frames, [entry.face for entry in labelled], complete=failure is None)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+    except sqlite3.OperationalError as error:
+        raise OutputError(f"{path}: cannot be written ({error})") from error
+    if failure is not None:
+        listener(Noted(f"{failure}; the faces of the frames before are there again", warning=True))
+    return RebuildResult(len(labelled), len(frames), without)
+
+
+def _readable(path: Path) -> bool:
+    """Whether there is a database and all of it can be read. Raises ``InputError`` when it is in use."""
+    if not (path / DATABASE).exists():
+        return False
+    try:
+        with Faceset.open(path) as faceset:
+            _ = faceset.source, faceset.frames(), faceset.every_face()
+    except (InputError, sqlite3.DatabaseError, ValueError, KeyError) as error:
+        cause = error.__cause__ if isinstance(error, InputError) else error
+        # The lower byte is the primary code; an extraction under way holds the database now and then.
+        if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _IN_USE:
+            raise InputError(f"{path / DATABASE} is in use by another program") from error
+        return False
+    return True
+
+
+def _labels(path: Path, listener: Listener) -> tuple[list[_Labelled], tuple[str, ...]]:
+    """What the labels of all crops say, one of each face, and the names of crops without."""
+    start = time.perf_counter()
+    names = list(_crops(path))
+    listener(StageStarted("labels", len(names), "crops"))
+    found: dict[tuple[int, int], _Labelled] = {}
+    without = []
+    for done, name in enumerate(names, 1):
+        try:
+            comment = read_png_comment(path / name)
+            if comment is None:
+                without.append(name)
+                continue
+            face, frame, source = read_label(comment)
+            if face.key != crop_key(name):
+                raise InputError("its label is that of another crop")
+        except InputError as error:
+            listener(Noted(f"{name}: {error}", warning=True))
+            without.append(name)
+            continue
+        found[face.key] = _Labelled(name, face, frame, source)
+        listener(Progressed("labels", done))
+    summary = f"{len(found)} crops with a label, {len(without)} without"
+    listener(StageFinished("labels", time.perf_counter() - start, summary))
+    return [found[key] for key in sorted(found)], tuple(without)
+
+
+def _crops(path: Path) -> Iterator[str]:
+    """Names of all crops, from the faceset's folder; those in ``faces/`` last, as they count first."""
+    for folder in (DROPPED, BLURRY, CROPS):
+        for parent, folders, names in os.walk(path / folder):
+            folders.sort()
+            for name in sorted(names):
+                if crop_key(name) is not None:
+                    yield (Path(parent) / name).relative_to(path).as_posix()
+
+
+def _only_source(path: Path, labelled: Sequence[_Labelled]) -> SourceRecord:
+    """The source that all labels agree on; where it lay may differ."""
+    first = labelled[0]
+    for entry in labelled:
+        if replace(entry.source, path=first.source.path) != first.source:
+            raise InputError(
+                f"{path}: its crops are of several facesets; {first.name} is from {first.source.path}, "
+                f"{entry.name} from {entry.source.path}: keep those of one"
+            )
+    return first.source
+
+
+def _frames(
+    clip: Path, settings: ExtractSettings, listener: Listener
+) -> tuple[list[FrameRecord], InputError | None]:
+    """The frames that extraction looked at, and the error at which the clip ends, if it does."""
+    start = time.perf_counter()
+    source = open_source(clip)
+    listener(StageStarted("frames", source.info.frames or None, "frames"))
+    found: list[FrameRecord] = []
+    failure = None
+    before: FloatArray | None = None
+    try:
+        for frame in timed_frames(source, settings, {"decode": 0.0}):
+            problem = None
+            try:
+                picture = thumbnail(frame.grey())
+            except InputError as error:
+                problem = str(error)
+            else:
+                if before is not None and is_cut(before, picture):
+                    found[-1] = replace(found[-1], shot_ends=True)
+                before = picture
+            found.append(FrameRecord(frame.index, frame.pts, frame.name, problem=problem))
+            listener(Progressed("frames", frame.index + 1))
+    except InputError as error:
+        failure = error
+    listener(StageFinished("frames", time.perf_counter() - start, f"{len(found)} frames"))
+    return found, failure
+
+
+def _agreed(frames: Sequence[FrameRecord], labelled: Sequence[_Labelled], clip: Path) -> list[FrameRecord]:
+    """The frames of the clip, with what labels say of them where there is one.
+
+    Raises ``InputError`` when a label is of a frame that the clip does not have at that time.
+    """
+    times = {frame.index: frame.pts for frame in frames}
+    known: dict[int, FrameRecord] = {}
+    for entry in labelled:
+        if times.get(entry.frame.index) != entry.frame.pts:
+            raise InputError(
+                f"{entry.name}: {clip} has no frame {entry.frame.index} at the time its label says"
+            )
+        known[entry.frame.index] = entry.frame
+    return [known.get(frame.index, frame) for frame in frames]
+
+
+def _sampling(settings: Mapping[str, object]) -> ExtractSettings:
+    """Those settings of an extraction that say which frames it looked at."""
+    every, fps = settings.get("every", 1), settings.get("fps", 0.0)
+    if type(every) is not int or type(fps) not in (int, float) or every < 1:
+        raise InputError(
+            "the labels of these crops cannot be used: their settings are not what they should be"
+        )
+    return ExtractSettings(every=every, fps=float(fps))  # type: ignore[arg-type]
+
+
+def _write(
+    path: Path, record: SourceRecord, frames: Sequence[FrameRecord], faces: Sequence[Face], *, complete: bool
+) -> None:
+    """Put a new database in the place of the damaged or lost one; it appears when it is whole."""
+    by_frame: dict[int, list[Face]] = {}
+    for face in faces:
+        by_frame.setdefault(face.frame_index, []).append(face)
+    draft = path / _DRAFT
+    if draft.exists():
+        shutil.rmtree(draft)  # of a rebuilding that was killed
+    try:
+        with Faceset.create(draft, record) as faceset:
+            for frame in frames:
+                faceset.add_frame(frame, by_frame.get(frame.index, ()))
+            faceset.note("steadied", "1")
+            if complete:
+                faceset.mark_complete()
+            faceset.commit()
+        # A journal that is left behind would be played into the new database.
+        for name in (DATABASE, *(DATABASE + suffix for suffix in _JOURNALS)):
+            if (path / name).exists():
+                (path / name).rename(_free(path / f"{name}.damaged"))
+        (draft / DATABASE).rename(path / DATABASE)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _free(path: Path) -> Path:
+    """``path``, or with a number where there is such a file already."""
+    free, number = path, 1
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}{number}")
+    return free

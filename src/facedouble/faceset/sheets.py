@@ -1,0 +1,101 @@
+"""The pictures that curation makes of a faceset: what looks wrong, an overview, what is covered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+import cv2
+import numpy as np
+
+from facedouble.errors import InputError
+from facedouble.faces.align import apply
+from facedouble.faces.people import people
+from facedouble.faceset.coverage import sentences, sentences_against
+from facedouble.faceset.coverage_picture import coverage_picture
+from facedouble.faceset.measures import FACE_SHARE, measure
+from facedouble.faceset.pictures import Cell, contact_sheet
+from facedouble.faceset.places import in_order, person_name
+from facedouble.faceset.review import Suspicion
+from facedouble.faceset.store import Faceset
+from facedouble.types import Face, Image
+from facedouble.video.images import read_image
+
+_DOT = (40, 230, 90)
+
+
+def review_sheet(faceset: Faceset, found: Sequence[Suspicion]) -> Image:
+    """Crops that look wrong, with their landmarks, and the reasons below each."""
+    cells = []
+    for suspicion in found:
+        face = suspicion.face
+        image = _with_landmarks(read_image(faceset.crop_path(face)), face)
+        cells.append(Cell(image, short_name(face), suspicion.words))
+    title = f"{shown_name(faceset)}: {len(found)} faces that look wrong, worst first"
+    return contact_sheet(cells, title, columns=5, side=256, lines=4)
+
+
+def faces_sheet(faceset: Faceset, most: int) -> Image:
+    """At most ``most`` faces in use, spread evenly over the order that their crops have now.
+
+    Raises ``InputError`` when there is none.
+    """
+    every = faceset.every_face()
+    used = in_order(faceset.faces())
+    if not used:
+        raise InputError(f"{faceset.path}: no face is in use, so there is nothing to draw")
+    chosen = [
+        used[i] for i in np.unique(np.linspace(0, len(used) - 1, min(most, len(used))).round().astype(int))
+    ]
+    person_of = people(every)
+    cells = [
+        Cell(
+            read_image(faceset.crop_path(face)),
+            short_name(face),
+            f"track {face.track}, {person_name(person_of[face.key])}",
+        )
+        for face in chosen
+    ]
+    title = f"{shown_name(faceset)}: {len(chosen)} of {len(used)} faces"
+    return contact_sheet(cells, title, columns=10, side=160)
+
+
+def coverage_sheet(faceset: Faceset, against: Faceset | None) -> tuple[Image, list[str]]:
+    """What the faces in use cover, as a picture and in sentences; beside another faceset where given.
+
+    Raises ``InputError`` when one of them has no face in use.
+    """
+    used = _used(faceset)
+    here = measure(used)
+    if against is None:
+        words = sentences(here, FACE_SHARE * used[0].crop_size)
+        return coverage_picture(here, shown_name(faceset), words), words
+    there = measure(_used(against))
+    words = sentences_against(here, there, shown_name(against))
+    return coverage_picture(here, shown_name(faceset), words, there, shown_name(against)), words
+
+
+def short_name(face: Face) -> str:
+    """The name of a face's crop, by which --remove knows it."""
+    return PurePath(str(face.crop).replace("\\", "/")).stem
+
+
+def shown_name(faceset: Faceset) -> str:
+    """What a faceset is called in pictures: the name of its folder."""
+    return faceset.path.resolve().name
+
+
+def _used(faceset: Faceset) -> list[Face]:
+    faces = faceset.faces()
+    if not faces:
+        raise InputError(f"{faceset.path}: no face is in use, so there is nothing to draw")
+    return faces
+
+
+def _with_landmarks(image: Image, face: Face) -> Image:
+    """A crop with the landmarks measured on its frame, as dots."""
+    picture = image.copy()
+    size = max(1, image.shape[0] // 170)
+    for x, y in np.rint(apply(face.alignment, face.landmarks)).astype(int).tolist():
+        cv2.circle(picture, (x, y), size, _DOT, -1, cv2.LINE_AA)
+    return picture

@@ -1,0 +1,346 @@
+"""Labels in a finished MP4 or MOV file, without touching its streams.
+
+ISO/IEC 14496-12 (the box format): a box is its size, four letters and what it holds; chunk offsets in
+``stco`` and ``co64`` count from the start of the file. So when ``moov`` grows before the media data,
+every offset behind it is raised by as much.
+
+The AIGC label: TC260-PG-20257A has key ``AIGC`` in ``moov.udta.meta.keys`` and its JSON text in
+``.ilst``, as FFmpeg's option ``use_metadata_tags`` writes them (QuickTime's metadata keys, handler
+``mdta``). That option would turn title and comment into keys too, which players do not show. Here the
+keys get a ``meta`` of their own behind the one with title and comment.
+
+XMP: the XMP specification, part 3, has a ``uuid`` box at the end of an MP4, and ``moov.udta.XMP_`` in a
+MOV.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from uuid import UUID
+
+import numpy as np
+
+from facedouble.errors import InputError, OutputError
+from facedouble.provenance.labels import AIGC, MOST
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+SUFFIXES = frozenset({".mp4", ".m4v", ".mov"})
+
+_XMP_UUID = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes
+_HANDLER = b"mdta"
+_TEXT = 1  # well-known type of QuickTime's metadata: UTF-8
+_MOST_MOOV = 1 << 30
+_PATHS = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}  # boxes that lead to the chunk offsets
+
+
+class Box(NamedTuple):
+    """A box: its letters, and where it, what it holds, and what follows begin (bytes)."""
+
+    kind: bytes
+    start: int
+    body: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes ``start`` to ``end`` of a file."""
+
+    start: int
+    end: int
+
+
+class Spliced(io.RawIOBase):
+    """Pieces of a file and bytes of memory, read as one file."""
+
+    def __init__(self, file: BinaryIO, pieces: list[bytes | Span]) -> None:
+        super().__init__()
+        self._file = file
+        self._pieces: list[tuple[int, bytes | Span]] = []
+        self._size = 0
+        for piece in pieces:
+            self._pieces.append((self._size, piece))
+            self._size += len(piece) if isinstance(piece, bytes) else piece.end - piece.start
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise ValueError(f"negative position {base + offset}")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        for start, piece in reversed(self._pieces):
+            if start > self._position:
+                continue
+            inside = self._position - start
+            if isinstance(piece, bytes):
+                part = piece[inside : inside + len(view)]
+            else:
+                self._file.seek(piece.start + inside)
+                part = self._file.read(max(0, min(len(view), piece.end - piece.start - inside)))
+            view[: len(part)] = part
+            self._position += len(part)
+            return len(part)
+        return 0
+
+
+def labelled(
+    file: BinaryIO, path: Path, aigc: str, packet: Callable[[str | None, bytes | None], bytes]
+) -> Spliced:
+    """``file`` with the AIGC label ``aigc`` and an XMP packet, to be read.
+
+    ``packet`` makes the XMP from what is to be in it of the AIGC label (nothing, where it is in
+    ``moov``) and the packet that was there. Raises ``InputError`` when the file is damaged, and
+    ``OutputError`` when it cannot grow.
+    """
+    layout = _layout(file, path)
+    moov = layout.moov
+    if layout.fragmented:  # offsets in fragments may count from anywhere; only something at the end is safe
+        return Spliced(file, [*layout.without_xmp(), _uuid_box(packet(aigc, layout.xmp))])
+    content = layout.content
+    udta = next((box for box in _inside(content, 0, len(content), path) if box.kind == b"udta"), None)
+    inner = b"" if udta is None else content[udta.body : udta.end]
+    old_xmp, kept = _take_xmp(inner, path)
+    xmp = packet(None, old_xmp or layout.xmp)
+    grown = _with_key(kept, aigc, path)
+    tail = b""
+    if layout.quicktime:
+        grown += _box(b"XMP_", xmp)
+    else:
+        tail = _uuid_box(xmp)
+    if udta is None:
+        content = content + _box(b"udta", grown)
+    else:
+        content = content[: udta.start] + _box(b"udta", grown) + content[udta.end :]
+    whole = _box(b"moov", content)
+    delta = len(whole) - (moov.end - moov.start)
+    whole = _box(b"moov", _shifted(content, delta, moov.end, path))
+    return Spliced(file, [*layout.without_xmp(instead={moov: whole}), tail])
+
+
+def read_labels(file: BinaryIO, path: Path) -> tuple[str | None, bytes | None]:
+    """The AIGC label's text and the XMP packet of a file, ``None`` for what is not there.
+
+    Raises ``InputError`` when the file is damaged.
+    """
+    layout = _layout(file, path)
+    aigc, xmp = None, layout.xmp
+    for box in _inside(layout.content, 0, len(layout.content), path):
+        if box.kind == b"udta":
+            inner = layout.content[box.body : box.end]
+            xmp = _take_xmp(inner, path)[0] or xmp
+            for part in _inside(inner, 0, len(inner), path):
+                if part.kind == b"meta":
+                    aigc = aigc or dict(_keys(inner[part.body : part.end], path)).get(AIGC)
+        elif box.kind == b"meta":  # where phones put it
+            aigc = aigc or dict(_keys(layout.content[box.body : box.end], path)).get(AIGC)
+    return aigc, xmp
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    boxes: tuple[Box, ...]
+    moov: Box
+    content: bytes  # of moov
+    xmp: bytes | None
+    xmp_box: Box | None
+    quicktime: bool
+    fragmented: bool
+    open_end: bool  # the last box has no size: it goes to the end of the file
+
+    def without_xmp(self, instead: dict[Box, bytes] | None = None) -> list[bytes | Span]:
+        """The file's boxes; the XMP one becomes free space as large, so that nothing moves."""
+        pieces: list[bytes | Span] = []
+        for box in self.boxes:
+            if instead and box in instead:
+                pieces.append(instead[box])
+            elif box == self.xmp_box:
+                size = box.end - box.start
+                pieces.append(struct.pack(">I4s", size, b"free") + bytes(size - 8))
+            elif box == self.boxes[-1] and self.open_end:  # something may follow once its size is known
+                head = struct.pack(">I4s", box.end - box.start, box.kind)
+                pieces += [head, Span(box.start + len(head), box.end)]
+            else:
+                pieces.append(Span(box.start, box.end))
+        return pieces
+
+
+def _layout(file: BinaryIO, path: Path) -> _Layout:
+    size = file.seek(0, os.SEEK_END)
+    boxes = []
+    position, open_end = 0, False
+    while position < size:
+        file.seek(position)
+        head = file.read(32)
+        box = _parse(head, position, size, path)
+        open_end = head[:4] == bytes(4)
+        boxes.append(box)
+        position = box.end
+    moov = next((box for box in boxes if box.kind == b"moov"), None)
+    if moov is None or moov.end - moov.start > _MOST_MOOV:
+        raise _damaged(path)
+    if open_end and boxes[-1].end - boxes[-1].start >= 1 << 32:
+        raise OutputError(f"{path}: its last part has no size and is too large to get one; remux the clip")
+    xmp_box = next((box for box in boxes if box.kind == b"uuid" and _is_xmp(file, box)), None)
+    file.seek(0)
+    return _Layout(
+        boxes=tuple(boxes),
+        moov=moov,
+        content=_read(file, moov.body, moov.end),
+        xmp=None if xmp_box is None else _read(file, xmp_box.body + 16, xmp_box.end),
+        xmp_box=xmp_box,
+        quicktime=boxes[0].kind != b"ftyp" or _read(file, boxes[0].body, boxes[0].body + 4) == b"qt  ",
+        fragmented=any(box.kind in (b"moof", b"mfra", b"sidx") for box in boxes),
+        open_end=open_end,
+    )
+
+
+def _is_xmp(file: BinaryIO, box: Box) -> bool:
+    return box.end - box.body <= MOST and _read(file, box.body, box.body + 16) == _XMP_UUID
+
+
+def _read(file: BinaryIO, start: int, end: int) -> bytes:
+    file.seek(start)
+    return file.read(end - start)
+
+
+def _parse(head: bytes, start: int, limit: int, path: Path) -> Box:
+    """The box whose first bytes are ``head``."""
+    if len(head) < 8:
+        raise _damaged(path)
+    size, kind = struct.unpack_from(">I4s", head)
+    body = start + 8
+    if size == 1 and len(head) >= 16:
+        (size,) = struct.unpack_from(">Q", head, 8)
+        body = start + 16
+    elif size == 0:
+        size = limit - start
+    if size < body - start or start + size > limit:
+        raise _damaged(path)
+    return Box(kind, start, body, start + size)
+
+
+def _inside(data: bytes, start: int, end: int, path: Path) -> Iterator[Box]:
+    """The boxes one after the other in ``data``."""
+    while start < end:
+        if end - start < 8 and not data[start:end].strip(b"\0"):  # QuickTime ends its lists with zeros
+            return
+        box = _parse(data[start : min(end, start + 32)], start, end, path)
+        yield box
+        start = box.end
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def _uuid_box(packet: bytes) -> bytes:
+    return _box(b"uuid", _XMP_UUID + packet)
+
+
+def _take_xmp(udta: bytes, path: Path) -> tuple[bytes | None, bytes]:
+    """The XMP in what a ``udta`` holds, and the rest of it."""
+    found, kept = None, []
+    for box in _inside(udta, 0, len(udta), path):
+        if box.kind == b"XMP_":
+            found = udta[box.body : box.end]
+        else:
+            kept.append(udta[box.start : box.end])
+    return found, b"".join(kept)
+
+
+def _with_key(udta: bytes, aigc: str, path: Path) -> bytes:
+    """What a ``udta`` holds, with the label among the keys of a ``meta``; an earlier label goes."""
+    kept, keys = [], []
+    for box in _inside(udta, 0, len(udta), path):
+        found = _keys(udta[box.body : box.end], path) if box.kind == b"meta" else []
+        if found:
+            keys += [(key, value) for key, value in found if key != AIGC]
+        else:
+            kept.append(udta[box.start : box.end])
+    return b"".join((*kept, _meta([*keys, (AIGC, aigc)])))
+
+
+def _meta(keys: list[tuple[str, str]]) -> bytes:
+    """A ``meta`` box of QuickTime's metadata keys, all of them texts."""
+    handler = _box(b"hdlr", bytes(8) + _HANDLER + bytes(13))
+    names = b"".join(_box(_HANDLER, key.encode()) for key, _ in keys)
+    items = b"".join(
+        _box(struct.pack(">I", number), _box(b"data", struct.pack(">II", _TEXT, 0) + value.encode()))
+        for number, (_, value) in enumerate(keys, 1)
+    )
+    listed = _box(b"keys", struct.pack(">II", 0, len(keys)) + names)
+    return _box(b"meta", bytes(4) + handler + listed + _box(b"ilst", items))
+
+
+def _keys(meta: bytes, path: Path) -> list[tuple[str, str]]:
+    """The metadata keys in what a ``meta`` box holds, and their texts; none of any other ``meta``.
+
+    Also none when one of them is not a text (cover pictures): such a box is left as it is.
+    """
+    start = 0 if meta[4:8] == b"hdlr" else 4  # QuickTime's own has no version and flags
+    parts = {box.kind: meta[box.body : box.end] for box in _inside(meta, start, len(meta), path)}
+    if parts.get(b"hdlr", b"")[8:12] != _HANDLER or not {b"keys", b"ilst"} <= parts.keys():
+        return []
+    listed, items = parts[b"keys"], parts[b"ilst"]
+    names = [
+        listed[box.body : box.end].decode(errors="replace") for box in _inside(listed, 8, len(listed), path)
+    ]
+    found = []
+    for item in _inside(items, 0, len(items), path):
+        number = int.from_bytes(item.kind, "big")
+        for value in _inside(items, item.body, item.end, path):
+            if value.kind != b"data" or items[value.body : value.body + 4] != struct.pack(">I", _TEXT):
+                return []
+            if 1 <= number <= len(names):
+                text = items[value.body + 8 : value.end].decode(errors="replace")
+                found.append((names[number - 1], text))
+    return found
+
+
+def _shifted(moov: bytes, delta: int, behind: int, path: Path) -> bytes:
+    """What ``moov`` holds, with every chunk offset from ``behind`` on raised by ``delta``."""
+    changed = bytearray(moov)
+    for kind, start, end in _offset_tables(moov, 0, len(moov), path):
+        number = ">u8" if kind == b"co64" else ">u4"
+        count = int.from_bytes(moov[start + 4 : start + 8], "big")
+        if start + 8 + count * int(number[2]) > end:
+            raise _damaged(path)
+        offsets = np.frombuffer(moov, number, count, start + 8).astype(np.int64)
+        offsets[offsets >= behind] += delta
+        if offsets.size and kind == b"stco" and offsets.max() >= 1 << 32:
+            raise OutputError(f"{path}: has no room for labels so close to 4 GiB; write .mkv instead")
+        changed[start + 8 : start + 8 + count * int(number[2])] = offsets.astype(number).tobytes()
+    return bytes(changed)
+
+
+def _offset_tables(data: bytes, start: int, end: int, path: Path) -> Iterator[tuple[bytes, int, int]]:
+    for box in _inside(data, start, end, path):
+        if box.kind in (b"stco", b"co64"):
+            yield box.kind, box.body, box.end
+        elif box.kind in _PATHS:
+            yield from _offset_tables(data, box.body, box.end, path)
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(f"{path}: damaged, or no MP4 or MOV file")

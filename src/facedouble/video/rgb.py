@@ -1,0 +1,84 @@
+"""From a clip's YUV to RGB and back: which matrix, which range, and how finely it is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+from facedouble.errors import InputError
+from facedouble.types import Image
+
+UNSPECIFIED = 2  # H.273's "unspecified" for matrix, primaries and transfer
+
+# Matrix numbers of H.273 that swscale can apply, and its own numbers for them.
+_MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+}
+
+# Without these, swscale rounds down: every trip through RGB darkens the picture by a third of a level.
+CONVERSION = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_REDUCTION = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+
+class Colouring(NamedTuple):
+    """What the numbers of a YUV picture mean: its matrix, and whether black is 0 and white 255."""
+
+    matrix: Colorspace
+    full_range: bool
+
+
+def matrix_of(colorspace: int, lines: int, path: Path) -> Colorspace:
+    """The matrix between RGB and YUV that a clip of ``lines`` coded lines uses.
+
+    ``colorspace`` is its H.273 number; where that says nothing, BT.709 from 720 lines up and BT.601
+    below. Raises ``InputError`` for a matrix that cannot be applied (YCgCo, ICtCp and the like).
+    """
+    if colorspace in (0, UNSPECIFIED, 3):  # 0 is RGB: pixels that are not YUV need no matrix
+        return Colorspace.ITU709 if lines >= 720 else Colorspace.ITU601
+    if colorspace not in _MATRICES:
+        raise InputError(
+            f"{path}: its colour matrix (number {colorspace} of ITU-T H.273) is not supported; "
+            "convert the clip to BT.709 first"
+        )
+    return _MATRICES[colorspace]
+
+
+def is_full_range(color_range: int, pixel_format: str) -> bool:
+    """Whether black is 0 and white 255 in a clip's YUV; an unspecified range is limited."""
+    return color_range == int(ColorRange.JPEG) or pixel_format.startswith("yuvj")
+
+
+def to_rgb(
+    frame: av.VideoFrame,
+    colouring: Colouring,
+    reformatter: VideoReformatter,
+    size: tuple[int, int] | None = None,
+) -> Image:
+    """The picture of a decoded frame as it is stored (not turned); averaged down to ``size`` (width,
+    height) where one is given."""
+    width, height = size or (frame.width, frame.height)
+    conversion = _REDUCTION if size else CONVERSION
+    if frame.format.is_rgb:
+        rgb = reformatter.reformat(frame, width, height, "rgb24", interpolation=conversion)
+    else:
+        rgb = reformatter.reformat(
+            frame,
+            width,
+            height,
+            "rgb24",
+            src_colorspace=colouring.matrix,
+            dst_colorspace=colouring.matrix,
+            src_color_range=ColorRange.JPEG if colouring.full_range else ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=conversion,
+        )
+    return np.asarray(rgb.to_ndarray(), dtype=np.uint8)

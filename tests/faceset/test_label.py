@@ -1,0 +1,226 @@
+import base64
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facedouble.errors import InputError
+from facedouble.faces.align import MEAN_SHAPE
+from facedouble.faceset import Faceset
+from facedouble.faceset.label import LONGEST, label, read_label
+from facedouble.faceset.store import FrameRecord, SourceRecord
+from facedouble.types import Box, Face
+from facedouble.video.images import read_png_comment
+
+FRAME = FrameRecord(7, -1001, "shot 0007 é.png", shot_ends=True)
+SOURCE = SourceRecord(
+    "/clips/Ä take.mp4",
+    "0f" * 32,
+    1920,
+    1080,
+    Fraction(1, 30000),
+    {"size": 256, "filter": ["a.png"]},
+    "facedouble 9",
+)
+
+
+def full_face() -> Face:
+    random = np.random.default_rng(3)
+    points = (MEAN_SHAPE * 300 + random.normal(size=(68, 2))).astype(np.float32)
+    return Face(
+        frame_index=7,
+        face_index=2,
+        box=Box(-5, 2, 300, 400),
+        confidence=1 / 3,
+        landmarks=points,
+        steady=points + np.float32(0.1),
+        alignment=random.normal(size=(2, 3)),
+        crop_size=256,
+        descriptor=random.normal(size=128).astype(np.float32),
+        sharpness=123.456,
+        colour=random.random((2, 3)).astype(np.float32),
+        motion=random.normal(size=(2, 3)),
+        chain=5_000_000_000,
+        track=3,
+        rotation=90,
+        origin="filled",
+        verdict="stranger",
+        wanted=0.71,
+        unwanted=0.2,
+        cut=True,
+        crop="dropped/000007_2.png",
+    )
+
+
+def changed(part: str, name: str, value: object) -> str:
+    """A good label with one field changed."""
+    whole: dict[str, Any] = json.loads(label(full_face(), FRAME, SOURCE))
+    target = whole[part] if part else whole
+    target[name] = value
+    return json.dumps(whole)
+
+
+def same(a: Face, b: Face) -> bool:
+    names = set(Face.__dataclass_fields__) - {"crop", "cut"}
+    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in names)
+
+
+def test_a_label_says_everything_to_the_bit() -> None:
+    face, frame, source = read_label(label(full_face(), FRAME, SOURCE))
+    assert same(face, full_face())
+    assert face.cut
+    assert face.crop is None
+    assert frame == FRAME
+    assert source == SOURCE
+    for name in ("landmarks", "steady", "alignment", "descriptor", "colour", "motion"):
+        assert getattr(face, name).dtype == getattr(full_face(), name).dtype
+        assert getattr(face, name).flags.writeable
+
+
+def test_what_is_not_known_stays_unknown() -> None:
+    bare = full_face().with_(descriptor=None, colour=None, motion=None, wanted=None, unwanted=None)
+    face, _, _ = read_label(label(bare, FRAME, SOURCE))
+    assert same(face, bare)
+
+
+def test_numbers_of_numpy_are_as_good_as_others() -> None:
+    odd = full_face().with_(
+        sharpness=np.float32(2.5), frame_index=np.int64(7), box=Box(*np.array([1, 2, 3, 4]))
+    )
+    face, _, _ = read_label(label(odd, FRAME, SOURCE))
+    assert (face.sharpness, face.frame_index, face.box) == (2.5, 7, (1, 2, 3, 4))
+
+
+def test_every_field_of_a_face_is_in_its_label() -> None:
+    """A field that is new must be put into the label, or it is lost with the database."""
+    known = json.loads(label(full_face(), FRAME, SOURCE))["face"]
+    assert set(known) == set(Face.__dataclass_fields__) - {"cut", "crop"}
+    assert set(json.loads(label(full_face(), FRAME, SOURCE))["source"]) == set(
+        SourceRecord.__dataclass_fields__
+    )
+
+
+def floats(values: np.ndarray[Any, Any], kind: str = "<f4") -> str:
+    return base64.b64encode(values.astype(kind).tobytes()).decode()
+
+
+BAD = [
+    ("", "facedouble", 2),
+    ("", "facedouble", True),
+    ("", "face", []),
+    ("", "extra", 1),
+    ("face", "extra", 1),
+    ("face", "frame_index", -1),
+    ("face", "frame_index", 2**40),
+    ("face", "frame_index", "7"),
+    ("face", "frame_index", True),
+    ("face", "frame_index", 7.0),
+    ("face", "face_index", None),
+    ("face", "box", [1, 2, 3]),
+    ("face", "box", [10, 2, 3, 4]),
+    ("face", "box", {"left": 1}),
+    ("face", "confidence", "high"),
+    ("face", "confidence", None),
+    ("face", "landmarks", None),
+    ("face", "landmarks", floats(np.zeros(135))),
+    ("face", "landmarks", floats(np.full(136, np.nan))),
+    ("face", "landmarks", floats(np.full(136, np.inf))),
+    ("face", "landmarks", floats(np.full(136, 1e8))),
+    ("face", "landmarks", "not base64!"),
+    ("face", "landmarks", "ä" * 720),
+    ("face", "landmarks", [[0, 0]] * 68),
+    ("face", "alignment", floats(np.zeros(6), "<f8")),
+    ("face", "alignment", floats(np.ones(6), "<f4")),
+    ("face", "crop_size", 0),
+    ("face", "crop_size", 10**6),
+    ("face", "descriptor", floats(np.zeros(127))),
+    ("face", "sharpness", -1),
+    ("face", "colour", floats(np.full(6, 100))),
+    ("face", "motion", "AAAA"),
+    ("face", "track", 1.5),
+    ("face", "rotation", 5000),
+    ("face", "origin", "guessed"),
+    ("face", "verdict", 3),
+    ("face", "verdict", ["kept"]),
+    ("face", "wanted", -0.1),
+    ("frame", "pts", 2**80),
+    ("frame", "name", "../../etc/passwd"),
+    ("frame", "name", "a\\b.png"),
+    ("frame", "name", ".."),
+    ("frame", "name", "a\0.png"),
+    ("frame", "name", 5),
+    ("frame", "shot_ends", 1),
+    ("source", "path", "x" * 5000),
+    ("source", "path", None),
+    ("source", "sha256", "0f" * 31),
+    ("source", "sha256", "0F" * 32),
+    ("source", "width", 0),
+    ("source", "time_base", "1/0"),
+    ("source", "time_base", "0/1"),
+    ("source", "time_base", "1e3"),
+    ("source", "time_base", 0.04),
+    ("source", "settings", "size"),
+    ("source", "program", "x" * 300),
+]
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"), BAD, ids=[f"{part}.{name}-{i}" for i, (part, name, _) in enumerate(BAD)]
+)
+def test_anything_else_is_refused(part: str, name: str, value: object) -> None:
+    with pytest.raises(InputError, match="label"):
+        read_label(changed(part, name, value))
+
+
+@pytest.mark.parametrize("part", ["", "face", "frame", "source"])
+def test_a_missing_field_is_refused(part: str) -> None:
+    whole = json.loads(label(full_face(), FRAME, SOURCE))
+    target = whole[part] if part else whole
+    for name in list(target):
+        value = target.pop(name)
+        with pytest.raises(InputError, match="label"):
+            read_label(json.dumps(whole))
+        target[name] = value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello",
+        "[]",
+        "null",
+        "7",
+        "{}",
+        '{"facedouble":1}',
+        "[" * 100_000,
+        "9" * 5000,
+        " " * (LONGEST + 1),
+    ],
+    ids=range(10),
+)
+def test_a_text_that_is_no_label_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="label"):
+        read_label(text)
+
+
+def test_numbers_that_are_none_are_refused() -> None:
+    text = label(full_face(), FRAME, SOURCE).replace(f'"sharpness":{123.456}', '"sharpness":NaN')
+    assert "NaN" in text
+    with pytest.raises(InputError, match="NaN"):
+        read_label(text)
+
+
+def test_extraction_labels_every_crop(extracted_pair: Path) -> None:
+    with Faceset.open(extracted_pair) as store:
+        frames = {frame.index: frame for frame in store.frames()}
+        for known in store.every_face():
+            comment = read_png_comment(store.crop_path(known))
+            assert comment is not None
+            face, frame, source = read_label(comment)
+            assert same(face, known)
+            assert frame == frames[known.frame_index]
+            assert source == store.source

@@ -1,0 +1,120 @@
+"""Raw frames give the same pixels as whole frames in RGB, in parts and upright."""
+
+import pickle
+from itertools import islice, pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from facedouble.errors import InputError
+from facedouble.types import Box
+from facedouble.video import open_source
+from facedouble.video.cuts import is_cut, thumbnail
+from facedouble.video.images import write_png
+from facedouble.video.orientation import Orientation
+from facedouble.video.raw import PlanarFrame
+
+PARTS = [Box(0, 0, 1, 1), Box(401, 101, 734, 500), Box(1279, 719, 1280, 720), Box(7, 333, 1273, 399)]
+TURNS = [Orientation(*(bool(n & bit) for bit in (1, 2, 4))) for n in range(8)]
+
+
+def test_a_part_is_the_part_of_the_whole_to_the_bit(clips: dict[str, Path]) -> None:
+    source = open_source(clips["sample_02"])
+    for frame, raw in islice(zip(source.frames(), source.raw_frames(), strict=True), 3):
+        assert (raw.index, raw.pts, raw.time_base) == (frame.index, frame.pts, frame.time_base)
+        assert np.array_equal(raw.rgb(), frame.image)
+        for box in PARTS:
+            assert np.array_equal(raw.rgb(box), frame.image[box.top : box.bottom, box.left : box.right])
+
+
+@pytest.mark.parametrize("turn", TURNS, ids=str)
+def test_parts_of_turned_frames_are_upright(clips: dict[str, Path], turn: Orientation) -> None:
+    raw = next(iter(open_source(clips["sample_01"]).raw_frames()))
+    assert isinstance(raw, PlanarFrame)
+    turned = PlanarFrame(0, 0, raw.time_base, raw.planes, raw.colouring, turn)
+    whole = turned.rgb()
+    assert np.array_equal(whole, turn.apply(raw.rgb()))
+    assert turned.size == (whole.shape[1], whole.shape[0])
+    assert np.array_equal(turned.grey(), turn.apply(raw.grey()))
+    box = Box(101, 203, 340, 477)
+    assert np.array_equal(turned.rgb(box), whole[box.top : box.bottom, box.left : box.right])
+
+
+def test_grey_is_the_luma_of_the_picture(clips: dict[str, Path]) -> None:
+    raw = next(iter(open_source(clips["sample_03"]).raw_frames()))
+    luma = raw.rgb().astype(np.float64) @ (0.2126, 0.7152, 0.0722)
+    assert np.abs(raw.grey() - luma).mean() < 1.0
+
+
+def test_a_raw_frame_travels(clips: dict[str, Path]) -> None:
+    raw = next(iter(open_source(clips["sample_03"]).raw_frames()))
+    packed = pickle.dumps(raw)
+    assert len(packed) < 1280 * 720 * 1.5 + 2000
+    assert np.array_equal(pickle.loads(packed).rgb(), raw.rgb())
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv422p", "yuv444p"])
+def test_other_pixel_formats_give_the_same_as_whole_frames(tmp_path: Path, pixel_format: str) -> None:
+    clip = tmp_path / "clip.mkv"
+    picture = np.zeros((64, 96, 3), dtype=np.uint8)
+    picture[:, :, 0] = np.arange(96)[None] * 2
+    picture[:, :, 1] = np.arange(64)[:, None] * 3
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("ffv1", rate=25, width=96, height=64)
+        assert isinstance(stream, av.VideoStream)
+        stream.pix_fmt = pixel_format
+        for packet in [*stream.encode(av.VideoFrame.from_ndarray(picture)), *stream.encode()]:
+            container.mux(packet)
+    source = open_source(clip)
+    raw, frame = next(iter(source.raw_frames())), next(iter(source.frames()))
+    assert np.array_equal(raw.rgb(), frame.image)
+    assert np.array_equal(raw.rgb(Box(3, 5, 40, 41)), frame.image[5:41, 3:40])
+    assert raw.grey().shape == (64, 96)
+    assert np.abs(frame.image.astype(int) - picture).mean() < 6
+
+
+def test_an_image_of_a_folder_is_read_when_it_is_looked_at(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
+    write_png(tmp_path / "a.png", picture)
+    (tmp_path / "b.png").write_bytes(b"")
+    good, bad = open_source(tmp_path).raw_frames()
+    assert np.array_equal(good.rgb(Box(1, 2, 30, 31)), picture[2:31, 1:30])
+    assert (good.size, good.name) == ((60, 40), "a.png")
+    with pytest.raises(InputError, match=r"b\.png"):
+        bad.grey()
+
+
+@pytest.mark.parametrize(
+    ("names", "film"),
+    [
+        (["s_0001.png", "s_0002.png", "s_0003.png"], True),
+        (["8.png", "9.png", "10.png"], True),
+        (["1.png", "3.png", "4.png"], False),
+        (["a1.png", "b2.png"], False),
+        (["IMG_1.png"], False),
+        (["kitchen.png", "garden.png"], False),
+    ],
+)
+def test_numbered_images_are_a_film(tmp_path: Path, names: list[str], film: bool) -> None:
+    for name in names:
+        write_png(tmp_path / name, np.zeros((4, 4, 3), dtype=np.uint8))
+    assert open_source(tmp_path).info.is_film is film
+
+
+def test_cuts(clips: dict[str, Path]) -> None:
+    one = [thumbnail(raw.grey()) for raw in open_source(clips["sample_02"]).raw_frames()]
+    assert not any(is_cut(a, b) for a, b in pairwise(one)), "she moves, there is no cut"
+    flash = np.clip(one[0] * 1.6 + 20, 0, 255)
+    assert not is_cut(one[0], flash)
+    assert is_cut(one[0], np.zeros_like(one[0]))
+    noise = np.random.default_rng(1).integers(0, 255, (720, 1280)).astype(np.uint8)
+    assert not is_cut(thumbnail(noise), thumbnail(noise[::-1].copy())), "fine grain is no pattern"
+
+
+def test_real_cuts_of_a_phone_clip_are_found(phone_clips: dict[str, Path]) -> None:
+    thumbs = [thumbnail(raw.grey()) for raw in open_source(phone_clips["face_noface"]).raw_frames()]
+    cuts = [i for i in range(1, len(thumbs)) if is_cut(thumbs[i - 1], thumbs[i])]
+    assert 72 in cuts, "the face ends there"
+    assert len(cuts) <= 3
