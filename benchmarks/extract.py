@@ -22,12 +22,12 @@ import numpy as np
 
 from facedouble.assets import demo_clips
 from facedouble.config import ExtractSettings
+from facedouble.extraction.extract import extract
 from facedouble.faces.align import align, inverse
 from facedouble.faces.find import Finder
 from facedouble.faces.landmarks import box_around, eye_distance
 from facedouble.faces.weights import LANDMARKS_68, weights_file
 from facedouble.faceset import Faceset
-from facedouble.faceset.extract import extract
 from facedouble.types import Face, Landmarks
 from facedouble.video import open_source
 

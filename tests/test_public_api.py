@@ -85,10 +85,10 @@ def test_no_module_has_the_name_of_a_function() -> None:
 
 def test_functions_are_functions_whatever_was_imported_before() -> None:
     code = (
-        "import facedouble.training.loop, facedouble.conversion.pipeline, facedouble.faceset.extract;"
+        "import facedouble.training.loop, facedouble.conversion.pipeline, facedouble.extraction.extract;"
         "assert facedouble.train is facedouble.training.loop.train;"
         "assert facedouble.convert is facedouble.conversion.pipeline.convert;"
-        "assert facedouble.extract is facedouble.faceset.extract.extract"
+        "assert facedouble.extract is facedouble.extraction.extract.extract"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from facedouble.conversion.pipeline import ConvertResult, convert
     from facedouble.errors import FacedoubleError
     from facedouble.events import Event, Listener
-    from facedouble.faceset.extract import ExtractResult, extract
+    from facedouble.extraction.extract import ExtractResult, extract
     from facedouble.training.loop import TrainResult, train
 
 __all__ = [
@@ -45,7 +45,7 @@ _WHERE = {
     "ConvertResult": "facedouble.conversion.pipeline",
     "ConvertSettings": "facedouble.config",
     "Event": "facedouble.events",
-    "ExtractResult": "facedouble.faceset.extract",
+    "ExtractResult": "facedouble.extraction.extract",
     "ExtractSettings": "facedouble.config",
     "FacedoubleError": "facedouble.errors",
     "Listener": "facedouble.events",
@@ -53,7 +53,7 @@ _WHERE = {
     "TrainSettings": "facedouble.config",
     "VideoSettings": "facedouble.config",
     "convert": "facedouble.conversion.pipeline",
-    "extract": "facedouble.faceset.extract",
+    "extract": "facedouble.extraction.extract",
     "train": "facedouble.training.loop",
 }
 

@@ -19,10 +19,10 @@ from facedouble.conversion.pipeline import MARKING, convert
 from facedouble.errors import InputError, SettingsError
 from facedouble.evaluate.swap import SwapMeasures, know, measure_swap
 from facedouble.events import Listener, Noted, ignore
+from facedouble.extraction.extract import extract
 from facedouble.faces.align import cut
 from facedouble.faces.view import View
 from facedouble.faceset import Faceset
-from facedouble.faceset.extract import extract
 from facedouble.files import write_whole
 from facedouble.models import checkpoint
 from facedouble.training.loop import train

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from facedouble.config import ExtractSettings, TrainSettings
 from facedouble.errors import ModelError, SettingsError, TrainingError
 from facedouble.events import Event, Progressed
-from facedouble.faceset.extract import extract
+from facedouble.extraction.extract import extract
 from facedouble.models import checkpoint
 from facedouble.training.data import draw, load_side
 from facedouble.training.loop import train

@@ -1,10 +1,12 @@
 """Raw frames give the same pixels as whole frames in RGB, in parts and upright."""
 
+import base64
 import pickle
 from itertools import islice, pairwise
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -118,3 +120,26 @@ def test_real_cuts_of_a_phone_clip_are_found(phone_clips: dict[str, Path]) -> No
     cuts = [i for i in range(1, len(thumbs)) if is_cut(thumbs[i - 1], thumbs[i])]
     assert 72 in cuts, "the face ends there"
     assert len(cuts) <= 3
+
+
+# 32 x 32 pixels of ink: red on the left, blue on the right, as a JPEG in CMYK.
+CMYK = (
+    "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAFAwQEBAMFBAQEBQUFBgcMCAcHBwcPCwsJDBEPEhIRDxERExYcFxMUGhURERghGBodHR8f"
+    "HxMXIiQiHiQcHh8e/8AAFAgAIAAgBEMRAE0RAFkRAEsRAP/EABcAAQEBAQAAAAAAAAAAAAAAAAAJBgj/xAAUEAEAAAAAAAAAAAAA"
+    "AAAAAAAA/9oADgRDAE0AWQBLAAA/AOo3OTnJ2WAJntApAACmDPpvgAme0CkAAKYM+m+ACZ7QKQAApgz6b4AJntApAAD/2Q=="
+)
+
+
+def test_an_image_in_cmyk_comes_out_in_its_colours(tmp_path: Path) -> None:
+    (tmp_path / "ink.jpg").write_bytes(base64.b64decode(CMYK))
+    (frame,) = open_source(tmp_path).raw_frames()
+    assert np.abs(frame.rgb()[5, 5].astype(int) - (230, 40, 40)).max() < 4
+    assert np.abs(frame.rgb()[5, 25].astype(int) - (40, 60, 220)).max() < 4
+
+
+def test_a_part_can_be_averaged_down(clips: dict[str, Path]) -> None:
+    raw = next(iter(open_source(clips["sample_02"]).raw_frames()))
+    for box in (Box(400, 100, 800, 500), Box(401, 101, 799, 501)):
+        small = raw.rgb(box, (160, 160))
+        after = cv2.resize(raw.rgb(box), (160, 160), interpolation=cv2.INTER_AREA)
+        assert np.abs(small.astype(int) - after).mean() < 0.5

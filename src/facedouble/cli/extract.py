@@ -12,7 +12,7 @@ from facedouble.cli.progress import clock, progress
 from facedouble.config import ExtractSettings
 
 if TYPE_CHECKING:
-    from facedouble.faceset.extract import ExtractResult
+    from facedouble.extraction.extract import ExtractResult
 
 _VERDICTS = {
     "small": "smaller than wanted (--min-face-size)",
@@ -36,7 +36,7 @@ def extract(
     no face or not the right person: they are left out of training, and stay as they are in the
     converted clip. The command "faces" helps with it.
     """
-    from facedouble.faceset.extract import extract as run
+    from facedouble.extraction.extract import extract as run
 
     with progress() as listener:
         result = run(source, output, settings, listener=listener)

@@ -13,7 +13,7 @@ from facedouble.config import FacesSettings
 from facedouble.errors import SettingsError
 
 if TYPE_CHECKING:
-    from facedouble.faceset.curate import Moved
+    from facedouble.curation.curate import Moved
     from facedouble.faceset.store import Faceset
 
 REVIEW = "review.jpg"
@@ -61,9 +61,9 @@ def check(settings: FacesSettings) -> None:
 
 def _curate(faceset: Faceset, settings: FacesSettings) -> None:
     """What is asked for, in this order: moved, sorted, looked at."""
-    from facedouble.faceset import curate, order, sheets
-    from facedouble.faceset.overview import describe, overview
-    from facedouble.faceset.pictures import check_picture_name, write_picture
+    from facedouble.curation import curate, order, sheets
+    from facedouble.curation.overview import describe, overview
+    from facedouble.curation.pictures import check_picture_name, write_picture
     from facedouble.faceset.store import Faceset
 
     if settings == FacesSettings():
@@ -102,10 +102,10 @@ def _print_moved(moved: Moved) -> None:
 
 
 def _review(faceset: Faceset, most: int) -> None:
-    from facedouble.faceset import sheets
-    from facedouble.faceset.pictures import write_picture
-    from facedouble.faceset.places import folder_of, frame_size_of
-    from facedouble.faceset.review import review
+    from facedouble.curation import sheets
+    from facedouble.curation.pictures import write_picture
+    from facedouble.curation.places import folder_of, frame_size_of
+    from facedouble.curation.review import review
     from facedouble.faceset.store import CROPS
 
     every = review(faceset.every_face(), frame_size_of(faceset))
@@ -123,8 +123,8 @@ def _review(faceset: Faceset, most: int) -> None:
 
 
 def _coverage(faceset: Faceset, picture: Path, against: Path | None) -> None:
-    from facedouble.faceset.pictures import write_picture
-    from facedouble.faceset.sheets import coverage_sheet
+    from facedouble.curation.pictures import write_picture
+    from facedouble.curation.sheets import coverage_sheet
     from facedouble.faceset.store import Faceset
 
     if against is None:
@@ -138,7 +138,7 @@ def _coverage(faceset: Faceset, picture: Path, against: Path | None) -> None:
 
 
 def _rebuild(faceset: Path, source: Path | None) -> None:
-    from facedouble.faceset.rebuild import rebuild
+    from facedouble.extraction.rebuild import rebuild
 
     with progress() as listener:
         result = rebuild(faceset, source, listener=listener)

@@ -21,11 +21,11 @@ from facedouble.conversion.steps import Step, make_steps
 from facedouble.device import choose_device, choose_precision
 from facedouble.errors import InputError
 from facedouble.events import Listener, Progressed, StageFinished, StageStarted, ignore
+from facedouble.extraction.extract import extract
 from facedouble.faces.align import apply, cut, recrop
 from facedouble.faces.colour import smooth_statistics
 from facedouble.faces.view import View, look
 from facedouble.faceset import Faceset
-from facedouble.faceset.extract import extract
 from facedouble.models import checkpoint
 from facedouble.models.base import SwapModel
 from facedouble.types import Alignment, Face, FloatArray, Frame, Image, Side

@@ -1,4 +1,4 @@
-"""Facesets: the faces of one clip on disk, and the extraction that makes them."""
+"""Facesets: the faces of one clip on disk."""
 
 from facedouble.faceset.store import Faceset
 

@@ -105,6 +105,10 @@ def load_identity(chain: Path, key: Path) -> SigningIdentity:
     signer = certificates[0]
     if signer.public_key() != private.public_key():
         raise InputError(f"{key} is not the key of the first certificate in {chain}")
+    if signer.issuer == signer.subject:
+        raise InputError(
+            f"{chain}: the first certificate signs itself, which C2PA does not allow; it needs an issuer's"
+        )
     for lower, upper in itertools.pairwise(certificates):
         if lower.issuer != upper.subject:
             raise InputError(

@@ -84,16 +84,19 @@ class Marker:
     def _clip(self, path: Path) -> None:
         draft = path.with_name(path.name + ".new")
         try:
-            with path.open("rb") as file, draft.open("w+b") as target, path.open("rb") as original:
-                labelled = mp4.labelled(file, path, self._credentials.aigc(), xmp_packet)
-                self._seal.clip(path.name, labelled, target, original)
-                target.flush()
-                os.fsync(target.fileno())  # what it replaces may be hours of work
+            with path.open("rb") as file, path.open("rb") as original, draft.open("w+b") as target:
+                try:
+                    labelled = mp4.labelled(file, path, self._credentials.aigc(), xmp_packet)
+                    self._seal.clip(path.name, labelled, target, original)
+                    target.flush()
+                    os.fsync(target.fileno())  # what it replaces may be hours of work
+                except BaseException:
+                    target.close()
+                    draft.unlink()
+                    raise
             draft.replace(path)
         except OSError as error:
             raise OutputError(f"{path}: cannot be marked ({error.strerror})") from error
-        finally:
-            draft.unlink(missing_ok=True)
 
     def _beside(self, path: Path) -> Path:
         sidecar = sidecar_of(path)

@@ -197,8 +197,8 @@ def plain(error: Exception) -> str:
 
 def _unfit(identity: SigningIdentity, reason: str) -> InputError:
     return InputError(
-        f"the certificate of {identity.name} cannot sign content credentials ({reason}); it needs an issuer, "
-        "the key usage digitalSignature and the extended key usage emailProtection or documentSigning"
+        f"the certificate of {identity.name} cannot sign content credentials ({reason}); it needs the key "
+        "usage digitalSignature and the extended key usage emailProtection or documentSigning"
     )
 
 

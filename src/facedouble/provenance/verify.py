@@ -18,6 +18,8 @@ from typing import Any
 import av
 import av.error
 import c2pa
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from facedouble.errors import InputError
 from facedouble.provenance import mp4
@@ -28,6 +30,8 @@ from facedouble.provenance.pictures import read_xmp
 from facedouble.provenance.seal import BESIDE, EMBEDDED, OFFLINE, SIDECAR, plain
 
 KINDS = EMBEDDED | BESIDE | {".webp": "image/webp"}
+
+_SYNTHETIC = {SOURCE_TYPE, SOURCE_TYPE.rsplit("/", 1)[0] + "/trainedAlgorithmicMedia"}
 
 # A signer that nobody here vouches for, or whose certificate is over: neither changes the file.
 _ABOUT_THE_SIGNER = {
@@ -55,8 +59,9 @@ class Verdict:
     """What a file says of itself. Nothing of it is to be believed of one that was changed.
 
     ``done`` is what was done, ``when`` by its maker's clock (ISO 8601). Hashes are SHA-256. ``synthetic``:
-    its credentials say that a trained model made part of it. ``own``: signed by this user's certificate.
-    ``earlier`` counts the credentials of what it was made from. ``problems`` say what does not fit.
+    its credentials say that a trained model made it, or part of it. ``own``: signed by this user's
+    certificate. ``earlier`` counts the credentials of what it was made from. ``problems`` say what does
+    not fit.
     """
 
     path: Path
@@ -111,6 +116,8 @@ class Verifier:
                         reader = beside = None  # that of a Matroska clip of the same name
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        except _ElsewhereError as error:
+            return Verdict(path=path, state=State.UNMARKED, problems=(str(error),), labels=_labels(path))
         where = sidecar if beside is not None else None
         if isinstance(reader, str):
             return Verdict(path=path, state=State.CHANGED, sidecar=where, problems=(reader,))
@@ -127,6 +134,8 @@ class Verifier:
         except c2pa.C2paError.NotSupported:
             return None  # nothing can lie in such a file
         except c2pa.C2paError as error:
+            if "remote manifest" in str(error):  # the library has no kind of its own for it
+                raise _ElsewhereError(plain(error)) from error
             if manifest is not None or _mentions(file, b"c2pa"):
                 return f"its credentials cannot be read ({plain(error)})"
             raise InputError(f"{path}: damaged, or not what its name says ({plain(error)})") from error
@@ -138,25 +147,32 @@ class Verifier:
         signature = active.get("signature_info") or {}
         signer = signature.get("common_name") or signature.get("issuer")
         edit = _edit(active)
-        ours = _assertion(active, ASSERTION) or {}
+        # Whoever edits a marked file carries its manifest on under a new one, and may not repeat it.
+        every = [active, *(other for other in manifests.values() if other is not active)]
+        ours = next(filter(None, (_assertion(one, ASSERTION) for one in every)), {})
+        parameters = ours.get("parameters")
         return Verdict(
             path=path,
             state=state,
             sidecar=sidecar,
-            done=edit.get("description") or edit.get("action"),
-            synthetic=any(_source_type(action) == SOURCE_TYPE for action in _actions(active)),
-            when=edit.get("when"),
+            done=_inner(edit, "description") or _inner(edit, "action"),
+            synthetic=any(_source_type(action) in _SYNTHETIC for one in every for action in _actions(one)),
+            when=_inner(edit, "when"),
             program=_program(edit.get("softwareAgent")) or _program(active.get("claim_generator_info")),
             source_name=_inner(ours, "source", "name"),
             source_sha256=_inner(ours, "source", "sha256"),
             consent_sha256=_inner(ours, "consent", "sha256"),
-            parameters=ours.get("parameters") or None,
+            parameters=parameters if isinstance(parameters, dict) else None,
             signer=signer,
             own=state is State.INTACT and signer is not None and signer == self._own_name,
             earlier=len(manifests) - 1,
             problems=problems,
             labels=labels,
         )
+
+
+class _ElsewhereError(Exception):
+    """The credentials of a file lie on the network, where nothing is fetched from."""
 
 
 def verify(path: Path, *, trusted: Sequence[Path] = ()) -> list[Verdict]:
@@ -180,9 +196,11 @@ def _certificates(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if b"-----BEGIN CERTIFICATE-----" not in data:
-        raise InputError(f"{path}: there is no certificate in PEM form in it")
-    return data
+    try:
+        found = x509.load_pem_x509_certificates(data)
+    except ValueError as error:
+        raise InputError(f"{path}: not certificates in PEM form") from error
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in found)
 
 
 def _labels(path: Path) -> Labels:

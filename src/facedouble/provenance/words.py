@@ -21,7 +21,9 @@ def sentences(verdict: Verdict) -> list[str]:
 def _sentences(verdict: Verdict) -> list[str]:
     name = verdict.path.name
     if verdict.state is State.UNMARKED:
-        return [f"{name}: unmarked, it carries no content credentials.", *_labels(verdict, bound=False)]
+        elsewhere = [f"They may be elsewhere, but nothing is fetched: {text}." for text in verdict.problems]
+        first = f"{name}: unmarked, it carries no content credentials."
+        return [first, *elsewhere, *_labels(verdict, bound=False)]
     if verdict.state is State.CHANGED:
         return [
             f"{name}: CHANGED since it was marked; what it says of itself is not to be relied on.",

@@ -18,10 +18,10 @@ import pytest
 
 from facedouble.config import ExtractSettings, VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
+from facedouble.extraction.extract import ExtractResult, extract
 from facedouble.faces.identity import SAME_PERSON
 from facedouble.faces.landmarks import eye_distance
 from facedouble.faceset import Faceset
-from facedouble.faceset.extract import ExtractResult, extract
 from facedouble.faceset.store import DATABASE
 from facedouble.types import Face
 from facedouble.video import open_sink, open_source

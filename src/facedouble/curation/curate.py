@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from facedouble.curation.places import folder_of
 from facedouble.errors import InputError, OutputError
 from facedouble.faces.people import UNKNOWN, people
-from facedouble.faceset.places import folder_of
 from facedouble.faceset.store import BLURRY, CROPS, DROPPED, Faceset, crop_key, crop_name
 from facedouble.types import Face
 

@@ -4,10 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.errors import InputError, OutputError, SettingsError
-from facedouble.faceset import Faceset
-from facedouble.faceset.coverage_picture import HERE, THERE
-from facedouble.faceset.pictures import (
+from facedouble.curation.coverage_picture import HERE, THERE
+from facedouble.curation.pictures import (
     PAPER,
     Cell,
     blank,
@@ -17,8 +15,10 @@ from facedouble.faceset.pictures import (
     write,
     write_picture,
 )
-from facedouble.faceset.review import Reason, Suspicion
-from facedouble.faceset.sheets import coverage_sheet, faces_sheet, review_sheet
+from facedouble.curation.review import Reason, Suspicion
+from facedouble.curation.sheets import coverage_sheet, faces_sheet, review_sheet
+from facedouble.errors import InputError, OutputError, SettingsError
+from facedouble.faceset import Faceset
 from facedouble.types import Image
 from facedouble.video.images import read_image
 

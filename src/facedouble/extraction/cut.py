@@ -13,12 +13,12 @@ import numpy as np
 
 from facedouble.config import ExtractSettings
 from facedouble.events import Listener, Progressed, StageFinished, StageStarted
+from facedouble.extraction.find import timed_frames
+from facedouble.extraction.pool import in_threads
 from facedouble.faces.align import apply, of_part, part_of, scale_of, warp
 from facedouble.faces.colour import colour_statistics
 from facedouble.faces.hull import face_hull
-from facedouble.faceset.find import timed_frames
 from facedouble.faceset.label import label
-from facedouble.faceset.pool import in_threads
 from facedouble.faceset.store import (
     BLURRY,
     CROPS,

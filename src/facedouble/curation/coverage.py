@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from facedouble.faceset.measures import Array, Measures
+from facedouble.curation.measures import Array, Measures
 
 YAW_EDGES = np.arange(-75.0, 76.0, 10.0)
 PITCH_EDGES = np.arange(-45.0, 46.0, 10.0)

@@ -13,7 +13,7 @@ from pathlib import Path
 from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, OutputError
 from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
-from facedouble.faceset.find import timed_frames
+from facedouble.extraction.find import timed_frames
 from facedouble.faceset.label import read_label
 from facedouble.faceset.store import (
     BLURRY,

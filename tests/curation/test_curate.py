@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from facedouble.curation.curate import Moved, remove, restore, select
+from facedouble.curation.overview import describe, overview
 from facedouble.errors import InputError
 from facedouble.faceset import Faceset
-from facedouble.faceset.curate import Moved, remove, restore, select
-from facedouble.faceset.overview import describe, overview
 from facedouble.faceset.store import crop_name
 from facedouble.types import Face
 

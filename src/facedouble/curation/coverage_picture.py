@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from facedouble.faceset.coverage import (
+from facedouble.curation.coverage import (
     AXES,
     PITCH_EDGES,
     YAW_EDGES,
@@ -17,8 +17,8 @@ from facedouble.faceset.coverage import (
     missing_values,
     pose_counts,
 )
-from facedouble.faceset.measures import Measures
-from facedouble.faceset.pictures import FAINT, INK, Colour, blank, width_of, wrapped, write
+from facedouble.curation.measures import Measures
+from facedouble.curation.pictures import FAINT, INK, Colour, blank, width_of, wrapped, write
 from facedouble.types import Image
 
 HERE: Colour = (46, 109, 180)

@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facedouble.curation.order import FOLDERS, FRAME, RANKS, Sorted, new_names, sort_crops
+from facedouble.curation.places import in_order
 from facedouble.errors import OutputError, SettingsError
 from facedouble.faces.landmarks import mouth_opening
 from facedouble.faces.pose import head_pose
 from facedouble.faceset import Faceset
-from facedouble.faceset.order import FOLDERS, FRAME, RANKS, Sorted, new_names, sort_crops
-from facedouble.faceset.places import in_order
 from facedouble.faceset.store import crop_name
 from facedouble.types import Face
 

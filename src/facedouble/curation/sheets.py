@@ -8,15 +8,15 @@ from pathlib import PurePath
 import cv2
 import numpy as np
 
+from facedouble.curation.coverage import sentences, sentences_against
+from facedouble.curation.coverage_picture import coverage_picture
+from facedouble.curation.measures import FACE_SHARE, measure
+from facedouble.curation.pictures import Cell, contact_sheet
+from facedouble.curation.places import in_order, person_name
+from facedouble.curation.review import Suspicion
 from facedouble.errors import InputError
 from facedouble.faces.align import apply
 from facedouble.faces.people import people
-from facedouble.faceset.coverage import sentences, sentences_against
-from facedouble.faceset.coverage_picture import coverage_picture
-from facedouble.faceset.measures import FACE_SHARE, measure
-from facedouble.faceset.pictures import Cell, contact_sheet
-from facedouble.faceset.places import in_order, person_name
-from facedouble.faceset.review import Suspicion
 from facedouble.faceset.store import Faceset
 from facedouble.types import Face, Image
 from facedouble.video.images import read_image

@@ -7,9 +7,9 @@ import pytest
 
 from facedouble.errors import InputError, OutputError
 from facedouble.events import Event, Noted
+from facedouble.extraction.rebuild import RebuildResult, rebuild
 from facedouble.faceset import Faceset
 from facedouble.faceset.label import label
-from facedouble.faceset.rebuild import RebuildResult, rebuild
 from facedouble.faceset.store import DATABASE, FrameRecord, SourceRecord, crop_name
 from facedouble.types import Face
 from facedouble.video import open_source

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from facedouble.curation.measures import Array, brightness, measure, width_in_frame
+from facedouble.curation.places import FrameSize, folder_of, frame_size_of
+from facedouble.curation.review import review
 from facedouble.errors import OutputError, SettingsError
 from facedouble.faces.landmarks import mouth_opening
 from facedouble.faces.people import UNKNOWN, people
-from facedouble.faceset.measures import Array, brightness, measure, width_in_frame
-from facedouble.faceset.places import FrameSize, folder_of, frame_size_of
-from facedouble.faceset.review import review
 from facedouble.faceset.store import CROPS, Faceset, crop_name
 from facedouble.types import Face
 

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facedouble.curation.measures import side_in_frame
+from facedouble.curation.review import review
 from facedouble.faces.align import align
 from facedouble.faceset import Faceset
-from facedouble.faceset.measures import side_in_frame
-from facedouble.faceset.review import review
 from facedouble.types import Face
 
 SIZE = (1280, 360)

@@ -3,8 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedouble.faceset import Faceset
-from facedouble.faceset.coverage import (
+from facedouble.curation.coverage import (
     AXES,
     PITCH_EDGES,
     YAW_EDGES,
@@ -14,7 +13,8 @@ from facedouble.faceset.coverage import (
     sentences,
     sentences_against,
 )
-from facedouble.faceset.measures import FACE_SHARE, Measures, measure
+from facedouble.curation.measures import FACE_SHARE, Measures, measure
+from facedouble.faceset import Faceset
 
 
 def measures(**arrays: object) -> Measures:

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from facedouble.curation.measures import Array, side_in_frame
+from facedouble.curation.places import FrameSize
 from facedouble.faces.align import inverse
 from facedouble.faces.identity import SAME_PERSON
 from facedouble.faces.people import people
 from facedouble.faces.pose import head_poses
-from facedouble.faceset.measures import Array, side_in_frame
-from facedouble.faceset.places import FrameSize
 from facedouble.types import Descriptor, Face
 
 _ENOUGH = 10

@@ -14,13 +14,13 @@ import numpy as np
 from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, SettingsError
 from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted
+from facedouble.extraction.pool import in_processes
 from facedouble.faces.align import align
 from facedouble.faces.find import Finder
 from facedouble.faces.follow import Chain, follow
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.pose import head_pose
 from facedouble.faces.track import Handover
-from facedouble.faceset.pool import in_processes
 from facedouble.faceset.store import Faceset, FrameRecord
 from facedouble.types import Box, Face, Grey, Image, Landmarks
 from facedouble.video import Source
@@ -28,7 +28,7 @@ from facedouble.video.cuts import is_cut, thumbnail
 from facedouble.video.raw import RawFrame
 from facedouble.video.sampling import exact_rate, sampled
 
-_LONGEST_STRETCH = 45  # frames
+_LONGEST_STRETCH = 30  # frames
 _SHORTEST_STRETCH = 8
 _STRETCH_PIXELS = 60e6  # of all frames of a stretch together, so that large frames fit in memory
 _CHAINS = 1000  # more than a stretch has

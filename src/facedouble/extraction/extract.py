@@ -16,12 +16,12 @@ from facedouble._version import __version__
 from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, OutputError
 from facedouble.events import Listener, Noted, StageFinished, StageStarted, ignore
+from facedouble.extraction.cut import cut_faces
+from facedouble.extraction.find import angles_of, find
+from facedouble.extraction.references import References
 from facedouble.faces.align import align
 from facedouble.faces.steady import steady
 from facedouble.faces.track import assign_tracks
-from facedouble.faceset.cut import cut_faces
-from facedouble.faceset.find import angles_of, find
-from facedouble.faceset.references import References
 from facedouble.faceset.store import DATABASE, Faceset, SourceRecord, writing
 from facedouble.types import Face
 from facedouble.video import Source, open_source

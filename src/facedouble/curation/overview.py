@@ -10,9 +10,9 @@ from typing import get_args
 
 import numpy as np
 
+from facedouble.curation.measures import Array, measure
+from facedouble.curation.places import folder_of, person_name
 from facedouble.faces.people import UNKNOWN, people
-from facedouble.faceset.measures import Array, measure
-from facedouble.faceset.places import folder_of, person_name
 from facedouble.faceset.store import BLURRY, CROPS, DROPPED, FrameRecord
 from facedouble.types import Face, Verdict
 

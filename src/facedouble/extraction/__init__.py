@@ -1,0 +1,1 @@
+"""Extraction: a clip or a folder of images becomes a faceset."""

@@ -1,0 +1,237 @@
+"""What ``facedouble verify`` says, and how it ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import c2pa
+import numpy as np
+import pytest
+
+from facedouble.cli.main import main
+from facedouble.errors import InputError
+from facedouble.provenance.credentials import Credentials
+from facedouble.provenance.identity import SigningIdentity
+from facedouble.provenance.mark import mark
+from facedouble.provenance.verify import State, Verdict, Verifier, verify
+from facedouble.provenance.words import sentences
+from facedouble.video.images import write_png
+
+
+@pytest.fixture
+def marked(picture: Callable[[str], Path], credentials: Credentials, identity: SigningIdentity) -> Path:
+    path = picture("a.png")
+    mark(path, credentials, identity)
+    return path
+
+
+def sign(path: Path, identity: SigningIdentity, definition: dict[str, object], **how: str) -> None:
+    """Credentials as another program would write them."""
+    signer = c2pa.Signer.from_info(
+        c2pa.C2paSignerInfo(alg=b"es256", sign_cert=identity.chain, private_key=identity.key, ta_url=None)
+    )
+    out = io.BytesIO()
+    with c2pa.Builder(definition) as builder:
+        if "url" in how:
+            builder.set_no_embed()
+            builder.set_remote_url(how["url"])
+        if "parent" in how:
+            builder.add_ingredient(how["parent"], "image/png", io.BytesIO(path.read_bytes()))
+        builder.sign(signer, "image/png", io.BytesIO(path.read_bytes()), out)
+    path.write_bytes(out.getvalue())
+
+
+def test_in_words(marked: Path, identity: SigningIdentity, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(marked)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "a.png: marked as synthetic, and not changed since."
+    text = "\n".join(lines)
+    assert "a person's face was replaced by a trained model." in text
+    assert "With model anna, iteration 1200." in text
+    assert f"Made from take 1.mp4, SHA-256 {'ab' * 32}." in text
+    assert f"The performer's release has SHA-256 {'cd' * 32}." in text
+    assert f"Signed by {identity.name}, this user's own certificate." in text
+    assert "IPTC digital source type compositeWithTrainedAlgorithmicMedia" in text
+    assert "AIGC label synthetic, by facedouble" in text
+
+
+def test_changed_in_words(marked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(marked.read_bytes())
+    data[-20] ^= 1
+    marked.write_bytes(data)
+    assert main(["verify", str(marked)]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("a.png: CHANGED since it was marked")
+    assert "release" not in out
+
+
+def test_unmarked_in_words(picture: Callable[[str], Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(picture("b.jpg"))]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("b.jpg: unmarked, it carries no content credentials.")
+    assert "none of the plain labels" in out
+
+
+def test_labels_alone_are_told_for_what_they_are(marked: Path) -> None:
+    data = marked.read_bytes()
+    start = data.index(b"caBX") - 4
+    length = int.from_bytes(data[start : start + 4], "big")
+    marked.write_bytes(data[:start] + data[start + 12 + length :])
+    [found] = verify(marked)
+    assert found.state is State.UNMARKED
+    assert "anyone can write or change them" in sentences(found)[-1]
+
+
+def test_several_and_a_folder(
+    marked: Path, credentials: Credentials, identity: SigningIdentity, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = marked.parent / "frames"
+    folder.mkdir()
+    for index in range(12):
+        write_png(folder / f"{index:06d}.png", np.full((8, 8, 3), index, np.uint8))
+    assert main(["verify", str(marked), str(folder)]) == 1
+    assert capsys.readouterr().out.endswith("000009.png: unmarked\n  and 2 more\n")
+    mark(folder, credentials, identity)
+    assert main(["verify", str(marked), str(folder)]) == 0
+    assert f"{folder}: 12 files: 12 intact." in capsys.readouterr().out
+
+
+def test_an_unknown_signer_is_no_failure(
+    marked: Path,
+    identity: SigningIdentity,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("FACEDOUBLE_CONFIG", str(tmp_path / "of another"))
+    assert main(["verify", str(marked)]) == 0
+    assert "who that is, nobody trusted here vouches for" in capsys.readouterr().out
+    assert not (tmp_path / "of another").exists()  # looking makes nothing
+    (tmp_path / "root.pem").write_bytes(identity.root)
+    assert main(["verify", "--trust", str(tmp_path / "root.pem"), str(marked)]) == 0
+    assert "whose certificate is trusted here" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("none.png", None), ("a.txt", b"text"), ("a.png", b"text"), ("folder", None)]
+)
+def test_what_cannot_be_looked_at(
+    name: str, data: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    elif data is not None:
+        path.write_bytes(data)
+    assert main(["verify", str(path)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {path}: ")
+    assert error.count("\n") == 1
+
+
+def test_certificates_to_trust_that_are_none(marked: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.pem").write_text("text")
+    with pytest.raises(InputError, match="not certificates"):
+        verify(marked, trusted=[tmp_path / "a.pem"])
+    with pytest.raises(InputError, match="cannot be read"):
+        verify(marked, trusted=[tmp_path / "none.pem"])
+    (tmp_path / "a.pem").write_text("-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n")
+    with pytest.raises(InputError, match="not certificates"):
+        verify(marked, trusted=[tmp_path / "a.pem"])
+
+
+def test_credentials_of_a_camera(picture: Callable[[str], Path], identity: SigningIdentity) -> None:
+    """They are intact, and say nothing of synthetic media; neither do we."""
+    path = picture("a.png")
+    created = {
+        "action": "c2pa.created",
+        "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture",
+    }
+    assertions = [{"label": "c2pa.actions.v2", "data": {"actions": [created]}}]
+    generator = [{"name": "Camera\x1b[2J", "version": "2"}]
+    sign(path, identity, {"claim_generator_info": generator, "title": "a", "assertions": assertions})
+    found = Verifier(identity).verify(path)
+    assert found.state is State.INTACT
+    assert not found.synthetic
+    assert found.done == "c2pa.created"
+    told = sentences(found)
+    assert told[0] == "a.png: carries credentials that do not say it is synthetic, and was not changed since."
+    assert "release" not in "".join(told)
+    assert "\x1b" not in "".join(told)
+
+
+def test_an_edit_by_another_program_hides_nothing(marked: Path, identity: SigningIdentity) -> None:
+    """It carries the marks on, and says nothing of its own about models or releases."""
+    parent = {"title": "a.png", "relationship": "parentOf", "label": "before"}
+    actions = [
+        {"action": "c2pa.opened", "parameters": {"ingredientIds": ["before"]}},
+        {"action": "c2pa.color_adjustments"},
+    ]
+    definition: dict[str, object] = {
+        "claim_generator_info": [{"name": "Grading", "version": "3"}],
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}],
+    }
+    sign(marked, identity, definition, parent=json.dumps(parent))
+    found = Verifier(identity).verify(marked)
+    assert (found.state, found.earlier) == (State.INTACT, 1)
+    assert found.program == "Grading 3"
+    assert found.synthetic
+    assert found.consent_sha256 == "cd" * 32
+
+
+@pytest.mark.parametrize("parameters", [["a list"], 3, "text", {"a": {"b": []}}])
+def test_details_that_others_wrote_wrongly(
+    parameters: object, picture: Callable[[str], Path], identity: SigningIdentity
+) -> None:
+    path = picture("a.png")
+    created = {
+        "action": "c2pa.created",
+        "when": "yesterday",
+        "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
+    }
+    data = {"parameters": parameters, "source": parameters, "consent": 7}
+    assertions = [
+        {"label": "c2pa.actions.v2", "data": {"actions": [created]}},
+        {"label": "org.facedouble.double", "kind": "Json", "data": data},
+    ]
+    sign(path, identity, {"claim_generator_info": [{"name": "other"}], "assertions": assertions})
+    found = Verifier(identity).verify(path)
+    assert found.synthetic
+    assert found.source_sha256 is found.consent_sha256 is None
+    assert sentences(found)[0] == "a.png: marked as synthetic, and not changed since."
+
+
+def test_credentials_elsewhere_are_not_fetched(
+    picture: Callable[[str], Path], identity: SigningIdentity
+) -> None:
+    path = picture("a.png")
+    definition = {
+        "claim_generator_info": [{"name": "other"}],
+        "assertions": [
+            {
+                "label": "c2pa.actions.v2",
+                "data": {
+                    "actions": [
+                        {
+                            "action": "c2pa.created",
+                            "digitalSourceType": "http://c2pa.org/digitalsourcetype/empty",
+                        }
+                    ]
+                },
+            }
+        ],
+    }
+    sign(path, identity, definition, url="http://127.0.0.1:9/none.c2pa")
+    found = Verifier(identity).verify(path)
+    assert found.state is State.UNMARKED
+    assert "http://127.0.0.1:9/none.c2pa" in "".join(sentences(found))
+
+
+def test_a_label_of_unknown_value_is_told() -> None:
+    verdict = Verdict(path=Path("a.png"), state=State.UNMARKED)
+    labels = dataclasses.replace(verdict.labels, aigc=json.loads('{"Label": "9"}'))
+    assert "of no known value (9)" in sentences(dataclasses.replace(verdict, labels=labels))[-1]
