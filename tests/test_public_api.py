@@ -44,11 +44,11 @@ FIELDS = {
     "TrainSettings": "trainer batch_size minutes iterations learning_rate device precision seed save_minutes"
     " preview",
     "ConvertSettings": "swap_model colour erosion feather sharpen batch_size device precision"
-    " overwrite video",
+    " overwrite credentials consent certificate key video",
     "VideoSettings": "codec crf preset",
     "ExtractResult": "faceset frames faces frames_without_face left_out unreadable seconds elapsed",
     "TrainResult": "model iteration faces_seen seconds loss_a loss_b stopped",
-    "ConvertResult": "output frames frames_swapped faces_swapped left_out seconds",
+    "ConvertResult": "output frames frames_swapped faces_swapped left_out marked seconds",
 }
 
 

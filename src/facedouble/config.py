@@ -90,6 +90,10 @@ class ConvertSettings:
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
     precision: str = option("auto, fp32 or bf16", "auto")
     overwrite: bool = option("replace an output that exists", False)
+    credentials: bool = option("mark the result as synthetic by signed content credentials (C2PA)", True)
+    consent: Path | None = option("release signed by the performer; its hash goes into the credentials", None)
+    certificate: Path | None = option("your own certificates (PEM, yours first), with --key", None)
+    key: Path | None = option("the private key of --certificate (PEM)", None)
     video: VideoSettings = field(default_factory=VideoSettings)
 
 

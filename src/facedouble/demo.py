@@ -15,7 +15,8 @@ import numpy as np
 
 from facedouble.assets import demo_clips
 from facedouble.config import ConvertSettings, DemoSettings, ExtractSettings, TrainSettings, VideoSettings
-from facedouble.conversion.pipeline import MARKING, convert
+from facedouble.conversion.marking import make_marking
+from facedouble.conversion.pipeline import convert
 from facedouble.errors import InputError, SettingsError
 from facedouble.evaluate.swap import SwapMeasures, know, measure_swap
 from facedouble.events import Listener, Noted, ignore
@@ -135,7 +136,7 @@ def side_by_side(left: Path, right: Path, output: Path, settings: VideoSettings)
         settings,
         audio_from=left if first.info.has_audio else None,
         overwrite=True,
-        marking=MARKING,
+        marking=make_marking(ConvertSettings(), right, output),
     ) as sink:
         for a, b in zip(first.frames(), second.frames(), strict=True):
             sink.write(a, np.hstack([a.image, b.image]))

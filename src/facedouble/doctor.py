@@ -164,7 +164,7 @@ def _dlib() -> Iterator[Finding]:
 
 def _libraries() -> Iterator[Finding]:
     """Libraries of which nothing but their presence is to be known."""
-    for name in ("numpy", "scipy", "safetensors", "rich", "typer"):
+    for name in ("numpy", "scipy", "safetensors", "c2pa-python", "cryptography", "rich", "typer"):
         try:
             yield Finding(name, version(name))
         except PackageNotFoundError:

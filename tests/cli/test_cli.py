@@ -14,9 +14,20 @@ from facedouble import __version__
 from facedouble.cli.main import app, main
 
 COMMANDS = {
-    "extract": ["--input", "--output", "--detector", "--min-face-size", "--skip-existing"],
+    "extract": ["--input", "--output", "--detector", "--min-face-size", "--skip-existing", "--filter"],
+    "faces": ["FACESET", "--sort", "--remove", "--review", "--coverage", "--contact-sheet", "--rebuild"],
+    "verify": ["PATH", "--trust"],
     "train": ["-A", "-B", "--model", "--trainer", "--iterations", "--no-preview"],
-    "convert": ["--input", "--model", "--faceset", "--colour", "--codec", "--crf", "--overwrite"],
+    "convert": [
+        "--input",
+        "--model",
+        "--faceset",
+        "--colour",
+        "--crf",
+        "--overwrite",
+        "--consent",
+        "--no-credentials",
+    ],
     "frames": ["CLIP", "--output", "--fps"],
     "video": ["DIR", "--output", "--audio-from", "--codec"],
     "demo": ["--output", "--minutes", "--quick", "--device"],

@@ -17,7 +17,7 @@ from facedouble.config import VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
 from facedouble.types import Frame, Image
 from facedouble.video.images import read_image, write_png
-from facedouble.video.sink import open_sink
+from facedouble.video.sink import Marking, open_sink
 from facedouble.video.source import ClipSource, FolderSource, SourceInfo, open_source
 
 FINE = VideoSettings(crf=1, preset="ultrafast")
@@ -99,7 +99,7 @@ def copied(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     target = tmp_path_factory.mktemp("sink") / "copy 副本.mp4"
     opened = ClipSource(source)
     with open_sink(
-        target, opened.info, FINE, audio_from=source, overwrite=False, marking="synthetic: by a test"
+        target, opened.info, FINE, audio_from=source, overwrite=False, marking=Marking("synthetic: by a test")
     ) as sink:
         for frame in opened.frames():
             changed = None
@@ -156,7 +156,9 @@ def test_the_head_of_an_mp4_comes_first_and_nothing_else_is_left(copied: tuple[P
 def test_marking_again_keeps_the_first_marking(copied: tuple[Path, Path], tmp_path: Path) -> None:
     def again(source: Path, target: Path, marking: str) -> str:
         like = ClipSource(source).info
-        with open_sink(target, like, FINE, audio_from=None, overwrite=False, marking=marking) as sink:
+        with open_sink(
+            target, like, FINE, audio_from=None, overwrite=False, marking=Marking(marking)
+        ) as sink:
             for frame in islice(ClipSource(source).frames(), 2):
                 sink.write(frame)
         with av.open(str(target)) as container:
@@ -629,7 +631,7 @@ def test_images_keep_their_names_and_are_marked(tmp_path: Path) -> None:
     cv2.imwrite(str(old / "IMG 7.jpg"), image)
     source = FolderSource(old)
     with open_sink(
-        new, source.info, FINE, audio_from=None, overwrite=False, marking="synthetic: 合成"
+        new, source.info, FINE, audio_from=None, overwrite=False, marking=Marking("synthetic: 合成")
     ) as sink:
         for frame in source.frames():
             sink.write(frame, image)

@@ -45,4 +45,6 @@ def convert(
     )
     if result.left_out:
         print(f"{result.left_out} faces were left as they are: their pictures were deleted")
+    if not result.marked:
+        print("not marked as synthetic (--no-credentials): say so wherever you show it")
     print(f"written: {result.output}")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from facedouble.faceset.store import Faceset
 
 REVIEW = "review.jpg"
-_REVIEWED, _SHOWN = 20, 100
+_REVIEWED, _SHOWN, _NAMED = 20, 100, 10
 
 
 @with_settings
@@ -143,5 +143,7 @@ def _rebuild(faceset: Path, source: Path | None) -> None:
     with progress() as listener:
         result = rebuild(faceset, source, listener=listener)
     print(f"{result.faces} faces in {result.frames} frames are known again: {faceset}")
-    if result.without_label:
-        print(f"{len(result.without_label)} crops carry no label that can be used and are left alone")
+    for name in result.without_label[:_NAMED]:
+        print(f"left alone, it carries no label that can be used: {name}")
+    if len(result.without_label) > _NAMED:
+        print(f"and {len(result.without_label) - _NAMED} more crops like that")

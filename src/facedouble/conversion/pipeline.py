@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import torch
 
-from facedouble._version import __version__
 from facedouble.config import ConvertSettings, ExtractSettings
 from facedouble.conversion.blend import blend
+from facedouble.conversion.marking import make_marking
 from facedouble.conversion.patch import Patch
 from facedouble.conversion.steps import Step, make_steps
 from facedouble.device import choose_device, choose_precision
@@ -32,20 +32,21 @@ from facedouble.types import Alignment, Face, FloatArray, Frame, Image, Side
 from facedouble.video import open_sink, open_source
 from facedouble.video.source import source_hash
 
-MARKING = f"synthetic media: a face in this file was replaced by facedouble {__version__}"
 OTHER: dict[Side, Side] = {"a": "b", "b": "a"}
 _PATCH_SIZE = 256
 
 
 @dataclass(frozen=True, slots=True)
 class ConvertResult:
-    """What was written. ``left_out`` counts faces whose crop was deleted from the faceset."""
+    """What was written. ``left_out`` counts faces whose crop was deleted from the faceset; ``marked``
+    says whether it is marked as synthetic."""
 
     output: Path
     frames: int
     frames_swapped: int
     faces_swapped: int
     left_out: int
+    marked: bool
     seconds: float
 
 
@@ -77,6 +78,12 @@ def convert(
     steps = make_steps(settings)
     plan, left_out = _plan(source, faceset)
     frames = open_source(source)
+    details: dict[str, str | int | float | bool] = {
+        "model": model.name,
+        "architecture": swapper.card.trainer,
+        "iteration": swapper.card.iteration,
+    }
+    marking = make_marking(settings, source, output, details)
     count = swapped = faces = 0
     listener(StageStarted("convert", frames.info.frames or None, "frames"))
     with open_sink(
@@ -85,7 +92,7 @@ def convert(
         settings.video,
         audio_from=source if frames.info.has_audio else None,
         overwrite=settings.overwrite,
-        marking=MARKING,
+        marking=marking,
     ) as sink:
         for batch in _batches(frames.frames(), settings.batch_size):
             for frame, image, replaced in swapper.swap(batch, plan, steps):
@@ -96,7 +103,7 @@ def convert(
             listener(Progressed("convert", count))
     seconds = time.perf_counter() - start
     listener(StageFinished("convert", seconds, f"{count} frames, {faces} faces replaced"))
-    return ConvertResult(output, count, swapped, faces, left_out, seconds)
+    return ConvertResult(output, count, swapped, faces, left_out, marking is not None, seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import dlib
 import numpy as np
 
 from facedouble.assets import yunet_model
-from facedouble.errors import AssetError, SettingsError
+from facedouble.errors import SettingsError
 from facedouble.faces.weights import CNN_DETECTOR, weights_file
 from facedouble.types import Box, Detection, Grey, Image
 
@@ -143,12 +143,6 @@ class YunetDetector:
     _LEAST_CONFIDENCE = 0.7
 
     def __init__(self) -> None:
-        if int(cv2.__version__.split(".")[0]) < 5:
-            # OpenCV 4 cannot read the file: "dynamic 'zero' shapes are not supported".
-            raise AssetError(
-                f"the YuNet detector needs OpenCV 5, and this is {cv2.__version__}: "
-                "pip install --upgrade opencv-python-headless, or choose another detector"
-            )
         path = yunet_model()
         level = cv2.utils.logging.getLogLevel()
         # Otherwise it warns that targets are not supported, which nobody asked for.

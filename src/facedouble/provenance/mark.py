@@ -58,18 +58,19 @@ class Marker:
             raise InputError(f"{name}: {error}") from error
         return self._seal.image(labelled, name, data)
 
-    def file(self, path: Path) -> Path | None:
-        """Mark a clip or an image; it is whole under its name at any time.
+    def file(self, path: Path, target: Path | None = None) -> Path | None:
+        """Mark a clip or an image; it is whole under its name at any time. ``target`` is the name it is
+        about to get, where it has another for now.
 
         Returns the file beside it, where that is where its credentials are. Raises ``InputError`` when
         it is damaged or of a kind that cannot be marked, ``OutputError`` when it cannot be written.
         """
         suffix = path.suffix.lower()
         if suffix in mp4.SUFFIXES:
-            self._clip(path)
+            self._clip(path, target or path)
             return None
         if suffix in BESIDE:
-            return self._beside(path)
+            return self._beside(path, target or path)
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -81,13 +82,13 @@ class Marker:
             raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
         return None
 
-    def _clip(self, path: Path) -> None:
+    def _clip(self, path: Path, named: Path) -> None:
         draft = path.with_name(path.name + ".new")
         try:
             with path.open("rb") as file, path.open("rb") as original, draft.open("w+b") as target:
                 try:
                     labelled = mp4.labelled(file, path, self._credentials.aigc(), xmp_packet)
-                    self._seal.clip(path.name, labelled, target, original)
+                    self._seal.clip(named.name, labelled, target, original)
                     target.flush()
                     os.fsync(target.fileno())  # what it replaces may be hours of work
                 except BaseException:
@@ -98,11 +99,11 @@ class Marker:
         except OSError as error:
             raise OutputError(f"{path}: cannot be marked ({error.strerror})") from error
 
-    def _beside(self, path: Path) -> Path:
-        sidecar = sidecar_of(path)
+    def _beside(self, path: Path, named: Path) -> Path:
+        sidecar = sidecar_of(named)
         try:
             earlier = sidecar.read_bytes() if sidecar.exists() else None
-            write_whole(sidecar, self._seal.sidecar(path, earlier), durable=True)
+            write_whole(sidecar, self._seal.sidecar(path, named.name, earlier), durable=True)
         except OSError as error:
             raise OutputError(f"{sidecar}: cannot be written ({error.strerror})") from error
         return sidecar

@@ -93,12 +93,13 @@ class Seal:
                 "twice, beside it and in the folder for temporary files"
             ) from error
 
-    def sidecar(self, path: Path, earlier: bytes | None = None) -> bytes:
-        """Credentials for the file at ``path``, to be kept beside it; ``earlier`` are those it had.
+    def sidecar(self, path: Path, name: str, earlier: bytes | None = None) -> bytes:
+        """Credentials for the file at ``path`` called ``name``, to be kept beside it; ``earlier`` are
+        those it had.
 
         Raises ``InputError`` when it cannot be read.
         """
-        name, format = path.name, BESIDE[path.suffix.lower()]
+        format = BESIDE[path.suffix.lower()]
         try:
             with path.open("rb") as file:
                 parent = None if earlier is None else _parent(name, format, file, earlier)

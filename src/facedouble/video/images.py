@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -48,10 +49,16 @@ def read_image(path: Path) -> Image:
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def write_png(path: Path, image: Image, comment: str | None = None) -> None:
+def write_png(
+    path: Path,
+    image: Image,
+    comment: str | None = None,
+    finish: Callable[[bytes], bytes] | None = None,
+) -> None:
     """Write ``image``, ``(H, W, 3)`` uint8 RGB, as a PNG that is whole under its name or not there.
 
-    ``comment`` is kept in the file as its text "Comment" (an iTXt chunk, UTF-8). Raises
+    ``comment`` is kept in the file as its text "Comment" (an iTXt chunk, UTF-8). ``finish`` turns the
+    file's data into what is written. Raises
     ``OutputError`` when the file cannot be written.
     """
     done, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _PNG_OPTIONS)
@@ -60,6 +67,8 @@ def write_png(path: Path, image: Image, comment: str | None = None) -> None:
     data = np.asarray(encoded).tobytes()
     if comment is not None:
         data = data[:_IHDR_END] + _text_chunk(_COMMENT, comment) + data[_IHDR_END:]
+    if finish is not None:
+        data = finish(data)
     try:
         write_whole(path, data)
     except OSError as error:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -89,6 +91,21 @@ class Sink(Protocol):
             self.abort()
 
 
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """How what is written is marked as synthetic, before it appears under its name.
+
+    ``comment`` goes into a clip's ``comment`` and the text "Comment" of every PNG, ``tags`` among the
+    other tags of a clip. ``image`` is called with the data of an image file and its name and returns what
+    to write; ``clip`` with the finished clip and the name it is about to get.
+    """
+
+    comment: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    image: Callable[[bytes, str], bytes] | None = None
+    clip: Callable[[Path, Path], object] | None = None
+
+
 def open_sink(
     path: Path,
     like: SourceInfo,
@@ -96,13 +113,12 @@ def open_sink(
     *,
     audio_from: Path | None,
     overwrite: bool,
-    marking: str | None = None,
+    marking: Marking | None = None,
 ) -> Sink:
     """Open ``path`` for writing: a clip where its suffix is one of ``CLIP_SUFFIXES``, else a folder.
 
     ``like`` gives a clip its size, times and colours. ``audio_from`` is a file whose sound streams
-    are copied; a folder cannot hold them. ``marking`` goes into the clip's ``comment``, or into the
-    text "Comment" of every PNG.
+    are copied; a folder cannot hold them. ``marking`` says how what is written is marked.
 
     Raises ``OutputError`` before any work when the output exists and ``overwrite`` is false, when it
     is what is being read, when the place cannot be written to, and when the container cannot hold
@@ -154,7 +170,7 @@ class ClipSink(Sink):
         settings: VideoSettings,
         *,
         audio_from: Path | None = None,
-        marking: str | None = None,
+        marking: Marking | None = None,
     ) -> None:
         self.path = path
         self._draft = path.with_name(f".{path.stem}.partial{path.suffix}")
@@ -167,8 +183,9 @@ class ClipSink(Sink):
         if not path.parent.is_dir():
             raise OutputError(f"{path}: there is no folder {path.parent}; make it first")
         tags, video_tags = _tags(like)
+        self._marking = marking
         if marking is not None:
-            tags = _marked(tags, marking)
+            tags = _marked(tags, marking.comment) | dict(marking.tags)
         self._container = av.open(
             f"file:{self._draft}",
             "w",
@@ -229,6 +246,8 @@ class ClipSink(Sink):
                 self._container.mux(packet)
             self._sound.close()
         self._container.close()
+        if self._marking is not None and self._marking.clip is not None:
+            self._marking.clip(self._draft, self.path)
         _flush(self._draft)
         self._draft.replace(self.path)
         if os.name != "nt":  # Windows cannot open a folder to flush it
@@ -302,7 +321,7 @@ class FolderSink(Sink):
     longer run are removed at the end.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool = False, marking: str | None = None) -> None:
+    def __init__(self, path: Path, *, overwrite: bool = False, marking: Marking | None = None) -> None:
         self.path = path
         self._marking = marking
         self._written: set[str] = set()
@@ -321,7 +340,12 @@ class FolderSink(Sink):
         name = f"{frame.index:06d}.png" if frame.name is None else f"{Path(frame.name).stem}.png"
         if name in self._written:
             raise OutputError(f"{self.path / name}: two images have this name; rename one of them")
-        write_png(self.path / name, frame.image if image is None else image, comment=self._marking)
+        marking = self._marking
+        pixels = frame.image if image is None else image
+        if marking is None:
+            write_png(self.path / name, pixels)
+        else:
+            write_png(self.path / name, pixels, marking.comment, finish=partial(_finished, marking, name))
         self._written.add(name)
 
     def close(self) -> None:
@@ -343,6 +367,10 @@ class FolderSink(Sink):
         self._done = True
         if self._made and not self._written:
             self.path.rmdir()
+
+
+def _finished(marking: Marking, name: str, data: bytes) -> bytes:
+    return data if marking.image is None else marking.image(data, name)
 
 
 class _Sound:

@@ -1,0 +1,53 @@
+"""How a conversion marks what it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from facedouble._version import __version__
+from facedouble.config import ConvertSettings
+from facedouble.errors import SettingsError
+from facedouble.provenance.credentials import Credentials, consent_hash
+from facedouble.provenance.identity import load_identity, own_identity
+from facedouble.provenance.mark import Marker, sidecar_of
+from facedouble.provenance.seal import BESIDE
+from facedouble.video.sink import Marking
+from facedouble.video.source import source_hash
+
+COMMENT = f"synthetic media: a face in this file was replaced by facedouble {__version__}"
+
+
+def make_marking(
+    settings: ConvertSettings,
+    source: Path,
+    output: Path,
+    parameters: Mapping[str, str | int | float | bool] | None = None,
+) -> Marking | None:
+    """What marks ``output``, made of ``source``; ``None`` where the settings want no marking.
+
+    Raises ``InputError`` for a certificate, key or release that cannot be used, ``OutputError`` where the
+    credentials would have no place, before any work is done.
+    """
+    if (settings.certificate is None) != (settings.key is None):
+        raise SettingsError("--certificate and --key belong together")
+    if not settings.credentials:
+        if settings.consent or settings.certificate:
+            raise SettingsError("--consent and --certificate have no place with --no-credentials")
+        return None
+    if settings.certificate is not None and settings.key is not None:
+        identity = load_identity(settings.certificate, settings.key)
+    else:
+        identity = own_identity()
+    credentials = Credentials(
+        source_name=source.name,
+        source_sha256=source_hash(source),
+        source=source if source.is_file() else None,
+        consent_sha256=consent_hash(settings.consent) if settings.consent else None,
+        parameters=parameters or {},
+    )
+    beside = output.suffix.lower() in BESIDE
+    if beside:
+        sidecar_of(output)
+    marker = Marker(credentials, identity)
+    return Marking(COMMENT, credentials.tags() if beside else {}, marker.image, marker.file)
