@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.errors import AssetError, SettingsError
+from facedouble.errors import SettingsError
 from facedouble.faces import detect
 from facedouble.faces.detect import DETECTORS, Detector, make_detector
 from facedouble.faces.identity import SAME_PERSON, DlibDescriptor
@@ -170,12 +170,6 @@ def test_all_asks_the_cnn_only_where_hog_finds_nothing(monkeypatch: pytest.Monke
     assert detector.detect(empty) == [from_cnn]
     assert detector.detect(empty, thorough=False) == []
     assert detector.detect(frame) == make_detector("hog").detect(frame)
-
-
-def test_yunet_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cv2, "__version__", "4.13.0")
-    with pytest.raises(AssetError, match=r"needs OpenCV 5, and this is 4\.13\.0"):
-        make_detector("yunet")
 
 
 def test_an_unknown_detector_is_named_with_the_known_ones() -> None:
