@@ -154,3 +154,15 @@ def test_motion_to_another_picture_is_known_to_be_unknown(talking: list[Still], 
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280), dtype=np.uint8)
     assert motion(talking[0].grey(), noise, landmarks).followed < 0.5
     assert motion(talking[0].grey(), np.zeros_like(noise), landmarks).followed < 0.5
+
+
+def test_a_face_that_only_the_cnn_sees_is_borne_out_by_it(clips: dict[str, Path]) -> None:
+    """HOG is blind to half a face; the CNN is asked about the patch around it as well."""
+    half = []
+    for still in stills(clips["sample_03"], 8):
+        image = still.image[::2, ::2].copy()
+        image[:, 310:] = 90
+        half.append(Still(image))
+    finder = Finder("all")
+    assert Finder("hog").look(half[0].image, half[0].grey(), thorough=True) == []
+    assert [positions(chain) for chain in follow(half, (), finder)] == [list(range(8))]

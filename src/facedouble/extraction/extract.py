@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from facedouble._version import __version__
+from facedouble.assets import yunet_model
 from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, OutputError
 from facedouble.events import Listener, Noted, StageFinished, StageStarted, ignore
@@ -62,6 +63,8 @@ def extract(
     start = time.perf_counter()
     settings = settings or ExtractSettings()
     angles_of(settings.rotate_images)
+    if settings.detector == "yunet":
+        yunet_model(listener=listener)  # once, before several processes want it
     references = References.read(settings)
     frames = open_source(source)
     with _open(source, frames, output, settings) as faceset, writing(output):
