@@ -119,7 +119,9 @@ class FacesSettings:
         "",
     )
     remove: tuple[str, ...] = option(
-        "move to dropped/: person:1, track:3, or a crop such as 000123_0; repeat it", ()
+        "move to dropped/: person:1, track:3, a crop (000123_0) or a run of a track (000123_0..000130_0); "
+        "repeat it",
+        (),
     )
     restore: tuple[str, ...] = option("move back to faces/, named as for --remove; repeat it", ())
     review: bool = option("list what looks wrong, worst first, and show it in review.jpg", False)

@@ -124,7 +124,7 @@ def test_what_the_other_has_and_this_one_lacks_is_said() -> None:
     here = measures(yaw=np.linspace(-10, 10, 600), pitch=np.linspace(-5, 5, 600))
     there = measures(yaw=[0.0] * 75 + [-35.0] * 25, pitch=[0.0] * 85 + [20.0] * 15)
     assert sentences_against(here, there, "A")[1] == (
-        "25% of the faces of A have a pose that is missing here; "
+        "25% of the faces of A have a pose that no face here comes near; "
         "they look to the left of the image (25%), up (15%)."
     )
     assert sentences_against(here, here, "A")[1:] == ["Everything that A does is here as well."]

@@ -104,17 +104,19 @@ def _print_moved(moved: Moved) -> None:
 def _review(faceset: Faceset, most: int) -> None:
     from facedouble.curation import sheets
     from facedouble.curation.pictures import write_picture
-    from facedouble.curation.places import folder_of, frame_size_of
+    from facedouble.curation.places import frame_size_of
     from facedouble.curation.review import review
-    from facedouble.faceset.store import CROPS
+    from facedouble.curation.runs import runs
 
+    used = faceset.faces()
+    keys = {face.key for face in used}
     every = review(faceset.every_face(), frame_size_of(faceset))
-    found = [suspicion for suspicion in every if folder_of(suspicion.face) == CROPS]
+    found = runs([suspicion for suspicion in every if suspicion.face.key in keys], used)
     if not found:
         print("nothing looks wrong")
         return
-    for suspicion in found[:most]:
-        print(f"{sheets.short_name(suspicion.face)}  {suspicion.words}")
+    for run in found[:most]:
+        print(f"{run.name}  {run.worst.words}")
     if len(found) > most:
         print(f"and {len(found) - most} more (--most {len(found)})")
     picture = faceset.path / REVIEW

@@ -171,7 +171,7 @@ def sentences_against(here: Measures, there: Measures, other: str, *, most: int 
         )
         shares = sorted(((float((alone & way).mean()), name) for name, way in ways), reverse=True)
         where = ", ".join(f"{name} ({_percent(part)})" for part, name in shares if part >= 0.01)
-        words = f"{_percent(share)} of the faces of {other} have a pose that is missing here"
+        words = f"{_percent(share)} of the faces of {other} have a pose that no face here comes near"
         found.append((share, f"{words}; they look {where}." if where else f"{words}."))
     for measure, reach, above, below in (
         ("mouth", 0.08, "have the mouth open wider", "have the mouth shut more tightly"),

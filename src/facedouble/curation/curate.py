@@ -12,7 +12,7 @@ from facedouble.faces.people import UNKNOWN, people
 from facedouble.faceset.store import BLURRY, CROPS, DROPPED, Faceset, crop_key, crop_name
 from facedouble.types import Face
 
-_WAYS = "person:0, person:unknown, track:3, or a crop's name such as 000123_0"
+_WAYS = "person:0, person:unknown, track:3, a crop such as 000123_0, or a run such as 000123_0..000130_0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ def restore(faceset: Faceset, names: Sequence[str]) -> Moved:
 def select(faces: Sequence[Face], names: Sequence[str]) -> list[Face]:
     """The faces that ``names`` stand for, each once, in order of frames.
 
-    A name is ``person:N`` or ``person:unknown``, ``track:N``, or a crop's with or without folder,
-    prefix and ``.png``. ``faces`` are all of a faceset, so that persons have the numbers that its
+    A name is ``person:N`` or ``person:unknown``, ``track:N``, a crop's with or without folder, prefix
+    and ``.png``, or two such with ``..`` between for all of their track in between. ``faces`` are all of a faceset, so that persons have the numbers that its
     overview gives them. Raises ``InputError`` for a name that stands for no face or no crop.
     """
     person_of = people(faces)
@@ -60,6 +60,8 @@ def select(faces: Sequence[Face], names: Sequence[str]) -> list[Face]:
         elif kind == "track" and number:
             wanted = _number(number, name)
             found = [face for face in faces if face.track == wanted]
+        elif all(_crop_key(part) for part in name.partition("..")[::2]):
+            found = _run(faces, name)
         else:
             found = [_by_crop(faces, name)]
         if not found:
@@ -68,9 +70,21 @@ def select(faces: Sequence[Face], names: Sequence[str]) -> list[Face]:
     return [face for face in faces if face.key in chosen]
 
 
-def _by_crop(faces: Sequence[Face], name: str) -> Face:
+def _run(faces: Sequence[Face], name: str) -> list[Face]:
+    first, last = (_by_crop(faces, part) for part in name.split("..", 1))
+    if first.track != last.track:
+        raise InputError(f"{name}: its ends are faces of different tracks, {first.track} and {last.track}")
+    frames = range(first.frame_index, last.frame_index + 1)
+    return [face for face in faces if face.track == first.track and face.frame_index in frames]
+
+
+def _crop_key(name: str) -> tuple[int, int] | None:
     file = PurePath(name.replace("\\", "/")).name
-    key = crop_key(file if file.endswith(".png") else f"{file}.png")
+    return crop_key(file if file.endswith(".png") else f"{file}.png")
+
+
+def _by_crop(faces: Sequence[Face], name: str) -> Face:
+    key = _crop_key(name)
     if key is None:
         raise InputError(f"{name!r} is none of: {_WAYS}")
     for face in faces:

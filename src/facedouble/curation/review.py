@@ -29,10 +29,11 @@ _EYE_SHARE = 0.25  # distance of the eyes of the mean face, as a share of its cr
 
 
 class Reason(NamedTuple):
-    """Why a face looks wrong: by how much, 1 being the limit, and in words."""
+    """Why a face looks wrong: by how much, 1 being the limit, in words, and by which check."""
 
     score: float
     words: str
+    check: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def review(faces: Sequence[Face], frame_size: FrameSize) -> list[Suspicion]:
     for check in _CHECKS:
         for position, score, words in check(faces, frame_size):
             if score >= 1:
-                reasons.setdefault(position, []).append(Reason(score, words))
+                reasons.setdefault(position, []).append(Reason(score, words, check.__name__))
     found = [
         Suspicion(faces[position], tuple(sorted(known, key=lambda reason: -reason.score)))
         for position, known in reasons.items()
@@ -195,8 +196,15 @@ def _unsure(faces: Sequence[Face], _: FrameSize) -> Iterator[_Finding]:
         yield position, score, f"the detector was unsure ({sure:.2f}, usual {usual:.2f})"
 
 
-Check = Callable[[Sequence[Face], FrameSize], Iterator[_Finding]]
-_CHECKS: tuple[Check, ...] = (_landmarks, _identity, _jump, _trembling, _short_track, _outside, _unsure)
+_CHECKS: tuple[Callable[[Sequence[Face], FrameSize], Iterator[_Finding]], ...] = (
+    _landmarks,
+    _identity,
+    _jump,
+    _trembling,
+    _short_track,
+    _outside,
+    _unsure,
+)
 
 
 def _tracks(faces: Sequence[Face]) -> dict[int, list[int]]:

@@ -13,7 +13,7 @@ from facedouble.curation.coverage_picture import coverage_picture
 from facedouble.curation.measures import FACE_SHARE, measure
 from facedouble.curation.pictures import Cell, contact_sheet
 from facedouble.curation.places import in_order, person_name
-from facedouble.curation.review import Suspicion
+from facedouble.curation.runs import Run
 from facedouble.errors import InputError
 from facedouble.faces.align import apply
 from facedouble.faces.people import people
@@ -24,14 +24,15 @@ from facedouble.video.images import read_image
 _DOT = (40, 230, 90)
 
 
-def review_sheet(faceset: Faceset, found: Sequence[Suspicion]) -> Image:
-    """Crops that look wrong, with their landmarks, and the reasons below each."""
+def review_sheet(faceset: Faceset, found: Sequence[Run]) -> Image:
+    """The worst crop of each run that looks wrong, with its landmarks, and the reasons below it."""
     cells = []
-    for suspicion in found:
-        face = suspicion.face
+    for run in found:
+        face = run.worst.face
         image = _with_landmarks(read_image(faceset.crop_path(face)), face)
-        cells.append(Cell(image, short_name(face), suspicion.words))
-    title = f"{shown_name(faceset)}: {len(found)} faces that look wrong, worst first"
+        cells.append(Cell(image, run.name, run.worst.words))
+    count = sum(run.count for run in found)
+    title = f"{shown_name(faceset)}: {count} faces that look wrong, worst first"
     return contact_sheet(cells, title, columns=5, side=256, lines=4)
 
 
