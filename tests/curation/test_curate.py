@@ -91,6 +91,22 @@ def test_several_names_move_each_face_once(pair: Path) -> None:
         }
 
 
+def test_a_run_of_a_track_is_named_by_its_ends(pair: Path) -> None:
+    with Faceset.open(pair) as store:
+        faces = store.every_face()
+        own = [face for face in faces if face.track == faces[0].track]
+        other = next(face for face in faces if face.track != faces[0].track)
+        ends = [Path(str(face.crop)).name for face in (own[3], own[7], other)]
+        assert keys(select(faces, [f"{ends[0]}..{ends[1]}"])) == [face.key for face in own[3:8]]
+        assert keys(select(faces, [f"0001-{ends[0]}..{ends[0]}"])) == [own[3].key]
+        (pair / "faces" / ends[0]).rename(pair / "dropped" / ends[0])
+        assert remove(store, [f"{ends[0]}..{ends[1]}"]) == Moved({"faces": 4}, "dropped")
+        with pytest.raises(InputError, match="different tracks"):
+            remove(store, [f"{ends[0]}..{ends[2]}"])
+        with pytest.raises(InputError, match="there is no"):
+            remove(store, [f"{ends[1]}..{ends[0]}"])
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -105,6 +121,11 @@ def test_several_names_move_each_face_once(pair: Path) -> None:
         ("review", "person:0"),
         ("", "person:0"),
         ("000005_0", "no crop"),
+        ("000001_0..000099_0", "000099_0"),
+        ("000001_0..000005_0", "no crop"),
+        ("000001_0..", "person:0"),
+        ("000001_0..person:1", "person:0"),
+        ("../000099_0", "000099_0"),
     ],
 )
 def test_an_unknown_name_is_one_clear_error_and_moves_nothing(name: str, said: str, pair: Path) -> None:

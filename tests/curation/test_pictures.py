@@ -16,6 +16,7 @@ from facedouble.curation.pictures import (
     write_picture,
 )
 from facedouble.curation.review import Reason, Suspicion
+from facedouble.curation.runs import Run
 from facedouble.curation.sheets import coverage_sheet, faces_sheet, review_sheet
 from facedouble.errors import InputError, OutputError, SettingsError
 from facedouble.faceset import Faceset
@@ -127,7 +128,8 @@ def test_what_looks_wrong_is_shown_with_its_landmarks(extracted_pair: Path) -> N
     with Faceset.open(extracted_pair) as store:
         face = store.faces()[3]
         plain = read_image(store.crop_path(face))
-        sheet = review_sheet(store, [Suspicion(face, (Reason(2.0, "its track is 1 frame long"),))])
+        wrong = Suspicion(face, (Reason(2.0, "its track is 1 frame long"),))
+        sheet = review_sheet(store, [Run(wrong, face, face, 1)])
     shown = sheet[70 : 70 + 256, 12 : 12 + 256]
     different = (shown != plain).any(axis=2)
     assert 68 < different.sum() < 68 * 20, "68 small dots"

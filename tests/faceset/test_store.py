@@ -255,6 +255,17 @@ def test_a_damaged_database_is_one_clear_error_and_is_left_alone(tmp_path: Path)
     assert (tmp_path / DATABASE).read_bytes() == b"not a database at all" * 100
 
 
+def test_damage_in_the_middle_is_one_clear_error(tmp_path: Path) -> None:
+    with Faceset.create(tmp_path, RECORD) as faceset:
+        for index in range(40):
+            faceset.add_frame(FrameRecord(index, index), [face(index)])
+        faceset.commit()
+    data = (tmp_path / DATABASE).read_bytes()
+    (tmp_path / DATABASE).write_bytes(data[: len(data) // 2] + b"\xa5" * (len(data) - len(data) // 2))
+    with Faceset.open(tmp_path) as faceset, pytest.raises(InputError, match="--rebuild"):
+        faceset.every_face()
+
+
 def test_a_faceset_of_another_version_is_refused(four: Path) -> None:
     with sqlite3.connect(four / DATABASE) as database:
         database.execute("UPDATE about SET value = '1' WHERE key = 'schema'")

@@ -47,8 +47,9 @@ def select(faces: Sequence[Face], names: Sequence[str]) -> list[Face]:
     """The faces that ``names`` stand for, each once, in order of frames.
 
     A name is ``person:N`` or ``person:unknown``, ``track:N``, a crop's with or without folder, prefix
-    and ``.png``, or two such with ``..`` between for all of their track in between. ``faces`` are all of a faceset, so that persons have the numbers that its
-    overview gives them. Raises ``InputError`` for a name that stands for no face or no crop.
+    and ``.png``, or two of these with ``..`` between them for all of their track in between. ``faces``
+    are all of a faceset, so that persons have the numbers that its overview gives them. Raises
+    ``InputError`` for a name that stands for no face or no crop.
     """
     person_of = people(faces)
     chosen: set[tuple[int, int]] = set()

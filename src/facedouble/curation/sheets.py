@@ -30,7 +30,7 @@ def review_sheet(faceset: Faceset, found: Sequence[Run]) -> Image:
     for run in found:
         face = run.worst.face
         image = _with_landmarks(read_image(faceset.crop_path(face)), face)
-        cells.append(Cell(image, run.name, run.worst.words))
+        cells.append(Cell(image, run.name.replace("..", " to "), run.worst.words))
     count = sum(run.count for run in found)
     title = f"{shown_name(faceset)}: {count} faces that look wrong, worst first"
     return contact_sheet(cells, title, columns=5, side=256, lines=4)

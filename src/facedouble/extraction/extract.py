@@ -23,12 +23,10 @@ from facedouble.extraction.references import References
 from facedouble.faces.align import align
 from facedouble.faces.steady import steady
 from facedouble.faces.track import assign_tracks
-from facedouble.faceset.store import DATABASE, Faceset, SourceRecord, writing
+from facedouble.faceset.store import DATABASE, STEADIED, Faceset, SourceRecord, writing
 from facedouble.types import Face
 from facedouble.video import Source, open_source
 from facedouble.video.source import source_hash
-
-_STEADIED = "steadied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def extract(
     with _open(source, frames, output, settings) as faceset, writing(output):
         failure: InputError | None = None
         seconds: dict[str, float] = {}
-        if faceset.noted(_STEADIED) is None:
+        if faceset.noted(STEADIED) is None:
             try:
                 seconds = find(frames, faceset, settings, listener)
             except InputError as error:
@@ -170,7 +168,7 @@ def _steady(
             for face in steady(judged, settings.steady)
         ]
     faceset.replace_faces(_numbered(result, settings))
-    faceset.note(_STEADIED, "1")
+    faceset.note(STEADIED, "1")
     faceset.commit()
     elapsed = time.perf_counter() - start
     listener(StageFinished("steady", elapsed, f"{len(result)} faces in {len(tracks)} tracks"))

@@ -20,6 +20,7 @@ from facedouble.faceset.store import (
     CROPS,
     DATABASE,
     DROPPED,
+    STEADIED,
     Faceset,
     FrameRecord,
     SourceRecord,
@@ -228,7 +229,7 @@ def _write(
         with Faceset.create(draft, record) as faceset:
             for frame in frames:
                 faceset.add_frame(frame, by_frame.get(frame.index, ()))
-            faceset.note("steadied", "1")
+            faceset.note(STEADIED, "1")
             if complete:
                 faceset.mark_complete()
             faceset.commit()

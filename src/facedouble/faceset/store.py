@@ -38,6 +38,7 @@ CROPS = "faces"
 BLURRY = "blurry"
 DROPPED = "dropped"
 SCHEMA = 2
+STEADIED = "steadied"  # noted once tracks and steady landmarks are in
 
 _TABLES = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -167,7 +168,7 @@ class Faceset:
         except sqlite3.DatabaseError as error:
             database.close()
             raise InputError(
-                f"{file}: damaged or not a faceset ({error}); move it away and use: faces --rebuild"
+                f"{file}: damaged or not a faceset ({error}); bring it back with: faces --rebuild"
             ) from error
         if row is None or int(row[0]) != SCHEMA:
             database.close()
@@ -208,10 +209,11 @@ class Faceset:
 
     def frames(self) -> list[FrameRecord]:
         """Frames that were looked at, in order, with a face or without."""
-        rows = self._database.execute(
-            "SELECT frame_index, pts, name, shot_ends, problem FROM frame ORDER BY frame_index"
-        )
-        return [FrameRecord(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
+        with self._reading():
+            rows = self._database.execute(
+                "SELECT frame_index, pts, name, shot_ends, problem FROM frame ORDER BY frame_index"
+            )
+            return [FrameRecord(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
 
     def frame_indices(self) -> set[int]:
         """Numbers of the frames that were looked at."""
@@ -220,7 +222,8 @@ class Faceset:
     def every_face(self) -> list[Face]:
         """All faces known, in order of frames, whatever was decided or done about them."""
         present = self._crops()
-        return [_face(row, present) for row in self._database.execute(_SELECT)]
+        with self._reading():
+            return [_face(row, present) for row in self._database.execute(_SELECT)]
 
     def faces(self, *, blurry: bool = False) -> list[Face]:
         """The faces in use, in order of frames: those whose crop lies in ``faces/``; for conversion
@@ -251,13 +254,23 @@ class Faceset:
     def __iter__(self) -> Iterator[Face]:
         return iter(self.faces())
 
+    @contextmanager
+    def _reading(self) -> Generator[None]:
+        """Turns damage in the middle of the file, which opening does not meet, into an ``InputError``."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, ValueError) as error:
+            raise InputError(
+                f"{self.path / DATABASE}: damaged ({error}); bring it back with: faces --rebuild"
+            ) from error
+
     def _crops(self) -> dict[tuple[int, int], str]:
         """Where each crop lies now, from the faceset's folder. In ``faces/`` it counts before others."""
         found: dict[tuple[int, int], str] = {}
         for folder in (DROPPED, BLURRY, CROPS):
             for parent, _, names in os.walk(self.path / folder):
                 inside = Path(parent).relative_to(self.path)
-                for name in names:
+                for name in sorted(names):
                     key = crop_key(name)
                     if key is not None:
                         found[key] = str(inside / name)
