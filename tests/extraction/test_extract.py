@@ -512,6 +512,50 @@ def test_a_clip_that_breaks_off_keeps_what_was_read(clips: dict[str, Path], tmp_
         assert not store.complete
     assert 20 < len(faces) < 60
     assert [face.frame_index for face in faces] == list(range(len(faces)))
+    again = facedouble("extract", "-i", broken, "-o", tmp_path / "faces", "-s")
+    assert (again.returncode, again.stderr.splitlines()[-1:]) == (1, run.stderr.splitlines()[-1:])
+    with Faceset.open(tmp_path / "faces") as store:
+        assert not store.complete, "going on does not mend the clip"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ExtractSettings(every=2, fps=10),
+        ExtractSettings(fps=float("inf")),
+        ExtractSettings(detector="hgo"),
+        ExtractSettings(blur_threshold=float("nan")),
+    ],
+    ids=["both", "fps", "detector", "nan"],
+)
+def test_settings_that_cannot_be_leave_nothing(
+    folder: Path, tmp_path: Path, settings: ExtractSettings
+) -> None:
+    with pytest.raises(SettingsError):
+        extract(folder, tmp_path / "faces", settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_run_leaves_that_was_killed_while_it_began_is_no_obstacle(
+    clips: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "out" / "faces").mkdir(parents=True)
+    (tmp_path / "out" / "faceset.sqlite.new").write_bytes(b"half")
+    source = images(tmp_path / "in", next(iter(open_source(clips["sample_03"]).frames())).image)
+    assert extract(source, tmp_path / "out", ALONE).faces == 1
+
+
+def test_people_on_both_sides_of_a_bad_image_stay_apart(
+    two_people: tuple[Path, Path, Path, Path], tmp_path: Path
+) -> None:
+    frames = [frame.image for frame in islice(open_source(two_people[0]).frames(), 4)]
+    source = images(tmp_path / "in", frames[0], frames[1], frames[2], frames[3])
+    (source / "1.png").write_bytes(b"")
+    extract(source, tmp_path / "out", ALONE)
+    sides: dict[int, set[bool]] = {}
+    for face in every_face(tmp_path / "out"):
+        sides.setdefault(face.track, set()).add(face.box.centre[0] < 640)
+    assert sorted(map(sorted, sides.values())) == [[False], [True]]
 
 
 def test_a_disk_that_is_full(clips: dict[str, Path], tmp_path: Path) -> None:

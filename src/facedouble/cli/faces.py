@@ -145,6 +145,7 @@ def _rebuild(faceset: Path, source: Path | None) -> None:
     with progress() as listener:
         result = rebuild(faceset, source, listener=listener)
     print(f"{result.faces} faces in {result.frames} frames are known again: {faceset}")
+    print("faces that were not cut out yet, if extraction had not finished, are not")
     for name in result.without_label[:_NAMED]:
         print(f"left alone, it carries no label that can be used: {name}")
     if len(result.without_label) > _NAMED:

@@ -38,7 +38,7 @@ LANDMARKS = "landmarks"
 NOT_CUT = ("small", "surplus")  # verdicts for which there is no crop
 
 _FINER = 0.8  # crop pixels for a pixel of the averaged frame: sharpness of the crop as of a finer one
-_COMMIT_SECONDS = 2.0
+_COMMIT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,9 @@ def crop(frame: RawFrame, face: Face, settings: ExtractSettings) -> tuple[Image,
     size = face.crop_size
     left, top, right, bottom = part_of(face.alignment, size, *frame.size, margin=8)
     left, top = left & ~1, top & ~1  # even edges, so that chroma need not be cut in two
-    part = Box(left, top, max(left + 1, right & ~1), max(top + 1, bottom & ~1))
+    width, height = frame.size
+    right, bottom = (min(edge + (edge & 1), most) for edge, most in ((right, width), (bottom, height)))
+    part = Box(left, top, right, bottom)
     reduction = min(1.0, scale_of(face.alignment) / _FINER)
     to = (max(1, round(part.width * reduction)), max(1, round(part.height * reduction)))
     pixels = frame.rgb(part, to if reduction < 1 else None)

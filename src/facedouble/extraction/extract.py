@@ -18,15 +18,17 @@ from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, OutputError
 from facedouble.events import Listener, Noted, StageFinished, StageStarted, ignore
 from facedouble.extraction.cut import cut_faces
-from facedouble.extraction.find import angles_of, find
+from facedouble.extraction.find import check, find
 from facedouble.extraction.references import References
 from facedouble.faces.align import align
 from facedouble.faces.steady import steady
 from facedouble.faces.track import assign_tracks
-from facedouble.faceset.store import DATABASE, STEADIED, Faceset, SourceRecord, writing
+from facedouble.faceset.store import CROPS, DATABASE, STEADIED, Faceset, SourceRecord, writing
 from facedouble.types import Face
 from facedouble.video import Source, open_source
 from facedouble.video.source import source_hash
+
+_FAILURE = "failure"  # noted where the source could not be read to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +62,22 @@ def extract(
     """
     start = time.perf_counter()
     settings = settings or ExtractSettings()
-    angles_of(settings.rotate_images)
+    check(settings)
     if settings.detector == "yunet":
         yunet_model(listener=listener)  # once, before several processes want it
     references = References.read(settings)
     frames = open_source(source)
     with _open(source, frames, output, settings) as faceset, writing(output):
-        failure: InputError | None = None
         seconds: dict[str, float] = {}
         if faceset.noted(STEADIED) is None:
             try:
                 seconds = find(frames, faceset, settings, listener)
             except InputError as error:
-                failure = error
+                faceset.note(_FAILURE, str(error))  # with what is steadied, so that going on knows it
             seconds["steady"] = _steady(frames, faceset, settings, references, listener)
         for name, spent in cut_faces(frames, faceset, settings, listener).items():
             seconds[name] = seconds.get(name, 0.0) + spent
+        failure = faceset.noted(_FAILURE)
         if failure is None:
             faceset.mark_complete()
             faceset.commit()
@@ -113,7 +115,7 @@ def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings) -
         program=f"facedouble {__version__}",
     )
     if not (output / DATABASE).exists():
-        if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        if output.exists() and not _is_free(output):
             raise OutputError(f"{output} exists and is not a faceset; choose another output")
         return Faceset.create(output, record)
     if not settings.skip_existing:
@@ -132,6 +134,17 @@ def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings) -
         faceset.close()
         raise OutputError(f"{output} was made with other settings ({changed}); choose another output")
     return faceset
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether there is nothing in a folder but what a run leaves that was killed while it began."""
+    if not folder.is_dir():
+        return False
+    left = {DATABASE + ".new", DATABASE + ".new-journal"}
+    return all(
+        entry.name in left or (entry.name == CROPS and entry.is_dir() and not any(entry.iterdir()))
+        for entry in folder.iterdir()
+    )
 
 
 def _what_decides_the_result(settings: ExtractSettings) -> dict[str, object]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
+from itertools import count, pairwise
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from facedouble.errors import InputError, SettingsError
 from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted
 from facedouble.extraction.pool import in_processes
 from facedouble.faces.align import align
+from facedouble.faces.detect import DETECTORS
 from facedouble.faces.find import Finder
 from facedouble.faces.follow import Chain, follow
 from facedouble.faces.landmarks import box_around
@@ -81,7 +82,7 @@ def find(source: Source, faceset: Faceset, settings: ExtractSettings, listener: 
     start = time.perf_counter()
     seconds = {"decode": 0.0}
     done = faceset.frame_indices()
-    count, faces = len(done), 0
+    looked_at, faces = len(done), 0
     listener(StageStarted("find", _expected(source, settings) or None, "frames"))
     failure: list[InputError] = []
     readable = _until_error(timed_frames(source, settings, seconds), failure)
@@ -93,6 +94,7 @@ def find(source: Source, faceset: Faceset, settings: ExtractSettings, listener: 
     last_commit = start
     try:
         for result in in_processes(_work, todo, settings.processes, partial(_prepare, settings)):
+            faceset.add_handovers(result.handovers)  # before the frames, which say that it is done
             by_frame: dict[int, list[Face]] = {}
             for face in result.faces:
                 by_frame.setdefault(face.frame_index, []).append(face)
@@ -100,18 +102,17 @@ def find(source: Source, faceset: Faceset, settings: ExtractSettings, listener: 
                 faceset.add_frame(frame, by_frame.get(frame.index, ()))
                 if frame.problem:
                     listener(Noted(f"left out: {frame.problem}", warning=True))
-            faceset.add_handovers(result.handovers)
-            count += len(result.frames)
+            looked_at += len(result.frames)
             faces += len(result.faces)
             for name, spent in result.seconds.items():
                 seconds[name] = seconds.get(name, 0.0) + spent
             if time.perf_counter() - last_commit > _COMMIT_SECONDS:
                 faceset.commit()
                 last_commit = time.perf_counter()
-            listener(Progressed("find", count, {"faces": str(faces)}))
+            listener(Progressed("find", looked_at, {"faces": str(faces)}))
     finally:
         faceset.commit()  # what was found stays found, whatever stopped the run
-    listener(StageFinished("find", time.perf_counter() - start, f"{count} frames, {faces} faces"))
+    listener(StageFinished("find", time.perf_counter() - start, f"{looked_at} frames, {faces} faces"))
     if failure:
         raise failure[0]
     return seconds
@@ -119,8 +120,6 @@ def find(source: Source, faceset: Faceset, settings: ExtractSettings, listener: 
 
 def timed_frames(source: Source, settings: ExtractSettings, seconds: dict[str, float]) -> Iterator[RawFrame]:
     """The frames that the settings choose; the time that reading takes is added to ``seconds``."""
-    if settings.every > 1 and settings.fps > 0:
-        raise SettingsError("--every and --fps exclude each other")
     rate = exact_rate(settings.fps) if settings.fps > 0 else None
     frames = sampled(source.raw_frames(), rate)
     while True:
@@ -199,15 +198,15 @@ def find_in(stretch: Stretch, finder: Finder, settings: ExtractSettings) -> Stre
     before = dict(finder.seconds)
     result = StretchResult([], [], [])
     greys, problems, shot_ends = _survey(stretch.frames)
+    identities = count(stretch.frames[0].index * _CHAINS)
     for run in _readable(stretch.frames, problems):
         frames = stretch.frames[run.start : run.stop]
         seen = [_Seen(frame, greys[frame.index]) for frame in frames]
         cuts = {at - run.start + 1 for at in shot_ends if run.start <= at < run.stop - 1}
         chains = follow(seen, cuts, finder, smallest=settings.min_face_size)
         lent = len(frames) - 1 if stretch.has_next and run.stop == len(stretch.frames) else len(frames)
-        for number, chain in enumerate(chains):
-            identity = stretch.frames[0].index * _CHAINS + run.start + number
-            faces, handover = _faces(chain, identity, frames, lent, finder, settings.size)
+        for chain in chains:
+            faces, handover = _faces(chain, next(identities), frames, lent, finder, settings.size)
             result.faces += faces
             result.handovers += handover
     _number(result.faces)
@@ -225,7 +224,7 @@ def _survey(frames: Sequence[RawFrame]) -> tuple[dict[int, Grey], dict[int, str]
     greys: dict[int, Grey] = {}
     problems: dict[int, str] = {}
     ends: set[int] = set()
-    previous = None
+    previous, last = None, 0
     for position, frame in enumerate(frames):
         try:
             greys[frame.index] = frame.grey()
@@ -234,8 +233,8 @@ def _survey(frames: Sequence[RawFrame]) -> tuple[dict[int, Grey], dict[int, str]
             continue
         current = thumbnail(greys[frame.index])
         if previous is not None and is_cut(previous, current):
-            ends.add(position - 1)
-        previous = current
+            ends.add(last)
+        previous, last = current, position
     return greys, problems, ends
 
 
@@ -313,6 +312,20 @@ def _number(faces: list[Face]) -> None:
         number = numbers.get(face.frame_index, 0)
         numbers[face.frame_index] = number + 1
         faces[place] = face.with_(face_index=number)
+
+
+def check(settings: ExtractSettings) -> None:
+    """Raises ``SettingsError`` for settings that cannot be, before anything is made."""
+    angles_of(settings.rotate_images)
+    if settings.detector not in DETECTORS:
+        raise SettingsError(f"no detector {settings.detector!r}; there are: {', '.join(DETECTORS)}")
+    if settings.every > 1 and settings.fps > 0:
+        raise SettingsError("--every and --fps exclude each other")
+    if settings.fps != 0:
+        exact_rate(settings.fps)
+    for name in ("blur_threshold", "ref_threshold", "steady"):
+        if not np.isfinite(getattr(settings, name)):
+            raise SettingsError(f"--{name.replace('_', '-')} must be a number, not {getattr(settings, name)}")
 
 
 def angles_of(text: str) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -25,6 +26,8 @@ def in_processes(
     and ``prepare`` must be functions of a module.
     """
     count = processes or os.cpu_count() or 1
+    if sys.platform == "win32":
+        count = min(count, 61)  # more than Windows can wait for
     if count == 1:
         prepare()
         yield from map(work, items)

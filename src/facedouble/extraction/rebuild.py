@@ -170,6 +170,7 @@ def _frames(
     found: list[FrameRecord] = []
     failure = None
     before: FloatArray | None = None
+    last = 0  # the last frame that could be read
     try:
         for frame in timed_frames(source, settings, {"decode": 0.0}):
             problem = None
@@ -179,8 +180,8 @@ def _frames(
                 problem = str(error)
             else:
                 if before is not None and is_cut(before, picture):
-                    found[-1] = replace(found[-1], shot_ends=True)
-                before = picture
+                    found[last] = replace(found[last], shot_ends=True)
+                before, last = picture, len(found)
             found.append(FrameRecord(frame.index, frame.pts, frame.name, problem=problem))
             listener(Progressed("frames", frame.index + 1))
     except InputError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -90,16 +91,21 @@ def _hand_over(chains: Mapping[int, _Thread], handovers: Sequence[Handover]) -> 
 
 def _bridge(threads: Sequence[_Thread], position: Mapping[int, int], begins: Sequence[int]) -> list[_Thread]:
     """Join threads over short gaps, the best pairs first."""
+    beginning: dict[int, list[_Thread]] = {}
+    for thread in threads:
+        beginning.setdefault(position[thread.faces[0].frame_index], []).append(thread)
     pairs = []
     for earlier in threads:
         end = position[earlier.faces[-1].frame_index]
-        for later in threads:
-            start = position[later.faces[0].frame_index]
-            if not 0 < start - end <= _LONGEST_GAP + 1 or any(end < begin <= start for begin in begins):
-                continue
-            overlap = earlier.faces[-1].box.overlap(later.faces[0].box)
-            if overlap >= _NEAR and _one_person(earlier, later):
-                pairs.append((overlap, earlier, later))
+        after = bisect(begins, end)
+        next_cut = begins[after] if after < len(begins) else None
+        for start in range(end + 1, end + _LONGEST_GAP + 2):
+            if start == next_cut:
+                break
+            for later in beginning.get(start, ()):
+                overlap = earlier.faces[-1].box.overlap(later.faces[0].box)
+                if overlap >= _NEAR and _one_person(earlier, later):
+                    pairs.append((overlap, earlier, later))
     pairs.sort(key=lambda pair: -pair[0])
     owner = {id(thread): thread for thread in threads}
     continued, continuing = set(), set()

@@ -105,7 +105,7 @@ class PlanarFrame:
         if even != box:
             return np.asarray(cv2.resize(self.rgb(part), size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         stored = size[::-1] if self.turn.transposed else size
-        rgb = to_rgb(self._stored(even), self.colouring, _reformatter(*stored), stored)
+        rgb = to_rgb(self._stored(even), self.colouring, _reformatters.reducing, stored)
         return self.turn.apply(rgb)
 
     def _stored(self, box: Box) -> av.VideoFrame:
@@ -190,6 +190,7 @@ class _Reformatters(threading.local):
 
     def __init__(self) -> None:
         self.of_size: dict[tuple[int, int], VideoReformatter] = {}
+        self.reducing = VideoReformatter()  # one for all, as the sizes of reduced parts are all different
 
 
 _reformatters = _Reformatters()

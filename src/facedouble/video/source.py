@@ -6,6 +6,7 @@ Leave PyAV's logging off (as it is): a decoder closed while its threads log wait
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -253,7 +254,7 @@ def source_hash(path: Path) -> str:
     if path.is_dir():
         digest = hashlib.sha256()
         for file in FolderSource(path).files:
-            digest.update(file.name.encode())
+            digest.update(os.fsencode(file.name))
             digest.update(_file_hash(file).encode())
         return digest.hexdigest()
     return _file_hash(path)
