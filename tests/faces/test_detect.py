@@ -166,9 +166,10 @@ def test_all_asks_the_cnn_only_where_hog_finds_nothing(monkeypatch: pytest.Monke
     detector = make_detector("all")
     from_cnn = Detection(Box(1, 2, 3, 4), 1.0)
     monkeypatch.setattr(detect.CnnDetector, "detect", lambda self, image, thorough=True: [from_cnn])
-    empty = np.zeros((100, 100, 3), dtype=np.uint8)
+    empty = np.zeros((360, 640, 3), dtype=np.uint8)
     assert detector.detect(empty) == [from_cnn]
     assert detector.detect(empty, thorough=False) == []
+    assert detector.detect(empty[:200, :200], thorough=False) == [from_cnn], "a patch around one face"
     assert detector.detect(frame) == make_detector("hog").detect(frame)
 
 
