@@ -123,10 +123,10 @@ def _plan(source: Path, faceset: Path) -> tuple[dict[int, list[Planned]], int]:
         if record.sha256 != source_hash(source):
             raise InputError(f"{faceset} holds the faces of another source ({record.path}), not of {source}")
         every = [face for face in store.every_face() if face.cut]
-        kept = {(face.frame_index, face.face_index) for face in store.faces(blurry=True)}
+        kept = {face.key for face in store.faces(blurry=True)}
     plan: dict[int, list[Planned]] = {}
     for face, colour in zip(every, smooth_statistics(every), strict=True):
-        if (face.frame_index, face.face_index) in kept:
+        if face.key in kept:
             plan.setdefault(face.frame_index, []).append(Planned(face, colour))
     return plan, len(every) - len(kept)
 

@@ -83,7 +83,7 @@ def _landmarks(faces: Sequence[Face], _: FrameSize) -> Iterator[_Finding]:
         return
     misfits = head_poses(np.stack([face.landmarks for face in faces]))[:, 3]
     person_of = people(faces)
-    persons = np.array([person_of[face.frame_index, face.face_index] for face in faces])
+    persons = np.array([person_of[face.key] for face in faces])
     for person in np.unique(persons):
         own = np.flatnonzero(persons == person)
         usual, limit = _usual(misfits if len(own) < _ENOUGH else misfits[own], 6, floor=0.025)

@@ -114,7 +114,7 @@ def _cut_all(job: _Job, *, faceset: Path, settings: ExtractSettings, source: Sou
         image, face = crop(job.frame, known, settings)
         cropped = time.perf_counter()
         with writing(faceset):
-            name = crop_name(face.frame_index, face.face_index)
+            name = crop_name(*face.key)
             write_png(faceset / folder_of(face) / name, image, label(face, job.record, source))
             if settings.debug_landmarks:
                 write_png(faceset / LANDMARKS / name, drawn(image, face))

@@ -60,7 +60,7 @@ def people(faces: Sequence[Face]) -> dict[tuple[int, int], int]:
     if tracks:
         labels = cluster(np.stack([means[track] for track in tracks]), [lengths[track] for track in tracks])
         person.update(zip(tracks, labels.tolist(), strict=True))
-    return {(face.frame_index, face.face_index): person[face.track] for face in faces}
+    return {face.key: person[face.track] for face in faces}
 
 
 def track_descriptors(faces: Iterable[Face]) -> dict[int, Descriptor]:
