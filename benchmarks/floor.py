@@ -76,7 +76,7 @@ def training_step(name: str, recipe: Recipe) -> Callable[[], None]:
         loss = torch.zeros(())
         for side in sides:
             pairs = make_pairs(raw, model.resolution, recipe.warp, 1.0, random)
-            output = model(pairs.inputs, side, side)
+            output = model(pairs.inputs, side, side).picture
             loss = loss + weighted_l1(output, pairs.targets, pairs.weights)
             if recipe.dssim:
                 loss = loss + recipe.dssim * dssim(output, pairs.targets, pairs.weights)

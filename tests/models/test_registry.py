@@ -30,7 +30,7 @@ every = pytest.mark.parametrize("name", MODELS)
 def test_shapes_and_sides(name: str) -> None:
     model = small(name)
     batch = faces(model)
-    out = {side: model(batch, "a", side) for side in ("a", "b")}
+    out = {side: model(batch, "a", side).picture for side in ("a", "b")}
     assert out["a"].shape == out["b"].shape == batch.shape
     assert torch.isfinite(out["a"]).all()
 
@@ -40,7 +40,9 @@ def test_gradient_reaches_every_parameter(name: str) -> None:
     model = small(name)
     model.part()
     batch = faces(model)
-    (model(batch, "a", "a").square().mean() + model(batch, "b", "b").square().mean()).backward()
+    (
+        model(batch, "a", "a").picture.square().mean() + model(batch, "b", "b").picture.square().mean()
+    ).backward()
     without = [
         parameter_name
         for parameter_name, parameter in model.named_parameters()
@@ -54,10 +56,10 @@ def test_the_encoder_is_shared_and_the_decoders_are_not(name: str) -> None:
     model = small(name)
     model.part()
     batch = faces(model)
-    model(batch, "a", "a").square().mean().backward()
+    model(batch, "a", "a").picture.square().mean().backward()
     touched = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     model.zero_grad(set_to_none=True)
-    model(batch, "b", "b").square().mean().backward()
+    model(batch, "b", "b").picture.square().mean().backward()
     other = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert touched & other, "something must be shared"
     assert touched - other, "something must be A's alone"
@@ -73,7 +75,7 @@ def test_saved_and_loaded_it_answers_the_same(name: str, tmp_path: Path) -> None
     other = build(name, {**entry(name).arguments, **SMALL.get(name, {})})
     other.load_state_dict(load_file(tmp_path / "weights.safetensors"))
     batch = faces(model)
-    assert torch.equal(model.eval()(batch, "a", "b"), other.eval()(batch, "a", "b"))
+    assert torch.equal(model.eval()(batch, "a", "b").picture, other.eval()(batch, "a", "b").picture)
 
 
 @every
@@ -81,9 +83,9 @@ def test_channels_last_gives_the_same_answer(name: str) -> None:
     model = small(name).eval()
     batch = faces(model)
     with torch.no_grad():
-        plain = model(batch, "a", "b")
+        plain = model(batch, "a", "b").picture
         model = model.to(memory_format=torch.channels_last)
-        last = model(batch.contiguous(memory_format=torch.channels_last), "a", "b")
+        last = model(batch.contiguous(memory_format=torch.channels_last), "a", "b").picture
     assert torch.allclose(plain, last, atol=1e-4)
 
 
@@ -92,9 +94,9 @@ def test_mixed_precision_stays_near_full_precision(name: str) -> None:
     model = small(name).eval()
     batch = faces(model, 1)
     with torch.no_grad():
-        full = model(batch, "a", "b")
+        full = model(batch, "a", "b").picture
         with torch.autocast("cpu", torch.bfloat16):
-            mixed = model(batch, "a", "b").float()
+            mixed = model(batch, "a", "b").picture.float()
     assert (full - mixed).abs().mean() < 0.03
 
 
@@ -107,7 +109,7 @@ def test_it_learns(name: str) -> None:
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     losses = []
     for _ in range(12):
-        loss = (model(batch, "a", "a") - batch).abs().mean()
+        loss = (model(batch, "a", "a").picture - batch).abs().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from facedouble.types import Side
+
+
+class Decoded(NamedTuple):
+    """What a decoder draws: ``picture`` (N, 3, R, R) about 0..1 in the standard colouring, and, by
+    models that learn one, ``mask`` (N, 1, R, R) 0..1, where the picture is to be laid over the frame."""
+
+    picture: Tensor
+    mask: Tensor | None = None
 
 
 class SwapModel(nn.Module, ABC):
@@ -26,10 +35,10 @@ class SwapModel(nn.Module, ABC):
         """Faces (N, 3, R, R) of ``side`` to codes; the shape is the model's own."""
 
     @abstractmethod
-    def decode(self, code: Tensor, side: Side) -> Tensor:
-        """Codes to faces (N, 3, R, R) of ``side``."""
+    def decode(self, code: Tensor, side: Side) -> Decoded:
+        """Codes to faces of ``side``."""
 
-    def forward(self, faces: Tensor, source: Side, target: Side) -> Tensor:
+    def forward(self, faces: Tensor, source: Side, target: Side) -> Decoded:
         """Faces (N, 3, R, R) of ``source`` as faces of ``target``; the swap where they differ."""
         return self.decode(self.encode(faces, source), target)
 

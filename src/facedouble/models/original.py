@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from facedouble.models.base import SwapModel
+from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.layers import Downscale, Upscale, initialise
 from facedouble.types import Side
 
@@ -50,5 +50,5 @@ class Original(SwapModel):
         code: Tensor = self.dense(flat).view(-1, self.bottleneck, 4, 4)
         return self.upscale(code.contiguous(memory_format=torch.channels_last))  # type: ignore[no-any-return]
 
-    def decode(self, code: Tensor, side: Side) -> Tensor:
-        return self.decoders[side](code)  # type: ignore[no-any-return]
+    def decode(self, code: Tensor, side: Side) -> Decoded:
+        return Decoded(self.decoders[side](code))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from facedouble.models.base import SwapModel
+from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.layers import LEAK, Downscale, Upscale, initialise
 from facedouble.types import Side
 
@@ -118,7 +118,6 @@ class Quick(SwapModel):
         shaped: Tensor = self.expand(code).view(-1, self.inner, self.grid, self.grid)
         return shaped.contiguous(memory_format=torch.channels_last)
 
-    def decode(self, code: Tensor, side: Side) -> Tensor:
+    def decode(self, code: Tensor, side: Side) -> Decoded:
         decoder = self.decoders[side if self.parted else "a"]
-        picture: Tensor = decoder(code) + self.mean[side]
-        return picture
+        return Decoded(decoder(code) + self.mean[side])

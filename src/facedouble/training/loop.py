@@ -172,7 +172,7 @@ class _Run:
             with torch.set_grad_enabled(sides == SIDES):
                 codes = {side: self.network.encode(pairs[side].inputs, side) for side in sides}
             outputs = {side: self.network.decode(codes[side], side) for side in sides}
-        losses = {side: _loss(recipe, outputs[side].float(), pairs[side]) for side in sides}
+        losses = {side: _loss(recipe, outputs[side].picture.float(), pairs[side]) for side in sides}
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         self.optimizer.step()

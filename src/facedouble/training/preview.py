@@ -30,6 +30,6 @@ def preview(network: SwapModel, data: Mapping[Side, SideData]) -> Image:
     pairs: tuple[tuple[Side, Side], ...] = (("a", "b"), ("b", "a"))
     for side, other in pairs:
         faces = data[side].reduced(_COLUMNS)
-        rows += [faces, network(faces, side, side), network(faces, side, other)]
+        rows += [faces, network(faces, side, side).picture, network(faces, side, other).picture]
     sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
     return (sheet.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy().astype(np.uint8)

@@ -1,0 +1,78 @@
+"""The network's part of a conversion: crops of the frame in, faces of the model's person out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facedouble.config import ConvertSettings
+from facedouble.conversion.plan import Planned
+from facedouble.device import choose_device, choose_precision
+from facedouble.events import Listener, ignore
+from facedouble.faces.align import apply, cut
+from facedouble.faces.view import View, look
+from facedouble.models import checkpoint
+from facedouble.models.base import SwapModel
+from facedouble.types import FloatArray, Image, Mask, Side
+
+OTHER: dict[Side, Side] = {"a": "b", "b": "a"}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What the network draws for one face: ``picture`` (R, R, 3) float32 about 0..1 in the standard
+    colouring, and ``mask`` (R, R) float32 0..1 where the model learns one."""
+
+    picture: FloatArray
+    mask: Mask | None
+
+
+class Swapper:
+    """A loaded model, ready to draw its person's face. ``crop`` may run in any thread, ``draw`` in one
+    at a time."""
+
+    def __init__(
+        self,
+        network: SwapModel,
+        card: checkpoint.ModelCard,
+        side: Side,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        self.network, self.card, self.side = network, card, side
+        self.device, self.precision = device, precision
+        self.view = View(network.resolution, card.coverage)
+
+    @classmethod
+    def load(cls, model: Path, settings: ConvertSettings, listener: Listener = ignore) -> Swapper:
+        """The model in ``model``, on the device the settings name."""
+        device = choose_device(settings.device)
+        precision = choose_precision(settings.precision, device)
+        network, card = checkpoint.load(model, listener=listener)
+        network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(network, card, "a" if settings.swap_model else "b", device, precision)
+
+    def crop(self, image: Image, item: Planned) -> FloatArray:
+        """The face as the network sees it: (R, R, 3) float32 0..1 in the standard colouring."""
+        alignment = self.view.of(item.face.alignment, item.face.crop_size)
+        crop = cut(image, alignment, self.view.resolution)
+        return look(crop, apply(alignment, item.face.steady), item.colour)
+
+    def draw(self, crops: Sequence[FloatArray]) -> list[Drawn]:
+        """Faces of the model's person for crops as :meth:`crop` makes them, in one call of the network."""
+        if not crops:
+            return []
+        batch = torch.from_numpy(np.stack(crops).transpose(0, 3, 1, 2)).to(self.device)
+        batch = batch.contiguous(memory_format=torch.channels_last)
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16),
+        ):
+            picture, mask = self.network(batch, OTHER[self.side], self.side)
+        pictures = picture.float().permute(0, 2, 3, 1).cpu().numpy()
+        masks = [None] * len(crops) if mask is None else mask.float()[:, 0].cpu().numpy()
+        return [Drawn(*drawn) for drawn in zip(pictures, masks, strict=True)]
