@@ -29,6 +29,19 @@ class Upscale(nn.Module):
         return F.pixel_shuffle(F.leaky_relu(self.convolution(x), LEAK), 2)
 
 
+class Residual(nn.Module):
+    """Two 3x3 convolutions whose result is added to what came in (He et al. 2016): (N, C, H, W) to
+    the same shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(x + self.second(F.leaky_relu(self.first(x), LEAK)), LEAK)
+
+
 def initialise(module: nn.Module) -> None:
     """He initialisation (He et al. 2015) of every convolution and dense layer for LeakyReLU."""
     for layer in module.modules():

@@ -1,0 +1,174 @@
+"""``double``, the flagship, and ``quick``, the size of it that minutes on a processor can train."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from facedouble.models.base import Decoded, SwapModel
+from facedouble.models.layers import LEAK, Downscale, Residual, Upscale, initialise
+from facedouble.types import Side
+
+Topology = Literal["df", "liae"]
+
+_GAIN = 2.0  # differences from the mean are small; brought to about the range of a picture
+
+
+class Double(SwapModel):
+    """A shared encoder and dense bottleneck, then for each person a decoder that draws a picture and
+    its mask.
+
+    *Topology.* ``df``: a decoder for each person (the first face-swapping autoencoders, 2017). ``liae``:
+    one decoder for both, and what it is given says whom to draw: B from the shared layer's features
+    twice, A from its own layer's and the shared one's (DeepFaceLab, Perov et al. 2020). B, the face
+    wanted, then speaks only through weights that A's faces have trained as well.
+
+    *For speed.* Pixels are folded into channels before the first convolution and unfolded after the
+    last (Shi et al. 2016), so no convolution runs at full resolution; only 3x3 kernels.
+
+    *So that little training is enough.* Each decoder adds what it says to its person's mean picture,
+    itself a parameter, so training begins at the person and not at noise.
+
+    *So that A's codes are codes B's decoder knows.* The encoder sees how a face differs from its
+    person's mean picture; every element of the code is brought to mean 0 and deviation 1 over the faces
+    of its side (batch normalisation by domain, Chang et al. 2019); and until :meth:`part` both sides use
+    one decoder, so that an element means the same for both (compare the shared layers of Liu et al.
+    2017, "Unsupervised image-to-image translation networks").
+
+    *For detail.* ``residuals`` residual blocks (He et al. 2016) follow each upscale but the last.
+
+    ``resolution`` is a multiple of 32 from 96 to 512; ``filters`` those of the first convolution,
+    doubled by each further one up to eight times; ``bottleneck`` the length of the code, ``noise`` the
+    deviation of what is added to it in training (a code near a known one must give a face near the known
+    one); ``inner`` the channels before the first upscale and ``channels`` those after each. There are
+    three upscales up to 160 pixels, four above. Raises ``ValueError`` for sizes that do not fit.
+    """
+
+    parted: Tensor
+
+    def __init__(
+        self,
+        resolution: int = 256,
+        topology: Topology = "df",
+        filters: int = 64,
+        bottleneck: int = 256,
+        noise: float = 0.2,
+        inner: int = 512,
+        channels: Sequence[int] = (256, 128, 64, 32),
+        residuals: int = 1,
+    ) -> None:
+        super().__init__()
+        if resolution % 32 or not 96 <= resolution <= 512:
+            raise ValueError("resolution must be a multiple of 32 from 96 to 512")
+        upscales = 3 if resolution <= 160 else 4
+        if len(channels) != upscales:
+            raise ValueError(f"{resolution} pixels take {upscales} upscales; channels has {len(channels)}")
+        if topology not in ("df", "liae"):
+            raise ValueError("topology must be df or liae")
+        self.resolution, self.topology, self.noise, self.inner = resolution, topology, noise, inner
+        self.grid = resolution // 2 ** (upscales + 1)
+        widths = [min(filters * 2**step, filters * 8) for step in range(upscales)]
+        self.encoder = nn.Sequential(
+            nn.PixelUnshuffle(2),
+            *(Downscale(*pair, 3) for pair in zip([12, *widths[:-1]], widths, strict=True)),
+        )
+        self.squeeze = nn.Linear(widths[-1] * self.grid**2, bottleneck)
+        self.normalise = nn.ModuleDict({side: nn.BatchNorm1d(bottleneck, affine=False) for side in "ab"})
+        parts = ("both",) if topology == "df" else ("a", "both")
+        self.expand = nn.ModuleDict({part: self._expander(bottleneck, inner) for part in parts})
+        before = inner * len(parts)
+        decoders = ("a", "b") if topology == "df" else ("both",)
+        self.decoders = nn.ModuleDict(
+            {name: self._decoder(before, channels, residuals) for name in decoders}
+        )
+        self.mean = nn.ParameterDict(
+            {side: nn.Parameter(torch.full((3, resolution, resolution), 0.5)) for side in "ab"}
+        )
+        for side in "ab":
+            self.register_buffer(f"centre_{side}", torch.full((3, resolution, resolution), 0.5))
+        self.register_buffer("parted", torch.tensor(topology == "liae"))
+        initialise(self)
+        for decoder in self.decoders.values():
+            # Small, so that the first answer is the mean picture.
+            with torch.no_grad():
+                next(decoder[-2].parameters()).mul_(0.02)  # type: ignore[index]
+
+    def _expander(self, bottleneck: int, inner: int) -> nn.Sequential:
+        return nn.Sequential(nn.Linear(bottleneck, inner * self.grid**2), nn.LeakyReLU(LEAK))
+
+    @staticmethod
+    def _decoder(before: int, channels: Sequence[int], residuals: int) -> nn.Sequential:
+        layers: list[nn.Module] = []
+        for number, filters in enumerate(channels):
+            layers.append(Upscale(before, filters))
+            if number < len(channels) - 1:
+                layers += [Residual(filters) for _ in range(residuals)]
+            before = filters
+        return nn.Sequential(*layers, nn.Conv2d(before, 16, 3, padding=1), nn.PixelShuffle(2))
+
+    def prepare(self, mean_faces: dict[Side, Tensor]) -> None:
+        with torch.no_grad():
+            for side, picture in mean_faces.items():
+                self.mean[side].copy_(picture)
+                self.get_buffer(f"centre_{side}").copy_(picture)
+
+    @torch.no_grad()
+    def calibrate(self, faces: Tensor, side: Side) -> None:
+        """The code's mean and deviation over these faces, for use outside training."""
+        codes = torch.cat([self._squeezed({side: part})[side] for part in faces.split(64)])
+        statistics = self.normalise[side]
+        statistics.running_mean.copy_(codes.mean(dim=0))  # type: ignore[operator]
+        statistics.running_var.copy_(codes.var(dim=0, unbiased=False))  # type: ignore[operator]
+
+    def part(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
+        if self.topology == "liae":
+            return []
+        pairs = list(zip(self.decoders["a"].parameters(), self.decoders["b"].parameters(), strict=True))
+        with torch.no_grad():
+            for old, new in pairs:
+                new.copy_(old)
+        self.parted.fill_(True)
+        return pairs
+
+    def encode(self, faces: Tensor, side: Side) -> Tensor:
+        return self.encode_sides({side: faces})[side]
+
+    def encode_sides(self, faces: Mapping[Side, Tensor]) -> dict[Side, Tensor]:
+        squeezed = self._squeezed(faces)
+        codes = {side: self.normalise[side](part) for side, part in squeezed.items()}
+        if self.training and self.noise:
+            strength = self.noise * self.hardness
+            codes = {side: code + strength * torch.randn_like(code) for side, code in codes.items()}
+        return codes
+
+    def _squeezed(self, faces: Mapping[Side, Tensor]) -> dict[Side, Tensor]:
+        """The code of each side before it is normalised; all in one batch, which is faster."""
+        differences = [(part - self.get_buffer(f"centre_{side}")) * _GAIN for side, part in faces.items()]
+        together = torch.cat(differences).contiguous(memory_format=torch.channels_last)
+        # Rows before channels in memory, whatever came in, so that the dense layer sees one order.
+        features = self.encoder(together).contiguous().flatten(1)
+        parts = self.squeeze(features).split([len(part) for part in faces.values()])
+        return dict(zip(faces, parts, strict=True))
+
+    def decode(self, code: Tensor, side: Side) -> Decoded:
+        drawn = self._drawer(side)(self._features(code, side))
+        return Decoded(drawn[:, :3] + self.mean[side], torch.sigmoid(drawn[:, 3:]))
+
+    def _features(self, code: Tensor, side: Side) -> Tensor:
+        shared = self._shaped(self.expand["both"](code))
+        if self.topology == "df":
+            return shared
+        own = self._shaped(self.expand["a"](code)) if side == "a" else shared
+        return torch.cat([own, shared], dim=1)
+
+    def _shaped(self, features: Tensor) -> Tensor:
+        shaped = features.view(-1, self.inner, self.grid, self.grid)
+        return shaped.contiguous(memory_format=torch.channels_last)
+
+    def _drawer(self, side: Side) -> nn.Module:
+        if self.topology == "liae":
+            return self.decoders["both"]
+        return self.decoders[side if self.parted else "a"]
