@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from facedouble.models.base import Decoded
 
 LEAK = 0.1
 
@@ -29,6 +32,56 @@ class Upscale(nn.Module):
         return F.pixel_shuffle(F.leaky_relu(self.convolution(x), LEAK), 2)
 
 
+class Residual(nn.Module):
+    """Two 3x3 convolutions around which the input is carried (He et al. 2016); the shape stays."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.second(F.leaky_relu(self.first(x), LEAK))
+        return F.leaky_relu(x + inner, LEAK)
+
+
+class ToGrid(nn.Module):
+    """A dense layer that ends in a feature map: (N, C) to (N, filters, side, side)."""
+
+    def __init__(self, channels: int, filters: int, side: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(channels, filters * side * side)
+        self.shape = (filters, side, side)
+
+    def forward(self, code: Tensor) -> Tensor:
+        grid: Tensor = self.dense(code).view(-1, *self.shape)
+        # The convolutions that follow would otherwise lay out their own input again and again.
+        return grid.contiguous(memory_format=torch.channels_last)
+
+
+def encoder(widths: tuple[int, ...]) -> nn.Sequential:
+    """A :class:`Downscale` for each width, from 3 channels: (N, 3, R, R) to (N, widths[-1], r, r),
+    r being R halved ``len(widths)`` times."""
+    return nn.Sequential(*(Downscale(a, b) for a, b in zip((3, *widths), widths, strict=False)))
+
+
+def upscales(widths: tuple[int, ...], *, residual: bool = False) -> list[nn.Module]:
+    """An :class:`Upscale` between each width and the next, each with a :class:`Residual` after it
+    if so wanted."""
+    layers: list[nn.Module] = []
+    for before, after in zip(widths, widths[1:], strict=False):
+        layers.append(Upscale(before, after))
+        if residual:
+            layers.append(Residual(after))
+    return layers
+
+
+def picture_and_mask(drawn: Tensor) -> Decoded:
+    """Four channels (N, 4, R, R) of any range as a picture and its mask, each 0..1."""
+    bounded = torch.sigmoid(drawn)
+    return Decoded(bounded[:, :3], bounded[:, 3:])
+
+
 def initialise(module: nn.Module) -> None:
     """He initialisation (He et al. 2015) of every convolution and dense layer for LeakyReLU."""
     for layer in module.modules():
@@ -36,3 +89,8 @@ def initialise(module: nn.Module) -> None:
             nn.init.kaiming_normal_(layer.weight, a=LEAK)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+    for layer in module.modules():
+        if isinstance(layer, Residual):
+            # Begins as nearly nothing beside what it carries, so that depth does not add variance.
+            with torch.no_grad():
+                layer.second.weight.mul_(0.1)
