@@ -80,16 +80,16 @@ class _Reader:
         if kind == "con_4":
             parameters = self.tensor()
             numbers = tuple(self.integer() for _ in range(7))
-            self.shape(), self.shape()
+            self.places()
             self.rates()
         elif kind == "affine_":
             parameters, numbers = self.tensor(), ()
-            self.shape(), self.shape()
+            self.places()
             self.integer()
         elif kind == "fc_2":
             numbers = (self.integer(), self.integer())
             parameters = self.tensor()
-            self.shape(), self.shape()
+            self.places()
             self.integer()
             self.rates()
         elif kind in ("max_pool_2", "avg_pool_2"):
@@ -115,9 +115,9 @@ class _Reader:
         for _ in range(4):
             self.float()
 
-    def shape(self) -> None:
-        """A tensor's place inside the parameters: a version and four sizes."""
-        for _ in range(5):
+    def places(self) -> None:
+        """Where in the parameters two tensors lie: for each a version and four sizes."""
+        for _ in range(10):
             self.integer()
 
     def tensor(self) -> Tensor:

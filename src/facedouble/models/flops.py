@@ -21,7 +21,7 @@ def forward_flops(model: SwapModel) -> int:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model.eval()(face, "a", "a")
     model.train(training)
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2
 
 
 def training_flops(model: SwapModel, batch_size: int = 2) -> int:
@@ -39,4 +39,4 @@ def training_flops(model: SwapModel, batch_size: int = 2) -> int:
             total = drawn.picture.sum() if drawn.mask is None else drawn.picture.sum() + drawn.mask.sum()
             total.backward()
     model.zero_grad(set_to_none=True)
-    return counter.get_total_flops() * batch_size // 2
+    return int(counter.get_total_flops()) * batch_size // 2

@@ -5,7 +5,15 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from facedouble.models.base import Decoded, SwapModel
-from facedouble.models.layers import Residual, ToGrid, Upscale, encoder, initialise, picture_and_mask, upscales
+from facedouble.models.layers import (
+    Residual,
+    ToGrid,
+    Upscale,
+    encoder,
+    initialise,
+    picture_and_mask,
+    upscales,
+)
 from facedouble.types import Side
 
 
@@ -32,9 +40,7 @@ class Gan(SwapModel):
         # Down from 4x4: 16, 8, 4, 2, 1 times the filters, as many as it takes.
         back = tuple(max(filters * 16 >> i, filters) for i in range(steps + 1))
         self.encoder = encoder(widths)
-        self.dense = nn.Sequential(
-            nn.Linear(widths[-1] * 4 * 4, bottleneck), ToGrid(bottleneck, back[0], 4)
-        )
+        self.dense = nn.Sequential(nn.Linear(widths[-1] * 4 * 4, bottleneck), ToGrid(bottleneck, back[0], 4))
         self.upscale = Upscale(back[0], back[1])
         self.decoders = nn.ModuleDict(
             {

@@ -32,15 +32,11 @@ class HighRes(SwapModel):
         widths = tuple(min(filters * 2**i, filters * 8) for i in range(steps))
         back = tuple(max(inner >> i, filters // 2) for i in range(steps + 1))
         self.encoder = encoder(widths)
-        self.dense = nn.Sequential(
-            nn.Linear(widths[-1] * 8 * 8, bottleneck), ToGrid(bottleneck, back[0], 8)
-        )
+        self.dense = nn.Sequential(nn.Linear(widths[-1] * 8 * 8, bottleneck), ToGrid(bottleneck, back[0], 8))
         self.upscale = Upscale(back[0], back[1])
         self.decoders = nn.ModuleDict(
             {
-                side: nn.Sequential(
-                    *upscales(back[1:], residual=True), nn.Conv2d(back[-1], 4, 5, padding=2)
-                )
+                side: nn.Sequential(*upscales(back[1:], residual=True), nn.Conv2d(back[-1], 4, 5, padding=2))
                 for side in ("a", "b")
             }
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -62,14 +64,14 @@ class ToGrid(nn.Module):
 def encoder(widths: tuple[int, ...]) -> nn.Sequential:
     """A :class:`Downscale` for each width, from 3 channels: (N, 3, R, R) to (N, widths[-1], r, r),
     r being R halved ``len(widths)`` times."""
-    return nn.Sequential(*(Downscale(a, b) for a, b in zip((3, *widths), widths, strict=False)))
+    return nn.Sequential(*(Downscale(before, after) for before, after in pairwise((3, *widths))))
 
 
 def upscales(widths: tuple[int, ...], *, residual: bool = False) -> list[nn.Module]:
     """An :class:`Upscale` between each width and the next, each with a :class:`Residual` after it
     if so wanted."""
     layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         layers.append(Upscale(before, after))
         if residual:
             layers.append(Residual(after))

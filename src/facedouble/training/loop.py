@@ -24,8 +24,9 @@ from facedouble.models import build, checkpoint, entry
 from facedouble.models.base import SwapModel
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.recipe import Recipe
+from facedouble.training.adversary import Adversary
 from facedouble.training.data import SideData, draw, load_side
-from facedouble.training.losses import detail_l1, dssim, weighted_l1
+from facedouble.training.objective import Objective
 from facedouble.training.preview import write_preview
 from facedouble.training.warp import Pairs, make_pairs
 from facedouble.types import Side
@@ -102,6 +103,12 @@ class _Run:
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=self.recipe.learning_rate, betas=self.recipe.betas, fused=True
         )
+        self.objective = Objective(self.recipe, self.network, self.device, self.precision)
+        self.adversary = (
+            Adversary(self.recipe, self.network, self.device, self.precision)
+            if self.recipe.adversarial
+            else None
+        )
         # The averaged weights are a second network, which is what is saved for use.
         self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.card = ModelCard(
@@ -172,10 +179,13 @@ class _Run:
             with torch.set_grad_enabled(sides == SIDES):
                 codes = {side: self.network.encode(pairs[side].inputs, side) for side in sides}
             outputs = {side: self.network.decode(codes[side], side) for side in sides}
-        losses = {side: _loss(recipe, outputs[side].picture.float(), pairs[side]) for side in sides}
+        losses = self.objective(outputs, pairs)
+        extra = self.adversary.judge(outputs, pairs, progress) if self.adversary else {}
         self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
+        torch.stack([*losses.values(), *extra.values()]).sum().backward()
         self.optimizer.step()
+        if self.adversary and self.adversary.active(progress):
+            self.adversary.learn(outputs, pairs)
         self._average()
         values = {side: float(loss.detach()) for side, loss in losses.items()}
         if not all(map(math.isfinite, values.values())):
@@ -268,6 +278,8 @@ class _Run:
             state[f"weight/{name}"] = parameter
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 state[f"{key}/{name}"] = value
+        if self.adversary:
+            state.update(self.adversary.tensors())
         for side, data in self.data.items():
             self.averaged.calibrate(data.reduced(_CALIBRATION_FACES), side)
         checkpoint.save(self.folder, self.card, self.averaged.state_dict(), state)
@@ -297,6 +309,8 @@ class _Run:
                     }
             for name, buffer in self.network.named_buffers():
                 buffer.copy_(weights[name])
+            if self.adversary:
+                self.adversary.restore(state)
             self.random.set_state(state["random"])
             torch.set_rng_state(state["random_noise"])
         except (KeyError, RuntimeError) as error:
@@ -317,15 +331,6 @@ def _with_settings(recipe: Recipe, settings: TrainSettings) -> Recipe:
         batch_size=settings.batch_size or recipe.batch_size,
         learning_rate=settings.learning_rate or recipe.learning_rate,
     )
-
-
-def _loss(recipe: Recipe, output: Tensor, pairs: Pairs) -> Tensor:
-    loss = recipe.l1 * weighted_l1(output, pairs.targets, pairs.weights)
-    if recipe.dssim:
-        loss = loss + recipe.dssim * dssim(output, pairs.targets, pairs.weights)
-    if recipe.detail:
-        loss = loss + recipe.detail * detail_l1(output, pairs.targets, pairs.weights)
-    return loss
 
 
 def _learning_rate(recipe: Recipe, iteration: int, progress: float) -> float:

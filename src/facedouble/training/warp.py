@@ -19,11 +19,12 @@ _GRID = 5  # points a side of the grid that bends the input
 
 @dataclass(frozen=True)
 class Pairs:
-    """``inputs`` (N, 3, R, R), ``targets`` (N, 3, R, R) both 0..1, ``weights`` (N, 1, R, R)."""
+    """``inputs`` (N, 3, R, R), ``targets`` (N, 3, R, R) both 0..1, ``weights`` and ``face`` (N, 1, R, R)."""
 
     inputs: Tensor
     targets: Tensor
     weights: Tensor
+    face: Tensor
 
 
 def make_pairs(
@@ -75,4 +76,5 @@ def make_pairs(
         inputs.contiguous(memory_format=layout),
         targets.contiguous(memory_format=layout),
         weights.contiguous(),
+        (weights >= 0.9).float(),
     )
