@@ -25,13 +25,12 @@ from facedouble.models.base import SwapModel
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.recipe import Recipe
 from facedouble.training.adversary import Adversary
-from facedouble.training.data import SideData, draw, load_side
+from facedouble.training.load import SIDES, load
 from facedouble.training.objective import Objective
 from facedouble.training.preview import write_preview
 from facedouble.training.warp import Pairs, make_pairs
 from facedouble.types import Side
 
-SIDES: tuple[Side, Side] = ("a", "b")
 _HISTORY_ROWS = 1000
 _CALIBRATION_FACES = 2000
 _SMOOTHING = 0.98
@@ -90,15 +89,14 @@ class _Run:
         self.network: SwapModel = build(settings.trainer).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         paths: dict[Side, Sequence[Path]] = {"a": facesets_a, "b": facesets_b}
-        self.data: dict[Side, SideData] = {
-            side: load_side(
-                paths[side],
-                resolution=self.network.resolution,
-                coverage=self.recipe.coverage,
-                device=self.device,
-            )
-            for side in SIDES
-        }
+        loaded = load(
+            paths,
+            resolution=self.network.resolution,
+            coverage=self.recipe.coverage,
+            device=self.device,
+            listener=listener,
+        )
+        self.data, self.shown = loaded.training, loaded.shown
         self.network.prepare({side: data.mean_face for side, data in self.data.items()})
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), lr=self.recipe.learning_rate, betas=self.recipe.betas, fused=True
@@ -196,7 +194,7 @@ class _Run:
         return values
 
     def _pairs(self, side: Side, count: int) -> Pairs:
-        batch = draw(self.data[side], count, self.random)
+        batch = self.data[side].draw(count, self.random)
         strength = self.network.hardness
         return make_pairs(batch, self.network.resolution, self.recipe.warp, strength, self.random)
 
@@ -284,7 +282,7 @@ class _Run:
             self.averaged.calibrate(data.reduced(_CALIBRATION_FACES), side)
         checkpoint.save(self.folder, self.card, self.averaged.state_dict(), state)
         if self.settings.preview:
-            write_preview(self.folder / "preview.png", self.averaged, self.data)
+            write_preview(self.folder / "preview.png", self.averaged, self.shown)
 
     def _resume(self) -> None:
         card, state = checkpoint.load_state(self.folder, listener=self.listener)
