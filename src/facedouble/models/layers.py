@@ -33,7 +33,7 @@ class Convolution(nn.Conv2d):
         side = [(length + 2 * padding - kernel) // stride + 1 for length in input.shape[2:]]
         if input.device.type != "cpu" or side[0] * side[1] > _SMALL_MAP:
             return super().forward(input)
-        windows: Tensor = _Windows.apply(input, kernel, stride, padding)
+        windows: Tensor = _Windows.apply(input, kernel, stride, padding)  # type: ignore[no-untyped-call]
         weight = self.weight.permute(0, 2, 3, 1).reshape(self.out_channels, -1)
         answers = F.linear(windows, weight, self.bias)
         return answers.view(-1, *side, self.out_channels).permute(0, 3, 1, 2)
@@ -52,7 +52,7 @@ class _Windows(torch.autograd.Function):
         return windows.reshape(-1, kernel * kernel * x.shape[1])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (rows, windows), (kernel, stride, padding) = ctx.shapes, ctx.settings
         each = gradient.view(windows)
         total = gradient.new_zeros(rows)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 import re
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -85,9 +83,11 @@ def _read(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    except AssetError:
+        raise
     except OSError as error:
         raise AssetError(f"{path}: cannot be read ({error.strerror})") from error
-    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
+    except Exception as error:  # a damaged pickle can fail in every way there is
         raise AssetError(f"{path}: not a file of weights, or damaged ({type(error).__name__})") from error
     if not isinstance(tensors, dict):
         raise AssetError(f"{path}: not a state dict but a {type(tensors).__name__}")
