@@ -19,7 +19,6 @@ from facedouble.errors import ModelError, SettingsError, TrainingError
 from facedouble.events import Event, Progressed
 from facedouble.extraction.extract import extract
 from facedouble.models import checkpoint
-from facedouble.training.data import draw, load_side
 from facedouble.training.loop import train
 from facedouble.video import open_source
 from facedouble.video.images import read_image, write_png
@@ -67,7 +66,7 @@ def test_stopped_and_resumed_it_goes_on_as_if_never_stopped(
     whole = losses(facesets, tmp_path / "whole", settings)
 
     def stop_after_three(event: Event) -> None:
-        if isinstance(event, Progressed) and event.figures["iteration"] == "3":
+        if isinstance(event, Progressed) and event.stage == "train" and event.figures["iteration"] == "3":
             os.kill(os.getpid(), signal.SIGINT)
 
     first = train(facesets["a"], facesets["b"], tmp_path / "parts", settings, listener=stop_after_three)
@@ -108,7 +107,8 @@ def test_ctrl_c_finishes_the_step_and_saves(facesets: dict[str, list[Path]], tmp
 
     def listener(event: Event) -> None:
         heard.append(event)
-        if isinstance(event, Progressed) and len([e for e in heard if isinstance(e, Progressed)]) == 2:
+        steps = [e for e in heard if isinstance(e, Progressed) and e.stage == "train"]
+        if isinstance(event, Progressed) and len(steps) == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
     assert threading.current_thread() is threading.main_thread()
@@ -158,18 +158,3 @@ def test_wrong_settings_are_one_clear_line(
 ) -> None:
     with pytest.raises(SettingsError):
         train(facesets["a"], facesets["b"], tmp_path / "m", replace(SHORT, **change))
-
-
-def test_data_is_the_face_in_standard_colours_with_its_weights(facesets: dict[str, list[Path]]) -> None:
-    side = load_side(facesets["b"], resolution=64, coverage=0.7, device=torch.device("cpu"))
-    assert side.pixels.shape == (FACES, 4, 128, 128)
-    middle = side.pixels[:, :3, 40:90, 40:90].float() / 255
-    assert 0.4 < middle.mean() < 0.6
-    weights = side.pixels[:, 3].float() * 4 / 255
-    assert weights.max() > 2.5, "eyes and mouth count most"
-    assert weights[:, 0, 0].max() < 0.2, "corners hardly count"
-    batch = draw(side, 5, torch.Generator().manual_seed(0))
-    assert batch.shape == (5, 4, 128, 128)
-    assert batch[:, :3].max() <= 1
-    assert side.reduced(4).shape == (4, 3, 64, 64)
-    assert torch.allclose(side.mean_face, side.reduced(99).mean(0), atol=1e-4)

@@ -20,6 +20,7 @@ _REACH = 0.9  # of the half picture in which their centres lie
 _AXES = (0.1, 0.55)  # half axes, in units of the half picture
 _COLOURS = 4  # points a side of the field of colours
 _CONTRAST = 0.08
+_TINT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Patches:
     @classmethod
     def drawn(cls, probability: float, draws: Draws) -> Self:
         low, high = _AXES
-        base = draws.unit(3, 1, 1) * 0.8 + 0.1
+        # Mostly between dark hair and pale hands, around the standard colouring's skin; not often green.
+        base = 0.5 + draws.even(1, 1, 1) * 0.4 + draws.normal(3, 1, 1) * _TINT
         return cls(
             centres=draws.even(_COUNT, 2) * _REACH,
             axes=low * (high / low) ** draws.unit(_COUNT, 2),
