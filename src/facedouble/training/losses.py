@@ -1,4 +1,5 @@
-"""Losses between a picture and its target; all means over the batch, weighted by pixel."""
+"""Losses between a picture and its target: for each picture a mean weighted by pixel, and the mean of
+those over the batch. So the loss of a batch is the mean of the losses of its parts, however it is parted."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from torch import Tensor
 
 def weighted_l1(output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Mean absolute difference of (N, 3, H, W) pictures weighted by (N, 1, H, W), no unit."""
-    return ((output - target).abs() * weights).mean() / weights.mean()
+    return _weighted((output - target).abs(), weights)
 
 
 def dssim(output: Tensor, target: Tensor, weights: Tensor, window: int = 7, stride: int = 3) -> Tensor:
@@ -25,8 +26,7 @@ def dssim(output: Tensor, target: Tensor, weights: Tensor, window: int = 7, stri
     vx, vy, vxy = xx - mx * mx, yy - my * my, xy - mx * my
     c1, c2 = 0.01**2, 0.03**2
     ssim = ((2 * mx * my + c1) * (2 * vxy + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2))
-    loss: Tensor = ((1 - ssim) / 2 * weight).mean() / weight.mean()
-    return loss
+    return _weighted((1 - ssim) / 2, weight)
 
 
 def detail_l1(output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
@@ -34,10 +34,15 @@ def detail_l1(output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     counts by itself, however small its share of the picture's contrast."""
     difference = luma(output - target)
     fine = difference - F.avg_pool2d(difference, 3, stride=1, padding=1, count_include_pad=False)
-    loss: Tensor = (fine.abs() * weights).mean() / weights.mean()
-    return loss
+    return _weighted(fine.abs(), weights)
 
 
 def luma(image: Tensor) -> Tensor:
     """BT.601 luma (N, 1, H, W) of (N, 3, H, W) pictures."""
     return 0.299 * image[:, :1] + 0.587 * image[:, 1:2] + 0.114 * image[:, 2:]
+
+
+def _weighted(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean over pictures of the means of (N, C, H, W) ``values`` weighted by (N, 1, H, W)."""
+    one = values.mean(dim=1, keepdim=True) * weights
+    return (one.sum(dim=(1, 2, 3)) / weights.sum(dim=(1, 2, 3))).mean()
