@@ -80,6 +80,15 @@ class TrainSettings:
         "stop when faces held out have got no better for so many iterations, 0 for no limit", 0, min=0
     )
     learning_rate: float = option("peak learning rate, 0 for the model's own", 0.0, min=0)
+    warp: str = option(
+        "how inputs are bent: grid, landmark, tps, elastic or none; the model's own if not given", ""
+    )
+    balance_poses: bool = option("draw faces so that each pose there is comes equally often", False)
+    perceptual_loss: str = option(
+        "compare through a network as well: none, dlib, vgg or a file of VGG-19's weights; the model's "
+        "own if not given",
+        "",
+    )
     freeze_encoder: bool = option("let the encoder rest, and only the decoders learn", False)
     from_model: Path | None = option("start from the weights of another pair's model", None, flag="from")
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")

@@ -91,7 +91,7 @@ def _loop(
     training = setup.training
     if world.first:
         checkpoint.check_writable(folder)
-    faces = {side: data.reduced(COLUMNS) for side, data in setup.data.items()}
+    faces = {side: shown.reduced(COLUMNS) for side, shown in setup.data.shown.items()}
     watch = Watch(folder, settings, faces, listener)
     start = time.perf_counter() - training.card.seconds  # of all runs
     saved, saved_iteration = time.perf_counter(), -1 if setup.fresh else training.card.iteration
@@ -118,7 +118,7 @@ def _loop(
 
         if (due or reason) and card.iteration != saved_iteration:
             if world.first:
-                training.calibrate(setup.data)
+                training.calibrate(setup.data.training)
                 training.save(folder)
                 watch.saved(card, training.averaged)
             saved, saved_iteration = time.perf_counter(), card.iteration

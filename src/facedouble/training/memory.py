@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+
+import facedouble.device
 
 _PROBE_FACES = 2
 _ROOM = 0.9  # share of what is free that training may take
@@ -94,13 +95,11 @@ def kept_for_backward(network: nn.Module, run: Callable[[int], Tensor]) -> int:
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes that can still be had on ``device``; ``None`` where that cannot be known."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    if device.type != "cpu":
-        return None
-    free = [value for value in (_free_in_system(), _free_in_group(), _free_in_limit()) if value is not None]
-    return min(free, default=None)
+    """Bytes that can still be had on ``device``, by this process; ``None`` where that is not known."""
+    known = [facedouble.device.free_memory(device)]
+    if device.type == "cpu":
+        known.append(_free_in_limit())
+    return min((value for value in known if value is not None), default=None)
 
 
 def peak_memory(device: torch.device) -> int | None:
@@ -118,32 +117,6 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error)
     return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "bad_alloc" in text)
-
-
-def _free_in_system() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:  # not Linux
-        return _free_pages()
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
-
-
-def _free_pages() -> int | None:
-    names = getattr(os, "sysconf_names", {})
-    if "SC_AVPHYS_PAGES" not in names:
-        return None
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def _free_in_group() -> int | None:
-    """What the control group (version 2) of a container leaves."""
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit = (group / "memory.max").read_text().strip()
-        used = int((group / "memory.current").read_text())
-    except (OSError, ValueError):
-        return None
-    return None if limit == "max" else max(0, int(limit) - used)
 
 
 def _free_in_limit() -> int | None:

@@ -25,9 +25,11 @@ MISHAPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What one iteration does: the learning ``rate``; ``hardness`` of bending and noise, 0..1; which
-    ``sides`` learn, with how many faces (``count``) each; whether the encoder rests."""
+    """What one iteration does: how far training is (``progress``, 0..1); the learning ``rate``; the
+    ``hardness`` of bending and noise, 0..1; which ``sides`` learn, with how many faces (``count``) each;
+    whether the encoder rests."""
 
+    progress: float
     rate: float
     hardness: float
     sides: tuple[Side, ...]
@@ -39,6 +41,7 @@ def phase(recipe: Recipe, settings: TrainSettings, card: ModelCard, progress: fl
     """What the next iteration does when ``progress`` (0..1) of the training is done."""
     finishing = progress >= recipe.finish_from
     return Phase(
+        progress=progress,
         rate=learning_rate(recipe, card.iteration, progress) * card.rate,
         hardness=hardness(recipe, progress),
         sides=("b",) if finishing else SIDES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,12 +20,16 @@ from facedouble.models import build, checkpoint, entry
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.recipe import Recipe
 from facedouble.training import memory, parallel, schedule
-from facedouble.training.data import SideData, draw, load_side
+from facedouble.training.adversary import Adversary
+from facedouble.training.batch import Share
+from facedouble.training.data import Data
+from facedouble.training.load import load
 from facedouble.training.objective import Objective
 from facedouble.training.parallel import World
 from facedouble.training.schedule import Phase
 from facedouble.training.state import Training
 from facedouble.training.step import Step
+from facedouble.training.store import InMemory
 from facedouble.training.warp import Pairs, make_pairs
 from facedouble.types import Side
 
@@ -37,7 +42,7 @@ class Setup:
     recipe: Recipe
     device: torch.device
     world: World
-    data: Mapping[Side, SideData]
+    data: Data
     training: Training
     step: Step
     fresh: bool
@@ -45,12 +50,11 @@ class Setup:
     def pairs(self, phase: Phase) -> dict[Side, Pairs]:
         """This process's part of the next batch."""
         random, size = self.training.random, self.training.network.resolution
-        part = self.world.slice_of(phase.count)
+        share = Share(self.world.rank, self.world.size)
         pairs = {}
         for side in phase.sides:
-            batch = draw(self.data[side], phase.count, random)
-            whole = make_pairs(batch, size, self.recipe.warp, phase.hardness, random)
-            pairs[side] = Pairs(whole.inputs[part], whole.targets[part], whole.weights[part])
+            batch = self.data.training[side].draw(phase.count, random, share)
+            pairs[side] = make_pairs(batch, size, self.recipe.warp, phase.hardness, random)
         return pairs
 
 
@@ -76,11 +80,15 @@ def prepare(
     if world.size > 1:
         parallel.share_statistics(network)
 
-    data = {
-        side: load_side(paths, resolution=network.resolution, coverage=recipe.coverage, device=device)
-        for side, paths in facesets.items()
-    }
-    means = {side: faces.mean_face for side, faces in data.items()}
+    data = load(
+        facesets,
+        resolution=network.resolution,
+        coverage=recipe.coverage,
+        device=device,
+        balanced=settings.balance_poses,
+        listener=listener,
+    )
+    means = {side: faces.mean_face for side, faces in data.training.items()}
     network.prepare(means)
 
     card = ModelCard(
@@ -89,10 +97,11 @@ def prepare(
         resolution=network.resolution,
         coverage=recipe.coverage,
         facesets={side: [str(path) for path in paths] for side, paths in facesets.items()},
-        colour={side: faces.colour.tolist() for side, faces in data.items()},
+        colour={side: faces.colour.tolist() for side, faces in data.training.items()},
         settings=json.loads(json.dumps(asdict(settings), default=str)),
     )
-    training = Training(network, recipe, card, settings.seed, device, world)
+    adversary = Adversary(recipe, network, device, precision) if recipe.adversarial else None
+    training = Training(network, recipe, card, settings.seed, adversary, device, world)
     fresh = not checkpoint.exists(folder)
     if not fresh:
         training.resume(folder, listener)
@@ -102,7 +111,8 @@ def prepare(
 
     step = Step(
         network,
-        Objective(recipe, network, device),
+        Objective(recipe, network, device, precision),
+        adversary,
         training.optimizer,
         device=device,
         precision=precision,
@@ -119,10 +129,14 @@ def prepare(
 
 def _description(setup: Setup, precision: torch.dtype) -> str:
     network, data, world = setup.training.network, setup.data, setup.world
+    faces = ", ".join(
+        f"{len(trained)} faces of {side.upper()} ({len(data.held_out[side])} more held out)"
+        for side, trained in data.training.items()
+    )
     count = sum(parameter.numel() for parameter in network.parameters())
     return (
         f"{setup.training.card.trainer}: {network.resolution} pixels, {count / 1e6:.1f} M parameters, "
-        f"{len(data['a'])} faces of A, {len(data['b'])} of B, batches of 2 x {setup.recipe.batch_size}, "
+        f"{faces}, batches of 2 x {setup.recipe.batch_size}, "
         f"on {setup.device} in {'bf16' if precision is torch.bfloat16 else 'fp32'}"
         + (f", {world.size} processes" if world.size > 1 else "")
     )
@@ -136,10 +150,12 @@ def _fit(setup: Setup, settings: TrainSettings, listener: Listener) -> None:
 
     def run(faces: int) -> Tensor:
         picture = torch.rand(faces, 3, size, size).to(setup.device)
-        weight = torch.ones(faces, 1, size, size).to(setup.device)
-        return step.losses({"b": Pairs(picture, picture, weight)}, phase).sum()
+        one = torch.ones(faces, 1, size, size).to(setup.device)
+        pairs: dict[Side, Pairs] = {"b": Pairs(picture, picture, one, one)}
+        return step.losses(step.draw(pairs, phase), pairs).sum()
 
-    faces = sum(side.pixels.nbytes for side in setup.data.values())
+    stores = [side.store for part in (setup.data.training, setup.data.held_out) for side in part.values()]
+    faces = sum(math.prod(store.shape) for store in stores if isinstance(store, InMemory))
     forecast = memory.forecast(network, faces, memory.kept_for_backward(network, run))
     free = memory.free_memory(setup.device)
     if free is not None and (fitting := forecast.fits(step.at_once, free)) < step.at_once:
@@ -158,7 +174,11 @@ def _recipe(settings: TrainSettings, world: World) -> Recipe:
     if batch_size % world.size:
         batch_size += world.size - batch_size % world.size
     return replace(
-        recipe, batch_size=batch_size, learning_rate=settings.learning_rate or recipe.learning_rate
+        recipe,
+        batch_size=batch_size,
+        learning_rate=settings.learning_rate or recipe.learning_rate,
+        perceptual=settings.perceptual_loss or recipe.perceptual,
+        warp=replace(recipe.warp, kind=settings.warp or recipe.warp.kind),
     )
 
 

@@ -17,6 +17,7 @@ from facedouble.models.base import SwapModel
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.recipe import Recipe
 from facedouble.training import schedule
+from facedouble.training.adversary import Adversary
 from facedouble.training.data import SideData
 from facedouble.training.parallel import World
 from facedouble.types import SIDES, Side
@@ -28,8 +29,8 @@ _OTHER_RANKS = 1_000_003  # so that the noise of each process is its own
 
 
 class Training:
-    """The network that learns, the average of its weights, the optimizer, the random states, and the
-    card: how far training is and how it went.
+    """The network that learns, the average of its weights, the optimizer, its adversary if it has one,
+    the random states, and the card: how far training is and how it went.
 
     ``averaged`` is the exponential moving average of the weights (Polyak and Juditsky 1992), a network
     of its own, which is what is saved for use. ``smoothed`` are the losses of late.
@@ -41,11 +42,12 @@ class Training:
         recipe: Recipe,
         card: ModelCard,
         seed: int,
+        adversary: Adversary | None,
         device: torch.device,
         world: World,
     ) -> None:
         self.network, self.recipe, self.card, self.seed = network, recipe, card, seed
-        self.device, self.world = device, world
+        self.adversary, self.device, self.world = adversary, device, world
         self.averaged = copy.deepcopy(network).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(
             network.parameters(), lr=recipe.learning_rate, betas=recipe.betas, fused=device.type != "mps"
@@ -147,6 +149,8 @@ class Training:
                 state[f"{key}/{name}"] = value
         for name, buffer in self.network.named_buffers():
             state[f"buffer/{name}"] = buffer
+        if self.adversary is not None:
+            state |= self.adversary.tensors()
         return state
 
     def _restore(self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor], *, parted: bool) -> None:
@@ -167,6 +171,8 @@ class Training:
                     }
             for name, buffer in self.network.named_buffers():
                 buffer.copy_(state[f"buffer/{name}"])
+        if self.adversary is not None:
+            self.adversary.restore(state)
         self.random.set_state(state["random"])
         if self.world.first:
             torch.set_rng_state(state["random_noise"])

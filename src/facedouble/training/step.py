@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import fields
 from typing import Any
@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from facedouble.errors import TrainingError
 from facedouble.events import Listener, Noted
 from facedouble.models.base import Decoded, SwapModel
+from facedouble.training.adversary import Adversary
 from facedouble.training.memory import is_out_of_memory
 from facedouble.training.objective import Objective
-from facedouble.training.parallel import World, spread
+from facedouble.training.parallel import World, average_gradients, spread
 from facedouble.training.schedule import Phase
 from facedouble.training.warp import Pairs
 from facedouble.types import Side
@@ -46,6 +47,7 @@ class Step:
         self,
         network: SwapModel,
         objective: Objective,
+        adversary: Adversary | None,
         optimizer: torch.optim.Optimizer,
         *,
         device: torch.device,
@@ -55,13 +57,16 @@ class Step:
         compiled: bool,
         listener: Listener,
     ) -> None:
-        self.network, self.objective, self.optimizer = network, objective, optimizer
+        self.network, self.objective, self.adversary = network, objective, adversary
+        self.optimizer = optimizer
         self.device, self.precision, self.at_once = device, precision, at_once
         self.world, self.listener = world, listener
         module: nn.Module = Both(network)
         if compiled:
             module.compile()
         self.forward = spread(module, device) if world.size > 1 else module
+        if adversary is not None and world.size > 1:
+            average_gradients(adversary.critics, world)
 
     def __call__(self, pairs: Mapping[Side, Pairs], phase: Phase) -> Tensor:
         """The losses of ``phase.sides``, before the step. Raises ``TrainingError`` when not even one
@@ -71,27 +76,39 @@ class Step:
         self.network.hardness = phase.hardness
         while True:
             try:
-                losses = self._learn(pairs, phase)
-                break
+                return self._learn(pairs, phase)
             except (RuntimeError, MemoryError) as error:
                 self._use_less_memory(error)
-        self.optimizer.step()
-        return losses
 
     def _learn(self, pairs: Mapping[Side, Pairs], phase: Phase) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros(len(pairs), device=self.device)
+        drawn: list[dict[Side, Decoded]] = []
         for part, share, last in _parts(pairs, self.at_once):
             with nullcontext() if last or self.world.size == 1 else self.forward.no_sync():  # type: ignore[operator]
-                losses = self.losses(part, phase)
-                (losses.sum() * share).backward()
+                outputs = self.draw(part, phase)
+                losses = self.losses(outputs, part)
+                loss = losses.sum()
+                if self.adversary is not None:
+                    loss = loss + sum(self.adversary.judge(outputs, part, phase.progress).values())
+                (loss * share).backward()
             total += losses.detach() * share
+            if self.adversary is not None:
+                drawn.append({side: _detached(decoded) for side, decoded in outputs.items()})
+        self.optimizer.step()
+        if self.adversary is not None and self.adversary.active(phase.progress):
+            self.adversary.learn(_joined(drawn), pairs)
         return total
 
-    def losses(self, pairs: Mapping[Side, Pairs], phase: Phase) -> Tensor:
-        """The losses of some pairs, with what the backward pass needs."""
+    def draw(self, pairs: Mapping[Side, Pairs], phase: Phase) -> dict[Side, Decoded]:
+        """What the decoders make of the inputs of some pairs."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
-            outputs = self.forward({side: pair.inputs for side, pair in pairs.items()}, phase.encoder_rests)
+            inputs = {side: pair.inputs for side, pair in pairs.items()}
+            outputs: dict[Side, Decoded] = self.forward(inputs, phase.encoder_rests)
+        return outputs
+
+    def losses(self, outputs: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs]) -> Tensor:
+        """The loss of each side, (sides,), with what the backward pass needs."""
         return torch.stack(list(self.objective(outputs, pairs).values()))
 
     def _use_less_memory(self, error: BaseException) -> None:
@@ -107,6 +124,22 @@ class Step:
             torch.cuda.empty_cache()
         text = f"out of memory: from now on {self.at_once} faces at a time, gradients added up"
         self.listener(Noted(f"{text}; the batch stays as large as it was", warning=True))
+
+
+def _joined(drawn: Sequence[Mapping[Side, Decoded]]) -> dict[Side, Decoded]:
+    """What was drawn in parts, as one batch."""
+    if len(drawn) == 1:
+        return dict(drawn[0])
+    joined = {}
+    for side in drawn[0]:
+        masks = [mask for part in drawn if (mask := part[side].mask) is not None]
+        picture = torch.cat([part[side].picture for part in drawn])
+        joined[side] = Decoded(picture, torch.cat(masks) if masks else None)
+    return joined
+
+
+def _detached(decoded: Decoded) -> Decoded:
+    return Decoded(decoded.picture.detach(), None if decoded.mask is None else decoded.mask.detach())
 
 
 def _parts(pairs: Mapping[Side, Pairs], at_once: int) -> Iterator[tuple[dict[Side, Pairs], float, bool]]:
