@@ -240,3 +240,13 @@ def test_a_resolution_that_does_not_fit_is_refused(name: str, resolution: int) -
 def test_unknown_model_is_named_with_the_known_ones() -> None:
     with pytest.raises(SettingsError, match="quick"):
         build("nonesuch")
+
+
+@every
+def test_several_sides_at_once_are_encoded_as_one_by_one(name: str) -> None:
+    model = small(name).eval()
+    batch: dict[Side, torch.Tensor] = {"a": faces(model, 3), "b": faces(model, 2).flip(3)}
+    with torch.no_grad():
+        codes = model.encode_sides(batch)
+        for side, pictures in batch.items():
+            assert torch.allclose(codes[side], model.encode(pictures, side), atol=1e-5)

@@ -30,6 +30,8 @@ class Gan(SwapModel):
     upscales back, of which the first is common to both people.
     """
 
+    one_encoder = True
+
     def __init__(self, resolution: int = 64, filters: int = 64, bottleneck: int = 1024) -> None:
         super().__init__()
         steps = resolution.bit_length() - 3

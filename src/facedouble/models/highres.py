@@ -21,6 +21,8 @@ class HighRes(SwapModel):
     halves them, to no fewer than ``filters // 2``.
     """
 
+    one_encoder = True
+
     def __init__(
         self, resolution: int = 128, filters: int = 128, bottleneck: int = 512, inner: int = 512
     ) -> None:

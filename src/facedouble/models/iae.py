@@ -25,6 +25,8 @@ class IAE(SwapModel):
 
     resolution = 64
 
+    one_encoder = True
+
     def __init__(self, filters: int = 128, bottleneck: int = 1024) -> None:
         super().__init__()
         widths = (filters, filters * 2, filters * 4, filters * 8)

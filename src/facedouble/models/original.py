@@ -21,6 +21,7 @@ class Original(SwapModel):
     """
 
     resolution = 64
+    one_encoder = True
 
     def __init__(self, filters: int = 128, bottleneck: int = 1024, convolutions: int = 4) -> None:
         super().__init__()

@@ -1,4 +1,5 @@
-"""Losses between a picture and its target; all means over the batch, weighted by pixel."""
+"""Losses between a picture and its target: for each picture a mean weighted by pixel, and the mean of
+those over the batch. So the loss of a batch is the mean of those of its parts, however it is parted."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 def weighted_l1(output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Mean absolute difference of (N, 3, H, W) pictures weighted by (N, 1, H, W), no unit."""
-    return ((output - target).abs() * weights).mean() / weights.mean()
+    return _weighted((output - target).abs(), weights)
 
 
 def dssim(output: Tensor, target: Tensor, weights: Tensor, window: int = 7, stride: int = 3) -> Tensor:
@@ -25,8 +26,7 @@ def dssim(output: Tensor, target: Tensor, weights: Tensor, window: int = 7, stri
     ``stride`` pixels apart; that costs a small part of a Gaussian window at every pixel.
     """
     luminance, structure, weight = _similarity(luma(output), luma(target), weights, window, stride)
-    loss: Tensor = ((1 - luminance * structure) / 2 * weight).mean() / weight.mean()
-    return loss
+    return _weighted((1 - luminance * structure) / 2, weight)
 
 
 def ms_dssim(output: Tensor, target: Tensor, weights: Tensor, window: int = 7, stride: int = 2) -> Tensor:
@@ -61,8 +61,7 @@ def detail_l1(output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     counts by itself, however small its share of the picture's contrast."""
     difference = luma(output - target)
     fine = difference - F.avg_pool2d(difference, 3, stride=1, padding=1, count_include_pad=False)
-    loss: Tensor = (fine.abs() * weights).mean() / weights.mean()
-    return loss
+    return _weighted(fine.abs(), weights)
 
 
 def mask_l1(output: Tensor, target: Tensor) -> Tensor:
@@ -86,3 +85,9 @@ def _similarity(
     luminance = (2 * mx * my + _C1) / (mx * mx + my * my + _C1)
     structure = (2 * vxy + _C2) / (vx + vy + _C2)
     return luminance, structure, weight
+
+
+def _weighted(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean over pictures of the means of (N, C, H, W) ``values`` weighted by (N, 1, H, W)."""
+    one = values.mean(dim=1, keepdim=True) * weights
+    return (one.sum(dim=(1, 2, 3)) / weights.sum(dim=(1, 2, 3))).mean()
