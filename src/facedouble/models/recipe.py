@@ -78,7 +78,7 @@ class Recipe:
     mask: float = 0.0
     perceptual: str = "none"
     perceptual_weight: float = 0.05
-    identity: float = 0.02
+    identity: float = 0.01
     adversarial: float = 0.0
     adversarial_kind: Literal["hinge", "mixup"] = "hinge"
     adversarial_from: float = 0.0
