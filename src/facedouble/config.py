@@ -102,6 +102,7 @@ class TrainSettings:
         "draw preview.png, losses.png and the time-lapse at every save", True, short="-w"
     )
     preview: bool = option("show the preview in a window, drawn anew every half minute", False, short="-p")
+    measure: bool = option("measure the model on faces held out now and then", True)
     dry_run: bool = option("only say what memory and time it would take; nothing is written", False)
 
 

@@ -94,6 +94,12 @@ class ModelCard:
         """How far training is, as each save keeps it."""
         return {name: getattr(self, name) for name in _PROGRESS}
 
+    def note(self, measures: dict[str, float]) -> None:
+        """Take what was measured on faces held out at this iteration; ``score`` says how good it is."""
+        self.measures.append({"iteration": self.iteration, **measures})
+        if self.best is None or measures["score"] > self.best:
+            self.best, self.best_at = measures["score"], self.iteration
+
     def go_back(self, entry: Save) -> None:
         """Be what this card was when ``entry`` was made; saves after it count no more."""
         self.iteration = entry.iteration

@@ -18,7 +18,6 @@ from facedouble.events import Listener, Noted, StageFinished, ignore
 from facedouble.models import checkpoint
 from facedouble.training import memory, parallel, schedule
 from facedouble.training.parallel import World
-from facedouble.training.preview import COLUMNS
 from facedouble.training.schedule import Stop
 from facedouble.training.setup import Setup, prepare
 from facedouble.training.watch import Watch
@@ -91,34 +90,43 @@ def _loop(
     training = setup.training
     if world.first:
         checkpoint.check_writable(folder)
-    faces = {side: shown.reduced(COLUMNS) for side, shown in setup.data.shown.items()}
-    watch = Watch(folder, settings, faces, listener)
+    watch = Watch(folder, settings, setup.data, listener)
     start = time.perf_counter() - training.card.seconds  # of all runs
     saved, saved_iteration = time.perf_counter(), -1 if setup.fresh else training.card.iteration
     mishaps = 0
 
+    def read() -> bool:
+        """Losses not read yet are taken in and told. False if they have exploded: then all is as at the
+        last save, but for a lower learning rate."""
+        nonlocal start, mishaps
+        if not training.unread:
+            return True
+        if training.read_losses():
+            watch.step(training.card, training.smoothed, training.averaged)
+            return True
+        mishaps += 1
+        _go_back(setup, folder, mishaps, listener)
+        start = time.perf_counter() - training.card.seconds
+        return False
+
     while True:
+        if training.many_unread and not read():
+            continue
         card = training.card
-        # What the first process sees, all of them do.
+        # What the first process sees, all of them do. A fresh model is saved before its first step, so
+        # that there is something to go back to.
         share, reason, due = world.agree(
             schedule.progress(settings, card),
             schedule.reason_to_stop(settings, card, training.smoothed, stop.is_set()),
-            schedule.save_due(settings, card.iteration - saved_iteration, time.perf_counter() - saved),
+            schedule.save_due(settings, card.iteration - saved_iteration, time.perf_counter() - saved)
+            or saved_iteration < 0,
         )
-        # A fresh model is saved before its first step, so that there is something to go back to.
-        due = due or saved_iteration < 0
-
-        if training.unread and (due or reason or training.many_unread):
-            if not training.read_losses():
-                mishaps += 1
-                _go_back(setup, folder, mishaps, listener)
-                start = time.perf_counter() - training.card.seconds
-                continue
-            watch.step(card, training.smoothed, training.averaged)
-
+        if (due or reason) and not read():
+            continue
         if (due or reason) and card.iteration != saved_iteration:
             if world.first:
                 training.calibrate(setup.data.training)
+                watch.measure(card, training.averaged, last=reason == Stop.FINISHED)
                 training.save(folder)
                 watch.saved(card, training.averaged)
             saved, saved_iteration = time.perf_counter(), card.iteration

@@ -131,7 +131,8 @@ def reason_to_stop(
         return Stop.BY_HAND
     if settings.target_loss and len(losses) == len(SIDES) and max(losses.values()) < settings.target_loss:
         return Stop.TARGET
-    if settings.patience and card.best is not None and card.iteration - card.best_at >= settings.patience:
+    measured = card.measures[-1]["iteration"] if card.measures else 0
+    if settings.patience and measured - card.best_at >= settings.patience:
         return Stop.PLATEAU
     return Stop.NOT_YET
 

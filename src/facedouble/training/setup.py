@@ -30,7 +30,7 @@ from facedouble.training.schedule import Phase
 from facedouble.training.state import Training
 from facedouble.training.step import Step
 from facedouble.training.store import InMemory
-from facedouble.training.warp import Pairs, make_pairs
+from facedouble.training.warp import WARPS, Pairs, make_pairs
 from facedouble.types import Side
 
 
@@ -169,6 +169,8 @@ def _recipe(settings: TrainSettings, world: World) -> Recipe:
     """The model's recipe with what the settings say otherwise."""
     if min(settings.minutes, settings.iterations, settings.target_loss, settings.patience) < 0:
         raise SettingsError("minutes, iterations, target loss and patience cannot be negative")
+    if settings.warp and settings.warp not in WARPS:
+        raise SettingsError(f"no warp {settings.warp!r}; there are: {', '.join(WARPS)}")
     recipe = entry(settings.trainer).recipe
     batch_size = settings.batch_size or recipe.batch_size
     if batch_size % world.size:
