@@ -19,7 +19,7 @@ from facedouble.errors import InputError
 from facedouble.evaluation.fidelity import look_at
 from facedouble.evaluation.measures import MEASURES
 from facedouble.evaluation.observe import Observer, Plan, Seen, plan
-from facedouble.evaluation.people import Person, know, strangers
+from facedouble.evaluation.people import know, strangers
 from facedouble.evaluation.rating import Evidence, Outcome, Rate, Values
 from facedouble.evaluation.reconstruction import Reconstruction, restore
 from facedouble.evaluation.verdict import Verdict, judge
@@ -120,7 +120,14 @@ def evaluate(
             found = Path(folder) / "faces"
             extract(source, found, ExtractSettings(), listener=listener)
             return evaluate(
-                results, source, target, settings, faceset=found, a=a, gallery=gallery, model=model,
+                results,
+                source,
+                target,
+                settings,
+                faceset=found,
+                a=a,
+                gallery=gallery,
+                model=model,
                 listener=listener,
             )
 

@@ -54,7 +54,8 @@ class Seen:
     ``change`` (see ``steadiness.flicker``), ``detail`` (inside the face) and ``detail_around`` are (N, 2):
     result, source. ``lab`` (N, 2, 3) mean colours of the face. ``psnr`` and ``ssim`` are of what lies outside
     the face, ``step`` and ``ring`` of its seam. ``detail_small`` is of the result through
-    ``people.DETAIL_VIEW``. ``width`` is how many frame pixels the crop's side covers. ``descriptor`` (N, 128).
+    ``people.DETAIL_VIEW``. ``width`` is how many frame pixels the crop's side covers.
+    ``descriptor`` (N, 128).
     """
 
     index: npt.NDArray[np.int64]

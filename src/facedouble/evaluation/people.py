@@ -101,10 +101,8 @@ def strangers(known: Sequence[Person]) -> list[Person]:
 
 def nearest(descriptors: npt.NDArray[np.floating], gallery: Sequence[Person]) -> npt.NDArray[np.int64]:
     """Whose single face is nearest to each descriptor (N, 128): numbers (N,) of people in ``gallery``."""
-    return np.argmin(
-        [
-            np.linalg.norm(descriptors[:, None] - person.descriptors[None], axis=2).min(axis=1)
-            for person in gallery
-        ],
-        axis=0,
-    )
+    distances = [
+        np.linalg.norm(descriptors[:, None] - person.descriptors[None], axis=2).min(axis=1)
+        for person in gallery
+    ]
+    return np.asarray(np.argmin(distances, axis=0), dtype=np.int64)

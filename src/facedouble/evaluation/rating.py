@@ -66,7 +66,8 @@ class Outcome:
 class Measure:
     """A measure as the registry has it. ``good`` and ``fair`` are ranges of the value, both ends in it;
     beyond ``fair`` is poor. ``shown`` is a format for the value. ``judges_frames``: the numbers of single
-    frames have the value's unit and scale, so a frame can be good or poor by itself.
+    frames have the value's unit and scale, so a frame can be good or poor by itself. ``compares``: they
+    come with the source's own, to be looked at together.
     ``praise`` and ``blame`` are what the verdict says of a good and of a poor value; ``{}`` is the value."""
 
     take: Callable[[Evidence], Outcome]
@@ -80,6 +81,7 @@ class Measure:
     blame: str
     shown: str = "{:.2f}"
     judges_frames: bool = False
+    compares: bool = False
 
     def rate(self, value: float | None) -> Rate:
         if value is None or math.isnan(value):

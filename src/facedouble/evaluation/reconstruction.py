@@ -59,7 +59,9 @@ def restore(
     with torch.inference_mode():
         drawn = network(batch, side, side).picture.float().permute(0, 2, 3, 1).numpy()
     alike, errors, distances = [], [], []
-    described = set(np.linspace(0, len(samples) - 1, min(_DESCRIBED, len(samples))).round().astype(int).tolist())
+    described = set(
+        np.linspace(0, len(samples) - 1, min(_DESCRIBED, len(samples))).round().astype(int).tolist()
+    )
     descriptor = DlibDescriptor()
     for number, (sample, picture) in enumerate(zip(samples, np.clip(drawn, 0, 1), strict=True)):
         alike.append(ssim(_luma(picture), _luma(sample.seen), sample.mask))

@@ -45,12 +45,14 @@ def gradient_step(result: Image, source: Image, distance: FloatArray) -> float:
     :func:`outline_distance`), and of all bands the largest excess of the result over the source counts.
     0 where there is none; lower is better.
     """
-    band = np.floor((distance - _FIRST) / _BAND).astype(np.int64)
+    half = np.floor((distance - _FIRST) / (_BAND / 2)).astype(np.int64)
     inside = (distance >= _FIRST) & (distance < _LAST)
     apart = _across(result, distance) - _across(source, distance)
-    counts = np.bincount(band[inside])
-    excess = np.bincount(band[inside], weights=apart[inside]) / np.maximum(counts, 1)
-    return max(0.0, float(excess[counts >= _LEAST_PIXELS].max(initial=0.0)))
+    counts = np.bincount(half[inside], minlength=2)
+    sums = np.bincount(half[inside], weights=apart[inside], minlength=2)
+    # Bands overlap by half, so that an edge lies within one wherever it is.
+    counts, sums = counts[:-1] + counts[1:], sums[:-1] + sums[1:]
+    return max(0.0, float((sums / np.maximum(counts, 1))[counts >= _LEAST_PIXELS].max(initial=0.0)))
 
 
 def _across(crop: Image, distance: FloatArray) -> FloatArray:

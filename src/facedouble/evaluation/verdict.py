@@ -30,8 +30,8 @@ class Verdict:
 def judge(outcomes: Mapping[str, Outcome]) -> Verdict:
     """The verdict on a result from what every measure says of it.
 
-    It is poor where anything a viewer sees or hears is poor, and fair where more than three measures are no more
-    than fair. Faults come first, group by group, then what could be better, then what is good.
+    It is poor where anything a viewer sees or hears is poor, and fair where more than three measures are
+    no more than fair. Faults come first, group by group, then what could be better, then what is good.
     """
     rates = {name: MEASURES[name].rate(outcome.value) for name, outcome in outcomes.items()}
     judged = [rates[name] for name in outcomes if MEASURES[name].group in _JUDGED]
