@@ -127,6 +127,18 @@ class ConvertSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateSettings:
+    """How results are measured."""
+
+    closely: int = option(
+        "frames of which identity and the picture outside the face are looked at, spread evenly; 0 for all",
+        60,
+        min=0,
+    )
+    pictures: int = option("frames that the report shows at most, spread evenly", 120, min=1, max=1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DemoSettings:
     """How the demonstration runs. Without ``a`` and ``b`` it takes two actors' clips it fetches."""
 
