@@ -90,7 +90,7 @@ def _loop(
     training = setup.training
     if world.first:
         checkpoint.check_writable(folder)
-    watch = Watch(folder, settings, setup.data, listener)
+    watch = Watch(folder, settings, setup.data, listener) if world.first else None
     start = time.perf_counter() - training.card.seconds  # of all runs
     saved, saved_iteration = time.perf_counter(), -1 if setup.fresh else training.card.iteration
     mishaps = 0
@@ -102,7 +102,8 @@ def _loop(
         if not training.unread:
             return True
         if training.read_losses():
-            watch.step(training.card, training.smoothed, training.averaged)
+            if watch is not None:
+                watch.step(training.card, training.smoothed, training.averaged)
             return True
         mishaps += 1
         _go_back(setup, folder, mishaps, listener)
@@ -124,11 +125,12 @@ def _loop(
         if (due or reason) and not read():
             continue
         if (due or reason) and card.iteration != saved_iteration:
-            if world.first:
+            if watch is not None:
                 training.calibrate(setup.data.training)
                 watch.measure(card, training.averaged, last=reason == Stop.FINISHED)
-                training.save(folder)
-                watch.saved(card, training.averaged)
+                with watch.saving():
+                    training.save(folder)
+                watch.draw(card, training.averaged)
             saved, saved_iteration = time.perf_counter(), card.iteration
         if reason:
             break

@@ -161,7 +161,11 @@ def _forecast(training: Training, step: Step, data: Data, settings: TrainSetting
 
     stores = [side.store for part in (data.training, data.held_out) for side in part.values()]
     faces = sum(math.prod(store.shape) for store in stores if isinstance(store, InMemory))
-    return memory.forecast(training.network, faces, memory.kept_for_backward(training.network, run))
+
+    _, channels, high, wide = stores[0].shape
+    pairs = 2 * training.recipe.batch_size * 4 * (channels * high * wide + 2 * 8 * size * size)
+    per_face = memory.kept_for_backward(training.network, run)
+    return memory.forecast(training.network, faces, pairs // training.world.size, per_face)
 
 
 def _recipe(settings: TrainSettings, world: World) -> Recipe:
