@@ -39,7 +39,7 @@ def light(pictures: Tensor, warp: Warp, draws: Draws) -> Tensor:
         return pictures
     gain = 1 + warp.light * draws.normal(3, 1, 1)
     offset = warp.light / 2 * draws.normal(3, 1, 1)
-    return (pictures - 0.5) * gain + 0.5 + offset
+    return torch.addcmul(0.5 - 0.5 * gain + offset, pictures, gain)
 
 
 def jitter(pictures: Tensor, warp: Warp, draws: Draws) -> Tensor:
@@ -58,21 +58,23 @@ def jitter(pictures: Tensor, warp: Warp, draws: Draws) -> Tensor:
 
 def _linear(rgb: Tensor) -> Tensor:
     size = rgb.abs()
-    return torch.where(size <= 0.04045, rgb / 12.92, ((size + 0.055) / 1.055) ** 2.4 * rgb.sign())
+    linear = torch.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4)
+    return linear.copysign(rgb)
 
 
 def _curved(linear: Tensor) -> Tensor:
     size = linear.abs()
-    return torch.where(size <= 0.0031308, linear * 12.92, (1.055 * size ** (1 / 2.4) - 0.055) * linear.sign())
+    curved = torch.where(size <= 0.0031308, size * 12.92, 1.055 * size ** (1 / 2.4) - 0.055)
+    return curved.copysign(linear)
 
 
 def _cube_root(values: Tensor) -> Tensor:
-    return values.abs() ** (1 / 3) * values.sign()
+    return (values.abs() ** (1 / 3)).copysign(values)
 
 
 def _mix(matrix: tuple[tuple[float, ...], ...] | Tensor, channels: Tensor) -> Tensor:
     weights = torch.as_tensor(matrix, dtype=torch.float64).to(channels)
-    return torch.einsum("ij,njhw->nihw", weights, channels)
+    return (weights @ channels.flatten(2)).view_as(channels)
 
 
 def _inverse(matrix: tuple[tuple[float, ...], ...]) -> Tensor:
