@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,17 @@ class Recipe:
     decoder until ``shared_until``. From ``finish_from`` on the encoder rests and only the decoder of
     B, the face wanted, goes on learning, with batches of twice the size. ``average`` is the decay of
     the averaged weights for one step.
+
+    More terms of the loss, each a weight, 0 for none: ``ms_ssim`` (multi-scale structure), ``mask`` (of
+    the learned mask, by models that draw one). ``perceptual`` is the network through which pictures
+    are compared as well: none, dlib (the face descriptor that comes with the program), vgg, or the path
+    of a file of VGG-19's weights; ``perceptual_weight`` weighs the difference of its features, and
+    ``identity`` the descriptor's distance from the person's mean (dlib alone); both count only where there
+    is such a network.
+
+    Adversarial training (``training/adversary.py``): ``adversarial`` is its weight, 0 for none,
+    ``adversarial_kind`` hinge or mixup, ``adversarial_from`` the share of training at which it begins,
+    ``critic_rate`` the learning rate of the discriminators.
     """
 
     batch_size: int
@@ -62,6 +74,15 @@ class Recipe:
     l1: float = 1.0
     dssim: float = 0.0
     detail: float = 0.0
+    ms_ssim: float = 0.0
+    mask: float = 0.0
+    perceptual: str = "none"
+    perceptual_weight: float = 0.05
+    identity: float = 0.01
+    adversarial: float = 0.0
+    adversarial_kind: Literal["hinge", "mixup"] = "hinge"
+    adversarial_from: float = 0.0
+    critic_rate: float = 1e-4
     warp: Warp = field(default_factory=usual_warp)
     hard_until: float = 1.0
     hardness_at_end: float = 1.0
