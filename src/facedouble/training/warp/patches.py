@@ -59,9 +59,10 @@ class Patches:
         within = torch.baddbmm(-from_centre, places.view(n, -1, 2), own.view(n, -1, 2).transpose(1, 2))
         radius = within.view(n, -1, _COUNT, 2).norm(dim=3)
         smallest = self.axes.amin(dim=2)[:, None] / (2 * pixel)
-        hidden = (0.5 - (radius - 1) * smallest).amax(dim=2).clamp(0, 1) * self.there[:, None]
+        hidden: Tensor = (0.5 - (radius - 1) * smallest).amax(dim=2).clamp(0, 1) * self.there[:, None]
         return hidden.view(n, 1, height, width)
 
     def over(self, pictures: Tensor, covering: Tensor) -> Tensor:
         """Pictures (N, 3, R, R) with the patch's colours where ``covering`` (N, 1, R, R) says."""
-        return torch.lerp(pictures, smooth(self.colours, pictures.shape[-1]), covering)
+        covered: Tensor = torch.lerp(pictures, smooth(self.colours, pictures.shape[-1]), covering)
+        return covered
