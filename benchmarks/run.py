@@ -27,6 +27,7 @@ from facedouble.files import write_whole
 
 BENCHMARKS: dict[str, str] = {
     "floor": "benchmarks.floor",
+    "warps": "benchmarks.warps",
 }
 """Each benchmark and its module, in the order they are run."""
 

@@ -17,6 +17,7 @@ from facedouble.errors import TrainingError
 from facedouble.events import Listener, Noted, StageFinished, ignore
 from facedouble.models import checkpoint
 from facedouble.training import memory, parallel, schedule
+from facedouble.training.ahead import Ahead
 from facedouble.training.parallel import World
 from facedouble.training.schedule import Stop
 from facedouble.training.setup import Setup, prepare
@@ -76,11 +77,13 @@ def _train(
         setup = prepare({"a": facesets_a, "b": facesets_b}, folder, settings, world, listener)
         if settings.dry_run:
             return _try_out(setup, folder, settings, listener)
-        return _loop(setup, folder, settings, world, listener, stop)
+        with Ahead(setup.pairs, setup.training.random) as ahead:
+            return _loop(setup, ahead, folder, settings, world, listener, stop)
 
 
 def _loop(
     setup: Setup,
+    ahead: Ahead,
     folder: Path,
     settings: TrainSettings,
     world: World,
@@ -106,6 +109,7 @@ def _loop(
                 watch.step(training.card, training.smoothed, training.averaged)
             return True
         mishaps += 1
+        ahead.rewind()
         _go_back(setup, folder, mishaps, listener)
         start = time.perf_counter() - training.card.seconds
         return False
@@ -125,6 +129,7 @@ def _loop(
         if (due or reason) and not read():
             continue
         if (due or reason) and card.iteration != saved_iteration:
+            ahead.rewind()
             if watch is not None:
                 training.calibrate(setup.data.training)
                 watch.measure(card, training.averaged, last=reason == Stop.FINISHED)
@@ -138,7 +143,8 @@ def _loop(
         if not card.parted and share >= setup.recipe.shared_until:
             training.part()
         phase = schedule.phase(setup.recipe, settings, card, share)
-        losses = setup.step(setup.pairs(phase), phase)
+        expected = schedule.after(setup.recipe, settings, card)
+        losses = setup.step(ahead.take(phase, expected), phase)
         card.iteration += 1
         card.faces_seen += len(phase.sides) * phase.count
         card.seconds = time.perf_counter() - start
