@@ -30,6 +30,21 @@ def test_a_convolution_on_a_small_map_is_a_convolution(
         assert torch.allclose(own.grad, right.grad, atol=1e-4)  # type: ignore[arg-type]
 
 
+def test_a_small_map_in_mixed_precision_keeps_the_weights_gradient_in_full() -> None:
+    torch.manual_seed(0)
+    layer = Convolution(6, 10, 3, padding=1).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    picture = torch.randn(3, 6, 4, 4)
+    full = layer(picture)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = layer(picture)
+    mixed.float().square().sum().backward()
+    assert mixed.dtype == torch.bfloat16
+    assert torch.allclose(full, mixed.float(), atol=0.05)
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.dtype == torch.float32
+    assert layer.weight.grad.stride() == layer.weight.stride(), "or the optimizer would lay it out anew"
+
+
 def test_a_residual_block_begins_as_nearly_nothing() -> None:
     torch.manual_seed(0)
     block = Residual(16)

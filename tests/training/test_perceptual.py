@@ -108,6 +108,18 @@ def test_following_its_gradient_makes_one_person_the_other(
     assert values[-1] < 0.8 * values[0], values
 
 
+def test_in_mixed_precision_it_is_nearly_the_same(
+    seen: tuple[torch.Tensor, torch.Tensor, list[np.ndarray]],
+) -> None:
+    views, other, _ = seen
+    a, b = views[~other][:2], views[other][:2]
+    full, mixed = (
+        float(FacePerceptual(recipe(identity=1.0), RESOLUTION, CPU, precision)(b, a))
+        for precision in (torch.float32, torch.bfloat16)
+    )
+    assert mixed == pytest.approx(full, rel=0.02)
+
+
 def test_large_pictures_are_averaged_down_first(
     seen: tuple[torch.Tensor, torch.Tensor, list[np.ndarray]],
 ) -> None:

@@ -101,7 +101,7 @@ def _loop(
     def read() -> bool:
         """Losses not read yet are taken in and told. False if they have exploded: then all is as at the
         last save, but for a lower learning rate."""
-        nonlocal start, mishaps
+        nonlocal start, saved_iteration, mishaps
         if not training.unread:
             return True
         if training.read_losses():
@@ -112,6 +112,7 @@ def _loop(
         ahead.rewind()
         _go_back(setup, folder, mishaps, listener)
         start = time.perf_counter() - training.card.seconds
+        saved_iteration = training.card.iteration
         return False
 
     while True:
