@@ -107,7 +107,8 @@ class Measure:
         if self.unit == "yes or no":
             return "yes" if value else "no"
         text = self.shown.format(value * 100 if self.unit == "%" else value)
-        return text + ("%" if self.unit == "%" else f" {self.unit}" if self.unit else "")
+        close = self.unit in ("", "%", "°")
+        return text + self.unit if close else f"{text} {self.unit}"
 
     def describe_good(self) -> str:
         """The good range as a reader sees it."""
