@@ -66,7 +66,7 @@ def _sector(distance: FloatArray, inside: npt.NDArray[np.bool_]) -> npt.NDArray[
     rows, columns = np.nonzero(inside)
     middle = np.nonzero(distance < 0)
     angle = np.arctan2(rows - middle[0].mean(), columns - middle[1].mean()) / (2 * np.pi) + 0.5
-    return np.floor(angle * SECTORS).astype(np.int64) % SECTORS
+    return np.asarray(np.floor(angle * SECTORS).astype(np.int64) % SECTORS, dtype=np.int64)
 
 
 def _across(result: Image, source: Image, distance: FloatArray) -> FloatArray:
