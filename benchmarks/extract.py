@@ -199,7 +199,7 @@ def peak_memory(clip: Path, output: Path) -> float:
 
 
 def measure(clips: Sequence[Path] = ()) -> list[Table]:
-    """Speed, shares of the work, faces found, steadiness and memory, on these clips or the demonstration's."""
+    """Speed, shares of the work, faces found, steadiness, memory; of these clips or the demonstration's."""
     cv2.setNumThreads(1)
     clips = list(clips) or [*demo_clips().a, *demo_clips().b]
     with tempfile.TemporaryDirectory() as name:

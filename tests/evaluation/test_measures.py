@@ -1,7 +1,9 @@
 """Every measure moves the right way on results whose fault is known."""
 
+import inspect
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -128,3 +130,11 @@ def test_a_shaken_frame_is_among_the_worst(measured: Measured) -> None:
     assert drift is not None
     worst = found.index[int(np.argmax(drift))]
     assert any(abs(worst - number) <= 4 for number in found.worst(3))
+
+
+def test_the_documentation_lists_every_measure_as_it_is() -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "evaluation.md").read_text(encoding="utf-8")
+    for known in MEASURES.values():
+        explained = " ".join((inspect.getdoc(known.take) or "").replace("``", "`").split())
+        mark = " •" if known.judges_frames else ""
+        assert f"| {known.title}{mark} | {known.describe_good()} | {explained} |" in page

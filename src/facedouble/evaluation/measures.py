@@ -131,9 +131,10 @@ def gaze(evidence: Evidence) -> Outcome:
 
 
 def jitter(evidence: Evidence) -> Outcome:
-    """Root mean square over the frames of how the face trembles against the source's
-    (``steadiness.jitter``): second difference in time, in percent of the eye distance; lower is better.
-    Landmarks of one picture encoded twice differ by about 0.3 in this; good up to 1.5.
+    """Root mean square over the frames of how the face trembles against the source's: second difference
+    in time of the similarity that takes the source's landmarks to the result's (``steadiness.jitter``),
+    in percent of the eye distance; lower is better. The source encoded anew has about 0.5 by being found
+    anew; good up to 1.5.
     """
     seen = evidence.seen
     size = np.array([eye_distance(points) for points in seen.source_points])
@@ -178,9 +179,9 @@ def colour_drift(evidence: Evidence) -> Outcome:
 
 
 def seam_step(evidence: Evidence) -> Outcome:
-    """How much steeper brightness changes across the edge of the face than at the same place of the
-    source (``seam.gradient_step``), in levels (0 to 255) a pixel, mean over the frames; lower is better,
-    good up to 0.8.
+    """How steeply brightness changes along the outline of the face where the source's does not
+    (``seam.gradient_step``), in levels (0 to 255) a pixel, mean over the frames; lower is better, good up
+    to 0.8.
     """
     return Outcome(_mean(evidence.seen.step), evidence.seen.step)
 
@@ -497,7 +498,7 @@ MEASURES: dict[str, Measure] = {
     ),
     "jitter": Measure(
         jitter,
-        "trembling of landmarks",
+        "trembling of the face",
         "steadiness",
         "%",
         "lower",

@@ -119,4 +119,4 @@ class Measure:
             return f"up to {self.describe(high)}"
         if self.better == "higher":
             return f"{self.describe(low)} or more"
-        return f"{self.shown.format(low)} to {self.describe(high)}"
+        return self.describe(low) if low == high else f"{self.shown.format(low)} to {self.describe(high)}"
