@@ -16,6 +16,8 @@ import facedouble
 NAMES = [
     "ConvertResult",
     "ConvertSettings",
+    "EvaluateSettings",
+    "Evaluation",
     "Event",
     "ExtractResult",
     "ExtractSettings",
@@ -26,8 +28,10 @@ NAMES = [
     "VideoSettings",
     "__version__",
     "convert",
+    "evaluate",
     "extract",
     "train",
+    "write_report",
 ]
 
 SIGNATURES = {
@@ -38,6 +42,10 @@ SIGNATURES = {
     " stop: 'threading.Event | None' = None) -> 'TrainResult'",
     "convert": "(source: 'Path', model: 'Path', output: 'Path', settings: 'ConvertSettings | None' = None, *,"
     " faceset: 'Path | None' = None, listener: 'Listener' = <ignore>) -> 'ConvertResult'",
+    "evaluate": "(results: 'Sequence[Path]', source: 'Path', target: 'Sequence[Path]',"
+    " settings: 'EvaluateSettings | None' = None, *, faceset: 'Path | None' = None, a: 'Sequence[Path]' = (),"
+    " gallery: 'Sequence[Path]' = (), model: 'Path | None' = None, listener: 'Listener' = <ignore>)"
+    " -> 'Evaluation'",
 }
 
 FIELDS = {
@@ -48,9 +56,11 @@ FIELDS = {
     " save_interval save_minutes write_image preview measure dry_run",
     "ConvertSettings": "swap_model colour erosion feather sharpen batch_size device precision"
     " overwrite credentials consent certificate key video",
+    "EvaluateSettings": "closely pictures",
     "VideoSettings": "codec crf preset",
     "ExtractResult": "faceset frames faces frames_without_face left_out unreadable seconds elapsed",
     "TrainResult": "model iteration faces_seen seconds loss_a loss_b stopped",
+    "Evaluation": "source results people settings described pictures",
     "ConvertResult": "output frames frames_swapped faces_swapped left_out marked seconds",
 }
 
@@ -88,6 +98,8 @@ def test_no_module_has_the_name_of_a_function() -> None:
 def test_functions_are_functions_whatever_was_imported_before() -> None:
     code = (
         "import facedouble.training.loop, facedouble.conversion.pipeline, facedouble.extraction.extract;"
+        "import facedouble.evaluation.evaluate;"
+        "assert facedouble.evaluate is facedouble.evaluation.evaluate.evaluate;"
         "assert facedouble.train is facedouble.training.loop.train;"
         "assert facedouble.convert is facedouble.conversion.pipeline.convert;"
         "assert facedouble.extract is facedouble.extraction.extract.extract"

@@ -147,6 +147,9 @@ class DemoSettings:
     a: tuple[Path, ...] = option("clip of A, whose face is replaced; repeat it; the last is converted", ())
     b: tuple[Path, ...] = option("clip of B, whose face is put there; repeat it", ())
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
+    unseen: bool = option(
+        "keep the clip that is converted from training, to see how far a model carries", False
+    )
     quick: bool = option("one clip of each and seconds of training, to see that everything works", False)
 
 

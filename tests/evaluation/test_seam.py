@@ -66,7 +66,7 @@ def test_a_hard_edge_is_found_where_it_is_and_grows_with_its_height(
 
     low, high = (gradient_step(pasted(step, 0), source, distance) for step in (10, 30))
     assert 1.5 < low < high
-    assert high == pytest.approx(3 * low, rel=0.2)
+    assert high == pytest.approx(3 * low, rel=0.1)
     assert gradient_step(pasted(30, 8), source, distance) < 0.4 * high
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,8 @@ from facedouble.evaluation.metrics import fine_detail
 from facedouble.faces.align import apply, cut
 from facedouble.faces.detect import make_detector
 from facedouble.faces.hull import inner_face_mask
-from facedouble.faces.identity import DlibDescriptor
+from facedouble.faces.identity import SAME_PERSON, DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks
-from facedouble.faces.people import ONE_PERSON
 from facedouble.faces.view import View
 from facedouble.faceset import Faceset
 from facedouble.types import Descriptor, Image, Landmarks
@@ -77,26 +76,29 @@ def strangers(known: Sequence[Person]) -> list[Person]:
     if not have_demo_clips():
         return []
     clips = demo_clips()
-    detector, landmarks, descriptor = make_detector("hog"), DlibLandmarks(), DlibDescriptor()
     found = []
-    for name, of_person in (
-        ("actor 1 of the demonstration", clips.a),
-        ("actor 2 of the demonstration", clips.b),
-    ):
+    for number, of_person in enumerate((clips.a, clips.b), start=1):
         described = []
-        for clip in of_person:
-            source = open_source(clip)
-            step = max(1, source.info.frames // _FRAMES_OF_A_CLIP)
-            for frame in source.frames():
-                if frame.index % step == 0:
-                    for face in detector.detect(frame.image)[:1]:
-                        points = landmarks.predict(frame.image, face.box)
-                        described.append(descriptor.describe(frame.image, points))
+        for descriptor in _described(of_person):
+            described.append(descriptor)
+            if any(np.linalg.norm(descriptor - person.mean) < SAME_PERSON for person in known):
+                described.clear()
+                break
         if described:
-            person = Person(name, np.stack(described))
-            if all(np.linalg.norm(person.mean - other.mean) > ONE_PERSON for other in known):
-                found.append(person)
+            found.append(Person(f"actor {number} of the demonstration", np.stack(described)))
     return found
+
+
+def _described(clips: Sequence[Path]) -> Iterator[Descriptor]:
+    """Descriptors of the largest face of a few frames of each clip."""
+    detector, landmarks, descriptor = make_detector("hog"), DlibLandmarks(), DlibDescriptor()
+    for clip in clips:
+        source = open_source(clip)
+        step = max(1, source.info.frames // _FRAMES_OF_A_CLIP)
+        for frame in source.raw_frames():
+            if frame.index % step == 0:
+                for face in detector.detect(frame.grey())[:1]:
+                    yield descriptor.describe(frame.rgb(), landmarks.predict(frame.grey(), face.box))
 
 
 def nearest(descriptors: npt.NDArray[np.floating], gallery: Sequence[Person]) -> npt.NDArray[np.int64]:

@@ -107,7 +107,8 @@ class Measure:
         if self.unit == "yes or no":
             return "yes" if value else "no"
         text = self.shown.format(value * 100 if self.unit == "%" else value)
-        return text + ("%" if self.unit == "%" else f" {self.unit}" if self.unit else "")
+        close = self.unit in ("", "%", "°")
+        return text + self.unit if close else f"{text} {self.unit}"
 
     def describe_good(self) -> str:
         """The good range as a reader sees it."""
@@ -118,4 +119,4 @@ class Measure:
             return f"up to {self.describe(high)}"
         if self.better == "higher":
             return f"{self.describe(low)} or more"
-        return f"{self.shown.format(low)} to {self.describe(high)}"
+        return self.describe(low) if low == high else f"{self.shown.format(low)} to {self.describe(high)}"

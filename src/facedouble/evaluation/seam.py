@@ -38,29 +38,43 @@ def outline_distance(landmarks: Landmarks, size: int) -> FloatArray:
 
 
 def gradient_step(result: Image, source: Image, distance: FloatArray) -> float:
-    """How much steeper brightness changes across the edge of the face than in the source.
+    """How steeply brightness changes across the edge of the face where it does not in the source.
 
-    Of both crops (S, S, 3) the derivative of luma along the normal of the outline is taken, in levels
-    (0..255) a pixel; its absolute value is averaged over bands of equal ``distance`` (S, S, see
-    :func:`outline_distance`), and of all bands the largest excess of the result over the source counts.
-    0 where there is none; lower is better.
+    Of result less source, both crops (S, S, 3), the derivative of luma along the normal of the outline is
+    taken, in levels (0..255) a pixel. It is averaged over bands of equal ``distance`` (S, S, see
+    :func:`outline_distance`) in each of :data:`SECTORS` parts of the outline, so that features of the face,
+    which differ here and there, fall out, and a seam, which goes along the outline, stays. The value is the
+    mean over the parts of its absolute value, of the band where that is largest; lower is better.
     """
-    half = np.floor((distance - _FIRST) / (_BAND / 2)).astype(np.int64)
     inside = (distance >= _FIRST) & (distance < _LAST)
-    apart = _across(result, distance) - _across(source, distance)
-    counts = np.bincount(half[inside], minlength=2)
-    sums = np.bincount(half[inside], weights=apart[inside], minlength=2)
+    part = _sector(distance, inside)
+    half = np.floor((distance[inside] - _FIRST) / (_BAND / 2)).astype(np.int64)
+    number = half * SECTORS + part
+    length = (int(half.max(initial=1)) + 1) * SECTORS
+    steps = _across(result, source, distance)[inside]
+    counts = np.bincount(number, minlength=length).reshape(-1, SECTORS)
+    sums = np.bincount(number, weights=steps, minlength=length).reshape(-1, SECTORS)
     # Bands overlap by half, so that an edge lies within one wherever it is.
     counts, sums = counts[:-1] + counts[1:], sums[:-1] + sums[1:]
-    return max(0.0, float((sums / np.maximum(counts, 1))[counts >= _LEAST_PIXELS].max(initial=0.0)))
+    known = counts >= _LEAST_PIXELS
+    means = np.where(known, np.abs(sums) / np.maximum(counts, 1), 0).sum(axis=1)
+    return float((means / np.maximum(known.sum(axis=1), 1)).max())
 
 
-def _across(crop: Image, distance: FloatArray) -> FloatArray:
-    """The absolute derivative of luma across the outline at each pixel, levels a pixel."""
-    luma = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+def _sector(distance: FloatArray, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Which part of the outline pixels belong to: those of ``inside``, flat, 0 to SECTORS - 1."""
+    rows, columns = np.nonzero(inside)
+    middle = np.nonzero(distance < 0)
+    angle = np.arctan2(rows - middle[0].mean(), columns - middle[1].mean()) / (2 * np.pi) + 0.5
+    return np.asarray(np.floor(angle * SECTORS).astype(np.int64) % SECTORS, dtype=np.int64)
+
+
+def _across(result: Image, source: Image, distance: FloatArray) -> FloatArray:
+    """The derivative of the luma of result less source across the outline at each pixel, levels a pixel."""
+    lumas = [cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32) for crop in (result, source)]
     x, y = _slope(np.asarray(cv2.GaussianBlur(distance, (0, 0), 2.0), dtype=np.float32))
-    across, down = _slope(luma)
-    return np.asarray(np.abs(across * x + down * y) / np.maximum(np.hypot(x, y), 1e-6), dtype=np.float32)
+    across, down = _slope(np.asarray(lumas[0] - lumas[1], dtype=np.float32))
+    return np.asarray((across * x + down * y) / np.maximum(np.hypot(x, y), 1e-6), dtype=np.float32)
 
 
 def _slope(picture: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -76,14 +90,10 @@ def ring_step(result: Image, source: Image, distance: FloatArray) -> float:
     ring inside and one outside is taken, in the result and in the source. The value is the mean over the
     sectors of how much larger it is in the result; 0 where nowhere, lower is better, 2 is seen.
     """
-    size = distance.shape[0]
-    rows, columns = np.mgrid[:size, :size]
-    row, column = rows[distance < 0].mean(), columns[distance < 0].mean()
     inner = (distance >= _INNER - _RING) & (distance < _INNER)
     outer = (distance >= _OUTER) & (distance < _OUTER + _RING)
     both = inner | outer
-    angle = np.arctan2(rows[both] - row, columns[both] - column) / (2 * np.pi) + 0.5
-    part = 2 * (np.floor(angle * SECTORS).astype(np.int64) % SECTORS) + outer[both]
+    part = 2 * _sector(distance, both) + outer[both]
     counts = np.bincount(part, minlength=2 * SECTORS)
     known = counts.reshape(SECTORS, 2).min(axis=1) >= _LEAST_PIXELS
     if not known.any():

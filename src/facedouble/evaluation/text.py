@@ -39,6 +39,21 @@ def lines(evaluation: Evaluation) -> Iterator[str]:
             yield f"  {known.title:{width}}{'  '.join(cells)}   (good: {known.describe_good()})"
 
 
+def summary(result: ResultEvaluation) -> tuple[str, str, str]:
+    """A result in three lines: the verdict, who it is, and how it moves and looks."""
+
+    def says(name: str) -> str:
+        return MEASURES[name].describe(result.value(name))
+
+    return (
+        result.verdict.sentences[0],
+        f"In {says('nearer_to_b')} of {len(result.index)} frames the face is nearer to B than to A; mean "
+        f"distance to B {says('distance_to_b')}, to A {says('distance_to_a')}.",
+        f"Mouth follows at {says('mouth')}, eyes at {says('eyes')}; trembling {says('jitter')}, flicker "
+        f"{says('flicker')}; fine detail {says('detail_of_b')} of B's real faces.",
+    )
+
+
 def labels(results: Sequence[ResultEvaluation]) -> list[str]:
     """A short name of each result: its file's, with as much of its folder as tells them apart."""
     paths = [result.path for result in results]

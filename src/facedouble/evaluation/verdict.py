@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from facedouble.evaluation.measures import MEASURES
 from facedouble.evaluation.rating import GROUPS, Outcome, Rate
 
@@ -12,6 +14,7 @@ _JUDGED = [group for group in GROUPS if group != "model"]
 """The model is a cause, not a fault one can see."""
 
 _MOST_BLAMES = 2  # sentences of one group
+_MOST_FAIR = 4
 _HEADLINES: dict[Rate, str] = {
     "good": "A good swap: nothing measured is out of the good range by much.",
     "fair": "A usable swap with faults.",
@@ -41,8 +44,12 @@ def judge(outcomes: Mapping[str, Outcome]) -> Verdict:
         poor = [name for name in outcomes if MEASURES[name].group == group and rates[name] == "poor"]
         sentences += [_says(name, outcomes, blame=True) for name in poor[:_MOST_BLAMES]]
     fair = [name for name in outcomes if rates[name] == "fair"]
+    fair.sort(key=lambda name: -_badness(name, outcomes))
     if fair:
-        parts = [f"{MEASURES[name].title} ({MEASURES[name].describe(outcomes[name].value)})" for name in fair]
+        parts = [
+            f"{MEASURES[name].title} ({MEASURES[name].describe(outcomes[name].value)})"
+            for name in fair[:_MOST_FAIR]
+        ]
         sentences.append(f"Fair, and could be better: {', '.join(parts)}.")
     sentences += _praises(outcomes, rates)
     return Verdict(rate, tuple(sentences))
@@ -70,6 +77,10 @@ def _praises(outcomes: Mapping[str, Outcome], rates: Mapping[str, Rate]) -> Iter
         good = [name for name in names if rates[name] == "good"]
         if good and not any(rates[name] == "poor" for name in names):
             yield _says(good[0], outcomes, blame=False)
+
+
+def _badness(name: str, outcomes: Mapping[str, Outcome]) -> float:
+    return float(MEASURES[name].badness(np.array([outcomes[name].value], dtype=np.float64))[0])
 
 
 def _says(name: str, outcomes: Mapping[str, Outcome], *, blame: bool) -> str:

@@ -42,7 +42,7 @@
   const shown = (measure, value) => {
     if (value === null || value === undefined) return "–";
     const number = value * (measure.unit === "%" ? 100 : 1);
-    return number.toFixed(measure.digits) + (measure.unit === "%" ? "%" : measure.unit ? " " + measure.unit : "");
+    return number.toFixed(measure.digits) + (["", "%", "°"].includes(measure.unit) ? "" : " ") + measure.unit;
   };
   const rate = (measure, value) => {
     const inside = ([low, high]) => (low === null || value >= low) && (high === null || value <= high);
