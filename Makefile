@@ -2,6 +2,7 @@
 # Both set up what they need the first time, in the folder .venv, and nothing the second time.
 #
 # Options of the demonstration:  make demo ARGS="--minutes 5"
+# Some benchmarks only:          make bench ARGS="floor train"
 # Another Python than python3:   make demo PYTHON=python3.12
 
 VENV := .venv
@@ -13,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?=
 ARGS ?=
 
-.PHONY: demo test check clean
+.PHONY: demo test check bench clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -21,6 +22,10 @@ demo: $(READY)
 
 test: check
 	$(BIN)/python -m pytest
+
+# Measures this machine and writes benchmarks/results/ and the tables of benchmarks/README.md.
+bench: $(READY)
+	$(BIN)/python -m benchmarks.run $(ARGS)
 
 check: $(READY_DEV)
 	$(BIN)/ruff check .

@@ -14,8 +14,11 @@ from pathlib import Path
 import av
 import torch
 
+from benchmarks.table import Cell, Table, print_tables
+from benchmarks.warps import random_batch
 from facedouble.assets import demo_clips
 from facedouble.config import VideoSettings
+from facedouble.device import choose_precision
 from facedouble.faces.detect import make_detector
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks
@@ -69,13 +72,13 @@ def training_step(name: str, recipe: Recipe) -> Callable[[], None]:
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=True)
     random = torch.Generator().manual_seed(0)
-    raw = torch.rand(recipe.batch_size, 4, 2 * model.resolution, 2 * model.resolution, generator=random)
+    faces = random_batch(recipe.batch_size, model.resolution)
     sides: tuple[Side, Side] = ("a", "b")
 
     def step() -> None:
         loss = torch.zeros(())
         for side in sides:
-            pairs = make_pairs(raw, model.resolution, recipe.warp, 1.0, random)
+            pairs = make_pairs(faces, model.resolution, recipe.warp, 1.0, random)
             output = model(pairs.inputs, side, side).picture
             loss = loss + weighted_l1(output, pairs.targets, pairs.weights)
             if recipe.dssim:
@@ -89,8 +92,8 @@ def training_step(name: str, recipe: Recipe) -> Callable[[], None]:
     return step
 
 
-def main() -> None:
-    """Measure and print."""
+def measure() -> list[Table]:
+    """What the machine and the parts can do, each by itself."""
     clip = demo_clips().a[1]
     frames = list(open_source(clip).frames())
     image = frames[0].image
@@ -112,36 +115,46 @@ def main() -> None:
             for frame in source.frames():
                 sink.write(frame)
 
-    count = len(frames)
-    print(
-        f"{clip.name}, {image.shape[1]}x{image.shape[0]}, {count} frames, {torch.get_num_threads()} threads"
-    )
-    print(f"decoding                        {count / best(decode):8.0f} frames/s")
-    to_rgb = best(lambda: list(open_source(clip).frames()))
-    print(f"decoding to RGB                 {count / to_rgb:8.0f} frames/s")
-    print(f"decoding, RGB, x264 crf 15      {count / best(write, 1):8.0f} frames/s")
-
+    count, size = len(frames), f"{image.shape[1]}x{image.shape[0]}"
     detector, landmarks, descriptor = make_detector("hog"), DlibLandmarks(), DlibDescriptor()
     box = detector.detect(image)[0].box
     points = landmarks.predict(image, box)
-    print(f"HOG detector                    {1e3 * best(lambda: detector.detect(image)):8.1f} ms")
-    print(f"landmarks, twice                {1e3 * best(lambda: landmarks.predict(image, box)):8.1f} ms")
-    print(f"descriptor                      {1e3 * best(lambda: descriptor.describe(image, points)):8.1f} ms")
-
     fp32 = product_rate(torch.float32, 2048)
-    bf16 = product_rate(torch.bfloat16, 256)
-    print(f"matrix product 2048, fp32       {fp32:8.0f} GFLOP/s")
-    print(f"matrix product 256, bf16        {bf16:8.1f} GFLOP/s")
+    rows: list[list[Cell]] = [
+        [f"decoding {size}, frames a second", count / best(decode)],
+        ["decoding to RGB, frames a second", count / best(lambda: list(open_source(clip).frames()))],
+        ["decoding, RGB, x264 crf 15, frames a second", count / best(write, 1)],
+        ["HOG detector, ms", 1e3 * best(lambda: detector.detect(image))],
+        ["landmarks, twice, ms", 1e3 * best(lambda: landmarks.predict(image, box))],
+        ["descriptor, ms", 1e3 * best(lambda: descriptor.describe(image, points))],
+        ["matrix product 2048, fp32, GFLOP/s", fp32],
+        ["matrix product 2048, bf16, GFLOP/s", product_rate(torch.bfloat16, 256 if emulated() else 2048)],
+        ["threads of PyTorch", torch.get_num_threads()],
+    ]
+    return [Table("floor", ["", "best of three"], rows), training_rates(fp32)]
+
+
+def emulated() -> bool:
+    """Whether bfloat16 is so slow that a large product would take minutes."""
+    return choose_precision("auto", torch.device("cpu")) is torch.float32
+
+
+def training_rates(fp32: float) -> Table:
+    """Training steps on random pictures in fp32, against the rate of the matrix product."""
+    rows: list[list[Cell]] = []
     for name, known in MODELS.items():
         step = training_step(name, known.recipe)
         step()
         faces = 2 * known.recipe.batch_size / best(step)
         # Backward costs about twice forward.
         rate = 3 * forward_flops(name) * faces / 1e9
-        print(
-            f"train {name:9} batch 2x{known.recipe.batch_size:<3}      {faces:8.0f} faces/s, "
-            f"{rate:.0f} GFLOP/s, {rate / fp32:.0%} of the product's rate"
-        )
+        rows.append([f"{name}, batch 2x{known.recipe.batch_size}", faces, rate, f"{rate / fp32:.0%}"])
+    return Table("floor-training", ["fp32", "faces a second", "GFLOP/s", "of the product"], rows)
+
+
+def main() -> None:
+    """Measure and print."""
+    print_tables(measure())
 
 
 if __name__ == "__main__":

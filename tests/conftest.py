@@ -109,3 +109,18 @@ def extracted_pair(pair_frames: Path, tmp_path_factory: pytest.TempPathFactory) 
 def pair(extracted_pair: Path, tmp_path: Path) -> Path:
     """A copy of the faceset of two people, to be changed."""
     return shutil.copytree(extracted_pair, tmp_path / "pair")
+
+
+@pytest.fixture(scope="session")
+def facesets(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
+    """Facesets of ten faces of each actor, as few as training takes; not to be changed."""
+    root = tmp_path_factory.mktemp("facesets")
+    result = {}
+    for side, clip in (("a", "sample_02"), ("b", "sample_04")):
+        images = root / f"images {side}"
+        images.mkdir()
+        for frame in islice(open_source(clips[clip]).frames(), 0, 100, 10):
+            write_png(images / f"{frame.index:03d}.png", frame.image)
+        extract(images, root / side, ExtractSettings(processes=1))
+        result[side] = [root / side]
+    return result

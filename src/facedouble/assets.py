@@ -46,6 +46,8 @@ _YUNET_URL = (
     "0047ac24afb1a50a0c6105001c89d1b5b805dbf1/onnx/yunet_n_dynamic.onnx"
 )
 _YUNET_SHA256 = "104ee26c71d5c270ce79a6b3dced91c91013260d29a6bf18f9296c5b8c4c2b12"
+_VGG19 = "vgg19-dcbb9e9d.pth"
+_VGG19_URL = f"https://download.pytorch.org/models/{_VGG19}"
 _TIMEOUT = 30  # seconds without a byte
 
 
@@ -117,6 +119,25 @@ def yunet_model(cache: Path | None = None, *, listener: Listener = ignore) -> Pa
             "make room, or name another folder in the environment variable FACEDOUBLE_CACHE"
         ) from error
     return kept
+
+
+def vgg19_weights(cache: Path | None = None) -> Path:
+    """PyTorch's weights of VGG-19, for the perceptual loss of that name: from the folder that the
+    environment variable ``FACEDOUBLE_MODELS`` names, else from ``cache`` (see :func:`cache_folder`).
+
+    They are half a gigabyte, so they are never fetched unasked: raises ``AssetError`` that says from
+    where and to where, when the file is in neither folder.
+    """
+    kept = (cache or cache_folder()) / _VGG19
+    named = os.environ.get("FACEDOUBLE_MODELS")
+    for path in (*([Path(named) / _VGG19] if named else []), kept):
+        if path.is_file():
+            return path
+    raise AssetError(
+        f"the perceptual loss vgg needs VGG-19's weights (548 MB): get {_VGG19_URL} and put it in "
+        f"{kept.parent}, or in a folder named in the environment variable FACEDOUBLE_MODELS; or take the "
+        "perceptual loss dlib, which needs no file"
+    )
 
 
 def cache_folder() -> Path:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 
-def option(help: str, default: Any = None, *, short: str = "", **limits: float) -> Any:
-    """A dataclass field with its help text, short option and limits (``min``, ``max``)."""
-    metadata = {"help": help, "short": short, **limits}
+def option(help: str, default: Any = None, *, short: str = "", flag: str = "", **limits: float) -> Any:
+    """A dataclass field with its help text, short option and limits (``min``, ``max``). ``flag`` is the
+    option's name where it is not the field's (``from`` is a word of Python's own)."""
+    metadata = {"help": help, "short": short, "flag": flag, **limits}
     if isinstance(default, tuple):
         return field(default_factory=lambda: default, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -63,18 +64,46 @@ class VideoSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """How a model is trained. It stops at whichever of ``minutes`` and ``iterations`` comes first."""
+    """How a model is trained. It stops at whichever limit comes first; without one, when told to."""
 
     trainer: str = option("model architecture: quick or original", "quick", short="-t")
+    arguments: tuple[str, ...] = option(
+        "an argument of the model's own, as filters=64; repeat it", (), flag="set"
+    )
     batch_size: int = option("faces of each side in a step, 0 for the model's own", 0, short="-b", min=0)
     minutes: float = option("stop after this many minutes, 0 for no limit", 0.0, min=0)
     iterations: int = option("stop at this iteration, 0 for no limit", 0, min=0)
+    target_loss: float = option(
+        "stop when the smoothed losses of both sides are under this, 0 for no limit", 0.0, min=0
+    )
+    patience: int = option(
+        "stop when faces held out have got no better for so many iterations, 0 for no limit", 0, min=0
+    )
     learning_rate: float = option("peak learning rate, 0 for the model's own", 0.0, min=0)
+    warp: str = option(
+        "how inputs are bent: grid, landmark, tps, elastic or none; the model's own if not given", ""
+    )
+    balance_poses: bool = option("draw faces so that each pose there is comes equally often", False)
+    perceptual_loss: str = option(
+        "compare through a network as well: none, dlib, vgg or a file of VGG-19's weights; the model's "
+        "own if not given",
+        "",
+    )
+    freeze_encoder: bool = option("let the encoder rest, and only the decoders learn", False)
+    from_model: Path | None = option("start from the weights of another pair's model", None, flag="from")
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
+    gpus: int = option("GPUs to train on together (processes, where there is no GPU)", 1, short="-g", min=1)
     precision: str = option("auto, fp32 or bf16", "auto")
+    compile: bool = option("compile the network with torch.compile: slow to start", False)
     seed: int = option("seed of every random choice", 0)
-    save_minutes: float = option("minutes between saves", 3.0, min=0.1)
-    preview: bool = option("write preview.png into the model folder at every save", True)
+    save_interval: int = option("iterations between saves, 0 for no such interval", 100, short="-s", min=0)
+    save_minutes: float = option("minutes between saves at the most, 0 for no such limit", 3.0, min=0)
+    write_image: bool = option(
+        "draw preview.png, losses.png and the time-lapse at every save", True, short="-w"
+    )
+    preview: bool = option("show the preview in a window, drawn anew every half minute", False, short="-p")
+    measure: bool = option("measure the model on faces held out now and then", True)
+    dry_run: bool = option("only say what memory and time it would take; nothing is written", False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +127,18 @@ class ConvertSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateSettings:
+    """How results are measured."""
+
+    closely: int = option(
+        "frames of which identity and the picture outside the face are looked at, spread evenly; 0 for all",
+        60,
+        min=0,
+    )
+    pictures: int = option("frames that the report shows at most, spread evenly", 120, min=1, max=1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DemoSettings:
     """How the demonstration runs. Without ``a`` and ``b`` it takes two actors' clips it fetches."""
 
@@ -106,6 +147,9 @@ class DemoSettings:
     a: tuple[Path, ...] = option("clip of A, whose face is replaced; repeat it; the last is converted", ())
     b: tuple[Path, ...] = option("clip of B, whose face is put there; repeat it", ())
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
+    unseen: bool = option(
+        "keep the clip that is converted from training, to see how far a model carries", False
+    )
     quick: bool = option("one clip of each and seconds of training, to see that everything works", False)
 
 

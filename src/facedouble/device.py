@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import torch
 
@@ -43,6 +44,25 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if device.type == "cpu" and _product_seconds(torch.bfloat16) < 0.7 * _product_seconds(torch.float32):
         return torch.bfloat16
     return torch.float32
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that may still be taken on ``device``; ``None`` where the system does not say (it is asked
+    on CUDA and on Linux, there within the limit of a container)."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return None
+    free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = (group / "memory.max").read_text(encoding="ascii").strip()
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return free
+    return free if limit == "max" else max(0, min(free, int(limit) - used))
 
 
 def _product_seconds(dtype: torch.dtype, size: int = 256, repeats: int = 4) -> float:

@@ -30,6 +30,7 @@ Mask = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.float32]
 
 Side = Literal["a", "b"]
+SIDES: tuple[Side, Side] = ("a", "b")
 
 Origin = Literal["detected", "followed", "filled"]
 """How a face came to be known: found by the detector, followed from a frame next to it, or filled in

@@ -5,8 +5,6 @@ import pytest
 
 from facedouble.curation.coverage import (
     AXES,
-    PITCH_EDGES,
-    YAW_EDGES,
     missing_poses,
     missing_values,
     pose_counts,
@@ -14,6 +12,7 @@ from facedouble.curation.coverage import (
     sentences_against,
 )
 from facedouble.curation.measures import FACE_SHARE, Measures, measure
+from facedouble.faces.pose import PITCH_EDGES, YAW_EDGES
 from facedouble.faceset import Faceset
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from facedouble.errors import ModelError
+from facedouble.errors import ModelError, OutputError
 from facedouble.events import Event
 from facedouble.models import build, checkpoint
 from facedouble.models.checkpoint import ModelCard
@@ -82,16 +82,49 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
         checkpoint.load(tmp_path)
 
 
-def test_state_goes_back_with_its_save(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["weights", "state"])
+def test_weights_and_state_go_back_together(tmp_path: Path, kind: str) -> None:
     c = card()
+    c.rate = 0.5
     save(tmp_path, c, 10, 1.0)
-    c.history = [[10, 0.5, 0.5], [20, 0.4, 0.4]]
+    c.history, c.rate = [[10, 0.5, 0.5], [20, 0.4, 0.4]], 0.25
+    c.iteration = 20
+    c.note({"score": 0.7})
     save(tmp_path, c, 20, 2.0)
-    (tmp_path / "state-00000020.safetensors").write_bytes(b"")
-    loaded, state = checkpoint.load_state(tmp_path)
-    assert loaded.iteration == 10
+    (tmp_path / f"{kind}-00000020.safetensors").write_bytes(b"")
+    loaded, weights, state = checkpoint.resume(tmp_path)
+    assert (loaded.iteration, loaded.rate, loaded.best) == (10, 0.5, None)
+    (name, _), *_ = build("original", ARGUMENTS).named_parameters()
+    assert (weights[name] == 1).all()
     assert float(state["value"]) == 1.0
     assert loaded.history == [[10, 0.5, 0.5]]
+    assert loaded.measures == []
+    assert [entry.iteration for entry in loaded.saves] == [10]
+
+
+def test_the_next_save_clears_away_what_is_damaged_or_half_done(tmp_path: Path) -> None:
+    c = card()
+    for i in (10, 20):
+        save(tmp_path, c, i, float(i))
+    (tmp_path / "state-00000020.safetensors").write_bytes(b"junk")
+    half = ("weights-00000025.safetensors", "state-00000025.safetensors.new")
+    for name in (*half, "weights-mine.safetensors"):
+        (tmp_path / name).write_bytes(b"half")
+    resumed, _, _ = checkpoint.resume(tmp_path)
+    save(tmp_path, resumed, 15, 3.0)
+    names = {path.name for path in tmp_path.iterdir()}
+    kept = {f"{kind}-{i:08d}.safetensors" for kind in ("weights", "state") for i in (10, 15)}
+    assert names == {"model.json", "weights-mine.safetensors", *kept}
+
+
+def test_a_save_that_fails_leaves_those_before_as_they_are(tmp_path: Path) -> None:
+    c = card()
+    save(tmp_path, c, 10, 1.0)
+    (tmp_path / "state-00000020.safetensors.new").mkdir()  # in the way of the draft
+    with pytest.raises(OutputError, match="whole"):
+        save(tmp_path, c, 20, 2.0)
+    assert first_weight(tmp_path) == 1.0
+    assert checkpoint.resume(tmp_path)[0].iteration == 10
 
 
 def test_no_model_says_what_to_do(tmp_path: Path) -> None:

@@ -8,10 +8,22 @@ from safetensors.torch import load_file, save_file
 
 from facedouble.errors import SettingsError
 from facedouble.models import MODELS, build, entry
-from facedouble.models.base import SwapModel
+from facedouble.models.base import Decoded, SwapModel
+from facedouble.models.flops import forward_flops, training_flops
+from facedouble.types import Side
+
+SIDES: tuple[Side, Side] = ("a", "b")
 
 # Small versions where the registered size would take long on a processor.
-SMALL = {"original": {"filters": 8, "bottleneck": 32}}
+SMALL = {
+    "original": {"filters": 8, "bottleneck": 32},
+    "lowmem": {"filters": 8, "bottleneck": 32},
+    "iae": {"filters": 8, "bottleneck": 32},
+    "gan": {"filters": 8, "bottleneck": 32},
+    "gan128": {"filters": 4, "bottleneck": 32},
+    "highres": {"filters": 8, "bottleneck": 32, "inner": 32},
+    "highres256": {"filters": 8, "bottleneck": 32, "inner": 32},
+}
 
 
 def small(name: str) -> SwapModel:
@@ -23,6 +35,16 @@ def faces(model: SwapModel, n: int = 2) -> torch.Tensor:
     return torch.rand(n, 3, model.resolution, model.resolution, generator=torch.Generator().manual_seed(1))
 
 
+def drawn(output: Decoded) -> torch.Tensor:
+    """Everything a decoder draws, its mask as well where it has one, as one batch."""
+    return output.picture if output.mask is None else torch.cat([output.picture, output.mask], dim=1)
+
+
+def touched(model: SwapModel) -> set[str]:
+    """Names of the parameters that a gradient has reached."""
+    return {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+
+
 every = pytest.mark.parametrize("name", MODELS)
 
 
@@ -30,9 +52,19 @@ every = pytest.mark.parametrize("name", MODELS)
 def test_shapes_and_sides(name: str) -> None:
     model = small(name)
     batch = faces(model)
-    out = {side: model(batch, "a", side).picture for side in ("a", "b")}
-    assert out["a"].shape == out["b"].shape == batch.shape
-    assert torch.isfinite(out["a"]).all()
+    for side in SIDES:
+        output = model(batch, "a", side)
+        assert output.picture.shape == batch.shape
+        assert torch.isfinite(output.picture).all()
+        if output.mask is not None:
+            assert output.mask.shape == (2, 1, model.resolution, model.resolution)
+            assert 0 <= float(output.mask.detach().min()) <= float(output.mask.detach().max()) <= 1
+
+
+@every
+def test_a_recipe_that_weighs_the_mask_is_for_a_model_that_draws_one(name: str) -> None:
+    model = small(name)
+    assert (model(faces(model), "a", "a").mask is not None) == (entry(name).recipe.mask > 0)
 
 
 @every
@@ -40,30 +72,37 @@ def test_gradient_reaches_every_parameter(name: str) -> None:
     model = small(name)
     model.part()
     batch = faces(model)
-    (
-        model(batch, "a", "a").picture.square().mean() + model(batch, "b", "b").picture.square().mean()
-    ).backward()
-    without = [
-        parameter_name
-        for parameter_name, parameter in model.named_parameters()
-        if parameter.grad is None or not parameter.grad.abs().sum() > 0
-    ]
-    assert without == []
+    (drawn(model(batch, "a", "a")).square().mean() + drawn(model(batch, "b", "b")).square().mean()).backward()
+    assert {parameter_name for parameter_name, _ in model.named_parameters()} - touched(model) == set()
 
 
 @every
-def test_the_encoder_is_shared_and_the_decoders_are_not(name: str) -> None:
+def test_each_side_has_something_of_its_own_and_both_share_something(name: str) -> None:
+    """Most models share the encoder and have a decoder for each; ``iae`` shares the decoder too, and has
+    an intermediate layer for each."""
     model = small(name)
     model.part()
     batch = faces(model)
-    model(batch, "a", "a").picture.square().mean().backward()
-    touched = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    drawn(model(batch, "a", "a")).square().mean().backward()
+    a = touched(model)
     model.zero_grad(set_to_none=True)
-    model(batch, "b", "b").picture.square().mean().backward()
-    other = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
-    assert touched & other, "something must be shared"
-    assert touched - other, "something must be A's alone"
-    assert other - touched, "something must be B's alone"
+    drawn(model(batch, "b", "b")).square().mean().backward()
+    b = touched(model)
+    assert a & b, "something must be shared"
+    assert len(a - b) == len(b - a) > 0, "each side must have as much of its own"
+    assert any(n.startswith("encoder") for n in a & b)
+    assert all(("a" in n.split(".")) for n in a - b), "what is A's alone is called so"
+    assert all(("b" in n.split(".")) for n in b - a)
+
+
+@every
+def test_a_swap_is_not_a_reconstruction(name: str) -> None:
+    model = small(name).eval()
+    model.part()
+    batch = faces(model)
+    model.prepare({"a": batch[0], "b": batch[1]})
+    with torch.no_grad():
+        assert (model(batch, "a", "a").picture - model(batch, "a", "b").picture).abs().mean() > 1e-3
 
 
 @every
@@ -75,7 +114,7 @@ def test_saved_and_loaded_it_answers_the_same(name: str, tmp_path: Path) -> None
     other = build(name, {**entry(name).arguments, **SMALL.get(name, {})})
     other.load_state_dict(load_file(tmp_path / "weights.safetensors"))
     batch = faces(model)
-    assert torch.equal(model.eval()(batch, "a", "b").picture, other.eval()(batch, "a", "b").picture)
+    assert torch.equal(drawn(model.eval()(batch, "a", "b")), drawn(other.eval()(batch, "a", "b")))
 
 
 @every
@@ -83,9 +122,9 @@ def test_channels_last_gives_the_same_answer(name: str) -> None:
     model = small(name).eval()
     batch = faces(model)
     with torch.no_grad():
-        plain = model(batch, "a", "b").picture
+        plain = drawn(model(batch, "a", "b"))
         model = model.to(memory_format=torch.channels_last)
-        last = model(batch.contiguous(memory_format=torch.channels_last), "a", "b").picture
+        last = drawn(model(batch.contiguous(memory_format=torch.channels_last), "a", "b"))
     assert torch.allclose(plain, last, atol=1e-4)
 
 
@@ -94,9 +133,9 @@ def test_mixed_precision_stays_near_full_precision(name: str) -> None:
     model = small(name).eval()
     batch = faces(model, 1)
     with torch.no_grad():
-        full = model(batch, "a", "b").picture
+        full = drawn(model(batch, "a", "b"))
         with torch.autocast("cpu", torch.bfloat16):
-            mixed = model(batch, "a", "b").picture.float()
+            mixed = drawn(model(batch, "a", "b")).float()
     assert (full - mixed).abs().mean() < 0.03
 
 
@@ -125,6 +164,89 @@ def test_parted_decoders_start_alike(name: str) -> None:
         assert old is not new
 
 
+def shapes(model: SwapModel, kind: type[torch.nn.Module]) -> list[tuple[int, ...]]:
+    """The weights' shapes of all layers of a kind that a face passes on its way through A's side."""
+    return [
+        tuple(layer.weight.shape)
+        for name, layer in model.named_modules()
+        if isinstance(layer, kind) and "b" not in name.split(".")
+    ]
+
+
+def test_original_is_the_classic_architecture_layer_by_layer() -> None:
+    with torch.device("meta"):
+        model = build("original")
+    assert shapes(model, torch.nn.Linear) == [(1024, 4 * 4 * 1024), (4 * 4 * 1024, 1024)]
+    assert shapes(model, torch.nn.Conv2d) == [
+        *[(128, 3, 5, 5), (256, 128, 5, 5), (512, 256, 5, 5), (1024, 512, 5, 5)],
+        *[(4 * 512, 1024, 3, 3), (4 * 256, 512, 3, 3), (4 * 128, 256, 3, 3), (4 * 64, 128, 3, 3)],
+        (3, 64, 5, 5),
+    ]
+
+
+def test_lowmem_leaves_out_a_convolution_and_half_the_bottleneck() -> None:
+    with torch.device("meta"):
+        model, classic = build("lowmem"), build("original")
+    assert shapes(model, torch.nn.Linear) == [(512, 8 * 8 * 512), (4 * 4 * 1024, 512)]
+    assert shapes(model, torch.nn.Conv2d) == [
+        s for s in shapes(classic, torch.nn.Conv2d) if s[0] != 1024 or s[1] != 512 or s[2] != 5
+    ]
+
+
+def test_iae_has_three_intermediate_layers_and_one_decoder() -> None:
+    with torch.device("meta"):
+        model = build("iae")
+    dense = {n: tuple(m.weight.shape) for n, m in model.named_modules() if isinstance(m, torch.nn.Linear)}
+    assert len(dense) == 6
+    assert {n.split(".")[1] for n in dense} == {"a", "b", "both"}
+    assert not any({"a", "b"} & set(n.split(".")) for n, _ in model.named_parameters() if "decoder" in n)
+
+
+@every
+def test_operations_are_counted_as_by_hand(name: str) -> None:
+    """Two for each weight and each place it is used at, without bias; backward twice that, less the gradient
+    of the picture itself, which nobody needs."""
+    model = small(name).eval()
+    total, of_input = 0, []
+
+    def count(layer: torch.nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        nonlocal total
+        assert isinstance(layer, torch.nn.Conv2d | torch.nn.Linear)
+        own = 2 * layer.weight.numel() * output[0].numel() // layer.weight.shape[0]
+        if not total:
+            of_input.append(own)
+        total += own
+
+    hooks = [
+        m.register_forward_hook(count)
+        for m in model.modules()
+        if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)
+    ]
+    model(faces(model, 1), "a", "a")
+    for hook in hooks:
+        hook.remove()
+    assert forward_flops(model) == total
+    assert training_flops(model, 4) == 2 * 4 * (3 * total - of_input[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "resolution"), [("gan", 96), ("gan", 16), ("highres", 32), ("highres", 200)]
+)
+def test_a_resolution_that_does_not_fit_is_refused(name: str, resolution: int) -> None:
+    with pytest.raises(ValueError, match="power of two"):
+        build(name, {"resolution": resolution})
+
+
 def test_unknown_model_is_named_with_the_known_ones() -> None:
     with pytest.raises(SettingsError, match="quick"):
         build("nonesuch")
+
+
+@every
+def test_several_sides_at_once_are_encoded_as_one_by_one(name: str) -> None:
+    model = small(name).eval()
+    batch: dict[Side, torch.Tensor] = {"a": faces(model, 3), "b": faces(model, 2).flip(3)}
+    with torch.no_grad():
+        codes = model.encode_sides(batch)
+        for side, pictures in batch.items():
+            assert torch.allclose(codes[side], model.encode(pictures, side), atol=1e-5)

@@ -1,4 +1,4 @@
-"""Training on small facesets made from real frames."""
+"""Training on small facesets made from real frames, with small models."""
 
 import json
 import os
@@ -6,82 +6,87 @@ import signal
 import threading
 import time
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from facedouble.config import ExtractSettings, TrainSettings
-from facedouble.errors import ModelError, SettingsError, TrainingError
-from facedouble.events import Event, Progressed
-from facedouble.extraction.extract import extract
+from facedouble.config import TrainSettings
+from facedouble.errors import FacedoubleError, ModelError, OutputError, SettingsError, TrainingError
+from facedouble.events import Event, Noted, Progressed
 from facedouble.models import checkpoint
-from facedouble.training.data import draw, load_side
-from facedouble.training.loop import train
-from facedouble.video import open_source
-from facedouble.video.images import read_image, write_png
+from facedouble.training.loop import TrainResult, train
+from facedouble.video.images import read_image
 
-FACES = 10
-SHORT = TrainSettings(iterations=6, batch_size=2, device="cpu", precision="fp32", seed=3)
+TINY = ("resolution=32", "filters=4", "bottleneck=8", "inner=8", "channels=[8,8,8]")
+SHORT = TrainSettings(
+    iterations=6,
+    batch_size=2,
+    arguments=TINY,
+    device="cpu",
+    precision="fp32",
+    seed=3,
+    save_interval=0,
+    write_image=False,
+    measure=False,
+)
 
+# Learns much in few steps, as it begins from nothing and not from the mean picture.
+LEARNS = replace(
+    SHORT,
+    trainer="original",
+    arguments=("filters=8", "bottleneck=32"),
+    batch_size=8,
+    learning_rate=3e-3,
+    iterations=40,
+)
 
-@pytest.fixture(scope="module")
-def facesets(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
-    root = tmp_path_factory.mktemp("facesets")
-    result = {}
-    for side, clip in (("a", "sample_02"), ("b", "sample_04")):
-        images = root / f"images {side}"
-        images.mkdir()
-        for frame in islice(open_source(clips[clip]).frames(), 0, FACES * 10, 10):
-            write_png(images / f"{frame.index:03d}.png", frame.image)
-        extract(images, root / side, ExtractSettings(processes=1))
-        result[side] = [root / side]
-    return result
-
-
-def losses(facesets: dict[str, list[Path]], model: Path, settings: TrainSettings) -> list[list[float]]:
-    train(facesets["a"], facesets["b"], model, settings)
-    history: list[list[float]] = json.loads((model / "model.json").read_text())["history"]
-    return history
-
-
-def test_the_loss_falls_and_everything_is_written(facesets: dict[str, list[Path]], tmp_path: Path) -> None:
-    result = train(facesets["a"], facesets["b"], tmp_path / "m", replace(SHORT, iterations=40))
-    history = checkpoint.read_card(tmp_path / "m").history
-    assert (result.iteration, result.faces_seen) == (40, 160)
-    assert history[-1][1] < history[0][1]
-    assert history[-1][2] < history[0][2]
-    preview = read_image(tmp_path / "m" / "preview.png")
-    assert preview.shape == (6 * 96, 7 * 96, 3)
-    model, card = checkpoint.load(tmp_path / "m")
-    assert model.resolution == card.resolution == 96
+Facesets = dict[str, list[Path]]
 
 
-def test_stopped_and_resumed_it_goes_on_as_if_never_stopped(
-    facesets: dict[str, list[Path]], tmp_path: Path
-) -> None:
-    settings = replace(SHORT, iterations=8)
-    whole = losses(facesets, tmp_path / "whole", settings)
-
-    def stop_after_three(event: Event) -> None:
-        if isinstance(event, Progressed) and event.figures["iteration"] == "3":
-            os.kill(os.getpid(), signal.SIGINT)
-
-    first = train(facesets["a"], facesets["b"], tmp_path / "parts", settings, listener=stop_after_three)
-    assert first.iteration == 3
-    parts = losses(facesets, tmp_path / "parts", settings)
-    assert [row[0] for row in parts] == list(range(1, 9))
-    assert np.allclose(whole, parts, rtol=1e-4), (whole, parts)
+def run(
+    facesets: Facesets, model: Path, settings: TrainSettings, heard: list[Event] | None = None
+) -> TrainResult:
+    return train(
+        facesets["a"], facesets["b"], model, settings, listener=(heard if heard is not None else []).append
+    )
 
 
-def test_the_same_seed_gives_the_same_model_and_another_does_not(
-    facesets: dict[str, list[Path]], tmp_path: Path
-) -> None:
+def history(model: Path) -> list[list[float]]:
+    rows: list[list[float]] = json.loads((model / "model.json").read_text())["history"]
+    return rows
+
+
+def noted(heard: list[Event]) -> str:
+    return "\n".join(event.text for event in heard if isinstance(event, Noted))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_the_loss_falls_and_everything_is_written(facesets: Facesets, tmp_path: Path) -> None:
+    model = tmp_path / "m"
+    settings = replace(LEARNS, save_interval=15, write_image=True, measure=True)
+    result = run(facesets, model, settings)
+    card = checkpoint.read_card(model)
+    assert (result.iteration, result.faces_seen, result.stopped) == (40, 640, "finished")
+    assert card.history[-1][1] < 0.85 * card.history[0][1]
+    assert card.history[-1][2] < 0.85 * card.history[0][2]
+    assert [save.iteration for save in card.saves] == [40, 30, 15]
+    assert read_image(model / "preview.png").shape == (6 * 64, 10 * 64 + 40, 3)
+    assert read_image(model / "losses.png").std() > 10
+    assert len(list((model / "time-lapse").iterdir())) == 3
+    assert 0 < card.measures[-1]["ssim"] < 1
+    assert card.measures[-1]["iteration"] == 40
+    loaded, _ = checkpoint.load(model)
+    assert loaded.resolution == card.resolution == 64
+
+
+def test_the_same_seed_gives_the_same_model_and_another_does_not(facesets: Facesets, tmp_path: Path) -> None:
     def weights(name: str, seed: int) -> dict[str, torch.Tensor]:
-        train(facesets["a"], facesets["b"], tmp_path / name, replace(SHORT, seed=seed))
+        run(facesets, tmp_path / name, replace(SHORT, seed=seed))
         return load_file(tmp_path / name / "weights-00000006.safetensors")
 
     one, two, other = weights("1", 3), weights("2", 3), weights("3", 4)
@@ -89,87 +94,192 @@ def test_the_same_seed_gives_the_same_model_and_another_does_not(
     assert any(not torch.allclose(one[name], other[name], atol=1e-3) for name in one)
 
 
-def test_a_resumed_parted_model_keeps_its_two_decoders(
-    facesets: dict[str, list[Path]], tmp_path: Path
-) -> None:
-    train(facesets["a"], facesets["b"], tmp_path / "m", SHORT)
-    before = load_file(tmp_path / "m" / "state-00000006.safetensors")
-    a, b = (before[f"weight/decoders.{side}.0.convolution.weight"] for side in ("a", "b"))
-    assert not torch.equal(a, b)
-    train(facesets["a"], facesets["b"], tmp_path / "m", replace(SHORT, iterations=7))
-    after = load_file(tmp_path / "m" / "state-00000007.safetensors")
-    a2, b2 = (after[f"weight/decoders.{side}.0.convolution.weight"] for side in ("a", "b"))
-    assert (b2 - b).abs().max() < (a - b).abs().max(), "B's decoder went on from where it was"
-    assert not torch.equal(a2, b2)
+# -- stopping ------------------------------------------------------------------------------------
 
 
-def test_ctrl_c_finishes_the_step_and_saves(facesets: dict[str, list[Path]], tmp_path: Path) -> None:
-    heard: list[Event] = []
-
+def test_ctrl_c_finishes_the_step_and_saves(facesets: Facesets, tmp_path: Path) -> None:
     def listener(event: Event) -> None:
-        heard.append(event)
-        if isinstance(event, Progressed) and len([e for e in heard if isinstance(e, Progressed)]) == 2:
+        if isinstance(event, Progressed) and event.figures.get("iteration") == "2":
             os.kill(os.getpid(), signal.SIGINT)
 
     assert threading.current_thread() is threading.main_thread()
-    result = train(
-        facesets["a"], facesets["b"], tmp_path / "m", replace(SHORT, iterations=10_000), listener=listener
-    )
+    settings = replace(SHORT, iterations=10_000)
+    result = train(facesets["a"], facesets["b"], tmp_path / "m", settings, listener=listener)
     assert result.stopped == "stopped by hand"
-    assert result.iteration < 100
-    assert checkpoint.read_card(tmp_path / "m").iteration == result.iteration
+    assert result.iteration == 2
+    assert checkpoint.read_card(tmp_path / "m").iteration == 2
 
 
-def test_minutes_are_kept(facesets: dict[str, list[Path]], tmp_path: Path) -> None:
+def test_an_event_stops_it_as_enter_does(facesets: Facesets, tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def listener(event: Event) -> None:
+        if isinstance(event, Progressed) and event.figures.get("iteration") == "3":
+            stop.set()
+
+    settings = replace(SHORT, iterations=0)
+    result = train(facesets["a"], facesets["b"], tmp_path / "m", settings, listener=listener, stop=stop)
+    assert (result.stopped, result.iteration) == ("stopped by hand", 3)
+    assert checkpoint.read_card(tmp_path / "m").iteration == 3
+
+
+def test_minutes_are_kept(facesets: Facesets, tmp_path: Path) -> None:
     start = time.perf_counter()
-    result = train(facesets["a"], facesets["b"], tmp_path / "m", replace(SHORT, iterations=0, minutes=0.05))
+    result = run(facesets, tmp_path / "m", replace(SHORT, iterations=0, minutes=0.02))
     assert result.iteration > 0
-    assert 3 <= result.seconds
+    assert 1.2 <= result.seconds
     assert time.perf_counter() - start < 60
 
 
-def test_too_few_faces_one_line_and_nothing_written(facesets: dict[str, list[Path]], tmp_path: Path) -> None:
+def test_it_stops_at_the_target_loss_of_both_sides(facesets: Facesets, tmp_path: Path) -> None:
+    result = run(facesets, tmp_path / "m", replace(LEARNS, iterations=500, target_loss=0.15))
+    assert result.stopped == "target loss reached"
+    assert max(result.loss_a, result.loss_b) < 0.15
+    before = history(tmp_path / "m")[-2]
+    assert max(before[1:]) >= 0.15, "not later than need be"
+
+
+def test_it_stops_where_faces_held_out_get_no_better(facesets: Facesets, tmp_path: Path) -> None:
+    # At this rate nothing gets better or worse.
+    settings = replace(SHORT, iterations=400, save_interval=5, patience=10, learning_rate=1e-12, measure=True)
+    result = run(facesets, tmp_path / "m", settings)
+    assert result.stopped == "no longer getting better"
+    assert 10 < result.iteration <= 20
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+def test_too_few_faces_one_line_and_nothing_written(facesets: Facesets, tmp_path: Path) -> None:
     crops = sorted((facesets["b"][0] / "faces").iterdir())
     hidden = tmp_path / "hidden.png"
     crops[0].rename(hidden)
     try:
         with pytest.raises(TrainingError, match="9 faces"):
-            train(facesets["a"], facesets["b"], tmp_path / "m", SHORT)
+            run(facesets, tmp_path / "m", SHORT)
     finally:
         hidden.rename(crops[0])
     assert not (tmp_path / "m").exists()
 
 
-def test_a_model_of_another_kind_is_not_overwritten(facesets: dict[str, list[Path]], tmp_path: Path) -> None:
-    train(facesets["a"], facesets["b"], tmp_path / "m", replace(SHORT, iterations=1))
-    before = {p.name: p.read_bytes() for p in (tmp_path / "m").iterdir()}
-    with pytest.raises(ModelError, match="-t quick"):
-        train(facesets["a"], facesets["b"], tmp_path / "m", replace(SHORT, trainer="original"))
-    (tmp_path / "m" / "model.json").write_text("{")
-    with pytest.raises(ModelError, match="damaged"):
-        train(facesets["a"], facesets["b"], tmp_path / "m", SHORT)
-    after = {p.name: p.read_bytes() for p in (tmp_path / "m").iterdir()}
-    assert {**before, "model.json": b"{"} == after
-
-
-@pytest.mark.parametrize("change", [{"trainer": "nonesuch"}, {"device": "cuda:99"}, {"precision": "fp7"}])
-def test_wrong_settings_are_one_clear_line(
-    change: dict[str, str], facesets: dict[str, list[Path]], tmp_path: Path
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"trainer": "original", "arguments": ("filters=4", "bottleneck=8")}, "-t quick"),
+        ({"arguments": ("resolution=48", *TINY[1:])}, "32 pixels, not 48"),
+        ({"arguments": (TINY[0], "filters=8", *TINY[2:])}, "--set"),
+    ],
+    ids=["architecture", "resolution", "arguments"],
+)
+def test_a_model_of_another_kind_is_not_overwritten(
+    facesets: Facesets, tmp_path: Path, change: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(SettingsError):
-        train(facesets["a"], facesets["b"], tmp_path / "m", replace(SHORT, **change))
+    run(facesets, tmp_path / "m", replace(SHORT, iterations=1))
+    before = contents(tmp_path / "m")
+    with pytest.raises(ModelError, match=message):
+        run(facesets, tmp_path / "m", replace(SHORT, **change))
+    with pytest.raises(ModelError, match=message):
+        run(facesets, tmp_path / "n", replace(SHORT, from_model=tmp_path / "m", **change))
+    assert contents(tmp_path / "m") == before
+    assert not (tmp_path / "n").exists()
 
 
-def test_data_is_the_face_in_standard_colours_with_its_weights(facesets: dict[str, list[Path]]) -> None:
-    side = load_side(facesets["b"], resolution=64, coverage=0.7, device=torch.device("cpu"))
-    assert side.pixels.shape == (FACES, 4, 128, 128)
-    middle = side.pixels[:, :3, 40:90, 40:90].float() / 255
-    assert 0.4 < middle.mean() < 0.6
-    weights = side.pixels[:, 3].float() * 4 / 255
-    assert weights.max() > 2.5, "eyes and mouth count most"
-    assert weights[:, 0, 0].max() < 0.2, "corners hardly count"
-    batch = draw(side, 5, torch.Generator().manual_seed(0))
-    assert batch.shape == (5, 4, 128, 128)
-    assert batch[:, :3].max() <= 1
-    assert side.reduced(4).shape == (4, 3, 64, 64)
-    assert torch.allclose(side.mean_face, side.reduced(99).mean(0), atol=1e-4)
+def test_a_damaged_description_stops_it(facesets: Facesets, tmp_path: Path) -> None:
+    run(facesets, tmp_path / "m", replace(SHORT, iterations=1))
+    (tmp_path / "m" / "model.json").write_text("{")
+    before = contents(tmp_path / "m")
+    with pytest.raises(ModelError, match="damaged"):
+        run(facesets, tmp_path / "m", SHORT)
+    assert contents(tmp_path / "m") == before
+
+
+def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(
+    facesets: Facesets, tmp_path: Path
+) -> None:
+    # A file in the folder's place, as rights do not hold back every user that tests run as.
+    (tmp_path / "file").write_text("mine")
+    heard: list[Event] = []
+    with pytest.raises(OutputError, match="cannot be saved here"):
+        run(facesets, tmp_path / "file" / "m", SHORT, heard)
+    assert not any(isinstance(event, Progressed) and event.stage == "train" for event in heard)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trainer": "nonesuch"},
+        {"device": "cuda:99"},
+        {"precision": "fp7"},
+        {"warp": "nonesuch"},
+        {"perceptual_loss": "nonesuch"},
+        {"arguments": ("filters",)},
+        {"arguments": ("nonesuch=3",)},
+        {"arguments": ("resolution=33",)},
+    ],
+    ids=str,
+)
+def test_wrong_settings_are_one_clear_line(
+    change: dict[str, str], facesets: Facesets, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        run(facesets, tmp_path / "m", replace(SHORT, **change))
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "m").exists()
+
+
+# -- other ways to begin -------------------------------------------------------------------------
+
+
+def test_a_dry_run_says_memory_and_speed_and_writes_nothing(facesets: Facesets, tmp_path: Path) -> None:
+    heard: list[Event] = []
+    run(facesets, tmp_path / "m", replace(SHORT, dry_run=True), heard)
+    assert "memory: about" in noted(heard)
+    assert "faces/s" in noted(heard)
+    assert not (tmp_path / "m").exists()
+
+
+def test_from_another_model_it_starts_better_than_from_nothing(facesets: Facesets, tmp_path: Path) -> None:
+    run(facesets, tmp_path / "other", LEARNS)
+    other = contents(tmp_path / "other")
+    run(facesets, tmp_path / "new", replace(LEARNS, iterations=1, seed=7))
+    run(facesets, tmp_path / "m", replace(LEARNS, iterations=1, seed=7, from_model=tmp_path / "other"))
+    assert sum(history(tmp_path / "m")[0][1:]) < 0.9 * sum(history(tmp_path / "new")[0][1:])
+    assert contents(tmp_path / "other") == other
+
+
+def test_a_frozen_encoder_stays_and_the_decoders_learn(facesets: Facesets, tmp_path: Path) -> None:
+    run(facesets, tmp_path / "other", SHORT)
+    before = load_file(tmp_path / "other" / "weights-00000006.safetensors")
+    frozen = replace(SHORT, freeze_encoder=True, from_model=tmp_path / "other")
+    run(facesets, tmp_path / "m", frozen)
+    after = load_file(tmp_path / "m" / "weights-00000006.safetensors")
+    for name in before:
+        if name.startswith(("encoder.", "squeeze.")):
+            assert torch.equal(before[name], after[name]), name
+    assert not torch.equal(*(w["decoders.b.0.convolution.weight"] for w in (before, after)))
+
+
+# -- when the losses explode ---------------------------------------------------------------------
+
+
+def test_after_an_explosion_it_goes_back_with_a_lower_rate(facesets: Facesets, tmp_path: Path) -> None:
+    """A rate at which this model explodes within a few steps, and three tenths of which it stands."""
+    heard: list[Event] = []
+    settings = replace(SHORT, iterations=60, learning_rate=100.0, save_interval=10)
+    result = run(facesets, tmp_path / "m", settings, heard)
+    card = checkpoint.read_card(tmp_path / "m")
+    assert result.iteration == 60
+    assert card.rate < 1
+    assert "exploded" in noted(heard)
+    assert [row[0] for row in card.history] == list(range(1, 61)), "no iteration twice, none left out"
+    assert all(torch.isfinite(torch.tensor(row)).all() for row in card.history)
+
+
+def test_when_nothing_helps_it_gives_up_and_the_saves_are_good(facesets: Facesets, tmp_path: Path) -> None:
+    run(facesets, tmp_path / "m", SHORT)
+    before = contents(tmp_path / "m")
+    with pytest.raises(TrainingError, match="--learning-rate"):
+        run(facesets, tmp_path / "m", replace(SHORT, iterations=200, learning_rate=1e12))
+    assert contents(tmp_path / "m") == before
+    assert issubclass(TrainingError, FacedoubleError)

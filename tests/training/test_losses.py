@@ -1,6 +1,6 @@
 import torch
 
-from facedouble.training.losses import detail_l1, dssim, luma, weighted_l1
+from facedouble.training.losses import detail_l1, dssim, luma, mask_l1, ms_dssim, weighted_l1
 
 
 def pictures() -> tuple[torch.Tensor, torch.Tensor]:
@@ -11,7 +11,7 @@ def pictures() -> tuple[torch.Tensor, torch.Tensor]:
 def test_every_loss_is_zero_for_the_picture_itself_and_grows_with_the_fault() -> None:
     picture, weights = pictures()
     noise = torch.randn(picture.shape, generator=torch.Generator().manual_seed(1))
-    for loss in (weighted_l1, dssim, detail_l1):
+    for loss in (weighted_l1, dssim, ms_dssim, detail_l1):
         values = [float(loss(picture + amount * noise, picture, weights)) for amount in (0, 0.05, 0.2)]
         assert abs(values[0]) < 1e-6
         assert values[0] < values[1] < values[2], loss.__name__
@@ -41,3 +41,46 @@ def test_detail_does_not_see_what_is_smooth() -> None:
     inner[:, :, 2:-2, 2:-2] = 1
     assert float(detail_l1(picture + ramp, picture, inner)) < 1e-6
     assert float(detail_l1(picture * 0.5, picture, inner)) > 0.05
+
+
+def test_multi_scale_is_dssim_where_only_one_scale_fits() -> None:
+    picture, _ = pictures()
+    small, ones = picture[:, :, :20, :20], torch.ones(2, 1, 20, 20)
+    other = (small + 0.2 * small.flip(3)) / 1.2
+    one, many = dssim(other, small, ones, stride=2), ms_dssim(other, small, ones)
+    assert torch.isclose(one, many, atol=2e-3)
+
+
+def test_multi_scale_minds_a_large_fault_more_than_the_finest_scale_does() -> None:
+    """Noise of single pixels and of large blobs, with the same error by pixel."""
+    size = 128
+    generator = torch.Generator().manual_seed(2)
+    coarse = torch.nn.functional.interpolate(
+        torch.rand(1, 3, 8, 8, generator=generator), size=size, mode="bilinear"
+    )
+    target, ones = coarse * 0.5 + 0.25, torch.ones(1, 1, size, size)
+    fine = torch.randn(1, 1, size, size, generator=generator).expand(-1, 3, -1, -1)
+    blobs = torch.nn.functional.interpolate(
+        torch.randn(1, 1, 12, 12, generator=generator), size=size, mode="bicubic"
+    ).expand(-1, 3, -1, -1)
+    faults = [0.05 * noise / noise.std() for noise in (fine, blobs)]
+    single = [float(dssim(target + fault, target, ones)) for fault in faults]
+    multi = [float(ms_dssim(target + fault, target, ones)) for fault in faults]
+    assert multi[1] / multi[0] > 1.5 * single[1] / single[0]
+
+
+def test_multi_scale_has_a_gradient_even_for_the_opposite() -> None:
+    picture, weights = pictures()
+    output = (1 - picture).requires_grad_()
+    loss = ms_dssim(output, picture, weights)
+    loss.backward()
+    assert 0.3 < float(loss.detach()) <= 0.5
+    assert output.grad is not None
+    assert torch.isfinite(output.grad).all()
+
+
+def test_the_masks_loss_is_the_mean_difference() -> None:
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[..., :2] = 1
+    assert float(mask_l1(torch.zeros_like(mask), mask)) == 0.5
+    assert float(mask_l1(mask, mask)) == 0

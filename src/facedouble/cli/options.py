@@ -87,7 +87,7 @@ def is_settings(hint: Any) -> bool:
 def _parameter(entry: Field[Any], hint: Any) -> inspect.Parameter:
     metadata = entry.metadata
     shown, default = _as_typer_has_it(entry, hint)
-    name = entry.name.replace("_", "-")
+    name = metadata.get("flag") or entry.name.replace("_", "-")
     names = [f"--{name}/--no-{name}" if hint is bool and default else f"--{name}"]
     if metadata.get("short"):
         names.append(metadata["short"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -31,15 +34,32 @@ def train(
 ) -> None:
     """Train a model on the faces of two people, or go on training it.
 
-    Ctrl-C stops after saving; the same command goes on from there. The file preview.png in the
-    model's folder shows how far it is.
+    Enter or Ctrl-C stops after saving; the same command goes on from there. The model's folder
+    shows how far it is: preview.png, losses.png, time-lapse/, and tensorboard/ for TensorBoard.
     """
     from facedouble.training.loop import train as run
 
     with progress() as listener:
-        result = run(a, b, model, settings, listener=listener)
+        result = run(a, b, model, settings, listener=listener, stop=_on_enter())
+    if settings.dry_run:
+        return
     print(
         f"{result.stopped} at iteration {result.iteration}: {result.faces_seen} faces seen "
         f"in {clock(result.seconds)}, loss A {result.loss_a:.4f}, loss B {result.loss_b:.4f}"
     )
     print(f"model: {result.model}")
+
+
+def _on_enter() -> threading.Event:
+    """An event that is set when Enter is pressed, where there is a person to press it."""
+    pressed = threading.Event()
+    if not sys.stdin.isatty():
+        return pressed
+
+    def wait() -> None:
+        # Read past Python's own buffer, whose lock would be held at the end of the program.
+        os.read(sys.stdin.fileno(), 1024)
+        pressed.set()
+
+    threading.Thread(target=wait, daemon=True, name="enter").start()
+    return pressed

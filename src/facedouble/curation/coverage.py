@@ -14,9 +14,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from facedouble.curation.measures import Array, Measures
-
-YAW_EDGES = np.arange(-75.0, 76.0, 10.0)
-PITCH_EDGES = np.arange(-45.0, 46.0, 10.0)
+from facedouble.faces.pose import PITCH_EDGES, YAW_EDGES, pose_bins
 
 Mask = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int64]
@@ -59,12 +57,12 @@ AXES: tuple[Axis, ...] = (
 
 
 def pose_counts(measures: Measures) -> Counts:
-    """Faces by pitch and yaw: (rows of :data:`PITCH_EDGES` from looking up to down, columns of
-    :data:`YAW_EDGES`)."""
-    yaw = np.clip(measures.yaw, YAW_EDGES[0], YAW_EDGES[-1] - 1e-6)
-    pitch = np.clip(measures.pitch, PITCH_EDGES[0], PITCH_EDGES[-1] - 1e-6)
-    counts = np.histogram2d(pitch, yaw, (PITCH_EDGES, YAW_EDGES))[0][::-1]
-    return np.asarray(counts, dtype=np.int64)
+    """Faces by pitch and yaw: (rows of ``PITCH_EDGES`` from looking up to down, columns of
+    ``YAW_EDGES``), see ``faces/pose.py``."""
+    across, up = pose_bins(measures.yaw, measures.pitch)
+    counts = np.zeros((len(PITCH_EDGES) - 1, len(YAW_EDGES) - 1), dtype=np.int64)
+    np.add.at(counts, (up, across), 1)
+    return counts[::-1].copy()
 
 
 def missing_poses(here: Counts, there: Counts | None) -> Mask:

@@ -9,8 +9,6 @@ import numpy as np
 
 from facedouble.curation.coverage import (
     AXES,
-    PITCH_EDGES,
-    YAW_EDGES,
     Axis,
     Counts,
     missing_poses,
@@ -19,6 +17,7 @@ from facedouble.curation.coverage import (
 )
 from facedouble.curation.measures import Measures
 from facedouble.curation.pictures import FAINT, INK, Colour, blank, width_of, wrapped, write
+from facedouble.faces.pose import PITCH_EDGES, YAW_EDGES
 from facedouble.types import Image
 
 HERE: Colour = (46, 109, 180)

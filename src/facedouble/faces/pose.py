@@ -18,6 +18,11 @@ from facedouble.types import Landmarks
 _Array = npt.NDArray[np.float64]
 
 
+YAW_EDGES: _Array = np.arange(-75.0, 76.0, 10.0)
+PITCH_EDGES: _Array = np.arange(-45.0, 46.0, 10.0)
+"""Edges in degrees of the bins in which poses are counted; what lies outside counts in the outermost."""
+
+
 class Pose(NamedTuple):
     """Where a head looks, in degrees, and how badly the landmarks fit one.
 
@@ -106,6 +111,14 @@ def head_poses(landmarks: npt.NDArray[np.floating]) -> _Array:
     pitch = np.arctan2(-rotation[:, 2, 1], rotation[:, 2, 2])
     roll = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
     return np.column_stack([*np.degrees([yaw, pitch, roll]), _misfit(points, rotation, scale)])
+
+
+def pose_bins(
+    yaw: npt.NDArray[np.floating], pitch: npt.NDArray[np.floating]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The bins of :data:`YAW_EDGES` and :data:`PITCH_EDGES` that poses (N,) fall into, from 0."""
+    across, up = np.digitize(yaw, YAW_EDGES[1:-1]), np.digitize(pitch, PITCH_EDGES[1:-1])
+    return across.astype(np.int64), up.astype(np.int64)
 
 
 def _rotation(points: _Array, across: _Array, down: _Array) -> tuple[_Array, _Array]:

@@ -36,9 +36,18 @@ def look(crop: Image, landmarks: Landmarks, statistics: FloatArray) -> FloatArra
     ``landmarks`` (68, 2) are in the crop's pixels, ``statistics`` (2, 3) the colours of the face.
     Training and conversion both look through this, so both see the same.
     """
-    standard = np.clip(standardise(unit(crop), statistics), 0, 1)
     hull = face_hull(landmarks, crop.shape[0], forehead=FOREHEAD)
-    return isolate(standard, shrunk(hull, _INSIDE, beyond=1.0))
+    return look_within(crop, seen_part(hull), statistics)
+
+
+def seen_part(hull: Mask) -> Mask:
+    """The part of a face's hull (S, S) that networks see: without the edge, where landmarks err."""
+    return shrunk(hull, _INSIDE, beyond=1.0)
+
+
+def look_within(crop: Image, part: Mask, statistics: FloatArray) -> FloatArray:
+    """:func:`look` for a part of the face (S, S) that is known already."""
+    return isolate(np.clip(standardise(unit(crop), statistics), 0, 1), part)
 
 
 def isolate(picture: FloatArray, mask: Mask) -> FloatArray:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from facedouble.errors import SettingsError
 from facedouble.models.base import SwapModel
+from facedouble.models.gan import Gan
+from facedouble.models.highres import HighRes
+from facedouble.models.iae import IAE
+from facedouble.models.lowmem import LowMem
 from facedouble.models.original import Original
 from facedouble.models.quick import Quick
 from facedouble.models.recipe import Recipe, Warp
@@ -22,6 +26,20 @@ class Entry:
     recipe: Recipe
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
+
+# Plain mean absolute error, as the classic models were always trained.
+_CLASSIC = Recipe(batch_size=64, learning_rate=5e-5, betas=(0.5, 0.999), average=0.99, warm_up=0)
+
+_ADVERSARIAL = replace(
+    _CLASSIC,
+    learning_rate=1e-4,
+    mask=0.1,
+    adversarial=0.02,
+    adversarial_kind="hinge",
+    adversarial_from=0.2,
+)
+
+_HIGH = replace(_CLASSIC, learning_rate=1e-4, dssim=0.3, mask=0.1, average=0.999)
 
 MODELS: dict[str, Entry] = {
     "quick": Entry(
@@ -43,7 +61,41 @@ MODELS: dict[str, Entry] = {
     "original": Entry(
         make=Original,
         summary="the classic 64 pixel autoencoder",
-        recipe=Recipe(batch_size=64, learning_rate=5e-5, betas=(0.5, 0.999), average=0.99, warm_up=0),
+        recipe=_CLASSIC,
+    ),
+    "lowmem": Entry(
+        make=LowMem,
+        summary="the classic with a convolution and half the bottleneck less",
+        recipe=_CLASSIC,
+    ),
+    "iae": Entry(
+        make=IAE,
+        summary="64 pixels, one decoder for both people, who differ in their bottleneck",
+        recipe=_CLASSIC,
+    ),
+    "gan": Entry(
+        make=Gan,
+        summary="64 pixels with a learned mask, trained against two discriminators",
+        recipe=replace(_ADVERSARIAL, batch_size=32),
+        arguments={"resolution": 64},
+    ),
+    "gan128": Entry(
+        make=Gan,
+        summary="the same at 128 pixels",
+        recipe=replace(_ADVERSARIAL, batch_size=16),
+        arguments={"resolution": 128},
+    ),
+    "highres": Entry(
+        make=HighRes,
+        summary="128 pixels, residual upscales and a learned mask",
+        recipe=replace(_HIGH, batch_size=16),
+        arguments={"resolution": 128},
+    ),
+    "highres256": Entry(
+        make=HighRes,
+        summary="the same at 256 pixels",
+        recipe=replace(_HIGH, batch_size=8),
+        arguments={"resolution": 256, "filters": 64},
     ),
 }
 

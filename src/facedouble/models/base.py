@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from facedouble.types import Side
@@ -26,6 +28,8 @@ class SwapModel(nn.Module, ABC):
     """
 
     resolution: int
+    one_encoder: bool = False
+    """Whether ``encode`` does the same for both sides."""
     hardness: float = 1.0
     """0..1, set by the training loop: how much of what makes training hard on purpose (noise on
     the code, say) a model applies while it is in training mode."""
@@ -33,6 +37,15 @@ class SwapModel(nn.Module, ABC):
     @abstractmethod
     def encode(self, faces: Tensor, side: Side) -> Tensor:
         """Faces (N, 3, R, R) of ``side`` to codes; the shape is the model's own."""
+
+    def encode_sides(self, faces: Mapping[Side, Tensor]) -> dict[Side, Tensor]:
+        """Faces of several sides to their codes. A model whose encoder takes both sides alike does
+        them in one batch, which is faster."""
+        if not self.one_encoder:
+            return {side: self.encode(pictures, side) for side, pictures in faces.items()}
+        codes = self.encode(torch.cat(list(faces.values())), next(iter(faces)))
+        parts = codes.split([len(pictures) for pictures in faces.values()])
+        return dict(zip(faces, parts, strict=True))
 
     @abstractmethod
     def decode(self, code: Tensor, side: Side) -> Decoded:

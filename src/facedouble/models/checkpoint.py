@@ -8,6 +8,8 @@
 Every file is written under another name, flushed to the disk, and renamed; ``model.json`` last, so
 it never names a file that is not whole. The last three saves are kept, each with its checksums.
 Weights are safetensors and the rest is JSON: opening a model cannot run code.
+
+Training goes on from a save only if both its files are whole; conversion needs the weights alone.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,23 +40,31 @@ from facedouble.types import FloatArray, Side
 DESCRIPTION = "model.json"
 FORMAT = 1
 KEPT_SAVES = 3
+_OURS = re.compile(r"(weights|state)-\d{8,}\.safetensors(\.new)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """One save: its files and their SHA-256."""
+    """One save: its files, their SHA-256, and how far training was (``ModelCard.progress``)."""
 
     iteration: int
     weights: str
     weights_sha256: str
     state: str
     state_sha256: str
+    progress: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class ModelCard:
     """What ``model.json`` says. ``colour`` (side to 2x3) are the sides' mean colour statistics,
-    ``history`` rows of iteration, loss of A, loss of B; ``saves`` are newest first."""
+    ``history`` rows of iteration, smoothed loss of A, of B; ``measures`` what was measured on faces
+    held out, with the iteration; ``saves`` are newest first.
+
+    How far training is: ``seconds`` and ``faces_seen`` over all runs; whether the decoders have
+    ``parted``; ``rate``, the factor that mishaps have put on the learning rate; ``best`` held-out
+    measure (higher is better) and the iteration ``best_at`` of it.
+    """
 
     trainer: str
     arguments: dict[str, Any]
@@ -66,13 +77,40 @@ class ModelCard:
     seconds: float = 0.0
     faces_seen: int = 0
     parted: bool = False
+    rate: float = 1.0
+    best: float | None = None
+    best_at: int = 0
     history: list[list[float]] = field(default_factory=list)
+    measures: list[dict[str, float]] = field(default_factory=list)
     saves: list[Save] = field(default_factory=list)
     program: str = f"facedouble {__version__}"
     format: int = FORMAT
 
     def statistics(self, side: Side) -> FloatArray:
         return np.array(self.colour[side], dtype=np.float32)
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """How far training is, as each save keeps it."""
+        return {name: getattr(self, name) for name in _PROGRESS}
+
+    def note(self, measures: dict[str, float]) -> None:
+        """Take what was measured on faces held out at this iteration; ``score`` says how good it is."""
+        self.measures.append({"iteration": self.iteration, **measures})
+        if self.best is None or measures["score"] > self.best:
+            self.best, self.best_at = measures["score"], self.iteration
+
+    def go_back(self, entry: Save) -> None:
+        """Be what this card was when ``entry`` was made; saves after it count no more."""
+        self.iteration = entry.iteration
+        for name, value in entry.progress.items():
+            setattr(self, name, value)
+        self.history = [row for row in self.history if row[0] <= entry.iteration]
+        self.measures = [row for row in self.measures if row["iteration"] <= entry.iteration]
+        self.saves = self.saves[self.saves.index(entry) :]
+
+
+_PROGRESS = ("seconds", "faces_seen", "parted", "rate", "best", "best_at")
 
 
 def exists(folder: Path) -> bool:
@@ -95,14 +133,27 @@ def read_card(folder: Path) -> ModelCard:
         raise ModelError(f"{file}: damaged ({error}); it is left as it is") from error
 
 
+def check_writable(folder: Path) -> None:
+    """Raise ``OutputError`` if nothing can be saved in ``folder``. It is made if it is not there."""
+    probe = folder / ".writable.new"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"{folder}: a model cannot be saved here ({error.strerror})") from error
+
+
 def save(
     folder: Path,
     card: ModelCard,
     weights: Mapping[str, Tensor],
     state: Mapping[str, Tensor],
 ) -> None:
-    """Add a save to ``folder`` and drop the oldest beyond three. ``card.saves`` is brought up to
-    date. Raises ``OutputError`` when the folder cannot be written."""
+    """Add a save to ``folder`` and drop what no kept save needs: the oldest beyond three, damaged
+    ones, and what a killed run left half done. ``card.saves`` is brought up to date.
+
+    Raises ``OutputError`` when the folder cannot be written."""
     weights_name = f"weights-{card.iteration:08d}.safetensors"
     state_name = f"state-{card.iteration:08d}.safetensors"
     try:
@@ -113,25 +164,28 @@ def save(
             weights_sha256=_write_tensors(folder / weights_name, weights),
             state=state_name,
             state_sha256=_write_tensors(folder / state_name, state),
+            progress=card.progress,
         )
         others = [old for old in card.saves if old.iteration != card.iteration]
-        card.saves = [entry, *others][:KEPT_SAVES]
-        text = json.dumps(asdict(card), indent=1, ensure_ascii=False)
+        saves = [entry, *others][:KEPT_SAVES]
+        text = json.dumps({**asdict(card), "saves": [asdict(s) for s in saves]}, indent=1, ensure_ascii=False)
         write_whole(folder / DESCRIPTION, text.encode(), durable=True)
-        kept = {name for kept_save in card.saves for name in (kept_save.weights, kept_save.state)}
-        for old in others:
-            for name in {old.weights, old.state} - kept:
-                (folder / name).unlink(missing_ok=True)
-    except OSError as error:
+        card.saves = saves
+        kept = {name for kept_save in saves for name in (kept_save.weights, kept_save.state)}
+        for path in list(folder.iterdir()):
+            if _OURS.fullmatch(path.name) and path.name not in kept:
+                path.unlink(missing_ok=True)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise OutputError(
-            f"{folder}: the model cannot be saved ({error.strerror}); the save before it is whole"
+            f"{folder}: the model cannot be saved ({reason}); the save before it is whole"
         ) from error
 
 
 def load(folder: Path, *, listener: Listener = ignore) -> tuple[SwapModel, ModelCard]:
     """The trained model for conversion: averaged weights of the newest save that is whole."""
     card = read_card(folder)
-    entry, tensors = _newest(folder, card, "weights", listener)
+    entry, (tensors,) = _newest(folder, card.saves, ("weights",), listener)
     model = build(card.trainer, card.arguments)
     try:
         model.load_state_dict(tensors)
@@ -140,37 +194,36 @@ def load(folder: Path, *, listener: Listener = ignore) -> tuple[SwapModel, Model
     return model.eval(), card
 
 
-def load_state(folder: Path, *, listener: Listener = ignore) -> tuple[ModelCard, dict[str, Tensor]]:
-    """What training needs to go on, from the newest save that is whole."""
+def resume(
+    folder: Path, *, listener: Listener = ignore
+) -> tuple[ModelCard, dict[str, Tensor], dict[str, Tensor]]:
+    """What training needs to go on, from the newest save of which both files are whole: the card as
+    it was then, the averaged weights, and the state. Raises ``ModelError`` if there is none."""
     card = read_card(folder)
-    entry, tensors = _newest(folder, card, "state", listener)
-    if entry.iteration != card.iteration:
-        card.history = [row for row in card.history if row[0] <= entry.iteration]
-    card.iteration = entry.iteration
-    return card, tensors
+    entry, (weights, state) = _newest(folder, card.saves, ("weights", "state"), listener)
+    card.go_back(entry)
+    return card, weights, state
 
 
-def load_weights(
-    folder: Path, card: ModelCard, *, listener: Listener = ignore
-) -> tuple[dict[str, Tensor], ModelCard]:
-    """The averaged weights that belong to ``card``'s iteration; see :func:`load_state`."""
-    card.saves = [entry for entry in card.saves if entry.iteration <= card.iteration]
-    _, tensors = _newest(folder, card, "weights", listener)
-    return tensors, card
-
-
-def _newest(folder: Path, card: ModelCard, kind: str, listener: Listener) -> tuple[Save, dict[str, Tensor]]:
-    for entry in card.saves:
-        file = folder / getattr(entry, kind)
+def _newest(
+    folder: Path, saves: Sequence[Save], kinds: Sequence[str], listener: Listener
+) -> tuple[Save, list[dict[str, Tensor]]]:
+    """The newest of ``saves`` whose files of all ``kinds`` are whole, and what is in them."""
+    for entry in saves:
         try:
-            data = file.read_bytes()
-            if hashlib.sha256(data).hexdigest() == getattr(entry, f"{kind}_sha256"):
-                return entry, load_tensors(data)
-            reason = "its checksum is wrong"
-        except (OSError, SafetensorError) as error:
-            reason = str(error)
-        listener(Noted(f"{file.name} is damaged ({reason}); trying the save before it", warning=True))
-    raise ModelError(f"{folder}: none of its {len(card.saves)} saves can be read; nothing was changed")
+            return entry, [_read_tensors(folder, entry, kind) for kind in kinds]
+        except (OSError, SafetensorError, ValueError) as error:
+            text = f"{folder}: the save of iteration {entry.iteration} is damaged ({error}); trying the one"
+            listener(Noted(f"{text} before it", warning=True))
+    raise ModelError(f"{folder}: none of its {len(saves)} saves can be read; nothing was changed")
+
+
+def _read_tensors(folder: Path, entry: Save, kind: str) -> dict[str, Tensor]:
+    name = getattr(entry, kind)
+    data = (folder / name).read_bytes()
+    if hashlib.sha256(data).hexdigest() != getattr(entry, f"{kind}_sha256"):
+        raise ValueError(f"{name}: its checksum is wrong")
+    return load_tensors(data)
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:

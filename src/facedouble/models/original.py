@@ -2,53 +2,51 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from facedouble.models.base import Decoded, SwapModel
-from facedouble.models.layers import Downscale, Upscale, initialise
+from facedouble.models.layers import ToGrid, Upscale, encoder, initialise, upscales
 from facedouble.types import Side
 
 
 class Original(SwapModel):
-    """Four 5x5 stride-2 convolutions, a dense bottleneck, and three upscales for each side.
+    """5x5 stride-2 convolutions, a dense bottleneck, and three upscales for each side.
 
-    Shapes for the standard size: 64x64x3 to 4x4x``filters*8``, dense to ``bottleneck``, dense to
-    4x4x``bottleneck``, upscale to 8x8x512; each decoder upscales to 16, 32 and 64 pixels.
+    Shapes for the standard size: 64x64x3 by four convolutions of 128, 256, 512 and 1024 filters to
+    4x4x1024, dense to ``bottleneck``, dense to 4x4x1024, upscale to 8x8x512; each decoder upscales to
+    16x16x256, 32x32x128 and 64x64x64, and a 5x5 convolution with a sigmoid draws the picture.
+
+    ``filters`` are those of the first convolution, the others follow from it; ``convolutions`` is how
+    many there are.
     """
 
     resolution = 64
+    one_encoder = True
 
-    def __init__(self, filters: int = 128, bottleneck: int = 1024) -> None:
+    def __init__(self, filters: int = 128, bottleneck: int = 1024, convolutions: int = 4) -> None:
         super().__init__()
-        self.bottleneck = bottleneck
-        self.encoder = nn.Sequential(
-            Downscale(3, filters),
-            Downscale(filters, filters * 2),
-            Downscale(filters * 2, filters * 4),
-            Downscale(filters * 4, filters * 8),
-        )
+        widths = tuple(filters * 2**i for i in range(convolutions))
+        side = self.resolution >> convolutions
+        self.encoder = encoder(widths)
         self.dense = nn.Sequential(
-            nn.Linear(filters * 8 * 4 * 4, bottleneck), nn.Linear(bottleneck, bottleneck * 4 * 4)
+            nn.Linear(widths[-1] * side * side, bottleneck), ToGrid(bottleneck, filters * 8, 4)
         )
-        self.upscale = Upscale(bottleneck, filters * 4)
-        self.decoders = nn.ModuleDict({side: self._decoder(filters) for side in ("a", "b")})
+        self.upscale = Upscale(filters * 8, filters * 4)
+        self.decoders = nn.ModuleDict(
+            {
+                side: nn.Sequential(
+                    *upscales((filters * 4, filters * 2, filters, filters // 2)),
+                    nn.Conv2d(filters // 2, 3, 5, padding=2),
+                    nn.Sigmoid(),
+                )
+                for side in ("a", "b")
+            }
+        )
         initialise(self)
 
-    @staticmethod
-    def _decoder(filters: int) -> nn.Sequential:
-        return nn.Sequential(
-            Upscale(filters * 4, filters * 2),
-            Upscale(filters * 2, filters),
-            Upscale(filters, filters // 2),
-            nn.Conv2d(filters // 2, 3, 5, padding=2),
-            nn.Sigmoid(),
-        )
-
     def encode(self, faces: Tensor, side: Side) -> Tensor:
-        flat = self.encoder(faces).flatten(1)
-        code: Tensor = self.dense(flat).view(-1, self.bottleneck, 4, 4)
-        return self.upscale(code.contiguous(memory_format=torch.channels_last))  # type: ignore[no-any-return]
+        code: Tensor = self.upscale(self.dense(self.encoder(faces).flatten(1)))
+        return code
 
     def decode(self, code: Tensor, side: Side) -> Decoded:
         return Decoded(self.decoders[side](code))

@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Warp:
-    """How far training pictures are moved. ``rotation`` in degrees, ``zoom`` and ``shift`` in shares
-    of the picture, each even in plus or minus that; ``flip`` the probability of mirroring. These
-    move input and target alike. ``bend`` moves the points of a coarse grid over the input alone
-    (standard deviation, share of the picture); ``light`` is the deviation of the gain of each
-    channel of the input.
+    """How training pictures are moved, bent, coloured and covered (``training/warp/``).
+
+    ``rotation`` in degrees, ``zoom`` and ``shift`` in shares of the picture, each even in plus or minus
+    that; ``flip`` the probability of mirroring. These move input and target alike.
+
+    ``kind`` is how the input alone is bent, one of ``training/warp/bends.py``: grid, landmark, tps,
+    elastic or none. ``bend`` is how far: the standard deviation of what moves, in shares of the picture.
+    ``landmark`` goes to the neighbour's landmarks whatever this is, and adds half of it.
+
+    The colours of the input alone change too. ``light`` is the deviation of the gain of each of R, G, B.
+    In Oklab, ``lightness`` is the deviation of the lightness' gain (and half of it that of an offset),
+    ``chroma`` of the gain of chroma, ``hue`` of a turn of hue in degrees.
+
+    ``patches`` is the probability that something lies before the face in the input: the target stays
+    the clean face, and the target's mask of the face leaves out what is hidden.
     """
 
-    rotation: float = 8.0
+    rotation: float = 10.0
     zoom: float = 0.05
-    shift: float = 0.04
+    shift: float = 0.05
     flip: float = 0.4
+    kind: str = "grid"
     bend: float = 0.03
-    light: float = 0.08
+    light: float = 0.0
+    lightness: float = 0.0
+    chroma: float = 0.0
+    hue: float = 0.0
+    patches: float = 0.0
+
+
+def usual_warp() -> Warp:
+    """What a recipe that does not name a warp gets."""
+    return Warp(lightness=0.06, chroma=0.12, hue=4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +54,17 @@ class Recipe:
     decoder until ``shared_until``. From ``finish_from`` on the encoder rests and only the decoder of
     B, the face wanted, goes on learning, with batches of twice the size. ``average`` is the decay of
     the averaged weights for one step.
+
+    More terms of the loss, each a weight, 0 for none: ``ms_ssim`` (multi-scale structure), ``mask`` (of
+    the learned mask, by models that draw one). ``perceptual`` is the network through which pictures
+    are compared as well: none, dlib (the face descriptor that comes with the program), vgg, or the path
+    of a file of VGG-19's weights; ``perceptual_weight`` weighs the difference of its features, and
+    ``identity`` the descriptor's distance from the person's mean (dlib alone); both count only where there
+    is such a network.
+
+    Adversarial training (``training/adversary.py``): ``adversarial`` is its weight, 0 for none,
+    ``adversarial_kind`` hinge or mixup, ``adversarial_from`` the share of training at which it begins,
+    ``critic_rate`` the learning rate of the discriminators.
     """
 
     batch_size: int
@@ -42,7 +74,16 @@ class Recipe:
     l1: float = 1.0
     dssim: float = 0.0
     detail: float = 0.0
-    warp: Warp = field(default_factory=Warp)
+    ms_ssim: float = 0.0
+    mask: float = 0.0
+    perceptual: str = "none"
+    perceptual_weight: float = 0.05
+    identity: float = 0.01
+    adversarial: float = 0.0
+    adversarial_kind: Literal["hinge", "mixup"] = "hinge"
+    adversarial_from: float = 0.0
+    critic_rate: float = 1e-4
+    warp: Warp = field(default_factory=usual_warp)
     hard_until: float = 1.0
     hardness_at_end: float = 1.0
     shared_until: float = 0.0

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-import torch
-from torch import Tensor
-
 from facedouble.config import TrainSettings
-from facedouble.device import choose_device, choose_precision
-from facedouble.errors import ModelError, SettingsError, TrainingError
-from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
-from facedouble.models import build, checkpoint, entry
-from facedouble.models.base import SwapModel
-from facedouble.models.checkpoint import ModelCard
-from facedouble.models.recipe import Recipe
-from facedouble.training.data import SideData, draw, load_side
-from facedouble.training.losses import detail_l1, dssim, weighted_l1
-from facedouble.training.preview import write_preview
-from facedouble.training.warp import Pairs, make_pairs
-from facedouble.types import Side
+from facedouble.errors import TrainingError
+from facedouble.events import Listener, Noted, StageFinished, ignore
+from facedouble.models import checkpoint
+from facedouble.training import memory, parallel, schedule
+from facedouble.training.ahead import Ahead
+from facedouble.training.parallel import World
+from facedouble.training.schedule import Stop
+from facedouble.training.setup import Setup, prepare
+from facedouble.training.watch import Watch
 
-SIDES: tuple[Side, Side] = ("a", "b")
-_HISTORY_ROWS = 1000
-_CALIBRATION_FACES = 2000
-_SMOOTHING = 0.98
+_DRY_STEPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,301 +46,175 @@ def train(
     settings: TrainSettings | None = None,
     *,
     listener: Listener = ignore,
+    stop: threading.Event | None = None,
 ) -> TrainResult:
     """Train ``model`` on the faces of both sides, or train it on if it is there already.
 
-    Ends at ``settings.minutes`` or ``settings.iterations``, counted over all runs of the model, or
-    at Ctrl-C; the model is saved in each case. Raises ``TrainingError``, ``ModelError``,
-    ``InputError``, ``SettingsError`` or ``OutputError``; what was saved before stays as it was.
+    Ends at a limit of ``settings``, counted over all runs of the model, at Ctrl-C, or when ``stop`` is
+    set; the model is saved in each case. Raises ``TrainingError``, ``ModelError``, ``InputError``,
+    ``SettingsError`` or ``OutputError``; what was saved before stays as it was.
     """
     settings = settings or TrainSettings()
-    run = _Run(facesets_a, facesets_b, model, settings, listener)
-    return run.go()
+    arguments = (list(facesets_a), list(facesets_b), model, settings)
+    with _asked_to_stop(stop or threading.Event()) as asked:
+        if settings.gpus > 1 and not parallel.started():
+            result: TrainResult = parallel.launch(settings.gpus, _train, arguments, listener, asked)
+            return result
+        return _train(*arguments, listener=listener, stop=asked)
 
 
-class _Run:
-    """One run of training: the state that changes, and the loop over it."""
+def _train(
+    facesets_a: Sequence[Path],
+    facesets_b: Sequence[Path],
+    folder: Path,
+    settings: TrainSettings,
+    *,
+    listener: Listener,
+    stop: threading.Event,
+) -> TrainResult:
+    with parallel.joined() as world:
+        listener = listener if world.first else ignore
+        setup = prepare({"a": facesets_a, "b": facesets_b}, folder, settings, world, listener)
+        if settings.dry_run:
+            return _try_out(setup, folder, settings, listener)
+        with Ahead(setup.pairs, setup.training.random) as ahead:
+            return _loop(setup, ahead, folder, settings, world, listener, stop)
 
-    def __init__(
-        self,
-        facesets_a: Sequence[Path],
-        facesets_b: Sequence[Path],
-        folder: Path,
-        settings: TrainSettings,
-        listener: Listener,
-    ) -> None:
-        self.folder, self.settings, self.listener = folder, settings, listener
-        self.device = choose_device(settings.device)
-        self.precision = choose_precision(settings.precision, self.device)
-        known = entry(settings.trainer)
-        self.recipe = _with_settings(known.recipe, settings)
-        torch.manual_seed(settings.seed)
-        self.random = torch.Generator().manual_seed(settings.seed)
-        self.network: SwapModel = build(settings.trainer).to(self.device)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        paths: dict[Side, Sequence[Path]] = {"a": facesets_a, "b": facesets_b}
-        self.data: dict[Side, SideData] = {
-            side: load_side(
-                paths[side],
-                resolution=self.network.resolution,
-                coverage=self.recipe.coverage,
-                device=self.device,
-            )
-            for side in SIDES
-        }
-        self.network.prepare({side: data.mean_face for side, data in self.data.items()})
-        self.optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=self.recipe.learning_rate, betas=self.recipe.betas, fused=True
+
+def _loop(
+    setup: Setup,
+    ahead: Ahead,
+    folder: Path,
+    settings: TrainSettings,
+    world: World,
+    listener: Listener,
+    stop: threading.Event,
+) -> TrainResult:
+    training = setup.training
+    if world.first:
+        checkpoint.check_writable(folder)
+    watch = Watch(folder, settings, setup.data, listener) if world.first else None
+    start = time.perf_counter() - training.card.seconds  # of all runs
+    saved, saved_iteration = time.perf_counter(), -1 if setup.fresh else training.card.iteration
+    mishaps = 0
+
+    def read() -> bool:
+        """Losses not read yet are taken in and told. False if they have exploded: then all is as at the
+        last save, but for a lower learning rate."""
+        nonlocal start, saved_iteration, mishaps
+        if not training.unread:
+            return True
+        if training.read_losses():
+            if watch is not None:
+                watch.step(training.card, training.smoothed, training.averaged)
+            return True
+        mishaps += 1
+        ahead.rewind()
+        _go_back(setup, folder, mishaps, listener)
+        start = time.perf_counter() - training.card.seconds
+        saved_iteration = training.card.iteration
+        return False
+
+    while True:
+        if training.many_unread and not read():
+            continue
+        card = training.card
+        # What the first process sees, all of them do. A fresh model is saved before its first step, so
+        # that there is something to go back to.
+        share, reason, due = world.agree(
+            schedule.progress(settings, card),
+            schedule.reason_to_stop(settings, card, training.smoothed, stop.is_set()),
+            schedule.save_due(settings, card.iteration - saved_iteration, time.perf_counter() - saved)
+            or saved_iteration < 0,
         )
-        # The averaged weights are a second network, which is what is saved for use.
-        self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self.card = ModelCard(
-            trainer=settings.trainer,
-            arguments=dict(known.arguments),
-            resolution=self.network.resolution,
-            coverage=self.recipe.coverage,
-            facesets={"a": [str(p) for p in facesets_a], "b": [str(p) for p in facesets_b]},
-            colour={side: data.colour.tolist() for side, data in self.data.items()},
-            settings=asdict(settings),
+        if (due or reason) and not read():
+            continue
+        if (due or reason) and card.iteration != saved_iteration:
+            ahead.rewind()
+            if watch is not None:
+                training.calibrate(setup.data.training)
+                watch.measure(card, training.averaged, last=reason == Stop.FINISHED)
+                with watch.saving():
+                    training.save(folder)
+                watch.draw(card, training.averaged)
+            saved, saved_iteration = time.perf_counter(), card.iteration
+        if reason:
+            break
+
+        if not card.parted and share >= setup.recipe.shared_until:
+            training.part()
+        phase = schedule.phase(setup.recipe, settings, card, share)
+        expected = schedule.after(setup.recipe, settings, card)
+        losses = setup.step(ahead.take(phase, expected), phase)
+        card.iteration += 1
+        card.faces_seen += len(phase.sides) * phase.count
+        card.seconds = time.perf_counter() - start
+        training.average()
+        training.take(phase.sides, losses)
+
+    return _ended(setup, folder, Stop(int(reason)).words, listener)
+
+
+def _go_back(setup: Setup, folder: Path, mishaps: int, listener: Listener) -> None:
+    """After the losses have exploded: be as the last save was, with a lower learning rate."""
+    training, lost = setup.training, setup.training.card.iteration
+    if mishaps > schedule.MISHAPS:
+        raise TrainingError(
+            f"the losses exploded {mishaps} times, at last at iteration {lost}; what was saved before is "
+            "good: go on from it with a lower --learning-rate"
         )
-        self.parted = self.recipe.shared_until <= 0
-        self.smoothed: dict[Side, float] = {}
-        if self.parted:
-            self.network.part()
-            self.averaged.part()
-        if checkpoint.exists(folder):
-            self._resume()
-
-    # -- the loop --------------------------------------------------------------------------------
-
-    def go(self) -> TrainResult:
-        card, recipe = self.card, self.recipe
-        self._announce()
-        start = time.perf_counter() - card.seconds
-        saved, saved_iteration = time.perf_counter(), card.iteration if card.saves else -1
-        stopped = "finished"
-        with _asked_to_stop() as asked:
-            while (progress := self._progress(time.perf_counter() - start)) < 1:
-                if asked.is_set():
-                    stopped = "stopped by hand"
-                    break
-                if not self.parted and progress >= recipe.shared_until:
-                    self._part()
-                losses = self._step(progress)
-                card.iteration += 1
-                card.faces_seen += 2 * recipe.batch_size
-                card.seconds = time.perf_counter() - start
-                self._follow(losses)
-                if time.perf_counter() - saved > self.settings.save_minutes * 60:
-                    self._save()
-                    saved, saved_iteration = time.perf_counter(), card.iteration
-            if card.iteration != saved_iteration:
-                self._save()
-        seconds = card.seconds
-        text = f"{card.iteration} iterations, {card.faces_seen} faces seen, {stopped}"
-        self.listener(StageFinished("train", seconds, text))
-        return TrainResult(
-            model=self.folder,
-            iteration=card.iteration,
-            faces_seen=card.faces_seen,
-            seconds=seconds,
-            loss_a=self.smoothed.get("a", math.nan),
-            loss_b=self.smoothed.get("b", math.nan),
-            stopped=stopped,
+    rate = training.card.rate * schedule.FEWER
+    training.resume(folder, listener)
+    training.card.rate = rate
+    listener(
+        Noted(
+            f"the losses exploded at iteration {lost}; back to iteration {training.card.iteration}, from now "
+            f"on with {rate:.2g} of the learning rate",
+            warning=True,
         )
-
-    def _step(self, progress: float) -> dict[Side, float]:
-        """One iteration: a batch of each side restored by its own decoder. Returns the losses."""
-        recipe = self.recipe
-        for group in self.optimizer.param_groups:
-            group["lr"] = _learning_rate(recipe, self.card.iteration, progress)
-        sides: tuple[Side, ...] = SIDES if progress < recipe.finish_from else ("b",)
-        count = 2 * recipe.batch_size // len(sides)
-        self.network.hardness = _hardness(recipe, progress)
-        pairs = {side: self._pairs(side, count) for side in sides}
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
-            with torch.set_grad_enabled(sides == SIDES):
-                codes = {side: self.network.encode(pairs[side].inputs, side) for side in sides}
-            outputs = {side: self.network.decode(codes[side], side) for side in sides}
-        losses = {side: _loss(recipe, outputs[side].picture.float(), pairs[side]) for side in sides}
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
-        self.optimizer.step()
-        self._average()
-        values = {side: float(loss.detach()) for side, loss in losses.items()}
-        if not all(map(math.isfinite, values.values())):
-            raise TrainingError(
-                f"the loss is no longer a number at iteration {self.card.iteration}; the last save is "
-                "good: go on from it with a lower --learning-rate"
-            )
-        return values
-
-    def _pairs(self, side: Side, count: int) -> Pairs:
-        batch = draw(self.data[side], count, self.random)
-        strength = self.network.hardness
-        return make_pairs(batch, self.network.resolution, self.recipe.warp, strength, self.random)
-
-    # -- its parts -------------------------------------------------------------------------------
-
-    def _progress(self, seconds: float) -> float:
-        """Share of the training that is done, 0..1, by whichever limit comes first."""
-        shares = [0.0]
-        if self.settings.minutes:
-            shares.append(seconds / (self.settings.minutes * 60))
-        if self.settings.iterations:
-            shares.append(self.card.iteration / self.settings.iterations)
-        return max(shares)
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        """Exponential moving average of the weights (Polyak and Juditsky 1992), with a short
-        memory at the beginning."""
-        step = self.card.iteration + 1
-        decay = min(self.recipe.average, step / (step + 10))
-        live = [p.detach() for p in self.network.parameters()]
-        torch._foreach_lerp_(list(self.averaged.parameters()), live, 1 - decay)
-
-    def _part(self) -> None:
-        """Let the decoders learn apart, with the optimizer's moments for their new weights."""
-        self.parted = True
-        self.averaged.part()
-        for old, new in self.network.part():
-            if old in self.optimizer.state:
-                self.optimizer.state[new] = {k: v.clone() for k, v in self.optimizer.state[old].items()}
-
-    def _follow(self, losses: dict[Side, float]) -> None:
-        card = self.card
-        for side, value in losses.items():
-            old = self.smoothed.get(side, value)
-            self.smoothed[side] = old * _SMOOTHING + value * (1 - _SMOOTHING)
-        card.history.append([card.iteration, self.smoothed["a"], self.smoothed["b"]])
-        if len(card.history) > 2 * _HISTORY_ROWS:
-            # Every other row goes, so the file stays small and the curve keeps its whole length.
-            card.history = card.history[::2]
-        done = card.seconds / 60 if self.settings.minutes else card.iteration
-        self.listener(
-            Progressed(
-                "train",
-                done,
-                {
-                    "iteration": str(card.iteration),
-                    "loss A": f"{self.smoothed['a']:.4f}",
-                    "loss B": f"{self.smoothed['b']:.4f}",
-                    "faces/s": f"{card.faces_seen / max(card.seconds, 1e-6):.0f}",
-                },
-            )
-        )
-
-    def _announce(self) -> None:
-        kind = "bf16" if self.precision is torch.bfloat16 else "fp32"
-        count = sum(p.numel() for p in self.network.parameters()) / 1e6
-        self.listener(
-            Noted(
-                f"{self.settings.trainer}: {self.network.resolution} pixels, {count:.1f} M parameters, "
-                f"{len(self.data['a'])} faces of A, {len(self.data['b'])} of B, on {self.device} in {kind}"
-            )
-        )
-        if self.settings.minutes:
-            self.listener(StageStarted("train", self.settings.minutes, "minutes"))
-        else:
-            self.listener(StageStarted("train", self.settings.iterations or None, "iterations"))
-
-    # -- saving and resuming ---------------------------------------------------------------------
-
-    def _save(self) -> None:
-        progress = [self.card.seconds, self.card.faces_seen, float(self.parted)]
-        state: dict[str, Tensor] = {
-            "random": self.random.get_state(),
-            "random_noise": torch.get_rng_state(),
-            "progress": torch.tensor(progress, dtype=torch.float64),
-        }
-        for name, parameter in self.network.named_parameters():
-            state[f"weight/{name}"] = parameter
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                state[f"{key}/{name}"] = value
-        for side, data in self.data.items():
-            self.averaged.calibrate(data.reduced(_CALIBRATION_FACES), side)
-        checkpoint.save(self.folder, self.card, self.averaged.state_dict(), state)
-        if self.settings.preview:
-            write_preview(self.folder / "preview.png", self.averaged, self.data)
-
-    def _resume(self) -> None:
-        card, state = checkpoint.load_state(self.folder, listener=self.listener)
-        if card.trainer != self.settings.trainer:
-            raise ModelError(
-                f"{self.folder} is a model of {card.trainer!r}, not {self.settings.trainer!r}; "
-                f"go on with -t {card.trainer}, or choose another folder"
-            )
-        weights, card = checkpoint.load_weights(self.folder, card, listener=self.listener)
-        try:
-            seconds, seen, parted = state["progress"].tolist()
-            if parted:
-                self.network.part()
-            self.averaged.load_state_dict(weights)
-            for name, parameter in self.network.named_parameters():
-                parameter.data.copy_(state[f"weight/{name}"])
-                if f"exp_avg/{name}" in state:
-                    self.optimizer.state[parameter] = {
-                        "step": state[f"step/{name}"].clone(),
-                        "exp_avg": state[f"exp_avg/{name}"].to(parameter),
-                        "exp_avg_sq": state[f"exp_avg_sq/{name}"].to(parameter),
-                    }
-            for name, buffer in self.network.named_buffers():
-                buffer.copy_(weights[name])
-            self.random.set_state(state["random"])
-            torch.set_rng_state(state["random_noise"])
-        except (KeyError, RuntimeError) as error:
-            raise ModelError(f"{self.folder}: this model was made with other arguments ({error})") from error
-        card.seconds, card.faces_seen = seconds, int(seen)
-        card.colour, card.facesets, card.settings = self.card.colour, self.card.facesets, self.card.settings
-        self.card, self.parted = card, bool(parted)
-        if card.history:
-            self.smoothed = {"a": card.history[-1][1], "b": card.history[-1][2]}
-        self.listener(Noted(f"{self.folder}: going on from iteration {card.iteration}"))
-
-
-def _with_settings(recipe: Recipe, settings: TrainSettings) -> Recipe:
-    if settings.minutes < 0 or settings.iterations < 0:
-        raise SettingsError("minutes and iterations cannot be negative")
-    return replace(
-        recipe,
-        batch_size=settings.batch_size or recipe.batch_size,
-        learning_rate=settings.learning_rate or recipe.learning_rate,
     )
 
 
-def _loss(recipe: Recipe, output: Tensor, pairs: Pairs) -> Tensor:
-    loss = recipe.l1 * weighted_l1(output, pairs.targets, pairs.weights)
-    if recipe.dssim:
-        loss = loss + recipe.dssim * dssim(output, pairs.targets, pairs.weights)
-    if recipe.detail:
-        loss = loss + recipe.detail * detail_l1(output, pairs.targets, pairs.weights)
-    return loss
+def _ended(setup: Setup, folder: Path, stopped: str, listener: Listener) -> TrainResult:
+    card, smoothed = setup.training.card, setup.training.smoothed
+    text = f"{card.iteration} iterations, {card.faces_seen} faces seen, {stopped}"
+    listener(StageFinished("train", card.seconds, text))
+    return TrainResult(
+        model=folder,
+        iteration=card.iteration,
+        faces_seen=card.faces_seen,
+        seconds=card.seconds,
+        loss_a=smoothed.get("a", math.nan),
+        loss_b=smoothed.get("b", math.nan),
+        stopped=stopped,
+    )
 
 
-def _learning_rate(recipe: Recipe, iteration: int, progress: float) -> float:
-    """Linear warm-up, then half a cosine down to nothing at the end (Loshchilov and Hutter 2017)."""
-    rate = recipe.learning_rate
-    if recipe.warm_up:
-        rate *= min(1.0, (iteration + 1) / recipe.warm_up)
-    if recipe.anneal:
-        rate *= 0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0))
-    return rate
-
-
-def _hardness(recipe: Recipe, progress: float) -> float:
-    """1 until ``hard_until``, then in a straight line to ``hardness_at_end``."""
-    if progress <= recipe.hard_until or recipe.hard_until >= 1:
-        return 1.0
-    past = (progress - recipe.hard_until) / (1 - recipe.hard_until)
-    return 1 + (recipe.hardness_at_end - 1) * past
+def _try_out(setup: Setup, folder: Path, settings: TrainSettings, listener: Listener) -> TrainResult:
+    """A few steps on the real faces that change nothing on disk, and what they took."""
+    training, times = setup.training, []
+    phase = schedule.phase(setup.recipe, settings, training.card, 0.0)
+    for _ in range(_DRY_STEPS):
+        start = time.perf_counter()
+        setup.step(setup.pairs(phase), phase).tolist()
+        training.average()
+        times.append(time.perf_counter() - start)
+    step, faces = min(times), len(phase.sides) * phase.count
+    text = f"{step:.3g} s an iteration, {faces / step:.0f} faces/s"
+    peak = memory.peak_memory(setup.device)
+    if peak is not None:
+        text += f", {peak / 1e9:.1f} GB at the most"
+    if settings.iterations:
+        left = max(0, settings.iterations - training.card.iteration) * step
+        text += f"; {settings.iterations} iterations take about {left / 60:.0f} minutes"
+    listener(Noted(f"dry run: {text}; nothing was written"))
+    return _ended(setup, folder, "dry run", listener)
 
 
 @contextmanager
-def _asked_to_stop() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets, so that a step is finished and saved; the second one
+def _asked_to_stop(asked: threading.Event) -> Iterator[threading.Event]:
+    """``asked``, which the first Ctrl-C sets, so that a step is finished and saved; the second one
     interrupts as usual."""
-    asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return

@@ -1,4 +1,5 @@
-"""Losses between a picture and its target; all means over the batch, weighted by pixel."""
+"""Losses between a picture and its target: for each picture a mean weighted by pixel, and the mean of
+those over the batch. So the loss of a batch is the mean of those of its parts, however it is parted."""
 
 from __future__ import annotations
 
@@ -6,10 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+_C1, _C2 = 0.01**2, 0.03**2
+"""What keeps SSIM's fractions from 0/0, for pictures of the range 0..1 (Wang et al. 2004)."""
+
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Of multi-scale SSIM, finest first, as measured on people (Wang et al. 2003)."""
+
 
 def weighted_l1(output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Mean absolute difference of (N, 3, H, W) pictures weighted by (N, 1, H, W), no unit."""
-    return ((output - target).abs() * weights).mean() / weights.mean()
+    return _weighted((output - target).abs(), weights)
 
 
 def dssim(output: Tensor, target: Tensor, weights: Tensor, window: int = 7, stride: int = 3) -> Tensor:
@@ -18,14 +25,34 @@ def dssim(output: Tensor, target: Tensor, weights: Tensor, window: int = 7, stri
     SSIM after Wang et al. 2004 with its usual constants (for a range of 1), on uniform windows
     ``stride`` pixels apart; that costs a small part of a Gaussian window at every pixel.
     """
+    luminance, structure, weight = _similarity(luma(output), luma(target), weights, window, stride)
+    return _weighted((1 - luminance * structure) / 2, weight)
+
+
+def ms_dssim(output: Tensor, target: Tensor, weights: Tensor, window: int = 7, stride: int = 2) -> Tensor:
+    """Multi-scale structural dissimilarity ``(1 - MS-SSIM) / 2``, 0 alike to 1/2, of luma.
+
+    Multi-scale SSIM after Wang et al. 2003, weighted by pixel: the picture is halved up to four times,
+    as often as a ``window`` fits twice into it; at each size contrast and structure are compared, at the
+    smallest luminance as well, and the answers are multiplied, each to the power of the measured
+    importance of its size (scaled to a sum of 1 where there are fewer than five sizes). The windows are
+    uniform, ``stride`` pixels apart. Structure that is the opposite of the target's counts as none.
+    """
     x, y = luma(output), luma(target)
-    n = x.shape[0]
-    moments = F.avg_pool2d(torch.cat([x, y, x * x, y * y, x * y, weights]), window, stride)
-    mx, my, xx, yy, xy, weight = moments.split(n)
-    vx, vy, vxy = xx - mx * mx, yy - my * my, xy - mx * my
-    c1, c2 = 0.01**2, 0.03**2
-    ssim = ((2 * mx * my + c1) * (2 * vxy + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2))
-    loss: Tensor = ((1 - ssim) / 2 * weight).mean() / weight.mean()
+    count = 1
+    while count < len(_SCALE_WEIGHTS) and min(x.shape[2:]) >> count >= 2 * window:
+        count += 1
+    powers = [weight / sum(_SCALE_WEIGHTS[:count]) for weight in _SCALE_WEIGHTS[:count]]
+    product = torch.ones((), device=x.device)
+    for scale, power in enumerate(powers):
+        if scale:
+            x, y, weights = (F.avg_pool2d(plane, 2) for plane in (x, y, weights))
+        luminance, structure, weight = _similarity(x, y, weights, window, stride)
+        likeness = luminance * structure if scale == count - 1 else structure
+        mean = (likeness * weight).mean(dim=(1, 2, 3)) / weight.mean(dim=(1, 2, 3))
+        # A fractional power has no slope to learn from at nothing, and no value below.
+        product = product * mean.clamp(min=1e-4) ** power
+    loss: Tensor = ((1 - product) / 2).mean()
     return loss
 
 
@@ -34,10 +61,33 @@ def detail_l1(output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     counts by itself, however small its share of the picture's contrast."""
     difference = luma(output - target)
     fine = difference - F.avg_pool2d(difference, 3, stride=1, padding=1, count_include_pad=False)
-    loss: Tensor = (fine.abs() * weights).mean() / weights.mean()
-    return loss
+    return _weighted(fine.abs(), weights)
+
+
+def mask_l1(output: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of masks (N, 1, H, W) 0..1, 0 alike to 1."""
+    return (output - target).abs().mean()
 
 
 def luma(image: Tensor) -> Tensor:
     """BT.601 luma (N, 1, H, W) of (N, 3, H, W) pictures."""
     return 0.299 * image[:, :1] + 0.587 * image[:, 1:2] + 0.114 * image[:, 2:]
+
+
+def _similarity(
+    x: Tensor, y: Tensor, weights: Tensor, window: int, stride: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """SSIM's two factors, luminance and contrast with structure, of planes (N, 1, H, W), and the mean of
+    ``weights``, for each window (N, 1, h, w)."""
+    moments = F.avg_pool2d(torch.cat([x, y, x * x, y * y, x * y, weights]), window, stride)
+    mx, my, xx, yy, xy, weight = moments.split(x.shape[0])
+    vx, vy, vxy = xx - mx * mx, yy - my * my, xy - mx * my
+    luminance = (2 * mx * my + _C1) / (mx * mx + my * my + _C1)
+    structure = (2 * vxy + _C2) / (vx + vy + _C2)
+    return luminance, structure, weight
+
+
+def _weighted(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean over pictures of the means of (N, C, H, W) ``values`` weighted by (N, 1, H, W)."""
+    one = values.mean(dim=1, keepdim=True) * weights
+    return (one.sum(dim=(1, 2, 3)) / weights.sum(dim=(1, 2, 3))).mean()

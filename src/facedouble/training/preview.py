@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from facedouble.models.base import SwapModel
-from facedouble.training.data import SideData
-from facedouble.types import Image, Side
-from facedouble.video.images import write_png
+from facedouble.types import SIDES, Image, Side
 
-_COLUMNS = 7
-
-
-def write_preview(path: Path, network: SwapModel, data: Mapping[Side, SideData]) -> None:
-    """Write the sheet as PNG: for each side a row of faces as they are, a row from their own
-    decoder, a row from the other's, seven faces spread evenly over the side's clips."""
-    write_png(path, preview(network, data))
+COLUMNS = 14
+_TILE = 128  # largest side of a picture on the sheet, pixels
+_MARGIN = 40  # on the left, for words
 
 
 @torch.no_grad()
-def preview(network: SwapModel, data: Mapping[Side, SideData]) -> Image:
-    """The sheet as an image (6R, 7R, 3) in the standard colouring, R the model's resolution."""
-    rows: list[Tensor] = []
-    pairs: tuple[tuple[Side, Side], ...] = (("a", "b"), ("b", "a"))
-    for side, other in pairs:
-        faces = data[side].reduced(_COLUMNS)
-        rows += [faces, network(faces, side, side).picture, network(faces, side, other).picture]
-    sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
-    return (sheet.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy().astype(np.uint8)
+def preview(network: SwapModel, faces: Mapping[Side, Tensor]) -> Image:
+    """The sheet as an image in the standard colouring: for each side a row of its ``faces`` (N, 3, R, R)
+    as they are, a row from their own decoder, and a row from the other's."""
+    bands = []
+    for side in SIDES:
+        own, other = side, "b" if side == "a" else "a"
+        rows = {
+            side.upper(): faces[side],
+            f"{side}>{own}".upper(): network(faces[side], side, own).picture,
+            f"{side}>{other}".upper(): network(faces[side], side, other).picture,
+        }
+        bands += [_row(words, tensor.float()) for words, tensor in rows.items()]
+    width = max(band.shape[1] for band in bands)
+    return np.vstack([_widened(band, width) for band in bands])
+
+
+def _row(words: str, faces: Tensor) -> Image:
+    pixels = (faces.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    tiles = np.hstack([_reduced(picture) for picture in pixels])
+    margin = np.full((tiles.shape[0], _MARGIN, 3), 255, dtype=np.uint8)
+    at = (4, tiles.shape[0] // 2 + 5)
+    cv2.putText(margin, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (40, 40, 40), 1, cv2.LINE_AA)
+    return np.hstack([margin, tiles])
+
+
+def _reduced(picture: Image) -> Image:
+    if picture.shape[0] <= _TILE:
+        return picture
+    return cv2.resize(picture, (_TILE, _TILE), interpolation=cv2.INTER_AREA).astype(np.uint8)
+
+
+def _widened(band: Image, width: int) -> Image:
+    return np.pad(band, ((0, 0), (0, width - band.shape[1]), (0, 0)), constant_values=255)

@@ -1,0 +1,62 @@
+"""``gan`` and ``gan128``: an autoencoder whose decoders also draw the mask, trained adversarially."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from facedouble.models.base import Decoded, SwapModel
+from facedouble.models.layers import (
+    Residual,
+    ToGrid,
+    Upscale,
+    encoder,
+    initialise,
+    picture_and_mask,
+    upscales,
+)
+from facedouble.types import Side
+
+
+class Gan(SwapModel):
+    """The generator: as ``original``, but each decoder ends in a residual block and draws four
+    channels, the picture and the mask of where to lay it.
+
+    The design is that of the first adversarial face swappers: two discriminators, one a person, judge
+    what their person's decoder draws (``training/adversary.py``). They are no part of this network,
+    since a swap does not need them.
+
+    ``resolution`` is 64 or 128 (any power of two from 32). Stride-2 convolutions lead down to 4x4, from
+    ``filters`` of them, doubled at each up to ``filters * 16``; dense to ``bottleneck``, dense to 4x4, and
+    upscales back, of which the first is common to both people.
+    """
+
+    one_encoder = True
+
+    def __init__(self, resolution: int = 64, filters: int = 64, bottleneck: int = 1024) -> None:
+        super().__init__()
+        steps = resolution.bit_length() - 3
+        if resolution != 4 << steps or steps < 3:
+            raise ValueError("resolution must be a power of two, 32 or more")
+        self.resolution = resolution
+        widths = tuple(min(filters * 2**i, filters * 16) for i in range(steps))
+        # Down from 4x4: 16, 8, 4, 2, 1 times the filters, as many as it takes.
+        back = tuple(max(filters * 16 >> i, filters) for i in range(steps + 1))
+        self.encoder = encoder(widths)
+        self.dense = nn.Sequential(nn.Linear(widths[-1] * 4 * 4, bottleneck), ToGrid(bottleneck, back[0], 4))
+        self.upscale = Upscale(back[0], back[1])
+        self.decoders = nn.ModuleDict(
+            {
+                side: nn.Sequential(
+                    *upscales(back[1:]), Residual(back[-1]), nn.Conv2d(back[-1], 4, 5, padding=2)
+                )
+                for side in ("a", "b")
+            }
+        )
+        initialise(self)
+
+    def encode(self, faces: Tensor, side: Side) -> Tensor:
+        code: Tensor = self.upscale(self.dense(self.encoder(faces).flatten(1)))
+        return code
+
+    def decode(self, code: Tensor, side: Side) -> Decoded:
+        return picture_and_mask(self.decoders[side](code))

@@ -1,0 +1,112 @@
+"""Adversarial training: two discriminators, one a person, and what the decoders learn from them.
+
+(Goodfellow et al. 2014, "Generative adversarial nets".)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from facedouble.models.base import Decoded, SwapModel
+from facedouble.models.discriminator import Discriminator
+from facedouble.models.recipe import Recipe
+from facedouble.training.warp import Pairs
+from facedouble.types import Side
+
+_MIXUP = 0.2  # of the Beta distribution of Zhang et al. 2018: most mixtures are nearly one or the other
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+class Adversary:
+    """Two discriminators and their optimizer.
+
+    ``recipe.adversarial_kind`` is how they are taught. ``hinge`` (Lim and Ye 2017): real scores are
+    pushed over 1, drawn ones under -1, and the decoder raises its scores. ``mixup`` (after Zhang et al.
+    2018, as the first adversarial face swappers used it): a discriminator sees mixtures of a real and a
+    drawn picture and tells the share of the real one; the decoder wants to be told 1.
+    """
+
+    def __init__(
+        self, recipe: Recipe, network: SwapModel, device: torch.device, precision: torch.dtype
+    ) -> None:
+        self.recipe, self.precision = recipe, precision
+        sides: tuple[Side, Side] = ("a", "b")
+        self.critics = nn.ModuleDict({side: Discriminator(network.resolution) for side in sides}).to(device)
+        self.critics.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = torch.optim.Adam(
+            self.critics.parameters(), lr=recipe.critic_rate, betas=(0.5, 0.999), fused=True
+        )
+
+    def active(self, progress: float) -> bool:
+        """Whether it takes part at this share of the training, 0..1."""
+        return self.recipe.adversarial > 0 and progress >= self.recipe.adversarial_from
+
+    def judge(
+        self, outputs: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs], progress: float
+    ) -> dict[Side, Tensor]:
+        """What each side's loss is raised by, a scalar with its gradient: 0 while it is not
+        :meth:`active`. Gradients go to what was drawn, not to the discriminators."""
+        if not self.active(progress):
+            return {side: drawn.picture.new_zeros((), dtype=torch.float32) for side, drawn in outputs.items()}
+        self.critics.requires_grad_(False)
+        losses = {}
+        for side, drawn in outputs.items():
+            scores = self._scores(side, drawn.picture.float(), pairs[side].inputs)
+            wrong = -scores if self.recipe.adversarial_kind == "hinge" else (scores - 1).square()
+            losses[side] = self.recipe.adversarial * wrong.mean()
+        self.critics.requires_grad_(True)
+        return losses
+
+    def learn(self, outputs: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs]) -> dict[str, float]:
+        """One step of the discriminators, on what was drawn and what is real. Returns their losses, by
+        a name for each that people can read."""
+        losses = {side: self._mistakes(side, drawn, pairs[side]) for side, drawn in outputs.items()}
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        self.optimizer.step()
+        return {f"critic {side.upper()}": float(loss.detach()) for side, loss in losses.items()}
+
+    def _mistakes(self, side: Side, drawn: Decoded, pairs: Pairs) -> Tensor:
+        real, fake = pairs.targets, drawn.picture.detach().float()
+        if self.recipe.adversarial_kind == "hinge":
+            # Both in one call: the same layers, a batch of twice the size.
+            scores = self._scores(side, torch.cat([real, fake]), torch.cat([pairs.inputs, pairs.inputs]))
+            of_real, of_fake = scores.chunk(2)
+            return F.relu(1 - of_real).mean() + F.relu(1 + of_fake).mean()
+        share = torch.distributions.Beta(_MIXUP, _MIXUP).sample((len(real), 1, 1, 1)).to(real)
+        scores = self._scores(side, share * real + (1 - share) * fake, pairs.inputs)
+        return (scores - share).square().mean()
+
+    def _scores(self, side: Side, pictures: Tensor, inputs: Tensor) -> Tensor:
+        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
+            scores: Tensor = self.critics[side](pictures, inputs)
+        return scores.float()
+
+    # -- saving and restoring --------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that going on needs, by name: the discriminators' weights and their optimizer's
+        moments."""
+        state = {f"critic/{name}": value for name, value in self.critics.state_dict().items()}
+        for name, parameter in self.critics.named_parameters():
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                state[f"critic_{key}/{name}"] = value
+        return state
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what :meth:`tensors` gave; other names are let be. Raises ``KeyError`` or
+        ``RuntimeError`` when it is not all there or of other shapes, as loading weights does."""
+        wanted = self.critics.state_dict()
+        self.critics.load_state_dict({name: tensors[f"critic/{name}"] for name in wanted})
+        for name, parameter in self.critics.named_parameters():
+            if f"critic_step/{name}" in tensors:
+                step, mean, square = (tensors[f"critic_{key}/{name}"] for key in _MOMENTS)
+                self.optimizer.state[parameter] = {
+                    "step": step.clone(),
+                    "exp_avg": torch.empty_like(parameter).copy_(mean),
+                    "exp_avg_sq": torch.empty_like(parameter).copy_(square),
+                }

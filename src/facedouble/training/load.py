@@ -1,0 +1,172 @@
+"""Reading the faces of both sides for training.
+
+Crops are decoded once, by several threads (PNG and OpenCV let go of Python's lock), and kept as uint8: on
+the training device if they fit, else in a file on disk.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facedouble.assets import cache_folder
+from facedouble.device import free_memory
+from facedouble.errors import TrainingError
+from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
+from facedouble.faces.colour import smooth_statistics
+from facedouble.faces.pose import head_poses, pose_bins
+from facedouble.faceset import Faceset
+from facedouble.training.batch import CHANNELS
+from facedouble.training.data import Data, SideData
+from facedouble.training.held_out import MIN_FACES, split
+from facedouble.training.neighbours import nearest
+from facedouble.training.prepare import Known, kept_size, places, prepare
+from facedouble.training.store import InMemory, OnDisk, Store
+from facedouble.types import Image, Side
+
+SIDES: tuple[Side, Side] = ("a", "b")
+
+_MEMORY_SHARE = 0.5  # of what is free, for the faces of both sides
+_AT_A_TIME = 64  # faces prepared before the first of them is put away
+
+
+def load(
+    facesets: Mapping[Side, Sequence[Path]],
+    *,
+    resolution: int,
+    coverage: float,
+    device: torch.device,
+    balanced: bool = False,
+    memory: int | None = None,
+    scratch: Path | None = None,
+    listener: Listener = ignore,
+) -> Data:
+    """Read the kept faces of both sides. ``coverage`` is the central part of the crop used.
+
+    The last tenth of each faceset is held out (``held_out.py``). ``balanced``: faces are drawn so that
+    each bin of poses that a side has is seen equally often. ``memory``: bytes that pictures may take, by
+    default half of what is free on ``device``; beyond it they are kept in a file in ``scratch``, by default
+    the cache folder. Raises ``TrainingError`` for a side that is missing or has fewer than ten
+    faces, ``InputError`` for a faceset that is not one and for crops that do not fit it.
+    """
+    found = {side: _known(side, facesets.get(side, ())) for side in SIDES}
+    everything = [face for trained, held in found.values() for face in (*trained, *held)]
+    size = kept_size(resolution, max(known.face.crop_size for known in everything) * coverage)
+    needed = len(everything) * CHANNELS * size**2
+    if memory is None:
+        free = free_memory(device)
+        memory = needed if free is None else int(free * _MEMORY_SHARE)
+    folder = None if needed <= memory else scratch or cache_folder()
+    if folder is not None:
+        listener(
+            Noted(
+                f"the faces take {needed / 1e9:.1f} GB and {memory / 1e9:.1f} GB may be used: they are kept "
+                f"in a file in {folder}"
+            )
+        )
+    start = time.perf_counter()
+    listener(StageStarted("load", len(everything), "faces"))
+    with _Loader(resolution, coverage, size, device, folder, listener) as loader:
+        training = {side: loader.side(found[side][0]) for side in SIDES}
+        held_out = {side: loader.side(found[side][1]) for side in SIDES}
+    listener(StageFinished("load", time.perf_counter() - start, f"{len(everything)} faces"))
+    for side, other in zip(SIDES, reversed(SIDES), strict=True):
+        here, there = training[side], training[other]
+        training[side] = replace(
+            here,
+            others=there.landmarks,
+            like=nearest(here.landmarks, there.landmarks),
+            chances=even_chances(here.landmarks) if balanced else None,
+        )
+    return Data(training, held_out)
+
+
+def even_chances(landmarks: Tensor) -> Tensor:
+    """How often to draw each of N faces with ``landmarks`` (N, 68, 2) so that every bin of poses there is
+    comes equally often: (N,) float64 that sum to 1."""
+    poses = head_poses(landmarks.numpy())
+    bins = np.stack(pose_bins(poses[:, 0], poses[:, 1]), axis=1)
+    _, number, counts = np.unique(bins, axis=0, return_inverse=True, return_counts=True)
+    return torch.from_numpy(1 / (counts[number.reshape(-1)] * len(counts)))
+
+
+def _known(side: Side, facesets: Sequence[Path]) -> tuple[list[Known], list[Known]]:
+    """The faces of one side that are trained on, and those held out."""
+    if not facesets:
+        raise TrainingError(f"no faceset of {side.upper()} was given; training needs both sides (-A and -B)")
+    trained: list[Known] = []
+    held: list[Known] = []
+    for path in facesets:
+        with Faceset.open(path) as faceset:
+            faces = faceset.faces()
+            statistics = smooth_statistics(faces)
+            known = [
+                Known(face, faceset.crop_path(face), colour)
+                for face, colour in zip(faces, statistics, strict=True)
+            ]
+        until, first = split([face.frame_index for face in faces])
+        trained += known[:until]
+        held += known[first:]
+    if len(trained) < MIN_FACES:
+        names = ", ".join(str(path) for path in facesets)
+        raise TrainingError(
+            f"{names}: {len(trained)} faces of {side.upper()}; training needs at least {MIN_FACES}"
+        )
+    return trained, held
+
+
+class _Loader:
+    """Prepares faces in threads and puts them away; it counts them over all sides."""
+
+    def __init__(
+        self,
+        resolution: int,
+        coverage: float,
+        size: int,
+        device: torch.device,
+        folder: Path | None,
+        listener: Listener,
+    ) -> None:
+        self.resolution, self.coverage, self.size = resolution, coverage, size
+        self.device, self.folder, self.listener = device, folder, listener
+        self.done = 0
+        self.threads = ThreadPoolExecutor(os.cpu_count())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.threads.shutdown(cancel_futures=True)
+
+    def side(self, faces: Sequence[Known]) -> SideData:
+        shape = (len(faces), CHANNELS, self.size, self.size)
+        pictures = self._prepared(faces)
+        store: Store
+        if self.folder is None:
+            store = InMemory.filled(pictures, shape, self.device)
+        else:
+            store = OnDisk(pictures, shape, self.device, self.folder)
+        landmarks = [places(known.face, self.coverage) for known in faces]
+        return SideData(
+            resolution=self.resolution,
+            store=store,
+            landmarks=torch.from_numpy(np.stack(landmarks)) if faces else torch.zeros(0, 68, 2),
+            colours=np.stack([known.colour for known in faces]) if faces else np.zeros((0, 2, 3), np.float32),
+        )
+
+    def _prepared(self, faces: Sequence[Known]) -> Iterator[Image]:
+        for start in range(0, len(faces), _AT_A_TIME):
+            some = faces[start : start + _AT_A_TIME]
+            for picture in self.threads.map(lambda known: prepare(known, self.size, self.coverage), some):
+                yield picture
+                self.done += 1
+                self.listener(Progressed("load", self.done))

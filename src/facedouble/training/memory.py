@@ -1,0 +1,138 @@
+"""How much memory training will take, before it starts, and how much there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+import facedouble.device
+
+_PROBE_FACES = 2
+_ROOM = 0.9  # share of what is free that training may take
+_OVERHEAD = 1.25
+"""What the library and the gradients of the largest layers take besides what is kept for the
+backward pass; from comparing forecasts with peaks (``tests/training/test_memory.py``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Bytes. ``weights`` and their average, ``gradients``, the ``optimizer``'s two moments, the
+    ``faces`` kept in memory, the ``pairs`` of a whole batch, and what one face keeps for the backward
+    pass (``per_face``)."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    faces: int
+    pairs: int
+    per_face: int
+
+    def total(self, in_step: int) -> int:
+        """With so many faces going through the network at once."""
+        fixed = self.weights + self.gradients + self.optimizer + self.faces + self.pairs
+        return fixed + int(_OVERHEAD * self.per_face * in_step)
+
+    def fits(self, wanted: int, free: int) -> int:
+        """The most faces at once that fit into ``free`` bytes: ``wanted`` halved as often as need be."""
+        while wanted > 1 and self.total(wanted) > _ROOM * free:
+            wanted = (wanted + 1) // 2
+        return wanted
+
+    def sentence(self, in_step: int, free: int | None) -> str:
+        """For a person: what it takes, what for, and what there is."""
+        parts = (
+            f"weights {_size(self.weights)}, gradients {_size(self.gradients)}, optimizer "
+            f"{_size(self.optimizer)}, faces {_size(self.faces)}, a batch {_size(self.pairs)}, "
+            f"{in_step} faces in the network {_size(int(_OVERHEAD * self.per_face * in_step))}"
+        )
+        there = "" if free is None else f"; {_size(free)} are free"
+        return f"memory: about {_size(self.total(in_step))} ({parts}){there}"
+
+
+def forecast(network: nn.Module, faces: int, pairs: int, per_face: int) -> Forecast:
+    """What training ``network`` takes with Adam and averaged weights; see :class:`Forecast`."""
+    trained = sum(p.numel() * p.element_size() for p in network.parameters())
+    return Forecast(2 * trained, trained, 2 * trained, faces, pairs, per_face)
+
+
+def kept_for_backward(network: nn.Module, run: Callable[[int], Tensor]) -> int:
+    """Bytes that one face keeps until the backward pass, measured: ``run(n)`` takes ``n`` faces through
+    ``network`` to a loss. Neither the network nor random states are changed."""
+    own = {p.untyped_storage().data_ptr() for p in network.parameters()}
+
+    def kept(count: int) -> int:
+        storages: dict[int, int] = {}
+
+        def note(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in own:
+                storages[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with saved_tensors_hooks(note, lambda tensor: tensor):
+            loss = run(count)
+        assert loss.requires_grad
+        return sum(storages.values())
+
+    was_training = network.training
+    network.eval()  # so that statistics of batches stay as they are
+    try:
+        with torch.random.fork_rng():
+            # The difference leaves out what does not grow with the batch (weights cast to bfloat16).
+            one, more = kept(_PROBE_FACES), kept(2 * _PROBE_FACES)
+    finally:
+        network.train(was_training)
+    return max(0, more - one) // _PROBE_FACES
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that can still be had on ``device``, by this process; ``None`` where that is not known."""
+    known = [facedouble.device.free_memory(device)]
+    if device.type == "cpu":
+        known.append(_free_in_limit())
+    return min((value for value in known if value is not None), default=None)
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """The most bytes this process has had on ``device``; ``None`` where that cannot be known."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if device.type != "cpu":
+        return None
+    return _status("VmHWM")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that a device or the system has no more memory."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "bad_alloc" in text)
+
+
+def _free_in_limit() -> int | None:
+    """What a limit on the address space (``ulimit -v``) leaves."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    used = _status("VmSize")
+    return None if limit == resource.RLIM_INFINITY or used is None else max(0, limit - used)
+
+
+def _status(name: str) -> int | None:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:  # not Linux
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name + ":")), None)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"

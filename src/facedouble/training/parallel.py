@@ -1,0 +1,243 @@
+"""Training in several processes, one for each GPU: PyTorch's DistributedDataParallel.
+
+Every process draws the same global batch from the same random state and takes its own slice of it;
+gradients are averaged, so the result is that of one process with the whole batch. The first process
+alone decides when to stop, writes files and tells of progress.
+
+Processes are started by ``torchrun`` or, with ``--gpus N``, by :func:`launch`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+from torch.nn.parallel import DistributedDataParallel
+
+from facedouble.errors import FacedoubleError, SettingsError, TrainingError
+from facedouble.events import Event, Listener
+
+_BACKEND = "cpu:gloo,cuda:nccl"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The processes that train together: ``rank`` of this one, and how many (``size``)."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def slice_of(self, count: int) -> slice:
+        """This process's share of a batch of ``count``, which is a multiple of ``size``."""
+        share = count // self.size
+        return slice(self.rank * share, (self.rank + 1) * share)
+
+    def agree(self, *values: float) -> list[float]:
+        """What the first process says."""
+        if self.size == 1:
+            return list(values)
+        shared = torch.tensor(values, dtype=torch.float64)
+        dist.broadcast(shared, 0)
+        return shared.tolist()
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean over all processes, the same in each."""
+        if self.size > 1:
+            dist.all_reduce(values)
+            values /= self.size
+        return values
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+def started() -> bool:
+    """Whether this process is one of several, started by ``torchrun`` or :func:`launch`."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
+@contextmanager
+def joined() -> Iterator[World]:
+    """The world of this process: alone, or with the others that were started with it."""
+    if not started():
+        yield World()
+        return
+    dist.init_process_group(_BACKEND if torch.cuda.is_available() else "gloo")
+    try:
+        yield World(dist.get_rank(), dist.get_world_size())
+    finally:
+        dist.destroy_process_group()
+
+
+def local_device(device: torch.device, world: World) -> torch.device:
+    """The device of this process: a GPU of its own where there are GPUs."""
+    if device.type != "cuda" or world.size == 1:
+        return device
+    number = int(os.environ.get("LOCAL_RANK", world.rank))
+    if number >= torch.cuda.device_count():
+        raise SettingsError(f"there are {torch.cuda.device_count()} GPUs; choose --gpus accordingly")
+    torch.cuda.set_device(number)
+    return torch.device("cuda", number)
+
+
+def spread(module: nn.Module, device: torch.device) -> DistributedDataParallel:
+    """``module`` with gradients averaged over all processes."""
+    # A phase may leave parameters out (one side only, the encoder at rest), hence the search for them.
+    return DistributedDataParallel(
+        module,
+        device_ids=[device] if device.type == "cuda" else None,
+        find_unused_parameters=True,
+        broadcast_buffers=False,
+    )
+
+
+def average_gradients(module: nn.Module, world: World) -> None:
+    """Have every gradient of ``module`` averaged over all processes as soon as it is there, for
+    modules with a backward pass of their own (the discriminators)."""
+
+    def average(parameter: Tensor) -> None:
+        if parameter.grad is not None:
+            world.mean(parameter.grad)
+
+    for parameter in module.parameters():
+        parameter.register_post_accumulate_grad_hook(average)
+
+
+class GlobalBatchNorm1d(nn.BatchNorm1d):
+    """Batch normalisation (N, C) over the batches of all processes together; Ioffe and Szegedy 2015.
+
+    PyTorch's own (``SyncBatchNorm``) is for GPUs only.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        count = x.shape[0] * dist.get_world_size()
+        mean = all_reduce(x.float().sum(dim=0)) / count
+        variance = all_reduce((x.float() - mean).square().sum(dim=0)) / count
+        with torch.no_grad():
+            momentum = 0.1 if self.momentum is None else self.momentum
+            if self.running_mean is not None and self.running_var is not None:
+                self.running_mean.lerp_(mean, momentum)
+                self.running_var.lerp_(variance * count / max(count - 1, 1), momentum)
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked.add_(1)
+        y: Tensor = (x - mean) * torch.rsqrt(variance + self.eps)
+        return y * self.weight + self.bias if self.affine else y
+
+
+def share_statistics(module: nn.Module) -> None:
+    """Have every ``BatchNorm1d`` in ``module`` normalise over all processes' batches."""
+    for child in module.modules():
+        if type(child) is nn.BatchNorm1d:
+            child.__class__ = GlobalBatchNorm1d
+
+
+# -- starting the processes ----------------------------------------------------------------------
+
+
+def launch(
+    count: int,
+    work: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    listener: Listener,
+    stop: threading.Event,
+) -> Any:
+    """``work(*arguments, listener=, stop=)`` in ``count`` new processes; what the first returns.
+
+    Events of the first process are heard here. An error of one ends all, and is raised here.
+    """
+    context = multiprocessing.get_context("spawn")
+    told = context.Queue()
+    asked = context.Event()
+    port = _free_port()
+    processes = [
+        context.Process(target=_process, args=(rank, count, port, work, arguments, told, asked), daemon=True)
+        for rank in range(count)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        return _listen(processes, told, asked, listener, stop)
+    finally:
+        for process in processes:
+            process.join(timeout=30)
+            if process.is_alive():
+                process.kill()
+
+
+def _listen(processes: list[Any], told: Any, asked: Any, listener: Listener, stop: threading.Event) -> Any:
+    while True:
+        if stop.is_set():
+            asked.set()
+        try:
+            kind, value = told.get(timeout=0.2)
+        except queue.Empty:
+            if not any(process.is_alive() for process in processes):
+                raise TrainingError("the processes of --gpus ended without a result") from None
+            continue
+        if kind == "event":
+            listener(value)
+        elif kind == "error":
+            for process in processes:
+                process.kill()  # the others wait for the one that failed
+            raise value
+        else:
+            return value
+
+
+def _process(
+    rank: int,
+    count: int,
+    port: int,
+    work: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    told: Any,
+    asked: Any,
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which asks to stop
+    os.environ.update(
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE=str(count),
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=str(port),
+    )
+    torch.set_num_threads(max(1, torch.get_num_threads() // count))
+
+    def tell(event: Event) -> None:
+        if rank == 0:
+            told.put(("event", event))
+
+    try:
+        result = work(*arguments, listener=tell, stop=asked)
+        if rank == 0:
+            told.put(("result", result))
+    except FacedoubleError as error:
+        told.put(("error", error))
+    except Exception as error:  # noqa: BLE001  (told in the parent, which raises it)
+        told.put(("error", TrainingError(f"process {rank}: {type(error).__name__}: {error}")))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,143 @@
+"""Comparing pictures through a trained network: how alike they look, and whether it is the person.
+
+(Johnson et al. 2016, "Perceptual losses for real-time style transfer and super-resolution".)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import dlib
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from facedouble.assets import vgg19_weights
+from facedouble.errors import SettingsError
+from facedouble.faces.align import MEAN_SHAPE
+from facedouble.faces.weights import DESCRIPTOR, weights_file
+from facedouble.models.face_descriptor import CHIP, CHIP_PADDING, FaceDescriptor
+from facedouble.models.recipe import Recipe
+from facedouble.models.vgg import Vgg
+
+
+class Perceptual(Protocol):
+    """A loss between pictures and their targets, through a network."""
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        """The loss, a mean over the batch, of two batches (N, 3, R, R), R, G, B 0..1, of one person."""
+        ...
+
+
+def make_perceptual(
+    recipe: Recipe, resolution: int, device: torch.device, precision: torch.dtype
+) -> Perceptual | None:
+    """What ``recipe.perceptual`` names, for pictures of that ``resolution``, or ``None`` for none.
+
+    Raises ``SettingsError`` for a name that is not known, ``AssetError`` when the network's weights are
+    not there, with what to do.
+    """
+    name = recipe.perceptual
+    if name == "none":
+        return None
+    if name == "dlib":
+        return FacePerceptual(recipe, resolution, device, precision)
+    if name == "vgg":
+        return VggPerceptual(vgg19_weights(), recipe, device, precision)
+    if Path(name).suffix in (".pth", ".pt", ".safetensors"):
+        return VggPerceptual(Path(name), recipe, device, precision)
+    raise SettingsError(
+        f"perceptual loss {name!r} is not known; there are: none, dlib, vgg, or a file of VGG-19's "
+        "weights (.pth or .safetensors)"
+    )
+
+
+class FacePerceptual:
+    """Through dlib's face descriptor: features of its first four levels, and the descriptor itself,
+    which says who it is.
+
+    The pictures are cut to the chip that dlib would cut from a face in the middle of the alignment;
+    real ones are aligned, so they are near it.
+    """
+
+    def __init__(self, recipe: Recipe, resolution: int, device: torch.device, precision: torch.dtype) -> None:
+        self.network = FaceDescriptor(weights_file(DESCRIPTOR)).to(device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.recipe, self.precision = recipe, precision
+        scale, shift = chip_in_view(recipe.coverage)
+        # As affine_grid counts: -1 and 1 are the outer edges, here of the chip and of the view.
+        theta = torch.tensor([[scale, 0, shift[0]], [0, scale, shift[1]]], dtype=torch.float32)
+        self.theta = theta.to(device)
+        # A chip of larger pictures than it has pixels for would skip some: they are averaged first.
+        self.reduction = max(1, int(resolution * scale / CHIP))
+
+    def chips(self, pictures: Tensor) -> Tensor:
+        """The chips (N, 3, 150, 150) of pictures (N, 3, R, R)."""
+        if self.reduction > 1:
+            pictures = F.avg_pool2d(pictures, self.reduction)
+        size = [len(pictures), 3, CHIP, CHIP]
+        grid = F.affine_grid(self.theta.expand(len(pictures), 2, 3), size, align_corners=False)
+        return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        with _autocast(output, self.precision):
+            features, descriptors = self.network.features(self.chips(output))
+            with torch.no_grad():
+                wanted, persons = self.network.features(self.chips(target))
+        loss = self.recipe.perceptual_weight * feature_l1(features, wanted)
+        if self.recipe.identity:
+            # The person's mean over this batch: all are of one person, and nothing has to be kept.
+            mean = persons.float().mean(dim=0)
+            distance = torch.linalg.vector_norm(descriptors.float() - mean, dim=1).mean()
+            loss = loss + self.recipe.identity * distance
+        return loss
+
+
+class VggPerceptual:
+    """Through VGG-19's first four blocks."""
+
+    def __init__(self, path: Path, recipe: Recipe, device: torch.device, precision: torch.dtype) -> None:
+        self.network = Vgg(path).to(device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.recipe, self.precision = recipe, precision
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        with _autocast(output, self.precision):
+            features = self.network.features(output)
+            with torch.no_grad():
+                wanted = self.network.features(target)
+        return self.recipe.perceptual_weight * feature_l1(features, wanted)
+
+
+def feature_l1(features: list[Tensor], wanted: list[Tensor]) -> Tensor:
+    """Mean absolute difference of features of at least 0, for each layer as a share of the mean of
+    ``wanted``, so that no layer counts more for having larger numbers; mean over the layers."""
+    shares = [
+        (mine.float() - right.float()).abs().mean() / right.float().mean().clamp(min=1e-6)
+        for mine, right in zip(features, wanted, strict=True)
+    ]
+    return torch.stack(shares).mean()
+
+
+def chip_in_view(coverage: float) -> tuple[float, tuple[float, float]]:
+    """Where dlib's chip lies in a model's view: ``scale`` and ``shift`` (x, y) that take chip
+    coordinates to view coordinates, both from -1 at the left and upper edge to 1 at the other.
+
+    dlib fits the chip to the landmarks; it is asked where it puts that of the mean face. ``coverage``
+    is the central part of the crop that the view shows.
+    """
+    large = 1000  # of the mean face: dlib takes whole numbers
+    points = [dlib.point(round(x), round(y)) for x, y in (MEAN_SHAPE * large - 0.5).tolist()]
+    shape = dlib.full_object_detection(dlib.rectangle(0, 0, large, large), dlib.points(points))
+    chip = dlib.get_face_chip_details(shape, CHIP, CHIP_PADDING).rect
+    edges = np.array([[chip.left() - 0.5, chip.top() - 0.5], [chip.right() + 0.5, chip.bottom() + 0.5]])
+    # From shares of the crop to -1..1 of its central part; pixel centres of the large crop at integers.
+    first, last = (2 * (edges + 0.5) / large - 1) / coverage
+    scale, shift = (last - first) / 2, (last + first) / 2
+    return float(scale.mean()), (float(shift[0]), float(shift[1]))
+
+
+def _autocast(picture: Tensor, precision: torch.dtype) -> torch.autocast:
+    return torch.autocast(picture.device.type, torch.bfloat16, enabled=precision is torch.bfloat16)

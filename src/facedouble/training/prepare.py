@@ -1,0 +1,72 @@
+"""A stored crop made into what is kept of it for training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facedouble.errors import InputError
+from facedouble.faces.align import apply, cut
+from facedouble.faces.hull import FOREHEAD, eyes_and_mouth, face_hull
+from facedouble.faces.view import View, look_within, seen_part
+from facedouble.training.batch import MAX_WEIGHT
+from facedouble.types import Face, FloatArray, Image, Landmarks
+from facedouble.video.images import read_image
+
+_WEIGHT_OUTSIDE = 0.1
+_WEIGHT_FACE = 1.0
+_WEIGHT_FEATURES = 3.0
+_OVERSAMPLING = 2
+_ENOUGH = 256  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A face of a faceset, where its crop lies, and its colour statistics (2, 3)."""
+
+    face: Face
+    crop: Path
+    colour: FloatArray
+
+
+def kept_size(resolution: int, seen: float) -> int:
+    """Side of the pictures kept for a model of ``resolution``, ``seen`` the pixels that crops have there.
+
+    Twice the resolution, so that a batch that is turned and shifted by parts of a pixel is sampled from them
+    without losing fine detail; beyond 256 no more than the crops have, and never less than the
+    resolution.
+    """
+    return min(resolution * _OVERSAMPLING, max(resolution, _ENOUGH, round(seen)))
+
+
+def places(face: Face, coverage: float) -> Landmarks:
+    """A face's landmarks (68, 2) in the view of ``coverage``, in units of ``Batch``."""
+    # In a view one pixel wide the centre is 0 and the edges are half a pixel away.
+    return 2 * apply(View(1, coverage).of(face.alignment, face.crop_size), face.steady)
+
+
+def prepare(known: Known, size: int, coverage: float) -> Image:
+    """What is kept of a face: (5, size, size) uint8, see ``Batch.pixels``.
+
+    Raises ``InputError`` for a crop that cannot be read or is no longer of the size it was cut at.
+    """
+    face = known.face
+    image = read_image(known.crop)
+    if image.shape[:2] != (face.crop_size, face.crop_size):
+        raise InputError(
+            f"{known.crop}: {image.shape[1]}x{image.shape[0]} pixels, and was cut at {face.crop_size}; "
+            "a crop that was resized no longer fits its landmarks: extract it again or take it out"
+        )
+    inner = View(size, coverage).of(np.eye(2, 3), face.crop_size)
+    points = apply(inner, apply(face.alignment, face.steady))
+    hull = face_hull(points, size, forehead=FOREHEAD)
+    part = seen_part(hull)
+    seen = look_within(cut(image, inner, size), part, known.colour)
+    weight = np.full((size, size), _WEIGHT_OUTSIDE, dtype=np.float32)
+    weight += (_WEIGHT_FACE - _WEIGHT_OUTSIDE) * cv2.blur(hull, (size // 16, size // 16))
+    weight += (_WEIGHT_FEATURES - _WEIGHT_FACE) * cv2.blur(eyes_and_mouth(points, size), (5, 5))
+    stacked = np.concatenate([seen, weight[..., None] / MAX_WEIGHT, part[..., None]], axis=2)
+    return np.clip(stacked.transpose(2, 0, 1) * 255 + 0.5, 0, 255).astype(np.uint8)

@@ -1,0 +1,205 @@
+"""What a run of training works with, made from facesets and settings before the first step."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from facedouble.config import TrainSettings
+from facedouble.device import choose_device, choose_precision
+from facedouble.errors import SettingsError
+from facedouble.events import Listener, Noted
+from facedouble.models import build, checkpoint, entry
+from facedouble.models.checkpoint import ModelCard
+from facedouble.models.recipe import Recipe
+from facedouble.training import memory, parallel, schedule
+from facedouble.training.adversary import Adversary
+from facedouble.training.batch import Share
+from facedouble.training.data import Data
+from facedouble.training.load import load
+from facedouble.training.memory import Forecast
+from facedouble.training.objective import Objective
+from facedouble.training.parallel import World
+from facedouble.training.schedule import Phase
+from facedouble.training.state import Training
+from facedouble.training.step import Step
+from facedouble.training.store import InMemory
+from facedouble.training.warp import WARPS, Pairs, make_pairs
+from facedouble.types import Side
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The ``data`` of both sides, the ``recipe`` followed, the ``training`` (what changes), the ``step``
+    that changes it, whether it begins from nothing (``fresh``), and what memory it will take
+    (``forecast``)."""
+
+    recipe: Recipe
+    device: torch.device
+    world: World
+    data: Data
+    training: Training
+    step: Step
+    fresh: bool
+    forecast: Forecast
+
+    def pairs(self, phase: Phase) -> dict[Side, Pairs]:
+        """This process's part of the next batch."""
+        random, size = self.training.random, self.training.network.resolution
+        share = Share(self.world.rank, self.world.size)
+        pairs = {}
+        for side in phase.sides:
+            batch = self.data.training[side].draw(phase.count, random, share)
+            pairs[side] = make_pairs(batch, size, self.recipe.warp, phase.hardness, random)
+        return pairs
+
+
+def prepare(
+    facesets: Mapping[Side, Sequence[Path]],
+    folder: Path,
+    settings: TrainSettings,
+    world: World,
+    listener: Listener,
+) -> Setup:
+    """Build or take up the model of ``folder`` and read the faces; nothing is written.
+
+    Says what will be trained and what memory it takes. Raises what ``train`` raises.
+    """
+    device = parallel.local_device(choose_device(settings.device), world)
+    precision = choose_precision(settings.precision, device)
+    recipe = _recipe(settings, world)
+    arguments = _arguments(settings)
+
+    torch.manual_seed(settings.seed)
+    network = build(settings.trainer, arguments).to(device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if world.size > 1:
+        parallel.share_statistics(network)
+
+    data = load(
+        facesets,
+        resolution=network.resolution,
+        coverage=recipe.coverage,
+        device=device,
+        balanced=settings.balance_poses,
+        listener=listener,
+    )
+    means = {side: faces.mean_face for side, faces in data.training.items()}
+    network.prepare(means)
+
+    card = ModelCard(
+        trainer=settings.trainer,
+        arguments=arguments,
+        resolution=network.resolution,
+        coverage=recipe.coverage,
+        facesets={side: [str(path) for path in paths] for side, paths in facesets.items()},
+        colour={side: faces.colour.tolist() for side, faces in data.training.items()},
+        settings=json.loads(json.dumps(asdict(settings), default=str)),
+    )
+    adversary = Adversary(recipe, network, device, precision) if recipe.adversarial else None
+    training = Training(network, recipe, card, settings.seed, adversary, device, world)
+    fresh = not checkpoint.exists(folder)
+    if not fresh:
+        training.resume(folder, listener)
+        listener(Noted(f"{folder}: going on from iteration {training.card.iteration}"))
+    elif settings.from_model:
+        training.start_from(settings.from_model, means, listener)
+
+    step = Step(
+        network,
+        Objective(recipe, network, device, precision),
+        adversary,
+        training.optimizer,
+        device=device,
+        precision=precision,
+        at_once=2 * recipe.batch_size // world.size,
+        world=world,
+        compiled=settings.compile,
+        listener=listener,
+    )
+    listener(Noted(_description(training, data, recipe, precision)))
+    forecast = _forecast(training, step, data, settings)
+    free = memory.free_memory(device)
+    if free is not None and (fitting := forecast.fits(step.at_once, free)) < step.at_once:
+        step.at_once = fitting
+        text = f"a whole batch does not fit into memory: {fitting} faces at a time, gradients added up"
+        listener(Noted(f"{text}; the batch stays as large as it was", warning=True))
+    listener(Noted(forecast.sentence(step.at_once, free)))
+    return Setup(recipe, device, world, data, training, step, fresh, forecast)
+
+
+def _description(training: Training, data: Data, recipe: Recipe, precision: torch.dtype) -> str:
+    network, size = training.network, training.world.size
+    count = sum(parameter.numel() for parameter in network.parameters())
+    faces = ", ".join(
+        f"{len(trained)} faces of {side.upper()} ({len(data.held_out[side])} more held out)"
+        for side, trained in data.training.items()
+    )
+    return (
+        f"{training.card.trainer}: {network.resolution} pixels, {count / 1e6:.1f} M parameters, {faces}, "
+        f"batches of 2 x {recipe.batch_size}, on {training.device} in "
+        f"{'bf16' if precision is torch.bfloat16 else 'fp32'}" + (f", {size} processes" if size > 1 else "")
+    )
+
+
+def _forecast(training: Training, step: Step, data: Data, settings: TrainSettings) -> Forecast:
+    phase = schedule.phase(training.recipe, settings, training.card, 0.0)
+    size, device = training.network.resolution, training.device
+
+    def run(faces: int) -> Tensor:
+        picture = torch.rand(faces, 3, size, size, device=device)
+        one = torch.ones(faces, 1, size, size, device=device)
+        pairs: dict[Side, Pairs] = {"b": Pairs(picture, picture, one, one)}
+        return step.losses(step.draw(pairs, phase), pairs).sum()
+
+    stores = [side.store for part in (data.training, data.held_out) for side in part.values()]
+    faces = sum(math.prod(store.shape) for store in stores if isinstance(store, InMemory))
+
+    _, channels, high, wide = stores[0].shape
+    pairs = 2 * training.recipe.batch_size * 4 * (channels * high * wide + 2 * 8 * size * size)
+    per_face = memory.kept_for_backward(training.network, run)
+    return memory.forecast(training.network, faces, pairs // training.world.size, per_face)
+
+
+def _recipe(settings: TrainSettings, world: World) -> Recipe:
+    """The model's recipe with what the settings say otherwise."""
+    if min(settings.minutes, settings.iterations, settings.target_loss, settings.patience) < 0:
+        raise SettingsError("minutes, iterations, target loss and patience cannot be negative")
+    if settings.warp and settings.warp not in WARPS:
+        raise SettingsError(f"no warp {settings.warp!r}; there are: {', '.join(WARPS)}")
+    recipe = entry(settings.trainer).recipe
+    batch_size = settings.batch_size or recipe.batch_size
+    if batch_size % world.size:
+        batch_size += world.size - batch_size % world.size
+    return replace(
+        recipe,
+        batch_size=batch_size,
+        learning_rate=settings.learning_rate or recipe.learning_rate,
+        perceptual=settings.perceptual_loss or recipe.perceptual,
+        warp=replace(recipe.warp, kind=settings.warp or recipe.warp.kind),
+    )
+
+
+def _arguments(settings: TrainSettings) -> dict[str, Any]:
+    """The registered arguments of the model with those that were given, as JSON has them."""
+    arguments: dict[str, Any] = json.loads(json.dumps(dict(entry(settings.trainer).arguments)))
+    for given in settings.arguments:
+        name, equals, value = given.partition("=")
+        if not equals:
+            raise SettingsError(f"--set {given}: give it as name=value, filters=64 for example")
+        try:
+            arguments[name] = json.loads(value)
+        except ValueError:
+            arguments[name] = value  # a word
+    try:
+        build(settings.trainer, arguments)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise SettingsError(f"{settings.trainer} does not take these arguments: {error}") from error
+    return arguments

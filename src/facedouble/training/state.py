@@ -1,0 +1,204 @@
+"""Everything that training changes, and how it is saved and taken up again."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from facedouble.errors import ModelError
+from facedouble.events import Listener, Noted
+from facedouble.models import checkpoint
+from facedouble.models.base import SwapModel
+from facedouble.models.checkpoint import ModelCard
+from facedouble.models.recipe import Recipe
+from facedouble.training import schedule
+from facedouble.training.adversary import Adversary
+from facedouble.training.data import SideData
+from facedouble.training.parallel import World
+from facedouble.types import SIDES, Side
+
+_HISTORY_ROWS = 1000
+_READ_EVERY = 10  # iterations, where a device works beside the processor
+_CALIBRATION_FACES = 2000
+_OTHER_RANKS = 1_000_003  # so that the noise of each process is its own
+
+
+class Training:
+    """The network that learns, the average of its weights, the optimizer, its adversary if it has one,
+    the random states, and the card: how far training is and how it went.
+
+    ``averaged`` is the exponential moving average of the weights (Polyak and Juditsky 1992), a network
+    of its own, which is what is saved for use. ``smoothed`` are the losses of late.
+    """
+
+    def __init__(
+        self,
+        network: SwapModel,
+        recipe: Recipe,
+        card: ModelCard,
+        seed: int,
+        adversary: Adversary | None,
+        device: torch.device,
+        world: World,
+    ) -> None:
+        self.network, self.recipe, self.card, self.seed = network, recipe, card, seed
+        self.adversary, self.device, self.world = adversary, device, world
+        self.averaged = copy.deepcopy(network).eval().requires_grad_(False)
+        self.optimizer = torch.optim.Adam(
+            network.parameters(), lr=recipe.learning_rate, betas=recipe.betas, fused=device.type != "mps"
+        )
+        self.random = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed + _OTHER_RANKS * world.rank)
+        self.smoothed: dict[Side, float] = {}
+        self.unread: list[tuple[int, Sequence[Side], Tensor]] = []
+        if recipe.shared_until <= 0:
+            self.part()
+
+    # -- what every iteration changes --------------------------------------------------------------
+
+    def part(self) -> None:
+        """Let the decoders learn apart, with the optimizer's moments for their new weights."""
+        self.card.parted = True
+        self.averaged.part()
+        for old, new in self.network.part():
+            if old in self.optimizer.state:
+                self.optimizer.state[new] = {k: v.clone() for k, v in self.optimizer.state[old].items()}
+
+    @torch.no_grad()
+    def average(self) -> None:
+        """Move the averaged weights towards those of the last step."""
+        decay = schedule.average_decay(self.recipe, self.card.iteration)
+        live = [p.detach() for p in self.network.parameters()]
+        torch._foreach_lerp_(list(self.averaged.parameters()), live, 1 - decay)
+
+    def take(self, sides: Sequence[Side], losses: Tensor) -> None:
+        """Note the ``losses`` (one for each of ``sides``) of this iteration, unread: to read a number
+        is to wait for the device."""
+        self.unread.append((self.card.iteration, sides, losses))
+
+    @property
+    def many_unread(self) -> bool:
+        """Whether it is time to read the losses."""
+        return len(self.unread) >= (1 if self.device.type == "cpu" else _READ_EVERY)
+
+    def read_losses(self) -> bool:
+        """Take the losses noted into ``smoothed`` and the history. False if they have exploded."""
+        unread, self.unread = self.unread, []
+        for iteration, sides, losses in unread:
+            values = dict(zip(sides, self.world.mean(losses).tolist(), strict=True))
+            if schedule.exploded(self.smoothed, values):
+                return False
+            self.smoothed = schedule.smoothed(self.smoothed, values)
+            a, b = (self.smoothed.get(side, math.nan) for side in SIDES)
+            self.card.history.append([iteration, a, b])
+        if len(self.card.history) > 2 * _HISTORY_ROWS:
+            # Every other row goes, so the file stays small and the curve keeps its whole length.
+            self.card.history = self.card.history[::-2][::-1]
+        return True
+
+    # -- saving and taking up again ----------------------------------------------------------------
+
+    def save(self, folder: Path) -> None:
+        """Add a save to the model ``folder``; see ``models/checkpoint.py``."""
+        checkpoint.save(folder, self.card, self.averaged.state_dict(), self._tensors())
+
+    def calibrate(self, data: Mapping[Side, SideData]) -> None:
+        """Let the averaged network take what it has to know of the faces it was trained on."""
+        for side, faces in data.items():
+            self.averaged.calibrate(faces.reduced(_CALIBRATION_FACES), side)
+
+    def resume(self, folder: Path, listener: Listener) -> None:
+        """Be as the newest whole save in ``folder`` is. Raises ``ModelError`` if it is of another
+        architecture; nothing in the folder is changed."""
+        card, weights, state = checkpoint.resume(folder, listener=listener)
+        _refuse_another(folder, card, self.card)
+        for name in ("facesets", "colour", "settings", "program"):
+            setattr(card, name, getattr(self.card, name))
+        try:
+            self._restore(weights, state, parted=card.parted)
+        except (KeyError, RuntimeError) as error:
+            raise ModelError(f"{folder}: its saves do not fit this model ({error})") from error
+        self.card, self.unread = card, []
+        row = card.history[-1] if card.history else [0, math.nan, math.nan]
+        losses: dict[Side, float] = {"a": row[1], "b": row[2]}
+        self.smoothed = {side: value for side, value in losses.items() if math.isfinite(value)}
+
+    def start_from(self, folder: Path, mean_faces: dict[Side, Tensor], listener: Listener) -> None:
+        """Begin with the weights of another pair's model. Raises ``ModelError`` if it is of another
+        architecture."""
+        other, card = checkpoint.load(folder, listener=listener)
+        _refuse_another(folder, card, self.card)
+        for network in (self.network, self.averaged):
+            network.load_state_dict(other.state_dict())
+            network.prepare(mean_faces)
+        self.card.parted = True  # its decoders have learnt apart already
+        listener(Noted(f"starting from {folder} ({card.iteration} iterations on {card.facesets})"))
+
+    def _tensors(self) -> dict[str, Tensor]:
+        state = {"random": self.random.get_state(), "random_noise": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            state["random_device"] = torch.cuda.get_rng_state(self.device)
+        for name, parameter in self.network.named_parameters():
+            state[f"weight/{name}"] = parameter
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                state[f"{key}/{name}"] = value
+        for name, buffer in self.network.named_buffers():
+            state[f"buffer/{name}"] = buffer
+        if self.adversary is not None:
+            state |= self.adversary.tensors()
+        return state
+
+    def _restore(self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor], *, parted: bool) -> None:
+        if parted:
+            self.network.part()
+            self.averaged.part()
+        self.averaged.load_state_dict(dict(weights))
+        self.optimizer.state.clear()
+        with torch.no_grad():
+            for name, parameter in self.network.named_parameters():
+                parameter.copy_(state[f"weight/{name}"])
+                if f"exp_avg/{name}" in state:
+                    step = state[f"step/{name}"].clone()
+                    self.optimizer.state[parameter] = {
+                        "step": step.to(self.device) if self.device.type == "cuda" else step,
+                        "exp_avg": torch.empty_like(parameter).copy_(state[f"exp_avg/{name}"]),
+                        "exp_avg_sq": torch.empty_like(parameter).copy_(state[f"exp_avg_sq/{name}"]),
+                    }
+            for name, buffer in self.network.named_buffers():
+                buffer.copy_(state[f"buffer/{name}"])
+        if self.adversary is not None:
+            self.adversary.restore(state)
+        self.random.set_state(state["random"])
+        if self.world.first:
+            torch.set_rng_state(state["random_noise"])
+            if "random_device" in state and self.device.type == "cuda":
+                torch.cuda.set_rng_state(state["random_device"], self.device)
+        else:
+            torch.manual_seed(self.seed + _OTHER_RANKS * self.world.rank + self.card.iteration)
+
+
+def _refuse_another(folder: Path, there: ModelCard, wanted: ModelCard) -> None:
+    """Raise ``ModelError`` unless the model in ``folder`` is of the kind that is wanted."""
+    if there.trainer != wanted.trainer:
+        raise ModelError(
+            f"{folder} is a model of {there.trainer!r}, not {wanted.trainer!r}; "
+            f"take -t {there.trainer}, or choose another folder"
+        )
+    if there.resolution != wanted.resolution:
+        raise ModelError(
+            f"{folder} draws {there.resolution} pixels, not {wanted.resolution}; choose another folder"
+        )
+    if there.arguments != wanted.arguments:
+        raise ModelError(
+            f"{folder} was made with {there.arguments}, not {wanted.arguments}; give the same --set, "
+            "or choose another folder"
+        )
+    if there.coverage != wanted.coverage:
+        raise ModelError(
+            f"{folder} sees {there.coverage:.2f} of the crop, not {wanted.coverage:.2f}; choose another"
+        )

@@ -1,0 +1,83 @@
+"""Training pairs made on whole batches, on their device, without a loop over pictures.
+
+Everything is one sampling grid for the target and one for the input (``grid_sample``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from facedouble.errors import SettingsError
+from facedouble.models.recipe import Warp
+from facedouble.training.batch import MAX_WEIGHT, Batch, Draws
+from facedouble.training.warp.bends import WARPS, Bending
+from facedouble.training.warp.colour import jitter, light
+from facedouble.training.warp.fields import affine_places, smooth
+from facedouble.training.warp.patches import Patches
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """``inputs`` (N, 3, R, R) and ``targets`` (N, 3, R, R) about 0..1; ``weights`` (N, 1, R, R) of the
+    target's pixels in the loss; ``face`` (N, 1, R, R) 0..1, where the target shows the face and the
+    input does not hide it: what a learned mask should say."""
+
+    inputs: Tensor
+    targets: Tensor
+    weights: Tensor
+    face: Tensor
+
+
+def make_pairs(
+    batch: Batch, resolution: int, warp: Warp, strength: float, generator: torch.Generator
+) -> Pairs:
+    """Pairs of side ``resolution`` from a batch as :meth:`SideData.draw` returns it.
+
+    Both pictures are turned, scaled, shifted and mirrored alike. The input alone is bent as well, its
+    colours are changed, and something may lie before the face. ``strength`` 0..1 scales the bending.
+    Raises ``SettingsError`` for a kind of warp that is not known.
+    """
+    if warp.kind not in WARPS:
+        raise SettingsError(f"no warp {warp.kind!r}; there are: {', '.join(WARPS)}")
+    draws = Draws(batch, generator)
+    affine = _affine(warp, draws)
+    grid = affine_places(affine, resolution)
+    stored = batch.pixels.float()
+    sampled = F.grid_sample(stored, grid, padding_mode="border", align_corners=False).div_(255)
+    targets, weights, face = sampled[:, :3], sampled[:, 3:4] * MAX_WEIGHT, sampled[:, 4:]
+    inputs, bent = targets, grid
+    if strength > 0 and warp.kind != "none":
+        bending = Bending(batch, draws, affine, 2 * warp.bend * strength, strength, resolution)
+        coarse = WARPS[warp.kind](bending)
+        bent = grid + smooth(coarse.permute(0, 3, 1, 2), resolution).permute(0, 2, 3, 1)
+        inputs = F.grid_sample(stored[:, :3], bent, padding_mode="border", align_corners=False).div_(255)
+    inputs = jitter(light(inputs, warp, draws), warp, draws)
+    if warp.patches:
+        patches = Patches.drawn(warp.patches, draws)
+        inputs = patches.over(inputs, patches.covering(bent, 2 / resolution))
+        face = face * (1 - patches.covering(grid, 2 / resolution))
+    layout = torch.channels_last
+    return Pairs(
+        inputs.contiguous(memory_format=layout),
+        targets.contiguous(memory_format=layout),
+        weights.contiguous(),
+        face.contiguous(),
+    )
+
+
+def _affine(warp: Warp, draws: Draws) -> Tensor:
+    """Matrices (N, 2, 3) from places of the made pictures to places of the stored ones."""
+    angle = draws.even() * torch.pi / 180 * warp.rotation
+    scale = 1 + draws.even() * warp.zoom
+    mirror = torch.where(draws.unit() < warp.flip, -1.0, 1.0)
+    shift = draws.even(2) * 2 * warp.shift
+    cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
+    rows = [
+        torch.stack([cosine * mirror, -sine * mirror, shift[:, 0]], dim=1),
+        torch.stack([sine, cosine, shift[:, 1]], dim=1),
+    ]
+    return torch.stack(rows, dim=1)

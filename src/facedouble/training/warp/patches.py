@@ -1,0 +1,68 @@
+"""Things that lie before the face: hands, hair, microphones, as smooth patches of other colours.
+
+A patch is an ellipse, long or round, with a soft edge, known by its formula. It is laid over the stored
+picture, so that it can be asked for both where the input is sampled and where the target is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from facedouble.training.batch import Draws
+from facedouble.training.warp.fields import smooth
+
+_COUNT = 2  # ellipses of a patch: overlapping or apart
+_REACH = 0.9  # of the half picture in which their centres lie
+_AXES = (0.1, 0.55)  # half axes, in units of the half picture
+_COLOURS = 4  # points a side of the field of colours
+_CONTRAST = 0.08
+_TINT = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Patches:
+    """Two ellipses for each of N pictures: ``centres`` (N, 2, 2), ``axes`` (N, 2, 2) and ``turns``
+    (N, 2) in units of ``Batch``; ``colours`` (N, 3, G, G) as a coarse field; ``there`` (N,) 0 or 1."""
+
+    centres: Tensor
+    axes: Tensor
+    turns: Tensor
+    colours: Tensor
+    there: Tensor
+
+    @classmethod
+    def drawn(cls, probability: float, draws: Draws) -> Self:
+        low, high = _AXES
+        # Mostly between dark hair and pale hands, around the standard colouring's skin; not often green.
+        base = 0.5 + draws.even(1, 1, 1) * 0.4 + draws.normal(3, 1, 1) * _TINT
+        return cls(
+            centres=draws.even(_COUNT, 2) * _REACH,
+            axes=low * (high / low) ** draws.unit(_COUNT, 2),
+            turns=draws.even(_COUNT) * torch.pi / 2,
+            colours=base + draws.normal(3, _COLOURS, _COLOURS) * _CONTRAST,
+            there=(draws.unit() < probability).float(),
+        )
+
+    def covering(self, places: Tensor, pixel: float) -> Tensor:
+        """How much of each place (N, H, W, 2) is hidden, (N, 1, H, W) 0..1. The edge is about two
+        pixels wide; ``pixel`` is the width of one."""
+        n, height, width, _ = places.shape
+        cosine, sine = torch.cos(self.turns), torch.sin(self.turns)
+        # Each ellipse is the unit circle in axes of its own: (N, 2 ellipses, 2 axes, x and y).
+        own = torch.stack([torch.stack([cosine, sine], -1), torch.stack([-sine, cosine], -1)], dim=2)
+        own = own / self.axes[..., None]
+        from_centre = (own @ self.centres[..., None]).view(n, 1, 2 * _COUNT)
+        within = torch.baddbmm(-from_centre, places.view(n, -1, 2), own.view(n, -1, 2).transpose(1, 2))
+        radius = within.view(n, -1, _COUNT, 2).norm(dim=3)
+        smallest = self.axes.amin(dim=2)[:, None] / (2 * pixel)
+        hidden: Tensor = (0.5 - (radius - 1) * smallest).amax(dim=2).clamp(0, 1) * self.there[:, None]
+        return hidden.view(n, 1, height, width)
+
+    def over(self, pictures: Tensor, covering: Tensor) -> Tensor:
+        """Pictures (N, 3, R, R) with the patch's colours where ``covering`` (N, 1, R, R) says."""
+        covered: Tensor = torch.lerp(pictures, smooth(self.colours, pictures.shape[-1]), covering)
+        return covered

@@ -1,0 +1,55 @@
+import pytest
+import torch
+from torch import nn
+
+from facedouble.models.layers import Convolution, Residual, initialise
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding"),
+    [(4, 3, 1, 1), (8, 5, 2, 2), (6, 3, 1, 0), (7, 5, 2, 2), (8, 3, 1, 1)],
+)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_convolution_on_a_small_map_is_a_convolution(
+    size: int, kernel: int, stride: int, padding: int, layout: torch.memory_format
+) -> None:
+    """Its answers and all three gradients, as PyTorch's own has them, whichever way it takes."""
+    torch.manual_seed(0)
+    mine = Convolution(6, 10, kernel, stride=stride, padding=padding).to(memory_format=layout)  # type: ignore[call-overload]
+    theirs = nn.Conv2d(6, 10, kernel, stride=stride, padding=padding)
+    theirs.load_state_dict(mine.state_dict())
+    picture = torch.randn(3, 6, size, size)
+    inputs = [picture.clone().contiguous(memory_format=layout).requires_grad_() for _ in range(2)]
+    answers = [layer(x) for layer, x in zip((mine, theirs), inputs, strict=True)]
+    assert torch.allclose(*answers, atol=1e-5)
+    wanted = torch.randn_like(answers[1])
+    for answer in answers:
+        (answer * wanted).sum().backward()
+    assert torch.allclose(inputs[0].grad, inputs[1].grad, atol=1e-4)  # type: ignore[arg-type]
+    for own, right in zip(mine.parameters(), theirs.parameters(), strict=True):
+        assert torch.allclose(own.grad, right.grad, atol=1e-4)  # type: ignore[arg-type]
+
+
+def test_a_small_map_in_mixed_precision_keeps_the_weights_gradient_in_full() -> None:
+    torch.manual_seed(0)
+    layer = Convolution(6, 10, 3, padding=1).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    picture = torch.randn(3, 6, 4, 4)
+    full = layer(picture)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = layer(picture)
+    mixed.float().square().sum().backward()
+    assert mixed.dtype == torch.bfloat16
+    assert torch.allclose(full, mixed.float(), atol=0.05)
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.dtype == torch.float32
+    assert layer.weight.grad.stride() == layer.weight.stride(), "or the optimizer would lay it out anew"
+
+
+def test_a_residual_block_begins_as_nearly_nothing() -> None:
+    torch.manual_seed(0)
+    block = Residual(16)
+    initialise(block)
+    x = torch.rand(2, 16, 8, 8)
+    with torch.no_grad():
+        change = block(x) - x
+    assert 0 < float(change.abs().mean()) < 0.3 * float(x.mean())

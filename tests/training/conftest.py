@@ -1,0 +1,30 @@
+"""Facesets of one clip of each actor, for tests that need faces held out."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from facedouble.config import ExtractSettings
+from facedouble.extraction.extract import extract
+from facedouble.training.data import Data
+from facedouble.training.load import load
+from facedouble.types import Side
+
+
+@pytest.fixture(scope="session")
+def whole_clips(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[Side, list[Path]]:
+    """Every third frame of a clip of each actor, some 40 faces; not to be changed."""
+    root = tmp_path_factory.mktemp("whole clips")
+    result: dict[Side, list[Path]] = {}
+    sides: tuple[tuple[Side, str], ...] = (("a", "sample_02"), ("b", "sample_04"))
+    for side, clip in sides:
+        extract(clips[clip], root / side, ExtractSettings(processes=1, every=3))
+        result[side] = [root / side]
+    return result
+
+
+@pytest.fixture(scope="session")
+def faces(whole_clips: dict[Side, list[Path]]) -> Data:
+    """Their faces as a model of 64 pixels trains on them."""
+    return load(whole_clips, resolution=64, coverage=0.7, device=torch.device("cpu"))

@@ -1,0 +1,128 @@
+import pytest
+import torch
+
+from facedouble.models import build
+from facedouble.models.base import Decoded
+from facedouble.models.recipe import Recipe
+from facedouble.training.adversary import Adversary
+from facedouble.training.warp import Pairs
+from facedouble.types import Side
+
+CPU = torch.device("cpu")
+KINDS = ("hinge", "mixup")
+
+
+def adversary(seed: int = 0, **changes: object) -> Adversary:
+    values: dict[str, object] = {
+        "batch_size": 4,
+        "learning_rate": 1e-4,
+        "adversarial": 0.1,
+        "critic_rate": 1e-3,
+        **changes,
+    }
+    torch.manual_seed(seed)
+    network = build("gan", {"resolution": 32, "filters": 4, "bottleneck": 8})
+    return Adversary(Recipe(**values), network, CPU, torch.float32)  # type: ignore[arg-type]
+
+
+def pairs(n: int = 6) -> dict[Side, Pairs]:
+    """Real pictures with fine stripes."""
+    random = torch.Generator().manual_seed(0)
+    smooth = torch.nn.functional.interpolate(
+        torch.rand(n, 3, 4, 4, generator=random), size=32, mode="bilinear"
+    )
+    stripes = (torch.arange(32) % 2).float().view(1, 1, 1, 32) * 0.2
+    ones = torch.ones(n, 1, 32, 32)
+    one = Pairs(smooth, smooth * 0.8 + stripes, ones, ones)
+    return {"a": one, "b": one}
+
+
+def fakes(real: dict[Side, Pairs]) -> dict[Side, Decoded]:
+    """What a decoder that blurs draws: the same without the stripes."""
+    return {side: Decoded((pair.inputs * 0.8 + 0.1).requires_grad_()) for side, pair in real.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_learns_to_tell_real_from_drawn_and_the_drawn_are_pulled_towards_the_real(kind: str) -> None:
+    critic, real = adversary(adversarial_kind=kind), pairs()
+    losses = [sum(critic.learn(fakes(real), real).values()) for _ in range(60)]
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10]), losses
+    drawn = fakes(real)
+    judged = critic.judge(drawn, real, 1.0)
+    as_good = critic.judge({side: Decoded(pair.targets) for side, pair in real.items()}, real, 1.0)
+    for side, pair in real.items():
+        assert float(as_good[side]) < float(judged[side]), "real pictures must fare better"
+        judged[side].backward()
+        slope = drawn[side].picture.grad
+        assert slope is not None
+        assert float((slope * (pair.targets - drawn[side].picture.detach())).sum()) < 0, (
+            "downhill is to the real"
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_judging_moves_no_discriminator_and_learning_no_decoder(kind: str) -> None:
+    critic, real = adversary(adversarial_kind=kind), pairs()
+    drawn = fakes(real)
+    torch.stack(list(critic.judge(drawn, real, 1.0).values())).sum().backward()
+    assert all(p.grad is None for p in critic.critics.parameters())
+    assert all(p.requires_grad for p in critic.critics.parameters())
+    drawn = fakes(real)
+    figures = critic.learn(drawn, real)
+    assert sorted(figures) == ["critic A", "critic B"]
+    assert all(output.picture.grad is None for output in drawn.values())
+
+
+def test_it_waits_for_its_share_of_training_and_counts_by_its_weight() -> None:
+    critic, real = adversary(adversarial_from=0.5), pairs()
+    assert not critic.active(0.49)
+    assert critic.active(0.5)
+    assert {float(value) for value in critic.judge(fakes(real), real, 0.49).values()} == {0.0}
+    light, heavy = (adversary(adversarial=weight) for weight in (0.1, 0.3))
+    for side in real:
+        one, other = (float(c.judge(fakes(real), real, 1.0)[side].detach()) for c in (light, heavy))
+        assert other == pytest.approx(3 * one, rel=1e-3)
+
+
+def test_one_side_alone_is_judged_and_taught() -> None:
+    critic, real = adversary(), pairs()
+    only_b = {"b": fakes(real)["b"]}
+    assert list(critic.judge(only_b, real, 1.0)) == ["b"]  # type: ignore[arg-type]
+    before = {name: value.clone() for name, value in critic.critics.state_dict().items()}
+    critic.learn(only_b, real)  # type: ignore[arg-type]
+    after = critic.critics.state_dict()
+    moved = {name[0] for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"b"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_restored_it_goes_on_as_if_never_stopped(kind: str) -> None:
+    one, real = adversary(adversarial_kind=kind), pairs()
+    for _ in range(3):
+        one.learn(fakes(real), real)
+    kept = {name: value.clone() for name, value in one.tensors().items()}
+    other = adversary(seed=99, adversarial_kind=kind)
+    other.restore({**kept, "weight/of.another": torch.zeros(1)})
+    found = []
+    for critic in (one, other):
+        torch.manual_seed(7)
+        found.append([critic.learn(fakes(real), real) for _ in range(3)])
+    assert found[0] == found[1]
+
+
+def test_a_state_without_it_is_refused() -> None:
+    critic = adversary()
+    kept = dict(critic.tensors())
+    kept.popitem()
+    with pytest.raises(KeyError):
+        critic.restore({name: value for name, value in kept.items() if "score" not in name})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_mixed_precision_its_losses_are_near(kind: str) -> None:
+    real, values = pairs(), []
+    for precision in (torch.float32, torch.bfloat16):
+        critic = adversary(adversarial_kind=kind)
+        critic.precision = precision
+        values.append(float(critic.judge(fakes(real), real, 1.0)["a"].detach()))
+    assert values[0] == pytest.approx(values[1], abs=2e-3)

@@ -1,0 +1,160 @@
+"""Perceptual losses on the actors' faces as models see them."""
+
+from pathlib import Path
+
+import cv2
+import dlib
+import numpy as np
+import pytest
+import torch
+
+from facedouble.errors import AssetError, SettingsError
+from facedouble.faces.align import apply, cut
+from facedouble.faces.view import View
+from facedouble.faceset import Faceset
+from facedouble.models.face_descriptor import CHIP, CHIP_PADDING
+from facedouble.models.recipe import Recipe
+from facedouble.training.perceptual import FacePerceptual, chip_in_view, make_perceptual
+from facedouble.video.images import read_image
+
+CPU = torch.device("cpu")
+RESOLUTION = 128
+
+
+def recipe(**changes: object) -> Recipe:
+    values: dict[str, object] = {"batch_size": 4, "learning_rate": 1e-4, "perceptual": "dlib", **changes}
+    return Recipe(**values)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def seen(extracted_pair: Path) -> tuple[torch.Tensor, torch.Tensor, list[np.ndarray]]:
+    """Views (N, 3, 128, 128) of both actors, whether they are of the second (N,), and dlib's chips."""
+    views, chips, right = [], [], []
+    with Faceset.open(extracted_pair) as faceset:
+        for face in faceset.faces():
+            crop = read_image(faceset.crop_path(face))
+            view = View(RESOLUTION, 0.7).of(np.eye(2, 3), face.crop_size)
+            views.append(cut(crop, view, RESOLUTION))
+            points = [dlib.point(round(x), round(y)) for x, y in apply(face.alignment, face.steady).tolist()]
+            shape = dlib.full_object_detection(dlib.rectangle(0, 0, 256, 256), dlib.points(points))
+            chips.append(dlib.get_face_chip(crop, shape, CHIP, CHIP_PADDING))
+            right.append(face.box.left > 640)  # the actors are side by side
+    batch = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).float() / 255
+    return batch, torch.tensor(right), chips
+
+
+def test_the_chip_is_where_dlib_cuts_it(seen: tuple[torch.Tensor, torch.Tensor, list[np.ndarray]]) -> None:
+    """Moved by a few pixels to fit dlib's own chips best, ours hardly have to move."""
+    views, _, chips = seen
+    own = FacePerceptual(recipe(), RESOLUTION, CPU, torch.float32).chips(views)
+    moves = []
+    for mine, theirs in zip(own, chips, strict=True):
+        planes = [
+            cv2.GaussianBlur(cv2.cvtColor(x, cv2.COLOR_RGB2GRAY), (0, 0), 2)[20:130, 20:130].astype(
+                np.float32
+            )
+            for x in ((mine.permute(1, 2, 0).numpy() * 255).astype(np.uint8), theirs)
+        ]
+        moves.append(cv2.phaseCorrelate(*planes)[0])
+    assert np.abs(np.median(moves, axis=0)).max() < 3, moves
+    scale, shift = chip_in_view(0.7)
+    half, half_shift = chip_in_view(0.35)
+    assert half == pytest.approx(2 * scale)
+    assert half_shift == pytest.approx((2 * shift[0], 2 * shift[1]))
+    assert abs(shift[0]) < 0.02, "the mean face is symmetric, and dlib's very nearly"
+
+
+def test_descriptors_of_our_chips_are_near_dlibs_and_tell_people_apart(
+    seen: tuple[torch.Tensor, torch.Tensor, list[np.ndarray]],
+) -> None:
+    views, other, chips = seen
+    loss = FacePerceptual(recipe(), RESOLUTION, CPU, torch.float32)
+    real = torch.from_numpy(np.stack(chips)).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        mine, theirs = loss.network(loss.chips(views)), loss.network(real)
+    assert float((mine - theirs).norm(dim=1).median()) < 0.35
+    means = [mine[mask].mean(dim=0) for mask in (other, ~other)]
+    assert float((means[0] - means[1]).norm()) > 0.6
+    for mask, own, wrong in ((other, *means), (~other, *means[::-1])):
+        assert ((mine[mask] - own).norm(dim=1) < (mine[mask] - wrong).norm(dim=1)).all()
+
+
+def test_it_is_small_for_the_face_itself_and_large_for_another_or_a_blur(
+    seen: tuple[torch.Tensor, torch.Tensor, list[np.ndarray]],
+) -> None:
+    views, other, _ = seen
+    a, b = views[~other][:4], views[other][:4]
+    features = FacePerceptual(recipe(identity=0.0), RESOLUTION, CPU, torch.float32)
+    blurred = torch.nn.functional.avg_pool2d(a, 5, 1, 2)
+    assert float(features(a, a)) < 1e-6
+    assert 0 < float(features(blurred, a)) < float(features(b, a))
+    identity = FacePerceptual(recipe(perceptual_weight=0.0, identity=1.0), RESOLUTION, CPU, torch.float32)
+    assert float(identity(a, a)) < 0.4 < float(identity(b, a))
+
+
+def test_following_its_gradient_makes_one_person_the_other(
+    seen: tuple[torch.Tensor, torch.Tensor, list[np.ndarray]],
+) -> None:
+    views, other, _ = seen
+    a, b = views[~other][:2], views[other][:2]
+    loss = FacePerceptual(recipe(identity=1.0), RESOLUTION, CPU, torch.float32)
+    picture = a.clone().requires_grad_()
+    values = []
+    for _ in range(10):
+        value = loss(picture, b)
+        values.append(float(value.detach()))
+        (slope,) = torch.autograd.grad(value, picture)
+        picture = (picture - 0.01 * slope / slope.abs().max()).detach().requires_grad_()
+    assert values[-1] < 0.8 * values[0], values
+
+
+def test_in_mixed_precision_it_is_nearly_the_same(
+    seen: tuple[torch.Tensor, torch.Tensor, list[np.ndarray]],
+) -> None:
+    views, other, _ = seen
+    a, b = views[~other][:2], views[other][:2]
+    full, mixed = (
+        float(FacePerceptual(recipe(identity=1.0), RESOLUTION, CPU, precision)(b, a))
+        for precision in (torch.float32, torch.bfloat16)
+    )
+    assert mixed == pytest.approx(full, rel=0.02)
+
+
+def test_large_pictures_are_averaged_down_first(
+    seen: tuple[torch.Tensor, torch.Tensor, list[np.ndarray]],
+) -> None:
+    """The chip of a picture four times as large, every pixel of it sixteen, is the same chip."""
+    views = seen[0][:1]
+    small = FacePerceptual(recipe(), RESOLUTION, CPU, torch.float32)
+    large = FacePerceptual(recipe(), RESOLUTION * 4, CPU, torch.float32)
+    assert small.reduction == 1
+    assert large.reduction > 1
+    enlarged = torch.nn.functional.interpolate(views, scale_factor=4, mode="bilinear")
+    assert float((small.chips(views) - large.chips(enlarged)).abs().mean()) < 0.01
+
+
+def test_vgg_is_loaded_from_a_named_file(tmp_path: Path) -> None:
+    widths = {0: 4, 2: 4, 5: 8, 7: 8, 10: 8, 12: 8, 14: 8, 16: 8, 19: 8, 21: 8, 23: 8, 25: 8}
+    tensors, channels = {}, 3
+    for number, width in widths.items():
+        tensors[f"features.{number}.weight"] = torch.randn(width, channels, 3, 3) * 0.3
+        tensors[f"features.{number}.bias"] = torch.zeros(width)
+        channels = width
+    torch.save(tensors, tmp_path / "weights.pth")
+    named = recipe(perceptual=str(tmp_path / "weights.pth"))
+    loss = make_perceptual(named, 64, CPU, torch.float32)
+    assert loss is not None
+    picture = torch.rand(2, 3, 64, 64)
+    assert float(loss(picture, picture)) < 1e-6 < float(loss(picture.flip(3), picture))
+
+
+def test_what_is_not_known_or_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert make_perceptual(recipe(perceptual="none"), 64, CPU, torch.float32) is None
+    with pytest.raises(SettingsError, match="none, dlib, vgg"):
+        make_perceptual(recipe(perceptual="lpips"), 64, CPU, torch.float32)
+    with pytest.raises(AssetError, match="cannot be read"):
+        make_perceptual(recipe(perceptual=str(tmp_path / "none.pth")), 64, CPU, torch.float32)
+    monkeypatch.setenv("FACEDOUBLE_CACHE", str(tmp_path))
+    monkeypatch.delenv("FACEDOUBLE_MODELS", raising=False)
+    with pytest.raises(AssetError, match="https://"):
+        make_perceptual(recipe(perceptual="vgg"), 64, CPU, torch.float32)

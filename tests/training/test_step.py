@@ -1,0 +1,151 @@
+"""One step: alone, in parts, in two processes."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facedouble.config import TrainSettings
+from facedouble.errors import TrainingError
+from facedouble.events import Event, Noted
+from facedouble.models import checkpoint
+from facedouble.training import schedule
+from facedouble.training.loop import train
+from facedouble.training.parallel import World
+from facedouble.training.setup import Setup, prepare
+
+QUICK = ("resolution=32", "filters=4", "bottleneck=8", "inner=8", "channels=[8,8,8]", "noise=0")
+SETTINGS = TrainSettings(
+    iterations=6,
+    batch_size=4,
+    arguments=QUICK,
+    device="cpu",
+    precision="fp32",
+    seed=3,
+    save_interval=0,
+    write_image=False,
+    measure=False,
+)
+ORIGINAL = replace(SETTINGS, trainer="original", arguments=("filters=4", "bottleneck=8"))
+GAN = replace(SETTINGS, trainer="gan", arguments=("filters=4", "bottleneck=8"))
+
+Facesets = dict[str, list[Path]]
+
+
+def setup(facesets: Facesets, settings: TrainSettings, heard: list[Event] | None = None) -> Setup:
+    listener = ([] if heard is None else heard).append
+    return prepare({"a": facesets["a"], "b": facesets["b"]}, Path("nowhere"), settings, World(), listener)
+
+
+def after_steps(facesets: Facesets, settings: TrainSettings, at_once: int, progress: float) -> torch.Tensor:
+    """How far three steps move each parameter."""
+    made = setup(facesets, settings)
+    made.step.at_once = at_once
+    parameters = list(made.training.network.parameters())
+    before = torch.cat([p.detach().flatten() for p in parameters])
+    for _ in range(3):
+        phase = schedule.phase(made.recipe, settings, made.training.card, progress)
+        made.step(made.pairs(phase), phase)
+        made.training.card.iteration += 1
+    return torch.cat([p.detach().flatten() for p in parameters]) - before
+
+
+@pytest.mark.parametrize("progress", [0.0, 0.9])
+@pytest.mark.parametrize("settings", [ORIGINAL, GAN], ids=["original", "gan"])
+def test_in_parts_it_is_the_same_step(facesets: Facesets, settings: TrainSettings, progress: float) -> None:
+    """Gradients of parts add up to that of the whole, losses weighted by pixel and adversaries included.
+    (``quick`` normalises over what goes through it at once, so there a part is not the same.)"""
+    whole = after_steps(facesets, settings, 8, progress)
+    for at_once in (3, 1):
+        # On average: Adam's first steps have the size of the rate however small the gradient.
+        difference = whole - after_steps(facesets, settings, at_once, progress)
+        assert difference.abs().mean() < 0.01 * whole.abs().mean()
+
+
+def test_out_of_memory_it_takes_fewer_faces_at_a_time(facesets: Facesets) -> None:
+    """A real failure to allocate: the step asks for more than any machine has."""
+    heard: list[Event] = []
+    made = setup(facesets, ORIGINAL, heard)
+    phase = schedule.phase(made.recipe, ORIGINAL, made.training.card, 0.0)
+    encode, seen = made.training.network.encode, []
+
+    def hungry(faces: torch.Tensor, side: str) -> torch.Tensor:
+        seen.append(len(faces))
+        if len(faces) > 4:
+            torch.empty(2**50)
+        return encode(faces, side)
+
+    made.training.network.encode = hungry  # type: ignore[assignment,method-assign]
+    pairs = made.pairs(phase)
+    losses = made.step(pairs, phase)
+    assert seen == [8, 4, 4]
+    assert made.step.at_once == 4
+    assert any("4 faces at a time" in event.text for event in heard if isinstance(event, Noted))
+    assert torch.isfinite(losses).all()
+    assert torch.allclose(losses, setup(facesets, ORIGINAL).step(pairs, phase), atol=1e-6)
+
+    def starving(faces: torch.Tensor, side: str) -> torch.Tensor:
+        raise MemoryError
+
+    made.training.network.encode = starving  # type: ignore[assignment,method-assign]
+    with pytest.raises(TrainingError, match="one face at a time"):
+        made.step(pairs, phase)
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory(facesets: Facesets) -> None:
+    made = setup(facesets, ORIGINAL)
+    phase = schedule.phase(made.recipe, ORIGINAL, made.training.card, 0.0)
+    pairs = made.pairs(phase)
+    wrong = replace(pairs["a"], inputs=pairs["a"].inputs[:, :2])
+    with pytest.raises(RuntimeError, match="channels"):
+        made.step({**pairs, "a": wrong, "b": replace(pairs["b"], inputs=wrong.inputs)}, phase)
+
+
+def history(model: Path) -> list[list[float]]:
+    return checkpoint.read_card(model).history
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, ORIGINAL, GAN], ids=["quick", "original", "gan"])
+def test_two_processes_do_as_one(facesets: Facesets, tmp_path: Path, settings: TrainSettings) -> None:
+    """With the same global batch, through all phases of the course, and taken up again in between."""
+    heard: list[Event] = []
+    train(facesets["a"], facesets["b"], tmp_path / "one", settings)
+    both = replace(settings, gpus=2)
+    train(facesets["a"], facesets["b"], tmp_path / "two", both, listener=heard.append)
+    assert any("2 processes" in event.text for event in heard if isinstance(event, Noted))
+    one, two = history(tmp_path / "one"), history(tmp_path / "two")
+    assert [row[0] for row in two] == [1, 2, 3, 4, 5, 6]
+    assert np.allclose(one, two, rtol=1e-4), (one, two)
+
+
+def test_an_error_in_several_processes_is_one_clear_line(facesets: Facesets, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="needs both"):
+        train(facesets["a"], [], tmp_path / "m", replace(SETTINGS, gpus=2))
+    assert not (tmp_path / "m").exists()
+
+
+def test_torchrun_starts_it_as_well(facesets: Facesets, tmp_path: Path) -> None:
+    model = tmp_path / "m"
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m"]
+    command += [
+        "facedouble",
+        "train",
+        "-A",
+        str(facesets["a"][0]),
+        "-B",
+        str(facesets["b"][0]),
+        "-m",
+        str(model),
+    ]
+    command += ["--iterations", "3", "-b", "4", "--precision", "fp32", "--no-write-image", "--no-measure"]
+    command += [word for argument in QUICK for word in ("--set", argument)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert run.returncode == 0, run.stderr
+    assert checkpoint.read_card(model).iteration == 3
+    assert run.stderr.count("finished") == 1, "one process tells"
