@@ -14,6 +14,7 @@ Legend, valid everywhere unless a docstring says otherwise:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, NamedTuple
@@ -31,6 +32,7 @@ FloatArray = npt.NDArray[np.float32]
 
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
+OTHER: Mapping[Side, Side] = {"a": "b", "b": "a"}
 
 Origin = Literal["detected", "followed", "filled"]
 """How a face came to be known: found by the detector, followed from a frame next to it, or filled in

@@ -17,9 +17,7 @@ from facedouble.faces.align import apply, cut
 from facedouble.faces.view import View, look
 from facedouble.models import checkpoint
 from facedouble.models.base import SwapModel
-from facedouble.types import FloatArray, Image, Mask, Side
-
-OTHER: dict[Side, Side] = {"a": "b", "b": "a"}
+from facedouble.types import OTHER, FloatArray, Image, Mask, Side
 
 
 @dataclass(frozen=True, slots=True)

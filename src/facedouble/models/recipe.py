@@ -64,7 +64,8 @@ class Recipe:
 
     Adversarial training (``training/adversary.py``): ``adversarial`` is its weight, 0 for none,
     ``adversarial_kind`` hinge or mixup, ``adversarial_from`` the share of training at which it begins,
-    ``critic_rate`` the learning rate of the discriminators.
+    ``critic_rate`` the learning rate of the discriminators. ``adversarial_of`` is what they judge: the
+    faces ``restored``, or the faces ``swapped``, each decoder drawing the other person's codes.
     """
 
     batch_size: int
@@ -82,6 +83,7 @@ class Recipe:
     adversarial: float = 0.0
     adversarial_kind: Literal["hinge", "mixup"] = "hinge"
     adversarial_from: float = 0.0
+    adversarial_of: Literal["restored", "swapped"] = "restored"
     critic_rate: float = 1e-4
     warp: Warp = field(default_factory=usual_warp)
     hard_until: float = 1.0

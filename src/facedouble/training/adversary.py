@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facedouble.models.base import Decoded, SwapModel
+from facedouble.models.base import Decoded
 from facedouble.models.discriminator import Discriminator
 from facedouble.models.recipe import Recipe
 from facedouble.training.warp import Pairs
@@ -24,18 +24,25 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 class Adversary:
     """Two discriminators and their optimizer.
 
+    ``recipe.adversarial_of`` is what is judged. ``restored``: what each decoder makes of its own person's
+    codes, shown beside the bent input it was restored from, so that it is not enough to draw some face.
+    ``swapped``: what it makes of the other person's codes. Of those there is no true picture to be near
+    to, so nothing else in training looks at them, and they come out softer than what was restored; the
+    discriminator asks that they look like pictures of the person, as between unpaired pictures in Zhu et
+    al. 2017. It is shown the picture alone: the input would give away which one was drawn.
+
     ``recipe.adversarial_kind`` is how they are taught. ``hinge`` (Lim and Ye 2017): real scores are
     pushed over 1, drawn ones under -1, and the decoder raises its scores. ``mixup`` (after Zhang et al.
     2018, as the first adversarial face swappers used it): a discriminator sees mixtures of a real and a
     drawn picture and tells the share of the real one; the decoder wants to be told 1.
     """
 
-    def __init__(
-        self, recipe: Recipe, network: SwapModel, device: torch.device, precision: torch.dtype
-    ) -> None:
+    def __init__(self, recipe: Recipe, device: torch.device, precision: torch.dtype) -> None:
         self.recipe, self.precision = recipe, precision
+        self.of_swaps = recipe.adversarial_of == "swapped"
         sides: tuple[Side, Side] = ("a", "b")
-        self.critics = nn.ModuleDict({side: Discriminator(network.resolution) for side in sides}).to(device)
+        shown = 1 if self.of_swaps else 2
+        self.critics = nn.ModuleDict({side: Discriminator(shown) for side in sides}).to(device)
         self.critics.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(
             self.critics.parameters(), lr=recipe.critic_rate, betas=(0.5, 0.999), fused=True
@@ -46,25 +53,26 @@ class Adversary:
         return self.recipe.adversarial > 0 and progress >= self.recipe.adversarial_from
 
     def judge(
-        self, outputs: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs], progress: float
+        self, drawn: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs], progress: float
     ) -> dict[Side, Tensor]:
         """What each side's loss is raised by, a scalar with its gradient: 0 while it is not
         :meth:`active`. Gradients go to what was drawn, not to the discriminators."""
         if not self.active(progress):
-            return {side: drawn.picture.new_zeros((), dtype=torch.float32) for side, drawn in outputs.items()}
+            return {side: faces.picture.new_zeros((), dtype=torch.float32) for side, faces in drawn.items()}
         self.critics.requires_grad_(False)
+        hinge = self.recipe.adversarial_kind == "hinge"
         losses = {}
-        for side, drawn in outputs.items():
-            scores = self._scores(side, drawn.picture.float(), pairs[side].inputs)
-            wrong = -scores if self.recipe.adversarial_kind == "hinge" else (scores - 1).square()
-            losses[side] = self.recipe.adversarial * wrong.mean()
+        for side, faces in drawn.items():
+            scores = self._scores(side, faces.picture.float(), pairs[side].inputs)
+            wrong = [-score.mean() if hinge else (score - 1).square().mean() for score in scores]
+            losses[side] = self.recipe.adversarial * torch.stack(wrong).mean()
         self.critics.requires_grad_(True)
         return losses
 
-    def learn(self, outputs: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs]) -> dict[str, float]:
+    def learn(self, drawn: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs]) -> dict[str, float]:
         """One step of the discriminators, on what was drawn and what is real. Returns their losses, by
         a name for each that people can read."""
-        losses = {side: self._mistakes(side, drawn, pairs[side]) for side, drawn in outputs.items()}
+        losses = {side: self._mistakes(side, faces, pairs[side]) for side, faces in drawn.items()}
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         self.optimizer.step()
@@ -75,16 +83,17 @@ class Adversary:
         if self.recipe.adversarial_kind == "hinge":
             # Both in one call: the same layers, a batch of twice the size.
             scores = self._scores(side, torch.cat([real, fake]), torch.cat([pairs.inputs, pairs.inputs]))
-            of_real, of_fake = scores.chunk(2)
-            return F.relu(1 - of_real).mean() + F.relu(1 + of_fake).mean()
+            halves = [score.chunk(2) for score in scores]
+            return torch.stack([F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in halves]).mean()
         share = torch.distributions.Beta(_MIXUP, _MIXUP).sample((len(real), 1, 1, 1)).to(real)
         scores = self._scores(side, share * real + (1 - share) * fake, pairs.inputs)
-        return (scores - share).square().mean()
+        return torch.stack([(score - share).square().mean() for score in scores]).mean()
 
-    def _scores(self, side: Side, pictures: Tensor, inputs: Tensor) -> Tensor:
+    def _scores(self, side: Side, pictures: Tensor, inputs: Tensor) -> list[Tensor]:
+        shown = (pictures,) if self.of_swaps else (pictures, inputs)
         with torch.autocast(pictures.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
-            scores: Tensor = self.critics[side](pictures, inputs)
-        return scores.float()
+            scores = self.critics[side](*shown)
+        return [score.float() for score in scores]
 
     # -- saving and restoring --------------------------------------------------------------------
 

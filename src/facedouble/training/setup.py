@@ -103,7 +103,7 @@ def prepare(
         colour={side: faces.colour.tolist() for side, faces in data.training.items()},
         settings=json.loads(json.dumps(asdict(settings), default=str)),
     )
-    adversary = Adversary(recipe, network, device, precision) if recipe.adversarial else None
+    adversary = Adversary(recipe, device, precision) if recipe.adversarial else None
     training = Training(network, recipe, card, settings.seed, adversary, device, world)
     fresh = not checkpoint.exists(folder)
     if not fresh:
@@ -157,7 +157,8 @@ def _forecast(training: Training, step: Step, data: Data, settings: TrainSetting
         picture = torch.rand(faces, 3, size, size, device=device)
         one = torch.ones(faces, 1, size, size, device=device)
         pairs: dict[Side, Pairs] = {"b": Pairs(picture, picture, one, one)}
-        return step.losses(step.draw(pairs, phase), pairs).sum()
+        restored, _ = step.draw(pairs, phase)
+        return step.losses(restored, pairs).sum()
 
     stores = [side.store for part in (data.training, data.held_out) for side in part.values()]
     faces = sum(math.prod(store.shape) for store in stores if isinstance(store, InMemory))

@@ -19,7 +19,7 @@ from facedouble.training.objective import Objective
 from facedouble.training.parallel import World, average_gradients, spread
 from facedouble.training.schedule import Phase
 from facedouble.training.warp import Pairs
-from facedouble.types import Side
+from facedouble.types import OTHER, Side
 
 
 class Both(nn.Module):
@@ -29,11 +29,19 @@ class Both(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, inputs: dict[Side, Tensor], encoder_rests: bool) -> dict[Side, Decoded]:
-        """Each side's faces (N, 3, R, R) restored by its own decoder."""
+    def forward(
+        self, inputs: dict[Side, Tensor], encoder_rests: bool, swaps: bool
+    ) -> tuple[dict[Side, Decoded], dict[Side, Decoded]]:
+        """Each side's faces (N, 3, R, R) restored by its own decoder; and, with ``swaps``, as each
+        decoder draws the other's codes, from which the encoder is not to learn."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not encoder_rests):
             codes = self.network.encode_sides(inputs)
-        return {side: self.network.decode(code, side) for side, code in codes.items()}
+        restored = {side: self.network.decode(code, side) for side, code in codes.items()}
+        if not swaps:
+            return restored, {}
+        return restored, {
+            side: self.network.decode(codes[other].detach(), side) for side, other in OTHER.items()
+        }
 
 
 class Step:
@@ -81,31 +89,42 @@ class Step:
                 self._use_less_memory(error)
 
     def _learn(self, pairs: Mapping[Side, Pairs], phase: Phase) -> Tensor:
+        adversary = self._adversary(phase)
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros(len(pairs), device=self.device)
         drawn: list[dict[Side, Decoded]] = []
         for part, share, last in _parts(pairs, self.at_once):
             with nullcontext() if last or self.world.size == 1 else self.forward.no_sync():  # type: ignore[operator]
-                outputs = self.draw(part, phase)
-                losses = self.losses(outputs, part)
+                restored, swapped = self.draw(part, phase)
+                losses = self.losses(restored, part)
                 loss = losses.sum()
-                if self.adversary is not None:
-                    loss = loss + sum(self.adversary.judge(outputs, part, phase.progress).values())
+                if adversary is not None:
+                    judged = swapped if adversary.of_swaps else restored
+                    loss = loss + sum(adversary.judge(judged, part, phase.progress).values())
+                    drawn.append({side: _detached(decoded) for side, decoded in judged.items()})
                 (loss * share).backward()
             total += losses.detach() * share
-            if self.adversary is not None:
-                drawn.append({side: _detached(decoded) for side, decoded in outputs.items()})
         self.optimizer.step()
-        if self.adversary is not None and self.adversary.active(phase.progress):
-            self.adversary.learn(_joined(drawn), pairs)
+        if adversary is not None:
+            adversary.learn(_joined(drawn), pairs)
         return total
 
-    def draw(self, pairs: Mapping[Side, Pairs], phase: Phase) -> dict[Side, Decoded]:
-        """What the decoders make of the inputs of some pairs."""
+    def draw(
+        self, pairs: Mapping[Side, Pairs], phase: Phase
+    ) -> tuple[dict[Side, Decoded], dict[Side, Decoded]]:
+        """What the decoders make of the inputs of some pairs: restored, and swapped where the adversary
+        judges that."""
+        adversary = self._adversary(phase)
+        swaps = adversary is not None and adversary.of_swaps
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
             inputs = {side: pair.inputs for side, pair in pairs.items()}
-            outputs: dict[Side, Decoded] = self.forward(inputs, phase.encoder_rests)
-        return outputs
+            restored, swapped = self.forward(inputs, phase.encoder_rests, swaps)
+        return restored, swapped
+
+    def _adversary(self, phase: Phase) -> Adversary | None:
+        """The adversary, while it takes part."""
+        taking_part = self.adversary is not None and self.adversary.active(phase.progress)
+        return self.adversary if taking_part else None
 
     def losses(self, outputs: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs]) -> Tensor:
         """The loss of each side, (sides,), with what the backward pass needs."""
