@@ -8,14 +8,16 @@ Whether what was found is a face only a person can say: ``--boxes FOLDER`` draws
 from __future__ import annotations
 
 import argparse
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
 import cv2
 import numpy as np
 
+from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
 from facedouble.errors import AssetError
 from facedouble.faces.detect import DETECTORS, Detector, make_detector
@@ -48,37 +50,45 @@ def draw(frame: Frame, found: list[Detection], path: Path) -> None:
     write_png(path, image)
 
 
+def measure(
+    clips: Sequence[Path] = (),
+    detectors: Sequence[str] = tuple(DETECTORS),
+    every: int = 15,
+    boxes: Path | None = None,
+) -> list[Table]:
+    """Every detector on every clip; one whose file cannot be had has no rows."""
+    rows: list[list[Cell]] = []
+    for name in detectors:
+        try:
+            detector = make_detector(name)
+        except AssetError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            continue
+        for clip in clips or (*demo_clips().a, *demo_clips().b):
+            cheap, thorough = [], []
+            for frame in sampled(clip, every):
+                cheap.append(timed(detector, frame, thorough=False))
+                thorough.append(timed(detector, frame, thorough=True))
+                if boxes:
+                    draw(frame, thorough[-1][0], boxes / f"{clip.stem}_{frame.index:06d}_{name}.png")
+            shares = [sum(bool(found) for found, _ in looks) / len(looks) for looks in (cheap, thorough)]
+            times = [median(ms for _, ms in looks) for looks in (cheap, thorough)]
+            rows.append([f"{clip.stem}, {name}", len(cheap), *(f"{share:.0%}" for share in shares), *times])
+    columns = ["clip, detector", "frames", "cheap", "thorough", "cheap, ms", "thorough, ms"]
+    return [Table("detectors", columns, rows)]
+
+
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.detectors", description=__doc__)
     parser.add_argument("clips", nargs="*", type=Path, metavar="CLIP", help="clips or folders of images")
     parser.add_argument("--detectors", nargs="+", default=list(DETECTORS), choices=DETECTORS)
     parser.add_argument("--every", type=int, default=15, help="look at one frame in so many")
     parser.add_argument("--boxes", type=Path, help="folder to draw what was found in")
     options = parser.parse_args()
-    clips = options.clips or [*demo_clips().a, *demo_clips().b]
     if options.boxes:
         options.boxes.mkdir(parents=True, exist_ok=True)
-
-    columns = ("detector", "frames", "cheap", "thorough", "cheap ms", "thorough ms")
-    print(f"{'clip':26}" + "".join(f"{column:>12}" for column in columns))
-    for name in options.detectors:
-        try:
-            detector = make_detector(name)
-        except AssetError as error:
-            print(f"{name}: {error}")
-            continue
-        for clip in clips:
-            cheap, thorough = [], []
-            for frame in sampled(clip, options.every):
-                cheap.append(timed(detector, frame, thorough=False))
-                thorough.append(timed(detector, frame, thorough=True))
-                if options.boxes:
-                    draw(frame, thorough[-1][0], options.boxes / f"{clip.stem}_{frame.index:06d}_{name}.png")
-            shares = [sum(bool(found) for found, _ in looks) / len(looks) for looks in (cheap, thorough)]
-            times = [median(ms for _, ms in looks) for looks in (cheap, thorough)]
-            values = (name, len(cheap), *(f"{share:.0%}" for share in shares), *(f"{ms:.0f}" for ms in times))
-            print(f"{clip.name:26}" + "".join(f"{value:>12}" for value in values), flush=True)
+    print_tables(measure(options.clips, options.detectors, options.every, options.boxes))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ frame. Without clips, those of the demonstration are taken.
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,10 @@ import cv2
 import dlib
 import numpy as np
 
+from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
 from facedouble.config import ExtractSettings
-from facedouble.extraction.extract import extract
+from facedouble.extraction.extract import ExtractResult, extract
 from facedouble.faces.align import align, inverse
 from facedouble.faces.find import Finder
 from facedouble.faces.landmarks import box_around, eye_distance
@@ -30,6 +32,8 @@ from facedouble.faces.weights import LANDMARKS_68, weights_file
 from facedouble.faceset import Faceset
 from facedouble.types import Face, Landmarks
 from facedouble.video import open_source
+
+Counts = dict[int, int]  # faces found on each frame looked at
 
 TIMES_LONGER = 20
 PLAIN_EVERY = 5  # the plain loops are slow and their speed is even: every fifth frame is enough
@@ -55,7 +59,7 @@ def decode(clip: Path, *, rgb: bool = False) -> int:
     return count
 
 
-def plain_loop(clip: Path, upsampling: int) -> tuple[float, dict[int, int]]:
+def plain_loop(clip: Path, upsampling: int) -> tuple[float, Counts]:
     """Seconds a frame of dlib's detector and landmarks on full-size RGB frames, and how many faces it
     found on each frame it looked at."""
     detector = dlib.get_frontal_face_detector()
@@ -194,14 +198,14 @@ def peak_memory(clip: Path, output: Path) -> float:
     return peak / 1e6
 
 
-def main(clips: Sequence[Path]) -> None:
-    """Measure and print."""
+def measure(clips: Sequence[Path] = ()) -> list[Table]:
+    """Speed, shares of the work, faces found, steadiness, memory; of these clips or the demonstration's."""
+    cv2.setNumThreads(1)
+    clips = list(clips) or [*demo_clips().a, *demo_clips().b]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         counts = {clip: decode(clip) for clip in clips}
         total = sum(counts.values())
-        size = open_source(clips[0]).info
-        print(f"{len(clips)} clips, {total} frames, the first {size.width}x{size.height}; frames a second of")
         rates = {
             "decoding": total / sum(timed(lambda c=c: decode(c)) for c in clips),
             "decoding to RGB arrays": total / sum(timed(lambda c=c: decode(c, rgb=True)) for c in clips),
@@ -216,45 +220,76 @@ def main(clips: Sequence[Path]) -> None:
         long = looped(clips[-1], folder / "long.mkv", TIMES_LONGER)
         of_long = extract(long, folder / "long")
         rates[f"extract, clip {TIMES_LONGER} times as long"] = of_long.frames / of_long.elapsed
-        for title, rate in rates.items():
-            print(f"  {title:32}{rate:8.1f}")
-        for title, result in (("short", results[clips[-1]]), ("long", of_long)):
-            spent = sum(result.seconds.values())
-            shares = ", ".join(f"{kind} {seconds / spent:.0%}" for kind, seconds in result.seconds.items())
-            print(f"  work of the {title} clip: {spent / result.frames * 1e3:.1f} ms a frame: {shares}")
-
-        print("\nfaces: frames with one, of those looked at; distance to detecting every frame")
-        for clip in clips:
-            with Faceset.open(folder / clip.stem) as store:
-                faces = store.faces()
-            mine = {face.frame_index for face in faces}
-            shown = []
-            for up in (0, 1):
-                found = plain[up][clip][1]
-                both = sum(index in mine for index in found)
-                shown.append(f"dlib {sum(map(bool, found.values()))}, extract {both} of {len(found)}")
-            apart = distances(faces, every_frame(clip))
-            print(
-                f"  {clip.stem:24}{'; upsampled '.join(shown)}; landmarks {np.mean(apart):.2%} "
-                f"(largest {max(apart):.2%})"
-            )
-
-        print("\nsteadiness: jitter raw, steady, of the picture; deviation, in the fastest tenth")
-        for clip in clips:
-            with Faceset.open(folder / clip.stem) as store:
-                faces = store.every_face()
-            longest = max({f.track for f in faces}, key=lambda t: sum(f.track == t for f in faces))
-            it = steadiness([face for face in faces if face.track == longest])
-            print(
-                f"  {clip.stem:24}{it.raw:.2%} -> {it.steady:.2%} ({it.raw / it.steady:.1f} times less), "
-                f"picture {it.picture:.2%}; {it.deviation:.2%}, {it.fastest:.2%}"
-            )
-
+        faces = {clip: _faces(folder / clip.stem) for clip in clips}
         once, often = peak_memory(clips[-1], folder / "m1"), peak_memory(long, folder / "m20")
-        print(f"\nmemory: {once:.0f} MB, {often:.0f} MB for {TIMES_LONGER} times the length")
+        return [
+            Table("extract-speed", [f"{total} frames", "frames a second"], [[*row] for row in rates.items()]),
+            _work(results[clips[-1]], of_long),
+            _found(faces, plain),
+            _steadiness(faces),
+            Table(
+                "extract-memory",
+                ["memory of all processes, MB", "clip", f"{TIMES_LONGER} times as long"],
+                [["largest", once, often]],
+            ),
+        ]
+
+
+def _faces(faceset: Path) -> list[Face]:
+    with Faceset.open(faceset) as store:
+        return store.every_face()
+
+
+def _work(short: ExtractResult, long: ExtractResult) -> Table:
+    """Where the time goes, milliseconds of one core a frame."""
+    kinds = list(short.seconds)
+    rows: list[list[Cell]] = [
+        [kind, *(1e3 * result.seconds[kind] / result.frames for result in (short, long))] for kind in kinds
+    ]
+    return Table("extract-work", ["ms of one core a frame", "clip", f"{TIMES_LONGER} times as long"], rows)
+
+
+def _found(
+    faces: Mapping[Path, list[Face]], plain: Mapping[int, Mapping[Path, tuple[float, Counts]]]
+) -> Table:
+    """Frames with a face, and how far landmarks are from those of detecting every frame."""
+    rows: list[list[Cell]] = []
+    for clip, known in faces.items():
+        mine = {face.frame_index for face in known}
+        looked = plain[0][clip][1]
+        apart = distances(known, every_frame(clip))
+        rows.append(
+            [
+                clip.stem,
+                *(sum(map(bool, plain[up][clip][1].values())) for up in (0, 1)),
+                sum(index in mine for index in looked),
+                len(looked),
+                f"{np.mean(apart):.2%}",
+                f"{max(apart):.2%}",
+            ]
+        )
+    columns = ["frames with a face", "dlib", "dlib upsampled", "extract", "looked at"]
+    return Table("extract-faces", [*columns, "landmarks off, mean", "largest"], rows)
+
+
+def _steadiness(faces: Mapping[Path, list[Face]]) -> Table:
+    """Jitter of the longest track of each clip, in shares of the eye distance."""
+    rows: list[list[Cell]] = []
+    for clip, known in faces.items():
+        longest = max({f.track for f in known}, key=lambda t: sum(f.track == t for f in known))
+        it = steadiness([face for face in known if face.track == longest])
+        shares = (it.raw, it.steady, it.picture, it.deviation, it.fastest)
+        rows.append([clip.stem, *(f"{share:.2%}" for share in shares), f"{it.raw / it.steady:.1f}"])
+    columns = ["of the eye distance", "jitter raw", "steady", "of the picture", "steady from raw"]
+    return Table("extract-steadiness", [*columns, "the same, fastest tenth", "times less"], rows)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.extract", description=__doc__)
+    parser.add_argument("clips", nargs="*", type=Path, metavar="CLIP", help="instead of the demonstration's")
+    print_tables(measure(parser.parse_args().clips))
 
 
 if __name__ == "__main__":
-    cv2.setNumThreads(1)
-    given = [Path(argument) for argument in sys.argv[1:]]
-    main(given or [*demo_clips().a, *demo_clips().b])
+    main()

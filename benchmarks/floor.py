@@ -15,6 +15,7 @@ import av
 import torch
 
 from benchmarks.table import Cell, Table, print_tables
+from benchmarks.warps import random_batch
 from facedouble.assets import demo_clips
 from facedouble.config import VideoSettings
 from facedouble.device import choose_precision
@@ -71,13 +72,13 @@ def training_step(name: str, recipe: Recipe) -> Callable[[], None]:
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=True)
     random = torch.Generator().manual_seed(0)
-    raw = torch.rand(recipe.batch_size, 4, 2 * model.resolution, 2 * model.resolution, generator=random)
+    faces = random_batch(recipe.batch_size, model.resolution)
     sides: tuple[Side, Side] = ("a", "b")
 
     def step() -> None:
         loss = torch.zeros(())
         for side in sides:
-            pairs = make_pairs(raw, model.resolution, recipe.warp, 1.0, random)
+            pairs = make_pairs(faces, model.resolution, recipe.warp, 1.0, random)
             output = model(pairs.inputs, side, side).picture
             loss = loss + weighted_l1(output, pairs.targets, pairs.weights)
             if recipe.dssim:

@@ -27,6 +27,11 @@ from facedouble.files import write_whole
 
 BENCHMARKS: dict[str, str] = {
     "floor": "benchmarks.floor",
+    "train": "benchmarks.train",
+    "warps": "benchmarks.warps",
+    "extract": "benchmarks.extract",
+    "detectors": "benchmarks.detectors",
+    "demonstration": "benchmarks.demonstration",
 }
 """Each benchmark and its module, in the order they are run."""
 

@@ -21,6 +21,12 @@ def test_a_clip_that_is_not_there_is_named(tmp_path: Path) -> None:
         demo(DemoSettings(output=tmp_path / "out", a=(tmp_path / "a.mp4",), b=(tmp_path / "b.mp4",)))
 
 
+def test_unseen_needs_a_clip_to_train_on(clips: dict[str, Path], tmp_path: Path) -> None:
+    one = (clips["sample_02"],)
+    with pytest.raises(SettingsError, match="two clips of A"):
+        demo(DemoSettings(output=tmp_path / "out", a=one, b=(clips["sample_04"],), unseen=True))
+
+
 def test_a_model_of_other_clips_is_not_trained_on(clips: dict[str, Path], tmp_path: Path) -> None:
     output = tmp_path / "out"
     colour = np.full((2, 3), 0.5).tolist()

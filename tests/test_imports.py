@@ -15,13 +15,14 @@ PARTS = {"video", "faces", "models"}
 STAGES = {"extraction", "curation", "training", "conversion", "evaluation", "provenance"}
 
 # What each part may import, besides itself. Parts and stages do not know one another; but a conversion
-# finds faces where it is given none, and marks what it writes.
+# and an evaluation find faces where they are given none, and a conversion marks what it writes.
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(FOUNDATION, FOUNDATION),
     **dict.fromkeys(PARTS, FOUNDATION),
     "faceset": FOUNDATION | PARTS,
     **dict.fromkeys(STAGES, FOUNDATION | PARTS | {"faceset"}),
     "conversion": FOUNDATION | PARTS | {"faceset", "extraction", "provenance"},
+    "evaluation": FOUNDATION | PARTS | {"faceset", "extraction"},
     "demo": FOUNDATION | PARTS | {"faceset"} | STAGES,
     "doctor": FOUNDATION | PARTS,
     "cli": FOUNDATION | PARTS | {"faceset"} | STAGES | {"demo", "doctor"},

@@ -1,8 +1,9 @@
 """facedouble: put a consenting performer's face on a stand-in's in video.
 
 The stages are functions: :func:`extract` finds the faces of a clip, :func:`train` learns two people
-from their facesets, :func:`convert` puts the face in. Each takes typed settings and returns a typed
-result; errors that a user can act on are subclasses of :class:`FacedoubleError`.
+from their facesets, :func:`convert` puts the face in, :func:`evaluate` measures how good that is. Each
+takes typed settings and returns a typed result; errors that a user can act on are subclasses of
+:class:`FacedoubleError`.
 
 Nothing heavy is imported before it is used: the names below are loaded at first touch.
 """
@@ -15,9 +16,17 @@ from typing import TYPE_CHECKING
 from facedouble._version import __version__
 
 if TYPE_CHECKING:
-    from facedouble.config import ConvertSettings, ExtractSettings, TrainSettings, VideoSettings
+    from facedouble.config import (
+        ConvertSettings,
+        EvaluateSettings,
+        ExtractSettings,
+        TrainSettings,
+        VideoSettings,
+    )
     from facedouble.conversion.pipeline import ConvertResult, convert
     from facedouble.errors import FacedoubleError
+    from facedouble.evaluation.evaluate import Evaluation, evaluate
+    from facedouble.evaluation.report.write import write_report
     from facedouble.events import Event, Listener
     from facedouble.extraction.extract import ExtractResult, extract
     from facedouble.training.loop import TrainResult, train
@@ -25,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ConvertResult",
     "ConvertSettings",
+    "EvaluateSettings",
+    "Evaluation",
     "Event",
     "ExtractResult",
     "ExtractSettings",
@@ -35,15 +46,19 @@ __all__ = [
     "VideoSettings",
     "__version__",
     "convert",
+    "evaluate",
     "extract",
     "train",
+    "write_report",
 ]
 
 # No module or folder of the package may have one of these names: the import system would put it in
-# the function's place. So the stages live in training/ and conversion/.
+# the function's place. So the stages live in training/, conversion/ and evaluation/.
 _WHERE = {
     "ConvertResult": "facedouble.conversion.pipeline",
     "ConvertSettings": "facedouble.config",
+    "EvaluateSettings": "facedouble.config",
+    "Evaluation": "facedouble.evaluation.evaluate",
     "Event": "facedouble.events",
     "ExtractResult": "facedouble.extraction.extract",
     "ExtractSettings": "facedouble.config",
@@ -53,8 +68,10 @@ _WHERE = {
     "TrainSettings": "facedouble.config",
     "VideoSettings": "facedouble.config",
     "convert": "facedouble.conversion.pipeline",
+    "evaluate": "facedouble.evaluation.evaluate",
     "extract": "facedouble.extraction.extract",
     "train": "facedouble.training.loop",
+    "write_report": "facedouble.evaluation.report.write",
 }
 
 

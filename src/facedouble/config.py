@@ -127,6 +127,18 @@ class ConvertSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateSettings:
+    """How results are measured."""
+
+    closely: int = option(
+        "frames of which identity and the picture outside the face are looked at, spread evenly; 0 for all",
+        60,
+        min=0,
+    )
+    pictures: int = option("frames that the report shows at most, spread evenly", 120, min=1, max=1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DemoSettings:
     """How the demonstration runs. Without ``a`` and ``b`` it takes two actors' clips it fetches."""
 
@@ -135,6 +147,9 @@ class DemoSettings:
     a: tuple[Path, ...] = option("clip of A, whose face is replaced; repeat it; the last is converted", ())
     b: tuple[Path, ...] = option("clip of B, whose face is put there; repeat it", ())
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
+    unseen: bool = option(
+        "keep the clip that is converted from training, to see how far a model carries", False
+    )
     quick: bool = option("one clip of each and seconds of training, to see that everything works", False)
 
 

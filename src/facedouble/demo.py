@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +18,8 @@ from facedouble.config import ConvertSettings, DemoSettings, ExtractSettings, Tr
 from facedouble.conversion.marking import make_marking
 from facedouble.conversion.pipeline import convert
 from facedouble.errors import InputError, SettingsError
-from facedouble.evaluation.swap import SwapMeasures, know, measure_swap
+from facedouble.evaluation.evaluate import Evaluation, evaluate
+from facedouble.evaluation.report.write import write_report
 from facedouble.events import Listener, Noted, ignore
 from facedouble.extraction.extract import extract
 from facedouble.faces.align import cut
@@ -41,22 +42,26 @@ _COLUMNS = 8
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """Where the demonstration's files are, how long each step took, and how good the swap is."""
+    """Where the demonstration's files are, how long each step took, and how good the swap is. ``report``
+    is a page to open in a browser."""
 
     swap: Path
     side_by_side: Path
     contact_sheet: Path
     model: Path
+    report: Path
     seconds: dict[str, float]
-    measures: SwapMeasures
+    evaluation: Evaluation
 
 
 def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -> DemoResult:
     """Extract both people's faces, train, convert the last clip of A, and measure the result.
 
-    Clips default to the two actors of RAVDESS that ``facedouble.assets`` fetches. What an earlier
-    run made in ``settings.output`` is used again: facesets of the same clips, and the model as far
-    as it was trained. Raises what the steps raise.
+    With ``settings.unseen`` the last clip of A is kept from training, so that the result says how far
+    the model carries to footage it has not seen; files of that run have ``unseen`` in their names.
+    Clips default to the two actors of RAVDESS that ``facedouble.assets`` fetches. What an earlier run
+    made in ``settings.output`` is used again: facesets of the same clips, and the model as far as it
+    was trained. Raises what the steps raise.
     """
     settings = settings or DemoSettings()
     if bool(settings.a) != bool(settings.b):
@@ -77,43 +82,51 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
         fetched = timed("fetch", lambda: demo_clips(listener=listener))
         clips_a, clips_b = fetched.a, fetched.b
     if settings.quick:
-        clips_a, clips_b = clips_a[-1:], clips_b[-1:]
+        clips_a, clips_b = clips_a[-1 - settings.unseen :], clips_b[-1:]
+    if settings.unseen and len(clips_a) < 2:
+        raise SettingsError("--unseen needs two clips of A (--a): one to train on and one to convert")
     faces_a = [output / "faces-a" / clip.stem for clip in clips_a]
     faces_b = [output / "faces-b" / clip.stem for clip in clips_b]
-    model = output / ("model-quick" if settings.quick else "model")
-    facesets = {"a": [str(path) for path in faces_a], "b": [str(path) for path in faces_b]}
+    trained_on = faces_a[:-1] if settings.unseen else faces_a
+    mode = "-unseen" if settings.unseen else ""
+    model = output / (f"model{mode}-quick" if settings.quick else f"model{mode}")
+    facesets = {"a": [str(path) for path in trained_on], "b": [str(path) for path in faces_b]}
     if checkpoint.exists(model) and checkpoint.read_card(model).facesets != facesets:
         raise SettingsError(f"{model} was trained on other clips; choose another folder with --output")
     for clip, path in zip((*clips_a, *clips_b), (*faces_a, *faces_b), strict=True):
         timed("extract", partial(_find_faces, clip, path, listener))
     minutes = QUICK_MINUTES if settings.quick else settings.minutes
     how = TrainSettings(minutes=minutes, device=settings.device)
-    trained = timed("train", lambda: train(faces_a, faces_b, model, how, listener=listener))
+    trained = timed("train", lambda: train(trained_on, faces_b, model, how, listener=listener))
     if trained.stopped != "finished":
         # Ctrl-C means out; the model is saved, and the next run goes on with it.
         raise KeyboardInterrupt
 
     source, faces = clips_a[-1], faces_a[-1]
-    swap = output / "swap.mp4"
+    swap = output / f"swap{mode}.mp4"
     video = VideoSettings(preset="ultrafast" if settings.quick else VideoSettings().preset)
     conversion = ConvertSettings(device=settings.device, overwrite=True, video=video)
     timed("convert", lambda: convert(source, model, swap, conversion, faceset=faces, listener=listener))
-    both = output / "side-by-side.mp4"
+    both = output / f"side-by-side{mode}.mp4"
     timed("pictures", lambda: side_by_side(source, swap, both, video))
-    sheet = output / "contact-sheet.png"
+    sheet = output / f"contact-sheet{mode}.png"
     timed("pictures", lambda: write_png(sheet, contact_sheet(source, swap, faces)))
 
-    card = checkpoint.read_card(model)
-    view = View(card.resolution, card.coverage)
-    measures = timed(
+    evaluation = timed(
         "measure",
-        lambda: measure_swap(swap, faces, know(faces_a, view), know(faces_b, view), view, listener=listener),
+        lambda: evaluate(
+            [swap], source, faces_b, faceset=faces, a=faces_a[:-1], model=model, listener=listener
+        ),
     )
-    result = DemoResult(swap, both, sheet, model, seconds, measures)
-    report = {"seconds": seconds, "iterations": card.iteration, "faces_seen": card.faces_seen}
-    text = json.dumps({**report, "measures": asdict(measures)}, indent=1)
-    write_whole(output / "measures.json", f"{text}\n".encode())
-    return result
+    report = output / f"report{mode}.html"
+    write_report(evaluation, report)
+    card = checkpoint.read_card(model)
+    found = evaluation.results[0]
+    measures = {"frames": len(found.index), **{name: found.value(name) for name in found.outcomes}}
+    facts = {"seconds": seconds, "iterations": card.iteration, "faces_seen": card.faces_seen}
+    text = json.dumps({**facts, "measures": measures}, indent=1)
+    write_whole(output / f"measures{mode}.json", f"{text}\n".encode())
+    return DemoResult(swap, both, sheet, model, report, seconds, evaluation)
 
 
 def _find_faces(clip: Path, path: Path, listener: Listener) -> None:

@@ -28,9 +28,19 @@ COMMANDS = {
         "--consent",
         "--no-credentials",
     ],
+    "evaluate": [
+        "--result",
+        "--source",
+        "--target",
+        "--faceset",
+        "--model",
+        "--output",
+        "--json",
+        "--closely",
+    ],
     "frames": ["CLIP", "--output", "--fps"],
     "video": ["DIR", "--output", "--audio-from", "--codec"],
-    "demo": ["--output", "--minutes", "--quick", "--device"],
+    "demo": ["--output", "--minutes", "--quick", "--unseen", "--device"],
     "doctor": ["missing"],
 }
 HEAVY = ["torch", "cv2", "dlib", "av", "scipy", "safetensors", "numpy"]

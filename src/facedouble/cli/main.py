@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from facedouble._version import __version__
-from facedouble.cli import convert, demo, doctor, extract, faces, frames, train, verify, video
+from facedouble.cli import convert, demo, doctor, evaluate, extract, faces, frames, train, verify, video
 from facedouble.errors import FacedoubleError
 
 FAILED = 1
@@ -29,6 +29,7 @@ app.command()(extract.extract)
 app.command()(faces.faces)
 app.command()(train.train)
 app.command()(convert.convert)
+app.command()(evaluate.evaluate)
 app.command()(frames.frames)
 app.command()(video.video)
 app.command()(verify.verify)

@@ -17,6 +17,7 @@ from facedouble.errors import TrainingError
 from facedouble.events import Listener, Noted, StageFinished, ignore
 from facedouble.models import checkpoint
 from facedouble.training import memory, parallel, schedule
+from facedouble.training.ahead import Ahead
 from facedouble.training.parallel import World
 from facedouble.training.schedule import Stop
 from facedouble.training.setup import Setup, prepare
@@ -76,11 +77,13 @@ def _train(
         setup = prepare({"a": facesets_a, "b": facesets_b}, folder, settings, world, listener)
         if settings.dry_run:
             return _try_out(setup, folder, settings, listener)
-        return _loop(setup, folder, settings, world, listener, stop)
+        with Ahead(setup.pairs, setup.training.random) as ahead:
+            return _loop(setup, ahead, folder, settings, world, listener, stop)
 
 
 def _loop(
     setup: Setup,
+    ahead: Ahead,
     folder: Path,
     settings: TrainSettings,
     world: World,
@@ -90,7 +93,7 @@ def _loop(
     training = setup.training
     if world.first:
         checkpoint.check_writable(folder)
-    watch = Watch(folder, settings, setup.data, listener)
+    watch = Watch(folder, settings, setup.data, listener) if world.first else None
     start = time.perf_counter() - training.card.seconds  # of all runs
     saved, saved_iteration = time.perf_counter(), -1 if setup.fresh else training.card.iteration
     mishaps = 0
@@ -98,15 +101,18 @@ def _loop(
     def read() -> bool:
         """Losses not read yet are taken in and told. False if they have exploded: then all is as at the
         last save, but for a lower learning rate."""
-        nonlocal start, mishaps
+        nonlocal start, saved_iteration, mishaps
         if not training.unread:
             return True
         if training.read_losses():
-            watch.step(training.card, training.smoothed, training.averaged)
+            if watch is not None:
+                watch.step(training.card, training.smoothed, training.averaged)
             return True
         mishaps += 1
+        ahead.rewind()
         _go_back(setup, folder, mishaps, listener)
         start = time.perf_counter() - training.card.seconds
+        saved_iteration = training.card.iteration
         return False
 
     while True:
@@ -124,11 +130,13 @@ def _loop(
         if (due or reason) and not read():
             continue
         if (due or reason) and card.iteration != saved_iteration:
-            if world.first:
+            ahead.rewind()
+            if watch is not None:
                 training.calibrate(setup.data.training)
                 watch.measure(card, training.averaged, last=reason == Stop.FINISHED)
-                training.save(folder)
-                watch.saved(card, training.averaged)
+                with watch.saving():
+                    training.save(folder)
+                watch.draw(card, training.averaged)
             saved, saved_iteration = time.perf_counter(), card.iteration
         if reason:
             break
@@ -136,7 +144,8 @@ def _loop(
         if not card.parted and share >= setup.recipe.shared_until:
             training.part()
         phase = schedule.phase(setup.recipe, settings, card, share)
-        losses = setup.step(setup.pairs(phase), phase)
+        expected = schedule.after(setup.recipe, settings, card)
+        losses = setup.step(ahead.take(phase, expected), phase)
         card.iteration += 1
         card.faces_seen += len(phase.sides) * phase.count
         card.seconds = time.perf_counter() - start

@@ -22,17 +22,19 @@ backward pass; from comparing forecasts with peaks (``tests/training/test_memory
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """Bytes. ``weights`` and their average, ``gradients``, the ``optimizer``'s two moments, the
-    ``faces`` kept in memory, and what one face of a step keeps for the backward pass (``per_face``)."""
+    ``faces`` kept in memory, the ``pairs`` of a whole batch, and what one face keeps for the backward
+    pass (``per_face``)."""
 
     weights: int
     gradients: int
     optimizer: int
     faces: int
+    pairs: int
     per_face: int
 
     def total(self, in_step: int) -> int:
         """With so many faces going through the network at once."""
-        fixed = self.weights + self.gradients + self.optimizer + self.faces
+        fixed = self.weights + self.gradients + self.optimizer + self.faces + self.pairs
         return fixed + int(_OVERHEAD * self.per_face * in_step)
 
     def fits(self, wanted: int, free: int) -> int:
@@ -45,23 +47,17 @@ class Forecast:
         """For a person: what it takes, what for, and what there is."""
         parts = (
             f"weights {_size(self.weights)}, gradients {_size(self.gradients)}, optimizer "
-            f"{_size(self.optimizer)}, faces {_size(self.faces)}, {in_step} faces in the network "
-            f"{_size(int(_OVERHEAD * self.per_face * in_step))}"
+            f"{_size(self.optimizer)}, faces {_size(self.faces)}, a batch {_size(self.pairs)}, "
+            f"{in_step} faces in the network {_size(int(_OVERHEAD * self.per_face * in_step))}"
         )
         there = "" if free is None else f"; {_size(free)} are free"
         return f"memory: about {_size(self.total(in_step))} ({parts}){there}"
 
 
-def forecast(network: nn.Module, faces: int, kept_per_face: int, master_copies: int = 0) -> Forecast:
+def forecast(network: nn.Module, faces: int, pairs: int, per_face: int) -> Forecast:
     """What training ``network`` takes with Adam and averaged weights; see :class:`Forecast`."""
     trained = sum(p.numel() * p.element_size() for p in network.parameters())
-    return Forecast(
-        weights=2 * trained + master_copies,
-        gradients=trained,
-        optimizer=2 * trained,
-        faces=faces,
-        per_face=kept_per_face,
-    )
+    return Forecast(2 * trained, trained, 2 * trained, faces, pairs, per_face)
 
 
 def kept_for_backward(network: nn.Module, run: Callable[[int], Tensor]) -> int:

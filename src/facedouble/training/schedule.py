@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from facedouble.config import TrainSettings
@@ -48,6 +48,12 @@ def phase(recipe: Recipe, settings: TrainSettings, card: ModelCard, progress: fl
         count=recipe.batch_size * (2 if finishing else 1),
         encoder_rests=finishing or settings.freeze_encoder,
     )
+
+
+def after(recipe: Recipe, settings: TrainSettings, card: ModelCard) -> Phase:
+    """What the iteration after the next is expected to do: with a limit of minutes this is a step early."""
+    ahead = replace(card, iteration=card.iteration + 1)
+    return phase(recipe, settings, ahead, progress(settings, ahead))
 
 
 def progress(settings: TrainSettings, card: ModelCard) -> float:

@@ -24,6 +24,7 @@ from facedouble.training.adversary import Adversary
 from facedouble.training.batch import Share
 from facedouble.training.data import Data
 from facedouble.training.load import load
+from facedouble.training.memory import Forecast
 from facedouble.training.objective import Objective
 from facedouble.training.parallel import World
 from facedouble.training.schedule import Phase
@@ -37,7 +38,8 @@ from facedouble.types import Side
 @dataclass(frozen=True)
 class Setup:
     """The ``data`` of both sides, the ``recipe`` followed, the ``training`` (what changes), the ``step``
-    that changes it, and whether it begins from nothing (``fresh``)."""
+    that changes it, whether it begins from nothing (``fresh``), and what memory it will take
+    (``forecast``)."""
 
     recipe: Recipe
     device: torch.device
@@ -46,6 +48,7 @@ class Setup:
     training: Training
     step: Step
     fresh: bool
+    forecast: Forecast
 
     def pairs(self, phase: Phase) -> dict[Side, Pairs]:
         """This process's part of the next batch."""
@@ -121,48 +124,48 @@ def prepare(
         compiled=settings.compile,
         listener=listener,
     )
-    setup = Setup(recipe, device, world, data, training, step, fresh)
-    listener(Noted(_description(setup, precision)))
-    _fit(setup, settings, listener)
-    return setup
+    listener(Noted(_description(training, data, recipe, precision)))
+    forecast = _forecast(training, step, data, settings)
+    free = memory.free_memory(device)
+    if free is not None and (fitting := forecast.fits(step.at_once, free)) < step.at_once:
+        step.at_once = fitting
+        text = f"a whole batch does not fit into memory: {fitting} faces at a time, gradients added up"
+        listener(Noted(f"{text}; the batch stays as large as it was", warning=True))
+    listener(Noted(forecast.sentence(step.at_once, free)))
+    return Setup(recipe, device, world, data, training, step, fresh, forecast)
 
 
-def _description(setup: Setup, precision: torch.dtype) -> str:
-    network, data, world = setup.training.network, setup.data, setup.world
+def _description(training: Training, data: Data, recipe: Recipe, precision: torch.dtype) -> str:
+    network, size = training.network, training.world.size
+    count = sum(parameter.numel() for parameter in network.parameters())
     faces = ", ".join(
         f"{len(trained)} faces of {side.upper()} ({len(data.held_out[side])} more held out)"
         for side, trained in data.training.items()
     )
-    count = sum(parameter.numel() for parameter in network.parameters())
     return (
-        f"{setup.training.card.trainer}: {network.resolution} pixels, {count / 1e6:.1f} M parameters, "
-        f"{faces}, batches of 2 x {setup.recipe.batch_size}, "
-        f"on {setup.device} in {'bf16' if precision is torch.bfloat16 else 'fp32'}"
-        + (f", {world.size} processes" if world.size > 1 else "")
+        f"{training.card.trainer}: {network.resolution} pixels, {count / 1e6:.1f} M parameters, {faces}, "
+        f"batches of 2 x {recipe.batch_size}, on {training.device} in "
+        f"{'bf16' if precision is torch.bfloat16 else 'fp32'}" + (f", {size} processes" if size > 1 else "")
     )
 
 
-def _fit(setup: Setup, settings: TrainSettings, listener: Listener) -> None:
-    """Say what memory training takes, and see that a step fits."""
-    step, network = setup.step, setup.training.network
-    phase = schedule.phase(setup.recipe, settings, setup.training.card, 0.0)
-    size = network.resolution
+def _forecast(training: Training, step: Step, data: Data, settings: TrainSettings) -> Forecast:
+    phase = schedule.phase(training.recipe, settings, training.card, 0.0)
+    size, device = training.network.resolution, training.device
 
     def run(faces: int) -> Tensor:
-        picture = torch.rand(faces, 3, size, size).to(setup.device)
-        one = torch.ones(faces, 1, size, size).to(setup.device)
+        picture = torch.rand(faces, 3, size, size, device=device)
+        one = torch.ones(faces, 1, size, size, device=device)
         pairs: dict[Side, Pairs] = {"b": Pairs(picture, picture, one, one)}
         return step.losses(step.draw(pairs, phase), pairs).sum()
 
-    stores = [side.store for part in (setup.data.training, setup.data.held_out) for side in part.values()]
+    stores = [side.store for part in (data.training, data.held_out) for side in part.values()]
     faces = sum(math.prod(store.shape) for store in stores if isinstance(store, InMemory))
-    forecast = memory.forecast(network, faces, memory.kept_for_backward(network, run))
-    free = memory.free_memory(setup.device)
-    if free is not None and (fitting := forecast.fits(step.at_once, free)) < step.at_once:
-        step.at_once = fitting
-        text = f"a whole batch does not fit into memory: {fitting} faces at a time, gradients"
-        listener(Noted(f"{text} added up; the batch stays as large as it was", warning=True))
-    listener(Noted(forecast.sentence(step.at_once, free)))
+
+    _, channels, high, wide = stores[0].shape
+    pairs = 2 * training.recipe.batch_size * 4 * (channels * high * wide + 2 * 8 * size * size)
+    per_face = memory.kept_for_backward(training.network, run)
+    return memory.forecast(training.network, faces, pairs // training.world.size, per_face)
 
 
 def _recipe(settings: TrainSettings, world: World) -> Recipe:

@@ -55,7 +55,7 @@ class InMemory:
         return cls(torch.from_numpy(pixels).to(device))
 
     def take(self, chosen: Tensor) -> Tensor:
-        return self._pixels[chosen.to(self.device)]
+        return self._pixels.index_select(0, chosen.to(self.device))
 
 
 class OnDisk:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,6 +29,8 @@ _REFRESH = 30.0  # seconds between previews while somebody looks on
 _WRITE_EVERY = 1.0  # seconds between numbers for TensorBoard
 _GROWTH = 1.03  # iterations from one picture of the time-lapse to the next: some 300 up to a million
 _MEASURING = 0.05  # share of the time that measuring may take
+_SAVING = 0.1  # share of the time from which saving is worth a word,
+_SETTLED = 60.0  # after so many seconds
 _WINDOW = 20.0  # seconds over which speed is measured
 
 
@@ -41,7 +44,9 @@ class Watch:
         self.folder, self.settings, self.listener = folder, settings, listener
         self._faces = {side: shown.reduced(COLUMNS) for side, shown in data.shown.items()}
         self._measurer = Measurer(data) if settings.measure else None
-        self._began, self._measuring = time.perf_counter(), 0.0
+        self._began = time.perf_counter()
+        self._measuring = self._saving = 0.0
+        self._told = False
         self._scalars = Scalars(folder / EVENTS)
         self._written = self._drawn = 0.0
         self._speed: deque[tuple[float, int]] = deque()
@@ -76,7 +81,7 @@ class Watch:
                 values["faces per second"] = speed
             self._scalars.write(card.iteration, values)
         if self.settings.preview and now - self._drawn > _REFRESH:
-            self._draw(card, network)
+            self._sheet(card, network)
 
     def measure(self, card: ModelCard, network: SwapModel, *, last: bool) -> None:
         """Before a save: measure the calibrated ``network`` on faces held out, if that has taken but a
@@ -91,11 +96,24 @@ class Watch:
         self._scalars.write(card.iteration, {f"held out/{k}": v for k, v in card.measures[-1].items()})
         self._measuring += time.perf_counter() - start
 
-    def saved(self, card: ModelCard, network: SwapModel) -> None:
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Around a save: where saves come to take much of the time, that is told, once."""
+        start = time.perf_counter()
+        yield
+        now = time.perf_counter()
+        self._saving += now - start
+        share = self._saving / (now - self._began)
+        if share > _SAVING and now - self._began > _SETTLED and not self._told:
+            self._told = True
+            text = f"saving takes {share:.0%} of the time; a larger --save-interval makes it less"
+            self.listener(Noted(text, warning=True))
+
+    def draw(self, card: ModelCard, network: SwapModel) -> None:
         """After a save: the preview sheet, the curves, and a picture of the time-lapse if it is time."""
         if not self.settings.write_image:
             return
-        self._draw(card, network)
+        self._sheet(card, network)
         curves = {name: [(row[0], row[column]) for row in card.history] for name, column in _LOSSES.items()}
         held_out = [
             Panel(f"faces held out: {title}", {name: _over_time(card, name) for name in names})
@@ -103,7 +121,7 @@ class Watch:
         ]
         write_png(self.folder / CURVES, plot([Panel("loss, smoothed", curves, logarithmic=True), *held_out]))
 
-    def _draw(self, card: ModelCard, network: SwapModel) -> None:
+    def _sheet(self, card: ModelCard, network: SwapModel) -> None:
         self._drawn = time.perf_counter()
         sheet = preview(network, self._faces)
         write_png(self.folder / PREVIEW, sheet)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from facedouble.errors import TrainingError
 from facedouble.training.batch import Batch, Draws
+from facedouble.training.warp.fields import smooth
 from facedouble.training.warp.tps import spline, value
 
 
@@ -106,11 +106,6 @@ def landmark(bending: Bending) -> Tensor:
 
 
 WARPS: dict[str, Bend] = {"grid": grid, "landmark": landmark, "tps": tps, "elastic": elastic, "none": none}
-
-
-def smooth(coarse: Tensor, size: int) -> Tensor:
-    """Coarse (N, C, G, G) values over a picture of ``size``, (N, C, size, size), smooth in between."""
-    return F.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True)
 
 
 def _border(like: Tensor) -> Tensor:

@@ -14,8 +14,9 @@ from torch import Tensor
 from facedouble.errors import SettingsError
 from facedouble.models.recipe import Warp
 from facedouble.training.batch import MAX_WEIGHT, Batch, Draws
-from facedouble.training.warp.bends import WARPS, Bending, smooth
+from facedouble.training.warp.bends import WARPS, Bending
 from facedouble.training.warp.colour import jitter, light
+from facedouble.training.warp.fields import affine_places, smooth
 from facedouble.training.warp.patches import Patches
 
 
@@ -42,18 +43,18 @@ def make_pairs(
     """
     if warp.kind not in WARPS:
         raise SettingsError(f"no warp {warp.kind!r}; there are: {', '.join(WARPS)}")
-    n, draws = len(batch), Draws(batch, generator)
+    draws = Draws(batch, generator)
     affine = _affine(warp, draws)
-    grid = F.affine_grid(affine, [n, 1, resolution, resolution], align_corners=False)
+    grid = affine_places(affine, resolution)
     stored = batch.pixels.float()
-    sampled = F.grid_sample(stored, grid, padding_mode="border", align_corners=False) / 255
+    sampled = F.grid_sample(stored, grid, padding_mode="border", align_corners=False).div_(255)
     targets, weights, face = sampled[:, :3], sampled[:, 3:4] * MAX_WEIGHT, sampled[:, 4:]
     inputs, bent = targets, grid
     if strength > 0 and warp.kind != "none":
         bending = Bending(batch, draws, affine, 2 * warp.bend * strength, strength, resolution)
         coarse = WARPS[warp.kind](bending)
         bent = grid + smooth(coarse.permute(0, 3, 1, 2), resolution).permute(0, 2, 3, 1)
-        inputs = F.grid_sample(stored[:, :3], bent, padding_mode="border", align_corners=False) / 255
+        inputs = F.grid_sample(stored[:, :3], bent, padding_mode="border", align_corners=False).div_(255)
     inputs = jitter(light(inputs, warp, draws), warp, draws)
     if warp.patches:
         patches = Patches.drawn(warp.patches, draws)

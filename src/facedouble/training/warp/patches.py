@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from facedouble.training.batch import Draws
-from facedouble.training.warp.bends import smooth
+from facedouble.training.warp.fields import smooth
 
 _COUNT = 2  # ellipses of a patch: overlapping or apart
 _REACH = 0.9  # of the half picture in which their centres lie
@@ -50,16 +50,19 @@ class Patches:
     def covering(self, places: Tensor, pixel: float) -> Tensor:
         """How much of each place (N, H, W, 2) is hidden, (N, 1, H, W) 0..1. The edge is about two
         pixels wide; ``pixel`` is the width of one."""
-        away = places[:, :, :, None] - self.centres[:, None, None]
-        cosine, sine = (f(self.turns)[:, None, None] for f in (torch.cos, torch.sin))
-        along = away[..., 0] * cosine + away[..., 1] * sine
-        across = away[..., 1] * cosine - away[..., 0] * sine
-        axes = self.axes[:, None, None]
-        radius = torch.sqrt((along / axes[..., 0]).square() + (across / axes[..., 1]).square())
-        distance = (radius - 1) * axes.amin(dim=-1)
-        hidden = (0.5 - distance / (2 * pixel)).clamp(0, 1).amax(dim=-1)
-        return (hidden * self.there[:, None, None])[:, None]
+        n, height, width, _ = places.shape
+        cosine, sine = torch.cos(self.turns), torch.sin(self.turns)
+        # Each ellipse is the unit circle in axes of its own: (N, 2 ellipses, 2 axes, x and y).
+        own = torch.stack([torch.stack([cosine, sine], -1), torch.stack([-sine, cosine], -1)], dim=2)
+        own = own / self.axes[..., None]
+        from_centre = (own @ self.centres[..., None]).view(n, 1, 2 * _COUNT)
+        within = torch.baddbmm(-from_centre, places.view(n, -1, 2), own.view(n, -1, 2).transpose(1, 2))
+        radius = within.view(n, -1, _COUNT, 2).norm(dim=3)
+        smallest = self.axes.amin(dim=2)[:, None] / (2 * pixel)
+        hidden: Tensor = (0.5 - (radius - 1) * smallest).amax(dim=2).clamp(0, 1) * self.there[:, None]
+        return hidden.view(n, 1, height, width)
 
     def over(self, pictures: Tensor, covering: Tensor) -> Tensor:
         """Pictures (N, 3, R, R) with the patch's colours where ``covering`` (N, 1, R, R) says."""
-        return torch.lerp(pictures, smooth(self.colours, pictures.shape[-1]), covering)
+        covered: Tensor = torch.lerp(pictures, smooth(self.colours, pictures.shape[-1]), covering)
+        return covered

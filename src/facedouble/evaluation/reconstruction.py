@@ -1,0 +1,107 @@
+"""The model by itself: how well each decoder restores its own person's faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from facedouble.evaluation.fidelity import ssim
+from facedouble.evaluation.people import Person
+from facedouble.faces.align import apply, cut, recrop
+from facedouble.faces.colour import colour_like, smooth_statistics
+from facedouble.faces.hull import face_hull
+from facedouble.faces.identity import DlibDescriptor
+from facedouble.faces.view import View, look
+from facedouble.faceset import Faceset
+from facedouble.models.base import SwapModel
+from facedouble.types import Face, FloatArray, Grey, Image, Landmarks, Mask, Side
+from facedouble.video.images import read_image
+
+HELD_OUT = 0.1
+"""Share of each faceset, its last faces, that is restored: training leaves these out."""
+
+_MOST = 24
+_DESCRIBED = 8
+_LOOK_SIZE = 256  # side in pixels of the pictures that identity is asked of
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstruction:
+    """How a model restores ``faces`` faces of one side by their own decoder: SSIM of luma and PSNR in dB
+    inside the face, in the network's own colouring; ``distance`` is the mean distance of dlib's descriptor
+    of the restored faces to the person's mean."""
+
+    faces: int
+    ssim: float
+    psnr: float
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    seen: FloatArray
+    mask: Mask
+    points: Landmarks
+    colour: FloatArray
+
+
+def restore(
+    network: SwapModel, coverage: float, side: Side, facesets: Sequence[Path], person: Person
+) -> Reconstruction:
+    """Restore the last tenth of each of a side's facesets, up to 24 faces spread over them."""
+    samples = _samples(View(network.resolution, coverage), facesets)
+    batch = torch.from_numpy(np.stack([sample.seen for sample in samples]).transpose(0, 3, 1, 2)).contiguous()
+    with torch.inference_mode():
+        drawn = network(batch, side, side).picture.float().permute(0, 2, 3, 1).numpy()
+    alike, errors, distances = [], [], []
+    described = set(
+        np.linspace(0, len(samples) - 1, min(_DESCRIBED, len(samples))).round().astype(int).tolist()
+    )
+    descriptor = DlibDescriptor()
+    for number, (sample, picture) in enumerate(zip(samples, np.clip(drawn, 0, 1), strict=True)):
+        alike.append(ssim(_luma(picture), _luma(sample.seen), sample.mask))
+        square = ((picture - sample.seen) ** 2).mean(axis=2)
+        errors.append(float((square * sample.mask).sum() / sample.mask.sum()))
+        if number in described:
+            image, points = _enlarged(colour_like(picture, sample.colour), sample.points)
+            distances.append(float(np.linalg.norm(descriptor.describe(image, points) - person.mean)))
+    noise = max(float(np.mean(errors)), 1e-10)
+    return Reconstruction(
+        len(samples), float(np.mean(alike)), float(10 * np.log10(1 / noise)), float(np.mean(distances))
+    )
+
+
+def _samples(view: View, facesets: Sequence[Path]) -> list[_Sample]:
+    chosen: list[tuple[Face, FloatArray, Path]] = []
+    for path in facesets:
+        with Faceset.open(path) as faceset:
+            faces = faceset.faces()
+            known = list(zip(faces, smooth_statistics(faces), strict=True))
+            last = known[-max(1, round(len(known) * HELD_OUT)) :]
+            chosen += [(face, colour, faceset.crop_path(face)) for face, colour in last]
+    spread = np.linspace(0, len(chosen) - 1, min(_MOST, len(chosen))).round().astype(int)
+    return [_sample(view, *chosen[i]) for i in spread]
+
+
+def _sample(view: View, face: Face, colour: FloatArray, crop: Path) -> _Sample:
+    inner = view.of(np.eye(2, 3), face.crop_size)
+    points = apply(inner, apply(face.alignment, face.steady))
+    seen = look(cut(read_image(crop), inner, view.resolution), points, colour)
+    return _Sample(seen, face_hull(points, view.resolution), points, colour)
+
+
+def _luma(picture: FloatArray) -> Grey:
+    image = np.round(picture * 255).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def _enlarged(picture: FloatArray, points: Landmarks) -> tuple[Image, Landmarks]:
+    matrix = recrop(np.eye(2, 3), picture.shape[0], 1.0, _LOOK_SIZE)
+    image = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    large = cv2.resize(image, (_LOOK_SIZE, _LOOK_SIZE), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(large, dtype=np.uint8), apply(matrix, points)

@@ -1,0 +1,141 @@
+"""Where the new face meets the frame: steps of brightness across the edge, and colours on both sides.
+
+How far a mask reached is not known from a result. So the outline of the face is taken at many distances,
+inside and outside the hull of the landmarks, and the worst of them counts.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from facedouble.faces.hull import FOREHEAD, face_hull
+from facedouble.types import FloatArray, Image, Landmarks
+
+_Array = npt.NDArray[np.float64]
+
+SECTORS = 12
+"""Parts of the outline whose colours are compared, each by itself."""
+
+_FIRST, _LAST, _BAND = (
+    -0.14,
+    0.07,
+    0.015,
+)  # bands across the outline, shares of the crop's side; negative is inside
+_RING = 0.05  # width of a ring of colour
+_INNER, _OUTER = -0.06, 0.01  # where the rings lie: the inner one ends, the outer one begins
+_LEAST_PIXELS = 20
+
+
+def outline_distance(landmarks: Landmarks, size: int) -> FloatArray:
+    """Distance of each pixel of a crop (size, size) from the outline of the face, as a share of the
+    crop's side; negative inside. The outline is the landmarks' hull with some forehead."""
+    inside = (face_hull(landmarks, size, forehead=FOREHEAD) > 0.5).astype(np.uint8)
+    within = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
+    beyond = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
+    return np.asarray((beyond - within) / size, dtype=np.float32)
+
+
+def gradient_step(result: Image, source: Image, distance: FloatArray) -> float:
+    """How steeply brightness changes across the edge of the face where it does not in the source.
+
+    Of result less source, both crops (S, S, 3), the derivative of luma along the normal of the outline is
+    taken, in levels (0..255) a pixel. It is averaged over bands of equal ``distance`` (S, S, see
+    :func:`outline_distance`) in each of :data:`SECTORS` parts of the outline, so that features of the face,
+    which differ here and there, fall out, and a seam, which goes along the outline, stays. The value is the
+    mean over the parts of its absolute value, of the band where that is largest; lower is better.
+    """
+    inside = (distance >= _FIRST) & (distance < _LAST)
+    part = _sector(distance, inside)
+    half = np.floor((distance[inside] - _FIRST) / (_BAND / 2)).astype(np.int64)
+    number = half * SECTORS + part
+    length = (int(half.max(initial=1)) + 1) * SECTORS
+    steps = _across(result, source, distance)[inside]
+    counts = np.bincount(number, minlength=length).reshape(-1, SECTORS)
+    sums = np.bincount(number, weights=steps, minlength=length).reshape(-1, SECTORS)
+    # Bands overlap by half, so that an edge lies within one wherever it is.
+    counts, sums = counts[:-1] + counts[1:], sums[:-1] + sums[1:]
+    known = counts >= _LEAST_PIXELS
+    means = np.where(known, np.abs(sums) / np.maximum(counts, 1), 0).sum(axis=1)
+    return float((means / np.maximum(known.sum(axis=1), 1)).max())
+
+
+def _sector(distance: FloatArray, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Which part of the outline pixels belong to: those of ``inside``, flat, 0 to SECTORS - 1."""
+    rows, columns = np.nonzero(inside)
+    middle = np.nonzero(distance < 0)
+    angle = np.arctan2(rows - middle[0].mean(), columns - middle[1].mean()) / (2 * np.pi) + 0.5
+    return np.asarray(np.floor(angle * SECTORS).astype(np.int64) % SECTORS, dtype=np.int64)
+
+
+def _across(result: Image, source: Image, distance: FloatArray) -> FloatArray:
+    """The derivative of the luma of result less source across the outline at each pixel, levels a pixel."""
+    lumas = [cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32) for crop in (result, source)]
+    x, y = _slope(np.asarray(cv2.GaussianBlur(distance, (0, 0), 2.0), dtype=np.float32))
+    across, down = _slope(np.asarray(lumas[0] - lumas[1], dtype=np.float32))
+    return np.asarray((across * x + down * y) / np.maximum(np.hypot(x, y), 1e-6), dtype=np.float32)
+
+
+def _slope(picture: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Derivatives (H, W) across and down, by Sobel's masks scaled to units a pixel."""
+    across, down = (cv2.Sobel(picture, cv2.CV_32F, *axes, scale=1 / 8) for axes in ((1, 0), (0, 1)))
+    return np.asarray(across, dtype=np.float32), np.asarray(down, dtype=np.float32)
+
+
+def ring_step(result: Image, source: Image, distance: FloatArray) -> float:
+    """How much more the colours just inside and just outside the edge of the face differ than in the source.
+
+    The outline is parted into :data:`SECTORS`; of each the CIEDE2000 difference between the mean colours of a
+    ring inside and one outside is taken, in the result and in the source. The value is the mean over the
+    sectors of how much larger it is in the result; 0 where nowhere, lower is better, 2 is seen.
+    """
+    inner = (distance >= _INNER - _RING) & (distance < _INNER)
+    outer = (distance >= _OUTER) & (distance < _OUTER + _RING)
+    both = inner | outer
+    part = 2 * _sector(distance, both) + outer[both]
+    counts = np.bincount(part, minlength=2 * SECTORS)
+    known = counts.reshape(SECTORS, 2).min(axis=1) >= _LEAST_PIXELS
+    if not known.any():
+        return 0.0
+    differences = []
+    for crop in (result, source):
+        lab = cv2.cvtColor(crop.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2Lab)[both]
+        sums = [np.bincount(part, weights=channel, minlength=2 * SECTORS) for channel in lab.T]
+        means = (np.array(sums) / np.maximum(counts, 1)).T.reshape(SECTORS, 2, 3)[known]
+        differences.append(ciede2000(means[:, 0], means[:, 1]))
+    return float(np.maximum(differences[0] - differences[1], 0).mean())
+
+
+def ciede2000(one: npt.ArrayLike, other: npt.ArrayLike) -> _Array:
+    """Difference of colours (..., 3) in CIELAB by CIEDE2000 (Luo, Cui and Rigg 2001), with all weights 1;
+    checked against the pairs of Sharma, Wu and Dalal 2005. 1 is about what an eye can tell."""
+    first, second = (np.asarray(value, dtype=np.float64) for value in (one, other))
+    chroma = (np.hypot(first[..., 1], first[..., 2]) + np.hypot(second[..., 1], second[..., 2])) / 2
+    grey = 1.5 - 0.5 * np.sqrt(chroma**7 / (chroma**7 + 25.0**7))  # factor of a, larger near grey
+    c1, h1 = _polar(first, grey)
+    c2, h2 = _polar(second, grey)
+    lightness, chroma = (first[..., 0] + second[..., 0]) / 2, (c1 + c2) / 2
+    coloured = c1 * c2 > 0
+    turn = np.where(coloured, (h2 - h1 + 180) % 360 - 180, 0.0)
+    apart = np.abs(h1 - h2) > 180
+    hue = np.where(coloured, (h1 + h2 + np.where(apart, np.where(h1 + h2 < 360, 360, -360), 0)) / 2, h1 + h2)
+
+    def cosine(factor: float, shift: float) -> _Array:
+        return np.asarray(np.cos(np.radians(factor * hue + shift)))
+
+    weight = 1 - 0.17 * cosine(1, -30) + 0.24 * cosine(2, 0) + 0.32 * cosine(3, 6) - 0.20 * cosine(4, -63)
+    dl = (second[..., 0] - first[..., 0]) / (
+        1 + 0.015 * (lightness - 50) ** 2 / np.sqrt(20 + (lightness - 50) ** 2)
+    )
+    dc = (c2 - c1) / (1 + 0.045 * chroma)
+    dh = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2)) / (1 + 0.015 * chroma * weight)
+    blue = np.radians(60 * np.exp(-(((hue - 275) / 25) ** 2)))
+    rotation = -2 * np.sqrt(chroma**7 / (chroma**7 + 25.0**7)) * np.sin(blue)
+    return np.asarray(np.sqrt(np.maximum(dl**2 + dc**2 + dh**2 + rotation * dc * dh, 0)))
+
+
+def _polar(lab: _Array, grey: _Array) -> tuple[_Array, _Array]:
+    """Chroma and hue (degrees 0..360) with a multiplied by ``grey``."""
+    a, b = lab[..., 1] * grey, lab[..., 2]
+    return np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360

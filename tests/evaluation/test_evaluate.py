@@ -1,0 +1,142 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import facedouble
+from facedouble.config import EvaluateSettings
+from facedouble.errors import InputError
+from facedouble.evaluation.evaluate import evaluate
+from facedouble.evaluation.measures import MEASURES
+from facedouble.evaluation.people import know, nearest
+from facedouble.evaluation.reconstruction import restore
+from facedouble.faceset import Faceset
+from facedouble.models import build, checkpoint
+from facedouble.models.base import Decoded, SwapModel
+from facedouble.types import Side
+from facedouble.video.images import write_png
+
+from .conftest import FRAMES, Material, evaluated
+
+
+class Echo(SwapModel):
+    """A model that gives back what it sees, with some noise."""
+
+    def __init__(self, resolution: int = 64, noise: float = 0.0) -> None:
+        super().__init__()
+        self.resolution, self.noise = resolution, noise
+
+    def encode(self, faces: torch.Tensor, side: Side) -> torch.Tensor:
+        return faces
+
+    def decode(self, code: torch.Tensor, side: Side) -> Decoded:
+        noise = torch.randn(code.shape, generator=torch.Generator().manual_seed(0))
+        return Decoded(code + self.noise * noise)
+
+
+def test_two_results_a_folder_without_sound_and_one_that_is_too_short(material: Material) -> None:
+    folder = material.folder / "images"
+    folder.mkdir()
+    for number, image in enumerate(material.frames[:20]):
+        write_png(folder / f"{number:04d}.png", image)
+    found = evaluated(material, material.result("encoded", lambda _, image: image), folder)
+    clip, images = found.results
+    assert images.value("frame_count") == 20 - FRAMES
+    assert images.rate("frame_count") == "poor"
+    assert images.value("sound") is images.value("times") is images.value("tags") is None
+    assert images.value("psnr_outside") > clip.value("psnr_outside")
+    assert list(images.index) == list(range(20))
+    assert list(clip.index) == list(range(FRAMES))
+    kept = found.as_json()
+    assert len(kept["results"]) == 2
+    assert set(kept["results"][0]["measures"]) == set(MEASURES)
+    assert len(kept["results"][0]["series"]["expression"]) == FRAMES
+    assert kept["results"][0]["series"]["jitter"][0] is None
+
+
+def test_without_a_faceset_the_faces_are_found_on_the_way(material: Material, tmp_path: Path) -> None:
+    settings = EvaluateSettings(closely=2, pictures=3)
+    found = facedouble.evaluate([material.source], material.source, [material.target], settings)
+    assert len(found.results[0].index) == FRAMES
+    assert len(found.pictures) == len(found.results[0].pictures) == 3
+    assert found.results[0].value("psnr_outside") == 100
+    assert found.results[0].value("jitter") == 0
+
+
+def test_a_result_of_another_size_is_refused(material: Material, clips: dict[str, Path]) -> None:
+    with pytest.raises(InputError, match="1280x720"):
+        evaluated(material, clips["sample_02"])
+
+
+def test_what_does_not_belong_together_is_refused(material: Material, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="another source"):
+        evaluate([material.source], material.source, [material.target], faceset=material.target)
+    with pytest.raises(InputError, match=r"nowhere\.mp4"):
+        evaluated(material, tmp_path / "nowhere.mp4")
+    with pytest.raises(InputError, match="no result"):
+        evaluated(material)
+    with pytest.raises(InputError, match="not a faceset"):
+        evaluate([material.source], material.source, [tmp_path], faceset=material.faceset)
+
+
+def test_a_model_that_gives_back_what_it_sees_restores_everything(material: Material) -> None:
+    person = know("B", [material.target])
+    same = restore(Echo(), 0.7, "b", [material.target], person)
+    noisy = restore(Echo(noise=0.1), 0.7, "b", [material.target], person)
+    assert same.ssim == pytest.approx(1)
+    assert same.psnr > 90
+    assert noisy.ssim < 0.9
+    assert noisy.psnr == pytest.approx(20, abs=1)
+    assert same.distance < 0.5
+    assert same.faces == round(FRAMES / 10)
+
+
+def test_a_model_is_measured_and_its_size_held_against_the_shot(material: Material, tmp_path: Path) -> None:
+    network = build("quick")
+    colour = np.full((2, 3), 0.4).tolist()
+    card = checkpoint.ModelCard(
+        "quick", {}, network.resolution, 0.7, {"a": [], "b": []}, {"a": colour, "b": colour}
+    )
+    checkpoint.save(tmp_path / "model", card, network.state_dict(), {})
+    found = evaluate(
+        [material.source],
+        material.source,
+        [material.target],
+        EvaluateSettings(closely=2),
+        faceset=material.faceset,
+        model=tmp_path / "model",
+    ).results[0]
+    assert found.rate("restored_ssim_b") == "poor"
+    assert found.value("restored_psnr_a") is not None
+    # The crop of a face of A is some 280 pixels of the frame, of which the model draws 70%.
+    width = found.outcomes["resolution"].series
+    assert width is not None
+    assert found.value("resolution") == pytest.approx(network.resolution / (0.7 * 279), rel=0.05)
+
+
+def test_retrieval_finds_whose_single_face_is_nearest(material: Material) -> None:
+    a, b = know("A", [material.faceset]), know("B", [material.target])
+    everyone = np.concatenate([a.descriptors, b.descriptors])
+    found = nearest(everyone + 0.01, [b, a])
+    assert found.tolist() == [1] * len(a.descriptors) + [0] * len(b.descriptors)
+
+
+def test_a_person_without_descriptors_is_told(material: Material, tmp_path: Path) -> None:
+    with Faceset.open(material.target) as store:
+        record, frames, faces = store.source, store.frames(), store.faces()
+    with Faceset.create(tmp_path / "bare", replace(record)) as bare:
+        for frame, face in zip(frames, faces, strict=False):
+            bare.add_frame(frame, [face.with_(descriptor=None)])
+        bare.commit()
+    with pytest.raises(InputError, match="descriptor"):
+        know("B", [tmp_path / "bare"])
+
+
+def test_a_result_that_cannot_be_read_is_told(material: Material) -> None:
+    damaged = material.folder / "damaged.mp4"
+    data = material.source.read_bytes()
+    damaged.write_bytes(data[: len(data) * 2 // 3])
+    with pytest.raises(InputError, match="damaged"):
+        evaluated(material, damaged)

@@ -1,0 +1,132 @@
+"""The forecast against what is really taken, and what happens where memory is short."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from facedouble.models import build
+from facedouble.training.memory import Forecast, forecast, is_out_of_memory, kept_for_backward
+
+Facesets = dict[str, list[Path]]
+
+CHILD = """
+import sys
+from pathlib import Path
+from facedouble.config import TrainSettings
+from facedouble.events import Noted
+from facedouble.training import memory, schedule
+from facedouble.training.parallel import World
+from facedouble.training.setup import prepare
+
+a, b, trainer, batch, limit, *arguments = sys.argv[1:]
+settings = TrainSettings(trainer=trainer, batch_size=int(batch), arguments=tuple(arguments), device="cpu",
+    precision="fp32", seed=3)
+facesets = {"a": [Path(a)], "b": [Path(b)]}
+def tell(event):
+    if isinstance(event, Noted) and event.warning:
+        print(event.text, flush=True)
+small = TrainSettings(trainer="original", batch_size=1, arguments=("filters=4", "bottleneck=8"), device="cpu",
+    precision="fp32")
+
+def steps(settings):
+    setup = prepare(facesets, Path("nowhere"), settings, World(), tell)
+    if settings is not small and int(limit):
+        return setup
+    phase = schedule.phase(setup.recipe, settings, setup.training.card, 0.0)
+    for _ in range(2):
+        setup.step(setup.pairs(phase), phase)
+        setup.training.average()
+    return setup
+
+steps(small)  # so that what libraries take once is not counted
+before = memory._status("VmRSS")
+if int(limit):
+    import resource
+    size = memory._status("VmSize")
+    resource.setrlimit(resource.RLIMIT_AS, (size + int(limit), size + int(limit)))
+setup = steps(settings)
+taken = memory.peak_memory(setup.device) - before
+print(setup.step.at_once, setup.forecast.total(2 * int(batch)), taken)
+"""
+
+
+def child(facesets: Facesets, trainer: str, batch: int, limit: int, *arguments: str) -> list[str]:
+    command = [sys.executable, "-c", CHILD, str(facesets["a"][0]), str(facesets["b"][0])]
+    run = subprocess.run(
+        [*command, trainer, str(batch), str(limit), *arguments], capture_output=True, text=True, timeout=200
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    return run.stdout.splitlines()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+@pytest.mark.parametrize(
+    ("trainer", "batch", "arguments"),
+    [
+        ("original", 16, ("filters=48", "bottleneck=512")),  # mostly weights
+        ("highres", 8, ("resolution=128", "filters=16")),  # mostly activations
+    ],
+)
+def test_the_forecast_is_near_what_is_taken(
+    facesets: Facesets, trainer: str, batch: int, arguments: tuple[str, ...]
+) -> None:
+    _, foreseen, taken = map(int, child(facesets, trainer, batch, 0, *arguments)[-1].split())
+    assert 0.6 < foreseen / taken < 1.7, (foreseen, taken)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_where_memory_is_short_it_is_known_before_the_first_step(facesets: Facesets) -> None:
+    """Under a real limit of the system, which a whole batch would be beyond."""
+    limit = 500_000_000
+    warning, line = child(facesets, "highres", 24, limit, "resolution=128", "filters=16")[-2:]
+    at_once, foreseen, _ = map(int, line.split())
+    assert foreseen > limit
+    assert 1 <= at_once < 48
+    assert "at a time" in warning
+
+
+def test_parts_are_halves_until_they_fit() -> None:
+    made = Forecast(weights=100, gradients=100, optimizer=200, faces=50, pairs=50, per_face=8)
+    assert made.total(10) == 500 + 100
+    assert made.fits(64, 10_000) == 64
+    assert made.total(made.fits(64, 800)) <= 0.9 * 800
+    assert made.fits(64, 800) == 16
+    assert made.fits(64, 10) == 1
+    assert "0 MB are free" in made.sentence(64, 10)
+
+
+def test_what_is_kept_grows_with_the_batch_alone_and_nothing_is_changed() -> None:
+    torch.manual_seed(0)
+    model = build(
+        "quick", {"resolution": 32, "filters": 4, "bottleneck": 8, "inner": 8, "channels": [8, 8, 8]}
+    )
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    state = torch.get_rng_state()
+
+    def run(faces: int) -> torch.Tensor:
+        drawn = model(torch.rand(faces, 3, 32, 32), "a", "a").picture
+        total: torch.Tensor = drawn.sum()
+        return total
+
+    kept = kept_for_backward(model, run)
+    assert kept > 3 * 32 * 32 * 4, "the input alone is more"
+    assert kept < 1e6
+    assert torch.equal(torch.get_rng_state(), state)
+    assert model.training
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_the_fixed_part_is_five_times_the_weights() -> None:
+    model = torch.nn.Linear(100, 100)
+    assert forecast(model, 7, 2, 0).total(64) == 5 * 4 * 10_100 + 9
+
+
+def test_a_failure_to_allocate_is_known_and_no_other() -> None:
+    with pytest.raises(RuntimeError) as error:
+        torch.empty(2**50)
+    assert is_out_of_memory(error.value)
+    assert is_out_of_memory(MemoryError())
+    assert not is_out_of_memory(RuntimeError("shapes do not fit"))
