@@ -111,8 +111,6 @@ def test_a_model_is_measured_and_its_size_held_against_the_shot(material: Materi
     assert found.rate("restored_ssim_b") == "poor"
     assert found.value("restored_psnr_a") is not None
     # The crop of a face of A is some 280 pixels of the frame, of which the model draws 70%.
-    width = found.outcomes["resolution"].series
-    assert width is not None
     assert found.value("resolution") == pytest.approx(network.resolution / (0.7 * 279), rel=0.05)
 
 
