@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from facedouble.models.layers import Convolution, Residual, initialise
+from facedouble.models.layers import Convolution, Residual, Upscale, initialise
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,19 @@ def test_a_residual_block_begins_as_nearly_nothing() -> None:
     with torch.no_grad():
         change = block(x) - x
     assert 0 < float(change.abs().mean()) < 0.3 * float(x.mean())
+
+
+def test_even_upscales_begin_without_a_pattern_and_can_learn_one() -> None:
+    torch.manual_seed(0)
+    layer = Upscale(8, 4)
+    initialise(layer, even=True)
+    x = torch.rand(2, 8, 6, 6)
+    drawn = layer(x)
+    blocks = nn.functional.interpolate(drawn[:, :, ::2, ::2], scale_factor=2)
+    assert torch.allclose(drawn, blocks, atol=1e-6)
+    assert float(drawn.detach().std()) > 0.1
+    dots = (torch.arange(12) % 2).float().expand(2, 4, 12, 12)
+    (drawn * dots).sum().backward()
+    weight = layer.convolution.weight.grad
+    assert weight is not None
+    assert not torch.allclose(weight[0], weight[1]), "the four learn apart"

@@ -52,7 +52,7 @@ class Gan(SwapModel):
                 for side in ("a", "b")
             }
         )
-        initialise(self)
+        initialise(self, even=True)
 
     def encode(self, faces: Tensor, side: Side) -> Tensor:
         code: Tensor = self.upscale(self.dense(self.encoder(faces).flatten(1)))

@@ -44,7 +44,7 @@ class IAE(SwapModel):
             nn.Conv2d(filters // 2, 3, 5, padding=2),
             nn.Sigmoid(),
         )
-        initialise(self)
+        initialise(self, even=True)
 
     def encode(self, faces: Tensor, side: Side) -> Tensor:
         """Faces to (N, 4·4·``filters``·8), what both people's intermediate layers take."""

@@ -135,15 +135,23 @@ def picture_and_mask(drawn: Tensor) -> Decoded:
     return Decoded(bounded[:, :3], bounded[:, 3:])
 
 
-def initialise(module: nn.Module) -> None:
-    """He initialisation (He et al. 2015) of every convolution and dense layer for LeakyReLU."""
+def initialise(module: nn.Module, *, even: bool = False) -> None:
+    """He initialisation (He et al. 2015) of every convolution and dense layer for LeakyReLU.
+
+    With ``even`` each :class:`Upscale` begins as an enlargement by nearest neighbours: the four pixels
+    that it makes of one have the same weights at first (Aitken et al. 2017, "Checkerboard artifact free
+    sub-pixel convolution"). Otherwise a decoder first has to unlearn a pattern of dots.
+    """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, a=LEAK)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-    for layer in module.modules():
-        if isinstance(layer, Residual):
-            # Begins as nearly nothing beside what it carries, so that depth does not add variance.
-            with torch.no_grad():
+    with torch.no_grad():
+        for layer in module.modules():
+            if isinstance(layer, Residual):
+                # Begins as nearly nothing beside what it carries, so that depth does not add variance.
                 layer.second.weight.mul_(0.1)
+            elif isinstance(layer, Upscale) and even:
+                weight = layer.convolution.weight
+                weight.copy_(weight[::4].repeat_interleave(4, dim=0))
