@@ -28,6 +28,7 @@ from facedouble.files import write_whole
 BENCHMARKS: dict[str, str] = {
     "floor": "benchmarks.floor",
     "train": "benchmarks.train",
+    "choices": "benchmarks.choices",
     "warps": "benchmarks.warps",
     "extract": "benchmarks.extract",
     "detectors": "benchmarks.detectors",

@@ -81,9 +81,7 @@ class Double(SwapModel):
         self.expand = nn.ModuleDict({part: self._expander(bottleneck, inner) for part in parts})
         before = inner * len(parts)
         decoders = ("a", "b") if topology == "df" else ("both",)
-        self.decoders = nn.ModuleDict(
-            {name: self._decoder(before, channels, residuals) for name in decoders}
-        )
+        self.decoders = nn.ModuleDict({name: self._decoder(before, channels, residuals) for name in decoders})
         self.mean = nn.ParameterDict(
             {side: nn.Parameter(torch.full((3, resolution, resolution), 0.5)) for side in "ab"}
         )
