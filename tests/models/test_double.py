@@ -3,7 +3,6 @@ import torch
 
 from facedouble.models.double import Double
 
-
 SMALL = {"resolution": 96, "filters": 16, "bottleneck": 64, "inner": 48, "channels": (32, 24, 16)}
 
 
