@@ -23,6 +23,7 @@ from facedouble.faces.detect import make_detector
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks
 from facedouble.models import MODELS, build
+from facedouble.models.flops import training_flops
 from facedouble.models.recipe import Recipe
 from facedouble.training.losses import detail_l1, dssim, weighted_l1
 from facedouble.training.warp import make_pairs
@@ -44,26 +45,6 @@ def product_rate(dtype: torch.dtype, size: int) -> float:
     """GFLOP/s of a ``size`` squared matrix product."""
     a = torch.randn(size, size).to(dtype)
     return 2 * size**3 / best(lambda: a @ a) / 1e9
-
-
-def forward_flops(name: str) -> float:
-    """Operations of the convolutions and dense layers for one face, encoder and one decoder."""
-    model = build(name).eval()
-    total = 0
-
-    def count(layer: torch.nn.Module, _inputs: object, output: torch.Tensor) -> None:
-        nonlocal total
-        if isinstance(layer, torch.nn.Conv2d):
-            per_output = layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1]
-            total += 2 * per_output * output[0].numel()
-        elif isinstance(layer, torch.nn.Linear):
-            total += 2 * layer.in_features * layer.out_features
-
-    for layer in model.modules():
-        layer.register_forward_hook(count)
-    with torch.no_grad():
-        model(torch.rand(1, 3, model.resolution, model.resolution), "a", "a")
-    return float(total)
 
 
 def training_step(name: str, recipe: Recipe) -> Callable[[], None]:
@@ -145,9 +126,9 @@ def training_rates(fp32: float) -> Table:
     for name, known in MODELS.items():
         step = training_step(name, known.recipe)
         step()
-        faces = 2 * known.recipe.batch_size / best(step)
-        # Backward costs about twice forward.
-        rate = 3 * forward_flops(name) * faces / 1e9
+        seconds = best(step)
+        faces = 2 * known.recipe.batch_size / seconds
+        rate = training_flops(build(name), known.recipe.batch_size) / seconds / 1e9
         rows.append([f"{name}, batch 2x{known.recipe.batch_size}", faces, rate, f"{rate / fp32:.0%}"])
     return Table("floor-training", ["fp32", "faces a second", "GFLOP/s", "of the product"], rows)
 

@@ -6,37 +6,25 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from facedouble.models.base import SwapModel
-from facedouble.types import Side
+from facedouble.types import SIDES
 
 
-def forward_flops(model: SwapModel) -> int:
-    """Floating-point operations (a multiplication and an addition are two) of the matrix products and
-    convolutions for one face, through the encoder and one decoder.
+def training_flops(model: SwapModel, batch_size: int = 1) -> int:
+    """Floating-point operations (a multiplication and an addition are two) of one training step, forward
+    and backward, with ``batch_size`` faces of each side.
 
-    Counted by PyTorch from what the operators were called with; everything else (activations,
-    reshuffling, losses) is left out.
+    Counted by PyTorch from what its operators are called with: matrix products and convolutions of the
+    model itself. Activations, losses, optimizer, discriminators and perceptual networks are left out.
+    Gradients that were there are gone afterwards; nothing else is changed.
     """
-    face = torch.zeros(2, 3, model.resolution, model.resolution, device=next(model.parameters()).device)
+    face = torch.zeros(1, 3, model.resolution, model.resolution, device=next(model.parameters()).device)
     training = model.training
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model.eval()(face, "a", "a")
-    model.train(training)
-    return int(counter.get_total_flops()) // 2
-
-
-def training_flops(model: SwapModel, batch_size: int = 2) -> int:
-    """Operations of one training step, forward and backward, with ``batch_size`` faces of each side.
-
-    Losses, optimizer, discriminators and perceptual networks are not counted: it is the work that the
-    model itself asks for. Gradients that were there are gone afterwards.
-    """
-    size = (2, 3, model.resolution, model.resolution)
-    face = torch.zeros(size, device=next(model.parameters()).device)
-    sides: tuple[Side, Side] = ("a", "b")
+    model.eval()  # statistics of the batch stay as they are
     with FlopCounterMode(display=False) as counter:
-        for side in sides:
+        for side in SIDES:
             drawn = model(face, side, side)
             total = drawn.picture.sum() if drawn.mask is None else drawn.picture.sum() + drawn.mask.sum()
             total.backward()
+    model.train(training)
     model.zero_grad(set_to_none=True)
-    return int(counter.get_total_flops()) * batch_size // 2
+    return int(counter.get_total_flops()) * batch_size
