@@ -228,8 +228,7 @@ def resolution(evidence: Evidence) -> Outcome:
     """
     if not evidence.model_pixels:
         return Outcome(None)
-    series = evidence.model_pixels / (evidence.seen.width * evidence.model_coverage)
-    return Outcome(float(np.median(series)), series)
+    return Outcome(evidence.model_pixels / (float(np.median(evidence.seen.width)) * evidence.model_coverage))
 
 
 # -- is everything else left alone? ---------------------------------------------------------------------

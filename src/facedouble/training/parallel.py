@@ -176,12 +176,14 @@ def launch(
     for process in processes:
         process.start()
     try:
-        return _listen(processes, told, asked, listener, stop)
-    finally:
+        result = _listen(processes, told, asked, listener, stop)
+    except BaseException:
         for process in processes:
-            process.join(timeout=30)
-            if process.is_alive():
-                process.kill()
+            process.kill()  # each waits for the others, and would for ever
+        raise
+    for process in processes:
+        process.join()
+    return result
 
 
 def _listen(processes: list[Any], told: Any, asked: Any, listener: Listener, stop: threading.Event) -> Any:
@@ -197,8 +199,6 @@ def _listen(processes: list[Any], told: Any, asked: Any, listener: Listener, sto
         if kind == "event":
             listener(value)
         elif kind == "error":
-            for process in processes:
-                process.kill()  # the others wait for the one that failed
             raise value
         else:
             return value
@@ -214,6 +214,7 @@ def _process(
     asked: Any,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which asks to stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(
         RANK=str(rank),
         LOCAL_RANK=str(rank),
@@ -235,6 +236,13 @@ def _process(
         told.put(("error", error))
     except Exception as error:  # noqa: BLE001  (told in the parent, which raises it)
         told.put(("error", TrainingError(f"process {rank}: {type(error).__name__}: {error}")))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _free_port() -> int:

@@ -113,8 +113,10 @@
     constructor(measure) {
       this.measure = measure;
       this.value = make("small");
-      this.box = draw("svg", { role: "img", tabindex: "0", "aria-label": `${measure.title} over time; arrow keys step through the frames` });
-      byId("charts").append(make("div", { class: "chart" }, make("h3", {}, make("span", { text: measure.title }), this.value), this.box));
+      // Of these the curve is what is compared, and not how well it agrees.
+      const title = measure.compares ? measure.title.split(", ")[0] : measure.title;
+      this.box = draw("svg", { role: "img", tabindex: "0", "aria-label": `${title} over time; arrow keys step through the frames` });
+      byId("charts").append(make("div", { class: "chart" }, make("h3", {}, make("span", { text: title }), this.value), this.box));
       this.lines = data.results.map((result) => result.series[measure.name] || []);
       this.own = measure.compares ? data.results[0].own[measure.name] : null;
       const all = [...this.lines.flat(), ...(this.own || [])].filter((v) => v !== null).sort((a, b) => a - b);
