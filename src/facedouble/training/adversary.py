@@ -28,6 +28,8 @@ class Adversary:
     pushed over 1, drawn ones under -1, and the decoder raises its scores. ``mixup`` (after Zhang et al.
     2018, as the first adversarial face swappers used it): a discriminator sees mixtures of a real and a
     drawn picture and tells the share of the real one; the decoder wants to be told 1.
+
+    Only the face is judged (``Pairs.face``).
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class Adversary:
         self.critics.requires_grad_(False)
         losses = {}
         for side, drawn in outputs.items():
-            scores = self._scores(side, drawn.picture.float(), pairs[side].inputs)
+            scores = self._scores(side, _shown(drawn.picture, pairs[side]), pairs[side].inputs)
             wrong = -scores if self.recipe.adversarial_kind == "hinge" else (scores - 1).square()
             losses[side] = self.recipe.adversarial * wrong.mean()
         self.critics.requires_grad_(True)
@@ -71,7 +73,7 @@ class Adversary:
         return {f"critic {side.upper()}": float(loss.detach()) for side, loss in losses.items()}
 
     def _mistakes(self, side: Side, drawn: Decoded, pairs: Pairs) -> Tensor:
-        real, fake = pairs.targets, drawn.picture.detach().float()
+        real, fake = pairs.targets, _shown(drawn.picture.detach(), pairs)
         if self.recipe.adversarial_kind == "hinge":
             # Both in one call: the same layers, a batch of twice the size.
             scores = self._scores(side, torch.cat([real, fake]), torch.cat([pairs.inputs, pairs.inputs]))
@@ -110,3 +112,9 @@ class Adversary:
                     "exp_avg": torch.empty_like(parameter).copy_(mean),
                     "exp_avg_sq": torch.empty_like(parameter).copy_(square),
                 }
+
+
+def _shown(picture: Tensor, pairs: Pairs) -> Tensor:
+    """What the discriminators see of a drawn picture: its face, with the real picture around it. There
+    the other losses hardly count, and what pleases a discriminator would grow unchecked."""
+    return pairs.targets + (picture.float() - pairs.targets) * pairs.face
