@@ -93,6 +93,18 @@ def pose_offset(evidence: Evidence) -> Outcome:
     return Outcome(float(np.linalg.norm(np.median(_poses_apart(evidence), axis=0))))
 
 
+def place(evidence: Evidence) -> Outcome:
+    """How far the face lies from where the source has it: distance between the means of the 51 landmarks
+    within the face, in percent of the eye distance. Mean over the frames; lower is better. Another
+    person's features alone make some 3; good up to 7.
+    """
+    seen = evidence.seen
+    apart = (seen.points - seen.source_points)[:, 17:].mean(axis=1)
+    size = np.array([eye_distance(points) for points in seen.source_points])
+    series = np.linalg.norm(apart, axis=1).astype(np.float64) / size
+    return Outcome(_mean(series), series)
+
+
 def expression_error(evidence: Evidence) -> Outcome:
     """Mean distance of the 51 landmarks within the face from the source's, both turned frontal by the
     pose and freed of each person's own shape (``expression.expression_distance``), in percent of the eye
@@ -445,6 +457,19 @@ MEASURES: dict[str, Measure] = {
         "The head is held as A holds it.",
         "The head is held {} otherwise than A holds it, all the time.",
         shown="{:.1f}",
+    ),
+    "place": Measure(
+        place,
+        "place of the face, error",
+        "expression",
+        "%",
+        "lower",
+        (0, 0.07),
+        (0, 0.14),
+        "The face is where A's is.",
+        "The face lies beside its place by {} of the eye distance.",
+        shown="{:.1f}",
+        judges_frames=True,
     ),
     "expression": Measure(
         expression_error,
