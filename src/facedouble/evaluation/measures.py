@@ -145,8 +145,8 @@ def gaze(evidence: Evidence) -> Outcome:
 def jitter(evidence: Evidence) -> Outcome:
     """Root mean square over the frames of how the face trembles against the source's: second difference
     in time of the similarity that takes the source's landmarks to the result's (``steadiness.jitter``),
-    in percent of the eye distance; lower is better. The source encoded anew has about 0.5 by being found
-    anew; good up to 1.5.
+    in percent of the eye distance; lower is better. The source encoded anew has about 1 from being found
+    anew while the head is shaken; good up to 2.
     """
     seen = evidence.seen
     size = np.array([eye_distance(points) for points in seen.source_points])
@@ -526,8 +526,8 @@ MEASURES: dict[str, Measure] = {
         "steadiness",
         "%",
         "lower",
-        (0, 0.015),
-        (0, 0.03),
+        (0, 0.02),
+        (0, 0.04),
         "It does not tremble.",
         "It trembles: by {} of the eye distance.",
         judges_frames=True,
@@ -563,7 +563,7 @@ MEASURES: dict[str, Measure] = {
         "levels/px",
         "lower",
         (0, 0.8),
-        (0, 1.8),
+        (0, 1.5),
         "No edge is to be seen.",
         "An edge is to be seen around the face ({}).",
         judges_frames=True,
