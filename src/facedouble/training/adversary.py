@@ -15,7 +15,7 @@ from facedouble.models.base import Decoded
 from facedouble.models.discriminator import Discriminator
 from facedouble.models.recipe import Recipe
 from facedouble.training.warp import Pairs
-from facedouble.types import Side
+from facedouble.types import OTHER, Side
 
 _MIXUP = 0.2  # of the Beta distribution of Zhang et al. 2018: most mixtures are nearly one or the other
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -35,6 +35,8 @@ class Adversary:
     pushed over 1, drawn ones under -1, and the decoder raises its scores. ``mixup`` (after Zhang et al.
     2018, as the first adversarial face swappers used it): a discriminator sees mixtures of a real and a
     drawn picture and tells the share of the real one; the decoder wants to be told 1.
+
+    Only the face learns from it (``Pairs.face``).
     """
 
     def __init__(self, recipe: Recipe, device: torch.device, precision: torch.dtype) -> None:
@@ -63,7 +65,7 @@ class Adversary:
         hinge = self.recipe.adversarial_kind == "hinge"
         losses = {}
         for side, faces in drawn.items():
-            scores = self._scores(side, faces.picture.float(), pairs[side].inputs)
+            scores = self._scores(side, self._shown(side, faces, pairs), pairs[side].inputs)
             wrong = [-score.mean() if hinge else (score - 1).square().mean() for score in scores]
             losses[side] = self.recipe.adversarial * torch.stack(wrong).mean()
         self.critics.requires_grad_(True)
@@ -72,14 +74,28 @@ class Adversary:
     def learn(self, drawn: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs]) -> dict[str, float]:
         """One step of the discriminators, on what was drawn and what is real. Returns their losses, by
         a name for each that people can read."""
-        losses = {side: self._mistakes(side, faces, pairs[side]) for side, faces in drawn.items()}
+        losses = {
+            side: self._mistakes(side, self._shown(side, faces, pairs).detach(), pairs[side])
+            for side, faces in drawn.items()
+        }
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         self.optimizer.step()
         return {f"critic {side.upper()}": float(loss.detach()) for side, loss in losses.items()}
 
-    def _mistakes(self, side: Side, drawn: Decoded, pairs: Pairs) -> Tensor:
-        real, fake = pairs.targets, drawn.picture.detach().float()
+    def _shown(self, side: Side, drawn: Decoded, pairs: Mapping[Side, Pairs]) -> Tensor:
+        """What the discriminators see of a drawn picture. Around the face the other losses hardly count,
+        and what pleases a discriminator would grow unchecked: so a restored face is shown with the real
+        picture around it, and a swapped one, which has none, learns inside the outline of the face."""
+        picture = drawn.picture.float()
+        if self.of_swaps:
+            still, face = picture.detach(), pairs[OTHER[side]].face
+        else:
+            still, face = pairs[side].targets, pairs[side].face
+        return still + (picture - still) * face
+
+    def _mistakes(self, side: Side, fake: Tensor, pairs: Pairs) -> Tensor:
+        real = pairs.targets
         if self.recipe.adversarial_kind == "hinge":
             # Both in one call: the same layers, a batch of twice the size.
             scores = self._scores(side, torch.cat([real, fake]), torch.cat([pairs.inputs, pairs.inputs]))
@@ -119,3 +135,4 @@ class Adversary:
                     "exp_avg": torch.empty_like(parameter).copy_(mean),
                     "exp_avg_sq": torch.empty_like(parameter).copy_(square),
                 }
+
