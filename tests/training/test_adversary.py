@@ -55,7 +55,7 @@ def test_it_learns_to_tell_real_from_drawn_and_the_drawn_are_pulled_towards_the_
     judged = critic.judge(drawn, real, 1.0)
     as_good = critic.judge({side: Decoded(pair.targets) for side, pair in real.items()}, real, 1.0)
     for side, pair in real.items():
-        assert float(as_good[side]) < float(judged[side]), "real pictures must fare better"
+        assert float(as_good[side].detach()) < float(judged[side].detach()), "real pictures must fare better"
         judged[side].backward()
         slope = drawn[side].picture.grad
         assert slope is not None
