@@ -96,7 +96,7 @@ def test_every_multiple_of_32_draws_its_own_size(resolution: int) -> None:
     ("changes", "words"),
     [
         ({"resolution": 100}, "multiple of 32"),
-        ({"resolution": 64}, "from 96"),
+        ({"resolution": 544}, "up to 512"),
         ({"resolution": 256}, "4 upscales"),
         ({"topology": "star"}, "df or liae"),
     ],

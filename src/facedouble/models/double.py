@@ -40,7 +40,7 @@ class Double(SwapModel):
 
     *For detail.* ``residuals`` residual blocks (He et al. 2016) follow each upscale but the last.
 
-    ``resolution`` is a multiple of 32 from 96 to 512; ``filters`` those of the first convolution,
+    ``resolution`` is a multiple of 32 up to 512, sensibly from 96; ``filters`` those of the first convolution,
     doubled by each further one up to eight times; ``bottleneck`` the length of the code, ``noise`` the
     deviation of what is added to it in training (a code near a known one must give a face near the known
     one); ``inner`` the channels before the first upscale and ``channels`` those after each. There are
@@ -61,8 +61,8 @@ class Double(SwapModel):
         residuals: int = 1,
     ) -> None:
         super().__init__()
-        if resolution % 32 or not 96 <= resolution <= 512:
-            raise ValueError("resolution must be a multiple of 32 from 96 to 512")
+        if resolution % 32 or not 32 <= resolution <= 512:
+            raise ValueError("resolution must be a multiple of 32 up to 512")
         upscales = 3 if resolution <= 160 else 4
         if len(channels) != upscales:
             raise ValueError(f"{resolution} pixels take {upscales} upscales; channels has {len(channels)}")

@@ -135,4 +135,3 @@ class Adversary:
                     "exp_avg": torch.empty_like(parameter).copy_(mean),
                     "exp_avg_sq": torch.empty_like(parameter).copy_(square),
                 }
-
