@@ -96,7 +96,8 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     for clip, path in zip((*clips_a, *clips_b), (*faces_a, *faces_b), strict=True):
         timed("extract", partial(_find_faces, clip, path, listener))
     minutes = QUICK_MINUTES if settings.quick else settings.minutes
-    how = TrainSettings(minutes=minutes, device=settings.device)
+    # A save every few seconds, as a hundred iterations take, would cost a tenth of the time.
+    how = TrainSettings(minutes=minutes, device=settings.device, save_interval=0)
     trained = timed("train", lambda: train(trained_on, faces_b, model, how, listener=listener))
     if trained.stopped != "finished":
         # Ctrl-C means out; the model is saved, and the next run goes on with it.

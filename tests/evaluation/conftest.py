@@ -99,6 +99,7 @@ def measured(material: Material) -> Callable[[str], ResultEvaluation]:
         "encoded": lambda _, image: image,
         "blurred": inside(lambda _, image: cv2.GaussianBlur(image, (0, 0), 3)),
         "shaken": inside(lambda number, image: moved(image, shake[number])),
+        "shifted": inside(lambda _, image: moved(image, np.array((10, 5)))),
         "cast": inside(lambda _, image: image + (25, -8, -15)),
         "flashing": inside(lambda number, image: image + flash[number]),
         "shuffled": lambda number, _: material.frames[order[number]],
@@ -126,5 +127,5 @@ def face_hull_of(material: Material, number: int) -> np.ndarray:
 
 
 def evaluated(material: Material, *results: Path) -> Evaluation:
-    settings = EvaluateSettings(closely=4)
+    settings = EvaluateSettings(closely=2)
     return evaluate(results, material.source, [material.target], settings, faceset=material.faceset)

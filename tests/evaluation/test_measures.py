@@ -89,6 +89,7 @@ def test_the_targets_own_clip_is_b_but_not_the_performance(measured: Measured) -
     [
         ("blurred", ["sharpness", "sharpness_around", "detail_of_b"]),
         ("shaken", ["jitter", "flicker"]),
+        ("shifted", ["place"]),
         ("cast", ["seam_colour"]),
         ("flashing", ["flicker", "colour_drift"]),
         ("shuffled", ["mouth", "eyes", "expression", "jitter", "flicker", "pose"]),

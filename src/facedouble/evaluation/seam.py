@@ -18,11 +18,8 @@ _Array = npt.NDArray[np.float64]
 SECTORS = 12
 """Parts of the outline whose colours are compared, each by itself."""
 
-_FIRST, _LAST, _BAND = (
-    -0.14,
-    0.07,
-    0.015,
-)  # bands across the outline, shares of the crop's side; negative is inside
+# Bands across the outline: shares of the crop's side, negative is inside.
+_FIRST, _LAST, _BAND = -0.075, 0.07, 0.01
 _RING = 0.05  # width of a ring of colour
 _INNER, _OUTER = -0.06, 0.01  # where the rings lie: the inner one ends, the outer one begins
 _LEAST_PIXELS = 20
@@ -42,9 +39,9 @@ def gradient_step(result: Image, source: Image, distance: FloatArray) -> float:
 
     Of result less source, both crops (S, S, 3), the derivative of luma along the normal of the outline is
     taken, in levels (0..255) a pixel. It is averaged over bands of equal ``distance`` (S, S, see
-    :func:`outline_distance`) in each of :data:`SECTORS` parts of the outline, so that features of the face,
-    which differ here and there, fall out, and a seam, which goes along the outline, stays. The value is the
-    mean over the parts of its absolute value, of the band where that is largest; lower is better.
+    :func:`outline_distance`) in each of :data:`SECTORS` parts of the outline. The value is the median over
+    the parts of its absolute value, of the band where that is largest: features of the face differ here
+    and there and do not count, a seam goes along most of the outline. 0 is none, lower is better.
     """
     inside = (distance >= _FIRST) & (distance < _LAST)
     part = _sector(distance, inside)
@@ -56,9 +53,8 @@ def gradient_step(result: Image, source: Image, distance: FloatArray) -> float:
     sums = np.bincount(number, weights=steps, minlength=length).reshape(-1, SECTORS)
     # Bands overlap by half, so that an edge lies within one wherever it is.
     counts, sums = counts[:-1] + counts[1:], sums[:-1] + sums[1:]
-    known = counts >= _LEAST_PIXELS
-    means = np.where(known, np.abs(sums) / np.maximum(counts, 1), 0).sum(axis=1)
-    return float((means / np.maximum(known.sum(axis=1), 1)).max())
+    means = np.where(counts >= _LEAST_PIXELS, np.abs(sums) / np.maximum(counts, 1), 0)
+    return float(np.median(means, axis=1).max())
 
 
 def _sector(distance: FloatArray, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

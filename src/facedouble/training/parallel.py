@@ -23,7 +23,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
 from facedouble.errors import FacedoubleError, SettingsError, TrainingError
@@ -105,7 +104,6 @@ def spread(module: nn.Module, device: torch.device) -> DistributedDataParallel:
         module,
         device_ids=[device] if device.type == "cuda" else None,
         find_unused_parameters=True,
-        broadcast_buffers=False,
     )
 
 
@@ -131,8 +129,8 @@ class GlobalBatchNorm1d(nn.BatchNorm1d):
         if not self.training:
             return super().forward(x)
         count = x.shape[0] * dist.get_world_size()
-        mean = all_reduce(x.float().sum(dim=0)) / count
-        variance = all_reduce((x.float() - mean).square().sum(dim=0)) / count
+        mean = _sum_of_all(x.float().sum(dim=0)) / count
+        variance = _sum_of_all((x.float() - mean).square().sum(dim=0)) / count
         with torch.no_grad():
             momentum = 0.1 if self.momentum is None else self.momentum
             if self.running_mean is not None and self.running_var is not None:
@@ -142,6 +140,25 @@ class GlobalBatchNorm1d(nn.BatchNorm1d):
                 self.num_batches_tracked.add_(1)
         y: Tensor = (x - mean) * torch.rsqrt(variance + self.eps)
         return y * self.weight + self.bias if self.affine else y
+
+
+class _SumOfAll(torch.autograd.Function):
+    """The sum of a tensor over all processes, with its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _SumOfAll.forward(ctx, gradient)
+
+
+def _sum_of_all(x: Tensor) -> Tensor:
+    total: Tensor = _SumOfAll.apply(x)  # type: ignore[no-untyped-call]
+    return total
 
 
 def share_statistics(module: nn.Module) -> None:

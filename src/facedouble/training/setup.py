@@ -157,7 +157,7 @@ def _forecast(training: Training, step: Step, data: Data, settings: TrainSetting
         picture = torch.rand(faces, 3, size, size, device=device)
         one = torch.ones(faces, 1, size, size, device=device)
         pairs: dict[Side, Pairs] = {"b": Pairs(picture, picture, one, one)}
-        return step.losses(step.draw(pairs, phase), pairs).sum()
+        return step.losses(step.draw(pairs, phase, plainly=True), pairs).sum()
 
     stores = [side.store for part in (data.training, data.held_out) for side in part.values()]
     faces = sum(math.prod(store.shape) for store in stores if isinstance(store, InMemory))

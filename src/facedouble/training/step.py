@@ -61,10 +61,10 @@ class Step:
         self.optimizer = optimizer
         self.device, self.precision, self.at_once = device, precision, at_once
         self.world, self.listener = world, listener
-        module: nn.Module = Both(network)
+        self.plain, module = Both(network), Both(network)
         if compiled:
             module.compile()
-        self.forward = spread(module, device) if world.size > 1 else module
+        self.forward: nn.Module = spread(module, device) if world.size > 1 else module
         if adversary is not None and world.size > 1:
             average_gradients(adversary.critics, world)
 
@@ -100,11 +100,14 @@ class Step:
             self.adversary.learn(_joined(drawn), pairs)
         return total
 
-    def draw(self, pairs: Mapping[Side, Pairs], phase: Phase) -> dict[Side, Decoded]:
-        """What the decoders make of the inputs of some pairs."""
+    def draw(
+        self, pairs: Mapping[Side, Pairs], phase: Phase, *, plainly: bool = False
+    ) -> dict[Side, Decoded]:
+        """What the decoders make of the inputs of some pairs; ``plainly`` is neither compiled nor spread."""
+        forward = self.plain if plainly else self.forward
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
             inputs = {side: pair.inputs for side, pair in pairs.items()}
-            outputs: dict[Side, Decoded] = self.forward(inputs, phase.encoder_rests)
+            outputs: dict[Side, Decoded] = forward(inputs, phase.encoder_rests)
         return outputs
 
     def losses(self, outputs: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs]) -> Tensor:

@@ -1,0 +1,63 @@
+import pytest
+
+from facedouble.evaluation.measures import MEASURES
+from facedouble.evaluation.rating import Outcome
+from facedouble.evaluation.verdict import Verdict, judge
+
+
+def verdict(**rates: str) -> Verdict:
+    """The verdict where everything is good but for these measures."""
+    outcomes = {}
+    for name, known in MEASURES.items():
+        outer = known.fair if rates.get(name) == "fair" else known.good
+        value = outer[1] if known.better == "lower" else outer[0]
+        if rates.get(name) == "poor":
+            value = known.fair[1] + 1 if known.better == "lower" else known.fair[0] - 1
+        if known.better == "between" and rates.get(name) != "poor":
+            value = outer[0]
+        outcomes[name] = Outcome(None if rates.get(name) == "unknown" else value)
+    return judge(outcomes)
+
+
+def test_all_good_is_good_and_says_what_is() -> None:
+    found = verdict()
+    assert found.rate == "good"
+    assert MEASURES["distance_to_b"].praise.format("0.45") in found.sentences
+    assert not [sentence for sentence in found.sentences if sentence.startswith("Fair")]
+
+
+@pytest.mark.parametrize("name", [name for name, known in MEASURES.items() if known.group != "model"])
+def test_one_fault_is_named_and_makes_it_poor(name: str) -> None:
+    found = verdict(**{name: "poor"})
+    assert found.rate == "poor"
+    start = MEASURES[name].blame.split("{")[0]
+    assert any(sentence.startswith(start) for sentence in found.sentences[1:])
+
+
+def test_a_poor_model_is_told_but_what_it_made_is_judged_by_itself() -> None:
+    found = verdict(resolution="poor")
+    assert found.rate == "good"
+    assert any("too small for the shot" in sentence for sentence in found.sentences)
+
+
+def test_a_few_fair_measures_are_listed_and_many_make_it_fair() -> None:
+    assert verdict(mouth="fair", flicker="fair").rate == "good"
+    found = verdict(mouth="fair", flicker="fair", jitter="fair", seam_step="fair", sharpness="fair")
+    assert found.rate == "fair"
+    (listed,) = [sentence for sentence in found.sentences if sentence.startswith("Fair")]
+    assert listed.count("(") == 4
+
+
+def test_what_several_measures_point_to() -> None:
+    not_swapped = verdict(distance_to_b="poor", distance_to_a="poor", nearer_to_b="poor")
+    assert "It looks as if the face had not been replaced at all." in not_swapped.sentences
+    other_take = verdict(expression="poor", mouth="poor", pose="poor")
+    assert any("not A's performance" in sentence for sentence in other_take.sentences)
+    soft = verdict(sharpness="fair")
+    assert any("does not flicker says little" in sentence for sentence in soft.sentences)
+
+
+def test_what_is_not_known_is_neither_praised_nor_blamed() -> None:
+    found = verdict(mouth="unknown", eyes="unknown", gaze="unknown")
+    assert found.rate == "good"
+    assert not any(word in sentence for sentence in found.sentences for word in ("mouth", "Blinks", "—"))
