@@ -1,8 +1,7 @@
 """What making training pairs takes, and what they look like: ``python -m benchmarks.warps``.
 
 Times are processor time for one side's batch on one core, as the thread has that makes batches ahead; the
-shortest of many. ``--sheet OUT.jpg -A FACESET -B FACESET`` draws each
-warp on real faces instead.
+shortest of many. ``--sheet OUT.jpg -A FACESET -B FACESET`` draws each warp on real faces instead.
 """
 
 from __future__ import annotations
