@@ -66,7 +66,9 @@ class VideoSettings:
 class TrainSettings:
     """How a model is trained. It stops at whichever limit comes first; without one, when told to."""
 
-    trainer: str = option("model architecture: quick or original", "quick", short="-t")
+    trainer: str = option(
+        "model: quick, original, lowmem, iae, gan, gan128, highres or highres256", "quick", short="-t"
+    )
     arguments: tuple[str, ...] = option(
         "an argument of the model's own, as filters=64; repeat it", (), flag="set"
     )

@@ -157,7 +157,7 @@ def _forecast(training: Training, step: Step, data: Data, settings: TrainSetting
         picture = torch.rand(faces, 3, size, size, device=device)
         one = torch.ones(faces, 1, size, size, device=device)
         pairs: dict[Side, Pairs] = {"b": Pairs(picture, picture, one, one)}
-        restored, _ = step.draw(pairs, phase)
+        restored, _ = step.draw(pairs, phase, plainly=True)
         return step.losses(restored, pairs).sum()
 
     stores = [side.store for part in (data.training, data.held_out) for side in part.values()]

@@ -69,10 +69,10 @@ class Step:
         self.optimizer = optimizer
         self.device, self.precision, self.at_once = device, precision, at_once
         self.world, self.listener = world, listener
-        module: nn.Module = Both(network)
+        self.plain, module = Both(network), Both(network)
         if compiled:
             module.compile()
-        self.forward = spread(module, device) if world.size > 1 else module
+        self.forward: nn.Module = spread(module, device) if world.size > 1 else module
         if adversary is not None and world.size > 1:
             average_gradients(adversary.critics, world)
 
@@ -110,15 +110,16 @@ class Step:
         return total
 
     def draw(
-        self, pairs: Mapping[Side, Pairs], phase: Phase
+        self, pairs: Mapping[Side, Pairs], phase: Phase, *, plainly: bool = False
     ) -> tuple[dict[Side, Decoded], dict[Side, Decoded]]:
         """What the decoders make of the inputs of some pairs: restored, and swapped where the adversary
-        judges that."""
+        judges that. ``plainly`` is neither compiled nor spread."""
         adversary = self._adversary(phase)
         swaps = adversary is not None and adversary.of_swaps
+        forward = self.plain if plainly else self.forward
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
             inputs = {side: pair.inputs for side, pair in pairs.items()}
-            restored, swapped = self.forward(inputs, phase.encoder_rests, swaps)
+            restored, swapped = forward(inputs, phase.encoder_rests, swaps)
         return restored, swapped
 
     def _adversary(self, phase: Phase) -> Adversary | None:
