@@ -54,11 +54,20 @@ class ExtractSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoSettings:
-    """How clips are written."""
+    """How clips and folders of images are written.
 
-    codec: str = option("video encoder", "libx264")
+    ``codec`` is FFmpeg's name of an encoder: libx264 (the default: plays everywhere), libx265, libsvtav1,
+    libvpx-vp9 (.webm), prores_ks (.mov, for editors; holds alpha), ffv1 (.mkv, loses nothing; holds alpha).
+    ``crf`` 15 is a quality at which a second look finds no difference; 18 is a third smaller, 0 loses
+    nothing. ``preset`` trades time for size only. ``image_format`` is for folders: png (any depth, loses
+    nothing), jpg (8 bits, quality 97), tiff (any depth, loses nothing), exr (half floats of linear
+    light).
+    """
+
+    codec: str = option("video encoder: libx264, libx265, prores_ks, ffv1, ...", "libx264")
     crf: int = option("quality, 0 (lossless) to 51; lower is better and larger", 15, min=0, max=51)
     preset: str = option("encoder's speed: ultrafast to veryslow", "medium")
+    image_format: str = option("images in a folder: png, jpg, tiff or exr", "png")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from facedouble.config import VideoSettings
 from facedouble.errors import InputError, OutputError
 from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
 from facedouble.video.sampling import exact_rate, sampled
-from facedouble.video.sink import CLIP_SUFFIXES, open_sink
+from facedouble.video.sinks import CLIP_SUFFIXES, open_sink
 from facedouble.video.source import ClipSource, FolderSource, SourceInfo, is_cover, open_source, reason
 
 
