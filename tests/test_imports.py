@@ -12,7 +12,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / PACKAGE
 
 FOUNDATION = {"_version", "types", "config", "errors", "events", "assets", "device", "files"}
 PARTS = {"video", "faces", "models"}
-STAGES = {"extraction", "curation", "training", "conversion", "evaluate", "provenance"}
+STAGES = {"extraction", "curation", "training", "conversion", "evaluation", "provenance"}
 
 # What each part may import, besides itself. Parts and stages do not know one another; but a conversion
 # finds faces where it is given none, and marks what it writes.

@@ -91,10 +91,45 @@ class ConvertSettings:
     """How the new face is put into the frames."""
 
     swap_model: bool = option("put A's face on B instead", False)
-    colour: str = option("colour matching: reinhard, mean or none", "reinhard")
-    erosion: float = option("shrink the mask by this share of the face's size; negative grows it", 0.02)
-    feather: float = option("width of the mask's soft edge, as a share of the face's size", 0.08, min=0)
-    sharpen: float = option("unsharp mask of the new face, 0 for none", 1.4, min=0, max=3)
+    converter: str = option("masked: lay the face in by a mask; adjust: the whole crop", "masked", short="-c")
+    mask_type: str = option(
+        "what of the face is replaced: rect (brows to chin, a rectangle), facehull (the landmarks' hull), "
+        "facehullandrect (where both are), extended (the hull and the forehead) or learned (the model's own)",
+        "extended",
+        short="-M",
+    )
+    erosion: float = option(
+        "shrink the mask by so many pixels of the frame; negative grows it", 0.0, short="-e"
+    )
+    blur_size: float = option(
+        "width of the mask's soft edge, as a share of the square the model draws", 0.08, min=0, max=0.5
+    )
+    colour: str = option(
+        "what of the colours of the frame's face the new face takes on: none, reinhard (mean and deviation), "
+        "linear or mkl (how the channels go together, too) or histogram",
+        "reinhard",
+    )
+    colour_space: str = option("the space in which colours are matched: rgb or lab", "rgb")
+    match_histogram: bool = option("bring each channel to the tones of the frame's face afterwards", False)
+    sharpen: str = option("sharpening of the new face: unsharp, gsharpen, bsharpen or none", "unsharp")
+    sharpen_amount: float = option("how much of the fine detail is added by --sharpen", 1.4, min=0, max=5)
+    blend: str = option("how the face is laid over the frame: alpha, multiband or seamless", "alpha")
+    seamless: bool = option("the same as --blend seamless (Poisson)", False, short="-S")
+    smooth_mask: bool = option("for -c adjust: let the crop's edge fade", True)
+    avg_color_adjust: bool = option("for -c adjust: give the crop the mean colour of the frame's face", True)
+    matte: Path | None = option(
+        "clip or folder, as many frames as the source, white where the face may be painted", None
+    )
+    occlusion: str = option(
+        "leave hands and the like before the face: none, auto (seen by comparing the frames of the clip) or "
+        "learned (the model's own mask)",
+        "none",
+    )
+    output_mode: str = option(
+        "composite (the frame with the new face), face (it alone), mask, side-by-side or rgba (the face with "
+        "its alpha, for compositors)",
+        "composite",
+    )
     batch_size: int = option("faces a network call takes", 16, short="-b", min=1)
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
     precision: str = option("auto, fp32 or bf16", "auto")

@@ -18,7 +18,7 @@ from facedouble.config import ConvertSettings, DemoSettings, ExtractSettings, Tr
 from facedouble.conversion.marking import make_marking
 from facedouble.conversion.pipeline import convert
 from facedouble.errors import InputError, SettingsError
-from facedouble.evaluate.swap import SwapMeasures, know, measure_swap
+from facedouble.evaluation.swap import SwapMeasures, know, measure_swap
 from facedouble.events import Listener, Noted, ignore
 from facedouble.extraction.extract import extract
 from facedouble.faces.align import cut

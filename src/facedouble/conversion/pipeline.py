@@ -13,6 +13,7 @@ from facedouble.config import ConvertSettings, ExtractSettings
 from facedouble.conversion.compose import Compositor
 from facedouble.conversion.marking import make_marking
 from facedouble.conversion.plan import make_plan
+from facedouble.conversion.survey import survey
 from facedouble.conversion.swapper import Swapper
 from facedouble.events import Listener, Progressed, StageFinished, StageStarted, ignore
 from facedouble.extraction.extract import extract
@@ -59,8 +60,9 @@ def convert(
 
     start = time.perf_counter()
     swapper = Swapper.load(model, settings, listener)
-    compositor = Compositor(settings, swapper.view, swapper.card.statistics(swapper.side))
+    compositor = Compositor(settings, swapper.view)
     plan, left_out = make_plan(source, faceset)
+    plan = survey(plan, faceset, swapper, settings)
     frames = open_source(source)
     details: dict[str, str | int | float | bool] = {
         "model": model.name,

@@ -133,7 +133,7 @@ def recrop(alignment: Alignment, size: int, coverage: float, new_size: int) -> A
 
 
 def cut(image: Image | Grey, alignment: Alignment, size: int) -> Image:
-    """The crop of side ``size`` that an alignment describes, grey or RGB as ``image`` is.
+    """The crop of side ``size`` that an alignment describes, grey or RGB, uint8 or uint16 as ``image`` is.
 
     What lies outside the frame is black. A crop smaller than its part of the frame is first cut at a
     whole multiple of its size, with at least the frame's own resolution, and averaged down, so that
@@ -144,7 +144,7 @@ def cut(image: Image | Grey, alignment: Alignment, size: int) -> Image:
         return warp(image, alignment, size)
     finer = recrop(alignment, size, 1.0, size * factor)
     large = warp(image, finer, size * factor)
-    return np.asarray(cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return np.asarray(cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA), dtype=image.dtype)
 
 
 def glance(image: Image | Grey, alignment: Alignment, size: int) -> Image:
@@ -187,4 +187,4 @@ def warp(image: Image | Grey, alignment: Alignment, size: int) -> Image:
     """A crop interpolated from the frame's pixels (bicubic), with nothing averaged: for crops that are
     not much smaller than their part of the frame."""
     warped = cv2.warpAffine(image, alignment, (size, size), flags=cv2.INTER_CUBIC)
-    return np.asarray(warped, dtype=np.uint8)
+    return np.asarray(warped, dtype=image.dtype)

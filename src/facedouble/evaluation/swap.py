@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facedouble.errors import InputError
-from facedouble.evaluate.metrics import correlation, fine_detail, identity_distance
+from facedouble.evaluation.metrics import correlation, fine_detail, identity_distance
 from facedouble.events import Listener, Progressed, StageFinished, StageStarted, ignore
 from facedouble.faces.align import apply, cut
 from facedouble.faces.hull import inner_face_mask

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.evaluate.metrics import correlation, fine_detail, identity_distance
+from facedouble.evaluation.metrics import correlation, fine_detail, identity_distance
 
 
 def texture() -> np.ndarray:

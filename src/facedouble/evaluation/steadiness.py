@@ -1,0 +1,105 @@
+"""How steady a result is in time: pure functions on landmarks, pictures and colours of its frames.
+
+Each looks at a result together with its source, so that what the actor, the camera and the light do is
+taken off and what the swap adds is left.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from facedouble.types import Grey, Image, Mask
+
+Series = npt.NDArray[np.float64]
+"""One number a frame."""
+Flow = npt.NDArray[np.float32]
+"""(H, W, 2): for each pixel of a picture where it was in the picture before, x then y, in pixels."""
+
+
+def jitter(result: npt.NDArray[np.floating], source: npt.NDArray[np.floating], size: npt.ArrayLike) -> Series:
+    """How far landmarks of a result tremble against those of its source, on each frame.
+
+    ``result`` and ``source`` (N, P, 2) are of consecutive frames, in frame pixels; ``size`` is what
+    counts as 1, a number or one a frame, such as the distance of the eyes. For every point the second
+    difference in time of (result - source) / size is taken; the value of a frame is the root mean
+    square over the points, no unit. 0 is as steady as the source, lower is better. Differences that stay
+    (another shape of face) or change evenly do not count. The first and the last frame, of which a
+    second difference cannot be had, are NaN.
+    """
+    apart = (result.astype(np.float64) - source) / np.broadcast_to(size, len(result))[:, None, None]
+    values = np.full(len(result), np.nan)
+    if len(result) >= 3:
+        values[1:-1] = np.sqrt((np.diff(apart, n=2, axis=0) ** 2).sum(axis=2).mean(axis=1))
+    return values
+
+
+def backward_flow(before: Grey, after: Grey) -> Flow:
+    """Where each pixel of ``after`` (H, W) was in ``before``: dense inverse search (Kroeger et al. 2016).
+
+    Both must be at least 16 pixels high and wide.
+    """
+    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    start = np.zeros((*after.shape, 2), dtype=np.float32)
+    return np.asarray(method.calc(after, before, start), dtype=np.float32)
+
+
+def carried(before: Image | Grey, flow: Flow) -> Image | Grey:
+    """``before`` moved along a backward flow (H, W, 2), onto the picture after it."""
+    height, width = flow.shape[:2]
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    moved = cv2.remap(
+        before, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(moved, dtype=np.uint8)
+
+
+def change_along(before: Image, after: Image, flow: Flow, mask: Mask) -> float:
+    """What changes from one picture to the next that no motion explains, in levels of 0..255.
+
+    The mean over the channels and over ``mask`` (H, W) of \\|after - before carried along flow\\|; lower
+    is steadier. It is the warping error of Lai et al. 2018 (Learning Blind Video Temporal Consistency),
+    as an absolute instead of a squared difference. 0 for an empty mask.
+    """
+    change = cv2.absdiff(after, carried(before, flow)).mean(axis=2)
+    return float((change * mask).sum() / max(float(mask.sum()), 1e-6))
+
+
+def flicker(
+    result_before: Image, result: Image, source_before: Image, source: Image, mask: Mask
+) -> tuple[float, float]:
+    """:func:`change_along` of a result and of its source, both along the optical flow of the SOURCE.
+
+    All pictures (H, W, 3) show one part of the frame, the same before and now. The first number over the
+    second is the flicker of a face: 1 is as steady as the source, above it flickers, below it is
+    smoother than real (or softer: what has no detail cannot flicker).
+    """
+    flow = backward_flow(
+        np.asarray(cv2.cvtColor(source_before, cv2.COLOR_RGB2GRAY), dtype=np.uint8),
+        np.asarray(cv2.cvtColor(source, cv2.COLOR_RGB2GRAY), dtype=np.uint8),
+    )
+    return (
+        change_along(result_before, result, flow, mask),
+        change_along(source_before, source, flow, mask),
+    )
+
+
+def mean_lab(image: Image, mask: Mask) -> Series:
+    """Mean colour (3,) of an image inside ``mask`` (H, W): L, a, b of CIELAB (D65, sRGB), L 0..100."""
+    lab = cv2.cvtColor(np.asarray(image, dtype=np.float32) / np.float32(255), cv2.COLOR_RGB2Lab)
+    return np.asarray(
+        (lab * mask[..., None]).sum(axis=(0, 1)) / max(float(mask.sum()), 1e-6), dtype=np.float64
+    )
+
+
+def colour_drift(result: npt.NDArray[np.floating], source: npt.NDArray[np.floating]) -> Series:
+    """How far the colour of a face strays in time from what it mostly is, on each frame.
+
+    ``result`` and ``source`` (N, 3) are the mean colours of the face in CIELAB (:func:`mean_lab`), frame by
+    frame. The value is the distance of (result - source) from its median over the frames, Delta E of CIE
+    1976; lower is better, 1 is about what an eye can tell. A cast that stays does not count, nor does
+    light that changes in the source too.
+    """
+    apart = result.astype(np.float64) - source
+    return np.asarray(np.linalg.norm(apart - np.nanmedian(apart, axis=0), axis=1))
