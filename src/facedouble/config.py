@@ -130,7 +130,29 @@ class ConvertSettings:
         "its alpha, for compositors)",
         "composite",
     )
+    frame_ranges: tuple[str, ...] = option(
+        "frames to convert, by number from 0, the last one included: 10-50 90-100, or 10-50,90-; others are "
+        "copied as they are",
+        (),
+    )
+    discard_frames: bool = option("leave out the other frames, and the sound that belongs to them", False)
+    filter: tuple[Path, ...] = option(
+        "picture of the person whose face is replaced; repeat it", (), short="-f"
+    )
+    nfilter: tuple[Path, ...] = option(
+        "picture of a person whose face is left as it is; repeat it", (), short="-n"
+    )
+    ref_threshold: float = option(
+        "distance of descriptors up to which a face is the person of a picture", 0.6, short="-l", min=0
+    )
+    track: tuple[int, ...] = option("replace only the faces of this track of the faceset; repeat it", ())
+    label: str = option("text drawn into a corner of every frame, such as 'AI generated'", "")
+    keep_going: bool = option(
+        "copy a frame that cannot be converted as it is, and say which they were at the end", False
+    )
     batch_size: int = option("faces a network call takes", 16, short="-b", min=1)
+    threads: int = option("threads that cut and that compose frames, 0 for one a core", 0, short="-j", min=0)
+    part: int = option("frames after which what is done outlives a run that is killed", 250, min=1)
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
     precision: str = option("auto, fp32 or bf16", "auto")
     overwrite: bool = option("replace an output that exists", False)

@@ -40,7 +40,7 @@ def image_format(name: str) -> ImageFormat:
 def to_eight_bits(pixels: Pixels) -> npt.NDArray[np.uint8]:
     """16 bits rounded to 8; 8 as they are."""
     if pixels.dtype == np.uint8:
-        return pixels  # type: ignore[return-value]
+        return pixels
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
@@ -58,7 +58,7 @@ def from_linear(light: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
     white is white."""
     values = np.clip(light, 0, 1)
     shown = np.where(values <= 0.0031308, values * 12.92, 1.055 * values ** (1 / 2.4) - 0.055)
-    return np.rint(shown * 65535).astype(np.uint16)
+    return np.asarray(np.rint(shown * 65535), dtype=np.uint16)
 
 
 def _png(pixels: Pixels, comment: str | None) -> bytes:

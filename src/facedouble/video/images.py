@@ -45,7 +45,8 @@ def read_pixels(path: Path) -> Image | npt.NDArray[np.uint16]:
     decoded = _decoded(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if decoded.dtype not in (np.uint8, np.uint16):
         return read_image(path)
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+    pixels: npt.NDArray[Any] = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+    return pixels
 
 
 def _decoded(path: Path, how: int) -> npt.NDArray[Any]:
@@ -78,9 +79,7 @@ def encode_png(image: Image | npt.NDArray[np.uint16], comment: str | None = None
     return data[:_IHDR_END] + _text_chunk(_COMMENT, comment) + data[_IHDR_END:]
 
 
-def write_png(
-    path: Path, image: Image | npt.NDArray[np.uint16], comment: str | None = None
-) -> None:
+def write_png(path: Path, image: Image | npt.NDArray[np.uint16], comment: str | None = None) -> None:
     """Write ``image`` as a PNG that is whole under its name or not there (see :func:`encode_png`).
 
     Raises ``OutputError`` when the file cannot be written.

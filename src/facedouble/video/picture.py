@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -21,10 +21,10 @@ from facedouble.types import Box
 from facedouble.video.orientation import Orientation
 from facedouble.video.rgb import CONVERSION, Colouring, reformatter
 
-Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Pixels = npt.NDArray[Any]
 """(H, W, 3) RGB or (H, W, 4) RGBA, not premultiplied; uint8 of 0..255 or uint16 of 0..65535."""
 
-Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Samples = npt.NDArray[Any]
 
 _MARGIN = 16  # pixels around a part, so that the filters for its colours see what they would see
 _STEP = 64  # parts have sides of whole multiples of this, so that few filters have to be set up
@@ -268,7 +268,7 @@ def _converted(frame: av.VideoFrame, format: str, colouring: Colouring, *, to_rg
 
 
 def _pixels(frame: av.VideoFrame) -> Pixels:
-    return frame.to_ndarray()  # type: ignore[return-value]
+    return frame.to_ndarray()
 
 
 def _views(frame: av.VideoFrame, depth: int) -> list[Samples]:
@@ -292,8 +292,6 @@ def _stretch(start: int, end: int, limit: int) -> tuple[int, int]:
 
 
 def _touch(one: Box, other: Box) -> bool:
-    return (
-        min(one.right, other.right) > max(one.left, other.left)
-        and min(one.bottom, other.bottom) > max(one.top, other.top)
+    return min(one.right, other.right) > max(one.left, other.left) and min(one.bottom, other.bottom) > max(
+        one.top, other.top
     )
-

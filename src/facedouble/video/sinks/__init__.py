@@ -33,6 +33,7 @@ __all__ = [
     "Sink",
     "Span",
     "Work",
+    "check_output",
     "open_parts",
     "open_sink",
 ]
@@ -79,9 +80,7 @@ def open_parts(
     """Like :func:`open_sink`, for a result that is made in parts, which ``work`` holds; it is removed
     when the result is whole."""
     if _is_clip(path, like, audio_from, overwrite=overwrite):
-        return ClipParts(
-            path, like, settings, work, audio_from=audio_from, marking=marking, alpha=alpha
-        )
+        return ClipParts(path, like, settings, work, audio_from=audio_from, marking=marking, alpha=alpha)
     format = image_format(settings.image_format)
     return FolderParts(path, work, format=format, overwrite=overwrite, marking=marking, alpha=alpha)
 

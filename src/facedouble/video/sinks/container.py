@@ -58,9 +58,7 @@ class ClipFile:
             self.stream.metadata.update(video_tags)
             if audio_from is not None:
                 whole = like.kind == "clip" and audio_from == like.path
-                self._companions = Companions(
-                    audio_from, self._container, path, subtitles=whole, spans=spans
-                )
+                self._companions = Companions(audio_from, self._container, path, subtitles=whole, spans=spans)
             self.attempt(self._container.start_encoding)
         except BaseException:
             self.abort()

@@ -52,7 +52,9 @@ class Encoding:
     sample_aspect: Fraction
 
     @classmethod
-    def choose(cls, path: Path, like: SourceInfo, settings: VideoSettings, *, alpha: bool = False) -> Encoding:
+    def choose(
+        cls, path: Path, like: SourceInfo, settings: VideoSettings, *, alpha: bool = False
+    ) -> Encoding:
         """The encoding of a clip ``path`` whose frames have the size, times and colours of ``like``.
 
         Raises ``OutputError`` for an encoder that is not there or takes no such pixels, ``SettingsError``

@@ -55,7 +55,10 @@ class Companions:
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"{source}: its sound cannot be read ({reason(error)})") from error
         try:
-            streams = [*self._container.streams.audio, *(self._container.streams.subtitles if subtitles else ())]
+            streams = [
+                *self._container.streams.audio,
+                *(self._container.streams.subtitles if subtitles else ()),
+            ]
             self._streams = {s.index: _like_stream(s, output, path) for s in streams}
             if subtitles:
                 _copy_chapters(self._container, output, spans)
@@ -117,7 +120,7 @@ def _copy_chapters(
 ) -> None:
     chapters: list[Any] = []
     for chapter in source.chapters():
-        tick = Fraction(chapter["time_base"])
+        tick = chapter["time_base"] or Fraction(1, 1000)
         start, end = chapter["start"] * tick, chapter["end"] * tick
         for span in spans or [Span(Fraction(0), None, Fraction(0))]:
             first = max(start, span.start) if spans else start

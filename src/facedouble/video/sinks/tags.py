@@ -35,6 +35,7 @@ def tags_of(like: SourceInfo) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def worth_copying(tags: Mapping[str, str]) -> dict[str, str]:
+    """Those of ``tags`` that are still true of a copy."""
     return {key: value for key, value in tags.items() if not _NOT_COPIED.fullmatch(key)}
 
 

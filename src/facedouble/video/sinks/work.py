@@ -97,4 +97,3 @@ class Work:
                 file.unlink()  # the disk lost it; the part is made again
                 break
         return parts
-
