@@ -43,7 +43,7 @@ class Mirror(SwapModel):
         if not self.learns_mask:
             return Decoded(picture)
         y, x = torch.meshgrid(*[torch.linspace(-1, 1, self.resolution)] * 2, indexing="ij")
-        disc = ((x**2 + y**2).sqrt() < 0.6).float()
+        disc = ((x**2 + y**2).sqrt() < 0.8).float()
         return Decoded(picture, disc.expand(len(code), 1, -1, -1))
 
 

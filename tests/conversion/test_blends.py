@@ -13,7 +13,7 @@ def parts(scene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     x, y = np.round(scene.plan[5][0].face.box.centre).astype(int)
     area = np.s_[y - HEIGHT // 2 : y + HEIGHT // 2, x - WIDTH // 2 : x + WIDTH // 2]
     old = scene.frames[5][area] / np.float32(255)
-    new = np.clip(old[:, ::-1] * (0.8, 0.9, 1.1) + (0.12, 0.05, -0.04), 0, 1).astype(np.float32)
+    new = np.clip(old[:, ::-1] * (0.55, 0.65, 0.7) + (0.05, 0.0, 0.0), 0, 1).astype(np.float32)
     mask = np.zeros((HEIGHT, WIDTH), np.float32)
     cv2.ellipse(mask, (WIDTH // 2, HEIGHT // 2), (42, 50), 0, 0, 360, 1.0, -1)
     return old, new, cv2.GaussianBlur(mask, (0, 0), 3.0)
@@ -69,7 +69,7 @@ def test_the_step_of_colour_at_the_seam_is_smaller_with_multiband_and_gone_with_
 
     steps = {name: step(joined(name, parts)) for name in BLENDS}
     assert steps["multiband"] < 0.9 * steps["alpha"]
-    assert steps["seamless"] < 0.4 * steps["alpha"]
+    assert steps["seamless"] < 0.5 * steps["alpha"]
 
 
 def test_seamless_agrees_with_opencvs_poisson_cloning(parts) -> None:
@@ -81,5 +81,6 @@ def test_seamless_agrees_with_opencvs_poisson_cloning(parts) -> None:
     theirs = cv2.seamlessClone(eight[0], eight[1], solid, centre, cv2.NORMAL_CLONE) / 255
     inside = cv2.erode(solid, np.ones((7, 7))) > 0
     ours = joined("seamless", parts)
-    assert np.abs(ours - theirs)[inside].mean() < 0.03
-    assert np.abs(joined("alpha", parts) - theirs)[inside].mean() > 0.05
+    apart = np.abs(ours - theirs)[inside].mean()
+    assert apart < 0.02
+    assert np.abs(joined("alpha", parts) - theirs)[inside].mean() > 2 * apart

@@ -19,7 +19,8 @@ def pixels(scene) -> tuple[np.ndarray, np.ndarray]:
     """Colours of two real faces, and of one of them in another light."""
     box = scene.plan[5][0].face.box
     part = scene.frames[5][box.top : box.bottom, box.left : box.right].reshape(-1, 3)[::3] / np.float32(255)
-    other = np.clip(part[:, [1, 0, 2]] ** 1.4 * (0.8, 0.9, 1.0), 0, 1).astype(np.float32)
+    mixing = np.array([[0.7, 0.2, 0.0], [0.1, 0.7, 0.2], [0.0, 0.1, 0.9]])
+    other = np.clip(part**1.4 @ mixing, 0, 1).astype(np.float32)
     return part, other
 
 
@@ -37,8 +38,8 @@ def test_each_matching_gives_what_it_promises(pixels) -> None:
         assert apart(name, pixels, mean) < 0.005, name
         assert apart(name, pixels, deviation) < 0.01, name
     for name in ("linear", "mkl"):
-        assert apart(name, pixels, covariance) < 1e-4
-    assert apart("reinhard", pixels, covariance) > 1e-3
+        assert apart(name, pixels, covariance) < 3e-4
+    assert apart("reinhard", pixels, covariance) > 5e-4
     assert apart("histogram", pixels, tones) < 0.02 < apart("mkl", pixels, tones)
     drawn, wanted = pixels
     assert np.allclose(COLOURS["none"](drawn, wanted)(drawn), drawn)
@@ -75,7 +76,7 @@ def test_spaces_are_undone_and_what_is_not_one_is_told(pixels) -> None:
     for space in SPACES:
         assert np.allclose(out_of(space, into(space, pixels[0])), pixels[0], atol=2e-3)
     base = np.array([[0.5] * 3, [0.1] * 3], np.float32)
-    with pytest.raises(SettingsError, match="nonesuch.*rgb"):
+    with pytest.raises(SettingsError, match=r"nonesuch.*rgb"):
         fit_tones([COLOURS["mkl"]], "nonesuch", base, base, *pixels)
 
 
