@@ -24,12 +24,14 @@ def frames(
     output: Path,
     *,
     fps: float | None = None,
+    settings: VideoSettings | None = None,
     overwrite: bool = False,
     listener: Listener = ignore,
 ) -> int:
-    """Write the frames of a clip into a folder as PNG; the number written.
+    """Write the frames of a clip into a folder as images; the number written.
 
-    Files are named by the frame's number in the clip (``000123.png``). With ``fps``, only the first
+    They are of ``settings.image_format``, with as many bits as the clip has where that can hold them. Files
+    are named by the frame's number in the clip (``000123.png``). With ``fps``, only the first
     frame of every ``1/fps`` seconds is taken; no frame is taken twice. Raises ``InputError``,
     ``OutputError`` or ``SettingsError``.
     """
@@ -40,8 +42,9 @@ def frames(
     opened = open_source(source)
     count = 0
     listener(StageStarted("frames", opened.info.frames or None, "frames"))
-    with open_sink(output, opened.info, VideoSettings(), audio_from=None, overwrite=overwrite) as sink:
-        for frame, taken in sampled(opened.frames(), rate):
+    how = settings or VideoSettings()
+    with open_sink(output, opened.info, how, audio_from=None, overwrite=overwrite) as sink:
+        for frame, taken in sampled(opened.pictures(), rate):
             if taken:
                 sink.write(frame)
                 count += 1
@@ -80,7 +83,7 @@ def video(
     with open_sink(
         output, timing.info, settings or VideoSettings(), audio_from=audio_from, overwrite=overwrite
     ) as sink:
-        for frame, pts in zip(source.frames(), timing.times, strict=True):
+        for frame, pts in zip(source.pictures(), timing.times, strict=True):
             sink.write(replace(frame, pts=pts, time_base=timing.info.time_base))
             listener(Progressed("video", frame.index + 1))
     count = source.info.frames
