@@ -93,8 +93,9 @@ class ConvertSettings:
     swap_model: bool = option("put A's face on B instead", False)
     converter: str = option("masked: lay the face in by a mask; adjust: the whole crop", "masked", short="-c")
     mask_type: str = option(
-        "what of the face is replaced: rect (brows to chin, a rectangle), facehull (the landmarks' hull), "
-        "facehullandrect (where both are), extended (the hull and the forehead) or learned (the model's own)",
+        "what of the face is replaced: rect (a rectangle around brows, eyes, nose and mouth), facehull (the "
+        "landmarks' hull), facehullandrect (where both are), extended (the hull and the forehead) or learned "
+        "(the model's own)",
         "extended",
         short="-M",
     )

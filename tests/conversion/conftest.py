@@ -1,144 +1,108 @@
-"""A short clip with all that a clip can carry, its faceset, and a model that was never trained."""
+"""Real frames and faces for the tests of conversion, and a network that is known beforehand."""
 
-from __future__ import annotations
-
-import shutil
-from collections.abc import Callable
-from fractions import Fraction
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import av
-import cv2
 import numpy as np
 import pytest
 import torch
-from av.packet import Packet
+from torch import Tensor
 
-from facedouble.config import ExtractSettings
-from facedouble.extraction.extract import extract
-from facedouble.models import build, checkpoint
+from facedouble.config import ConvertSettings
+from facedouble.conversion.compose import Compositor
+from facedouble.conversion.plan import Planned, planned
+from facedouble.conversion.survey import survey
+from facedouble.conversion.swapper import Drawn, Swapper
+from facedouble.faceset import Faceset
+from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.checkpoint import ModelCard
-from facedouble.video.source import ClipSource
+from facedouble.types import Side
+from facedouble.video import open_source
 
-FRAMES = 40
-TICK = Fraction(1, 30_000)
-
-
-def times(count: int = FRAMES) -> list[int]:
-    """Uneven times: every fifth frame is shown for twice as long."""
-    return [1001 * (i + i // 5) for i in range(count)]
+COVERAGE = 0.7
+OWN_COLOUR = [[0.30, 0.35, 0.55], [0.08, 0.10, 0.12]]
 
 
-@pytest.fixture(scope="session")
-def pictures(clips: dict[str, Path]) -> list[np.ndarray]:
-    """The first frames of a real clip, at half its size."""
-    frames = islice(ClipSource(clips["sample_02"]).frames(), FRAMES)
-    return [cv2.resize(f.image, (640, 360), interpolation=cv2.INTER_AREA) for f in frames]
+class Mirror(SwapModel):
+    """Draws the face it is given as in a mirror, softer and in a cast of its own. ``learns_mask``: with a
+    disc as its mask."""
+
+    def __init__(self, resolution: int = 96, *, learns_mask: bool = False) -> None:
+        super().__init__()
+        self.resolution = resolution
+        self.learns_mask = learns_mask
+
+    def encode(self, faces: Tensor, side: Side) -> Tensor:
+        return faces
+
+    def decode(self, code: Tensor, side: Side) -> Decoded:
+        soft = torch.nn.functional.avg_pool2d(code, 3, 1, 1, count_include_pad=False).flip(3)
+        cast = torch.tensor([0.9, 1.0, 1.1]).view(1, 3, 1, 1)
+        picture = (soft - 0.5) * cast + torch.tensor([0.45, 0.5, 0.58]).view(1, 3, 1, 1)
+        if not self.learns_mask:
+            return Decoded(picture)
+        y, x = torch.meshgrid(*[torch.linspace(-1, 1, self.resolution)] * 2, indexing="ij")
+        disc = ((x**2 + y**2).sqrt() < 0.8).float()
+        return Decoded(picture, disc.expand(len(code), 1, -1, -1))
 
 
-@pytest.fixture(scope="session")
-def rich(
-    clips: dict[str, Path], pictures: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A MOV of 40 frames at uneven times, with two streams of sound and chapters."""
-    path = tmp_path_factory.mktemp("rich") / "a take.mov"
-    write_clip(path, pictures, [clips["sample_02"], clips["sample_03"]])
-    return path
+@dataclass(frozen=True)
+class Scene:
+    """Frames of two people side by side, the left one's faces planned, and where they come from."""
 
+    frames: list[np.ndarray]
+    plan: dict[int, list[Planned]]
+    faceset: Path
+    surveyed: dict[tuple[object, ...], dict[int, list[Planned]]] = field(default_factory=dict)
 
-def write_clip(
-    path: Path,
-    pictures: list[np.ndarray],
-    sounds: list[Path],
-    *,
-    codec: str = "libx264",
-    pixel_format: str = "yuv420p",
-    subtitles: Path | None = None,
-    tags: tuple[int, int, int, int] = (1, 1, 1, 1),
-) -> None:
-    """Pictures, uint8 or uint16 RGB, with the sound of other clips beside them."""
-    olds = [av.open(str(sound)) for sound in sounds]
-    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-        container.metadata["title"] = "take 4"
-        stream = container.add_stream(codec, rate=Fraction(30_000, 1001), time_base=TICK)
-        assert isinstance(stream, av.VideoStream)
-        stream.height, stream.width = pictures[0].shape[:2]
-        stream.pix_fmt = pixel_format
-        stream.options = {} if codec in ("ffv1", "prores_ks") else {"crf": "12", "preset": "veryfast"}
-        context = stream.codec_context
-        context.color_range, context.colorspace, context.color_primaries, context.color_trc = tags
-        milli = Fraction(1, 1000)
-        container.set_chapters(
-            [
-                {"id": n, "start": start, "end": end, "time_base": milli, "metadata": {"title": title}}
-                for n, start, end, title in ((1, 0, 500, "one"), (2, 500, 1500, "two"))
-            ]
+    def swapper(self, resolution: int = 96, *, learns_mask: bool = False) -> Swapper:
+        card = ModelCard(
+            trainer="mirror",
+            arguments={},
+            resolution=resolution,
+            coverage=COVERAGE,
+            facesets={"a": [], "b": []},
+            colour={"a": OWN_COLOUR, "b": OWN_COLOUR},
         )
-        pairs = [(old, old.streams.audio[0]) for old in olds]
-        if subtitles is not None:
-            olds.append(av.open(str(subtitles)))
-            pairs.append((olds[-1], olds[-1].streams.subtitles[0]))
-        copies = [(old, source, container.add_stream_from_template(source)) for old, source in pairs]
-        kind = "rgb24" if pictures[0].dtype == np.uint8 else "rgb48le"
-        rest: list[Packet] = []
-        for old, source, copy in copies:
-            for packet in old.demux(source):
-                if packet.size:
-                    packet.stream = copy
-                    rest.append(packet)
-        for image, pts in zip(pictures, times(len(pictures)), strict=True):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=kind)
-            frame.pts, frame.time_base = pts, TICK
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-        for packet in rest:
-            container.mux(packet)
-    for old in olds:
-        old.close()
+        network = Mirror(resolution, learns_mask=learns_mask).eval()
+        return Swapper(network, card, "b", torch.device("cpu"), torch.float32)
+
+    def composed(
+        self,
+        index: int = 5,
+        *,
+        learns_mask: bool = False,
+        bits: int = 8,
+        matte: np.ndarray | None = None,
+        **settings: Any,
+    ) -> np.ndarray:
+        """Frame ``index`` converted by these settings."""
+        how = ConvertSettings(**settings)
+        swapper = self.swapper(learns_mask=learns_mask)
+        key = (how.converter, how.colour, how.colour_space, how.match_histogram, how.avg_color_adjust)
+        key = (*key, how.occlusion, learns_mask)
+        if key not in self.surveyed:
+            self.surveyed[key] = survey(self.plan, self.faceset, swapper, how)
+        plan = self.surveyed[key]
+        frame = self.frames[index]
+        if bits == 16:
+            frame = frame.astype(np.uint16) * np.uint16(257)
+        drawn = self.drawn(swapper, frame, plan[index])
+        faces = list(zip(plan[index], drawn, strict=True))
+        return Compositor(how, swapper.view).compose(frame, faces, matte)
+
+    @staticmethod
+    def drawn(swapper: Swapper, frame: np.ndarray, items: list[Planned]) -> list[Drawn]:
+        return swapper.draw([swapper.crop(frame, item) for item in items])
 
 
 @pytest.fixture(scope="session")
-def faces(rich: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The faceset of ``rich``; not to be changed."""
-    path = tmp_path_factory.mktemp("rich") / "faces"
-    extract(rich, path, ExtractSettings(processes=1))
-    return path
-
-
-@pytest.fixture(scope="session")
-def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that draws something, and always the same, but has learned nothing."""
-    return save_model(tmp_path_factory.mktemp("model") / "stand-in")
-
-
-def save_model(
-    folder: Path, change: Callable[[dict[str, torch.Tensor]], None] = lambda _weights: None
-) -> Path:
-    torch.manual_seed(3)
-    arguments = {"filters": 8, "bottleneck": 32}
-    network = build("original", arguments)
-    weights = network.state_dict()
-    change(weights)
-    colour = [[0.55, 0.4, 0.35], [0.2, 0.18, 0.17]]
-    card = ModelCard(
-        "original", arguments, network.resolution, 0.8, {"a": [], "b": []}, {"a": colour, "b": colour}
-    )
-    checkpoint.save(folder, card, weights, {})
-    return folder
-
-
-@pytest.fixture(scope="session")
-def make_clip() -> Callable[..., None]:
-    return write_clip
-
-
-@pytest.fixture(scope="session")
-def make_model() -> Callable[..., Path]:
-    return save_model
-
-
-@pytest.fixture
-def own_faces(faces: Path, tmp_path: Path) -> Path:
-    """A copy of the faceset, to be changed."""
-    return shutil.copytree(faces, tmp_path / "own faces")
+def scene(pair_frames: Path, extracted_pair: Path) -> Scene:
+    with Faceset.open(extracted_pair) as faceset:
+        items = planned([face for face in faceset.every_face() if face.cut])
+    plan: dict[int, list[Planned]] = {}
+    for item in items:
+        if item.face.box.centre[0] < 640:
+            plan.setdefault(item.face.frame_index, []).append(item)
+    return Scene([frame.image for frame in open_source(pair_frames).frames()], plan, extracted_pair)

@@ -12,7 +12,7 @@ from facedouble.errors import SettingsError
 from facedouble.faces.hull import FOREHEAD, face_hull
 from facedouble.types import Mask
 
-_RECT_MARGIN = 0.12  # of the square: how far the rectangle reaches beyond brows, eyes, nose and mouth
+_RECT_MARGIN = 0.05  # of the square: how far the rectangle reaches beyond brows, eyes, nose and mouth
 _EDGE = 0.01  # of the square: what is never painted, so that the square itself cannot show
 _TAIL = 0.65  # of the width of an edge: how far out of it there is still more than a hundredth of it
 
@@ -56,7 +56,7 @@ MASKS: dict[str, Callable[[Patch], Mask]] = {
 }
 """Masks (S, S) float32 0..1 by name. ``rect``: an upright rectangle of the face around brows, eyes, nose
 and mouth; ``facehull``: the convex hull of the landmarks; ``facehullandrect``: where both are, which
-leaves the outline of the jaw as it is in the frame; ``extended``: the hull with some forehead;
+leaves chin and jaw as they are in the frame; ``extended``: the hull with some forehead;
 ``learned``: what the model itself learned to be the face."""
 
 
