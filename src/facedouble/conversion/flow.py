@@ -111,13 +111,23 @@ def mapped(
     source = iter(things)
     pool = ThreadPoolExecutor(threads)
     under_way: deque[Future[Result]] = deque()
+    failure: Exception | None = None
     try:
-        for thing in source:
+        while True:
+            try:
+                thing = next(source)
+            except StopIteration:
+                break
+            except Exception as error:  # noqa: BLE001  (raised when what came before it is out)
+                failure = error
+                break
             under_way.append(pool.submit(work, thing))
             if len(under_way) >= most:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
+        if failure is not None:
+            raise failure
     finally:
         pool.shutdown(cancel_futures=True)
         _close(source)

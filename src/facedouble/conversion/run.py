@@ -7,7 +7,6 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from facedouble.config import ConvertSettings
@@ -77,18 +76,25 @@ class Run:
         if self.kept:
             self._listener(Noted(f"{self.kept} frames were done by an earlier run"))
         with closing(self._finished(work, len(sink.parts))) as finished:
-            for number, part in groupby(finished, key=self._part_of):
-                while len(sink.parts) < number:  # parts of which every frame is left out
-                    sink.end_part(_record([]))
-                done = []
-                for job in part:
-                    with self.clock.measure("encode"):
-                        sink.write(job.shown, job.picture)
-                    done.append((len(job.items), job.shown.index, job.failure))
-                    written += 1
-                    self._listener(Progressed("convert", written))
+            done: list[tuple[int, int, str | None]] = []
+
+            def end_part() -> None:
                 with self.clock.measure("encode"):
                     sink.end_part(_record(done))
+                done.clear()
+
+            for job in finished:
+                while len(sink.parts) < self._part_of(job):  # of some parts every frame is left out
+                    end_part()
+                with self.clock.measure("encode"):
+                    sink.write(job.shown, job.picture)
+                done.append((len(job.items), job.shown.index, job.failure))
+                written += 1
+                self._listener(Progressed("convert", written))
+                if (job.shown.index + 1) % self._settings.part == 0:
+                    end_part()
+            if done:
+                end_part()
         spans = self._schedule.spans()
         if spans is not None:
             sink.cut(spans)
@@ -151,7 +157,16 @@ class Run:
         most = max(4, _WAITING // (info.width * info.height * _BYTES))
         batch: list[Job] = []
         faces = 0
-        for job in jobs:
+        failure: Exception | None = None
+        source = iter(jobs)
+        while True:
+            try:
+                job = next(source)
+            except StopIteration:
+                break
+            except Exception as error:  # noqa: BLE001  (raised when what came before it is out)
+                failure = error
+                break
             if batch and (
                 self._part_of(job) != self._part_of(batch[0])
                 or faces >= self._settings.batch_size
@@ -163,6 +178,8 @@ class Run:
             faces += len(job.items)
         if batch:
             yield batch
+        if failure is not None:
+            raise failure
 
     def _part_of(self, job: Job) -> int:
         return job.shown.index // self._settings.part

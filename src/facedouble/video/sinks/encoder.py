@@ -30,6 +30,9 @@ _X26X_PRESETS = [
     "veryslow",
     "placebo",
 ]
+# What to take for an encoder without the source's own chroma: rather more than less of it.
+_MORE_CHROMA = {"420": ["420", "422", "444"], "422": ["422", "444", "420"], "444": ["444", "422", "420"]}
+
 _PRORES_4444 = "4"  # FFmpeg's number of the profile
 
 
@@ -95,6 +98,8 @@ class Encoding:
         """A picture as the encoder takes it, at its time."""
         frame = to_format(picture, self.pixel_format, self.colouring)
         frame.pts, frame.time_base = pts, time_base
+        # ProRes writes what its frames say, not what its context says.
+        frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc = self.tags
         return frame
 
 
@@ -140,7 +145,7 @@ def _pixel_format(codec: av.Codec, like: SourceInfo, path: Path, *, alpha: bool)
     if codec.lossless or codec.intra_only:
         if layout is not None and not odd:
             own = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout[:2]]
-            chroma = [own, *(name for name in ("444", "422", "420") if name != own)]
+            chroma = _MORE_CHROMA[own]
         elif source.is_rgb:
             chroma = ["444", "422", "420"]
     known = {format.name for format in codec.video_formats or ()}

@@ -117,14 +117,7 @@ class ClipParts(PartsSink):
         try:
             if not files:
                 raise OutputError(f"{self._path}: there was no frame to write")
-            clip = self._open_file()
-            try:
-                packets = in_a_row(files, self._encoding.time_base, clip.stream)
-                clip.attempt(lambda: clip.mux(packets))
-                clip.attempt(clip.finish)
-            except BaseException:
-                clip.abort()
-                raise
+            self._put_together(files)
             self._work.remove()
         except BaseException:
             self.abort()
@@ -139,6 +132,18 @@ class ClipParts(PartsSink):
             self._packets.close()
             self._draft.unlink(missing_ok=True)
         self._work.tidy()
+
+    def _put_together(self, files: list[Path]) -> None:
+        clip = self._open_file()
+        try:
+            clip.mux(in_a_row(files, self._encoding.time_base, clip.stream))
+            clip.finish()
+        except (av.error.FFmpegError, OSError) as error:
+            clip.abort()
+            raise self._failed(error) from error
+        except BaseException:
+            clip.abort()
+            raise
 
     @property
     def _draft(self) -> Path:
