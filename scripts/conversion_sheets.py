@@ -33,25 +33,30 @@ from facedouble.faces.view import View
 from facedouble.types import Image
 from facedouble.video import open_source
 
-_OPTIONS: tuple[tuple[str, Sequence[dict[str, Any]]], ...] = (
-    ("mask", [{"mask_type": name} for name in MASKS]),
-    ("erosion", [{"erosion": pixels} for pixels in (-15.0, 15.0, 40.0)]),
-    ("blur", [{"blur_size": share} for share in (0.0, 0.03, 0.08, 0.2)]),
-    ("colour", [{"colour": name} for name in COLOURS]),
-    ("in lab", [{"colour": name, "colour_space": "lab"} for name in COLOURS if name != "none"]),
-    ("tones", [{"match_histogram": True}, {"colour": "none", "match_histogram": True}]),
-    ("sharpen", [{"sharpen": name} for name in SHARPENERS]),
-    ("blend", [{"blend": name} for name in BLENDS]),
-    ("blend, no matching", [{"blend": name, "colour": "none"} for name in BLENDS]),
-    (
-        "adjust",
-        [
-            {"converter": "adjust", "smooth_mask": s, "avg_color_adjust": c}
-            for s in (True, False)
-            for c in (True, False)
-        ],
-    ),
-    ("output", [{"output_mode": name} for name in ("composite", "face", "mask", "rgba")]),
+_LINE = 14  # height of a line of text
+
+_OPTIONS: tuple[Sequence[dict[str, Any]], ...] = (
+    [{"mask_type": name} for name in MASKS],
+    [
+        *({"erosion": pixels} for pixels in (-15.0, 30.0)),
+        *({"blur_size": share} for share in (0.0, 0.03, 0.2)),
+    ],
+    [{"colour": name} for name in COLOURS],
+    [
+        *({"colour": name, "colour_space": "lab"} for name in COLOURS if name != "none"),
+        {"match_histogram": True},
+    ],
+    [{"sharpen": name} for name in SHARPENERS],
+    [
+        *({"blend": name} for name in BLENDS),
+        *({"colour": "none", "blend": name} for name in BLENDS if name != "alpha"),
+    ],
+    [{"output_mode": name} for name in ("face", "mask", "rgba")],
+    [
+        {"converter": "adjust"},
+        {"converter": "adjust", "avg_color_adjust": False},
+        {"converter": "adjust", "smooth_mask": False},
+    ],
 )
 
 
@@ -105,10 +110,21 @@ def _over_chequers(rgba: Image) -> Image:
 
 
 def _named(tile: Image, text: str) -> Image:
-    result = tile.copy()
-    for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(result, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, width, cv2.LINE_AA)
-    return result
+    """A picture with a line of text above it."""
+    strip = np.full((_LINE, tile.shape[1], 3), 255, dtype=np.uint8)
+    cv2.putText(strip, text, (2, _LINE - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.33, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.vstack([strip, tile])
+
+
+def _words(settings: dict[str, Any]) -> str:
+    words = []
+    for name, value in settings.items():
+        said = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(said if value else f"no {said}")
+        else:
+            words.append(f"{said} {value:g}" if isinstance(value, float) else str(value))
+    return ", ".join(words)
 
 
 def _sheet(rows: Sequence[Sequence[Image]]) -> Image:
@@ -122,7 +138,7 @@ def every_combination(bench: Bench, side: int) -> Image:
     rows = []
     for mask, blend in itertools.product(MASKS, BLENDS):
         tiles = [(colour, bench.tile(side, mask_type=mask, colour=colour, blend=blend)) for colour in COLOURS]
-        row = [_named(tile, f"{mask} {colour} {blend}") for colour, tile in tiles if tile is not None]
+        row = [_named(tile, f"{mask}, {colour}, {blend}") for colour, tile in tiles if tile is not None]
         if row:
             rows.append(row)
     return _sheet(rows)
@@ -132,13 +148,12 @@ def every_option(bench: Bench, side: int) -> Image:
     """A row for each option, its first picture the frame as it was and the second the defaults."""
     before, default = bench.shown(bench.frame, side), bench.tile(side)
     rows = [[_named(before, "source"), *([] if default is None else [_named(default, "defaults")])]]
-    for title, variants in _OPTIONS:
+    for variants in _OPTIONS:
         row = []
         for settings in variants:
             tile = bench.tile(side, **settings)
             if tile is not None:
-                words = " ".join(str(value) for value in settings.values())
-                row.append(_named(tile, f"{title}: {words}"))
+                row.append(_named(tile, _words(settings)))
         rows.append(row)
     return _sheet(rows)
 
