@@ -122,8 +122,8 @@ class ConvertSettings:
         "clip or folder, as many frames as the source, white where the face may be painted", None
     )
     occlusion: str = option(
-        "leave hands and the like before the face: none, auto (seen by comparing the frames of the clip) or "
-        "learned (the model's own mask)",
+        "leave out what is before the face, such as hands: none, or learned (what the model's own mask "
+        "leaves out, see docs/conversion.md)",
         "none",
     )
     output_mode: str = option(

@@ -11,8 +11,7 @@ from facedouble.config import ConvertSettings
 from facedouble.conversion.blends import BLENDS
 from facedouble.conversion.colours import COLOURS, SPACES
 from facedouble.conversion.compose import Compositor
-from facedouble.conversion.masks import MASKS
-from facedouble.conversion.occlusion import OCCLUSIONS
+from facedouble.conversion.masks import MASKS, OCCLUSIONS
 from facedouble.conversion.outputs import OUTPUTS
 from facedouble.conversion.sharpen import SHARPENERS
 from facedouble.conversion.steps import CONVERTERS, make_steps

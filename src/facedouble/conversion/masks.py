@@ -60,6 +60,19 @@ leaves chin and jaw as they are in the frame; ``extended``: the hull with some f
 ``learned``: what the model itself learned to be the face."""
 
 
+def _everything(patch: Patch) -> Mask:
+    return square(patch)
+
+
+def _by_model(patch: Patch) -> Mask:
+    return learned(patch, "--occlusion")
+
+
+OCCLUSIONS: dict[str, Callable[[Patch], Mask]] = {"none": _everything, "learned": _by_model}
+"""What of a face is not hidden by hands, hair or microphones (S, S) 0..1, by name: all of it, or what the
+model's own mask says. Models learn that mask with patches before the faces they are shown."""
+
+
 def learned(patch: Patch, option: str) -> Mask:
     """The model's own mask at the size of the patch's. Raises ``SettingsError`` where it has none."""
     if patch.learned is None:

@@ -16,7 +16,7 @@ from facedouble.extraction.references import References
 from facedouble.faces.align import apply, inverse
 from facedouble.faces.colour import smooth_statistics
 from facedouble.faceset import Faceset
-from facedouble.types import Box, Face, FloatArray, Landmarks, Mask
+from facedouble.types import Box, Face, FloatArray, Landmarks
 from facedouble.video.source import source_hash
 
 _MOST_NAMED = 8  # tracks in a message
@@ -29,15 +29,13 @@ class Planned:
 
     ``colour`` (2, 3): the colour statistics of its surroundings in time. ``outline`` (68, 2): the landmarks
     that masks are drawn from, frame pixels. ``tones``: how the drawn face takes on the frame's colours, one
-    for a track. ``hidden`` (h, w) float32 0..1 over the model's view: where something is before the face;
-    ``None`` where that was not looked for.
+    for a track.
     """
 
     face: Face
     colour: FloatArray
     outline: Landmarks
     tones: Tones
-    hidden: Mask | None = None
 
     def moved(self, left: int, top: int) -> Planned:
         """The same face in the pixels of a part of the frame whose upper left corner is at (``left``,

@@ -13,16 +13,14 @@ from typing import TypeVar
 import numpy as np
 
 from facedouble.config import ConvertSettings
-from facedouble.conversion import occlusion
 from facedouble.conversion.blends import BLENDS
 from facedouble.conversion.colours import COLOURS, SPACES, Map, Samples, fit_histogram, fit_mean
-from facedouble.conversion.masks import MASKS, eroded, softened, square
+from facedouble.conversion.masks import MASKS, OCCLUSIONS, eroded, softened, square
 from facedouble.conversion.outputs import OUTPUTS
 from facedouble.conversion.patch import Patch
 from facedouble.conversion.sharpen import SHARPENERS
 from facedouble.errors import SettingsError
 from facedouble.faces.align import scale_of
-from facedouble.types import Mask
 
 Step = Callable[[Patch], Patch]
 Fit = Callable[[Samples, Samples], Map]
@@ -105,7 +103,7 @@ def check(settings: ConvertSettings) -> None:
     chosen(SHARPENERS, settings.sharpen, "sharpening")
     chosen(BLENDS, settings.blend, "blend")
     chosen(OUTPUTS, settings.output_mode, "output mode")
-    chosen(dict.fromkeys(occlusion.OCCLUSIONS), settings.occlusion, "occlusion")
+    chosen(OCCLUSIONS, settings.occlusion, "occlusion")
     if settings.seamless and settings.blend not in ("alpha", "seamless"):
         raise SettingsError(f"--seamless and --blend {settings.blend} exclude each other")
 
@@ -161,8 +159,5 @@ def soft(width: float) -> Step:
 
 def uncovered(name: str) -> Step:
     """Leave out what is before the face."""
-
-    def visible(patch: Patch) -> Mask:
-        return occlusion.OCCLUSIONS[name](patch)
-
-    return lambda patch: patch.with_(mask=patch.mask * visible(patch)) if name != "none" else patch
+    visible = OCCLUSIONS[name]
+    return lambda patch: patch.with_(mask=patch.mask * visible(patch))

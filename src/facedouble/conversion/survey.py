@@ -15,7 +15,6 @@ import numpy as np
 
 from facedouble.config import ConvertSettings
 from facedouble.conversion.colours import Samples, Tones, fit_tones
-from facedouble.conversion.occlusion import find_hidden
 from facedouble.conversion.plan import Planned
 from facedouble.conversion.steps import check, make_fits
 from facedouble.conversion.swapper import Swapper
@@ -37,7 +36,7 @@ _PIXELS = 20_000  # that a matching is fitted to
 def survey(
     plan: Plan, faceset: Path, swapper: Swapper, settings: ConvertSettings
 ) -> dict[int, list[Planned]]:
-    """``plan`` with the tones of each track, and with what hides faces where that is wanted.
+    """``plan`` with the tones of each track.
 
     Raises ``SettingsError`` where the model has not learned the mask that is wanted.
     """
@@ -50,10 +49,8 @@ def survey(
     with Faceset.open(faceset) as store:
         for _, members in sorted(tracks.items()):
             tones = _tones(members, store, swapper, settings)
-            hidden = find_hidden(members, store, swapper.view) if settings.occlusion == "auto" else None
-            for place, item in enumerate(members):
-                known = item.hidden if hidden is None else hidden[place]
-                result[item.face.frame_index].append(replace(item, tones=tones, hidden=known))
+            for item in members:
+                result[item.face.frame_index].append(replace(item, tones=tones))
     for items in result.values():
         items.sort(key=lambda item: item.face.face_index)
     return result
