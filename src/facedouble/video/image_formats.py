@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import av
 import cv2
 import numpy as np
 import numpy.typing as npt
-from av.codec.context import CodecContext
 
 from facedouble.errors import SettingsError
+from facedouble.video.exr import encode_exr
 from facedouble.video.images import encode_png
 from facedouble.video.picture import Pixels
 
@@ -44,23 +43,6 @@ def to_eight_bits(pixels: Pixels) -> npt.NDArray[np.uint8]:
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def linear(pixels: Pixels) -> npt.NDArray[np.float32]:
-    """Display values as light, 0..1: the transfer function of sRGB (IEC 61966-2-1) undone. Alpha, which
-    is no light, is only scaled."""
-    values = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
-    colour = values[..., :3]
-    light = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
-    return np.concatenate([light, values[..., 3:]], axis=2).astype(np.float32)
-
-
-def from_linear(light: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
-    """The inverse of :func:`linear` for (H, W, 3): light to 16-bit display values; what is brighter than
-    white is white."""
-    values = np.clip(light, 0, 1)
-    shown = np.where(values <= 0.0031308, values * 12.92, 1.055 * values ** (1 / 2.4) - 0.055)
-    return np.asarray(np.rint(shown * 65535), dtype=np.uint16)
-
-
 def _png(pixels: Pixels, comment: str | None) -> bytes:
     return encode_png(pixels, comment)
 
@@ -80,21 +62,7 @@ def _tiff(pixels: Pixels, _comment: str | None) -> bytes:
 
 
 def _exr(pixels: Pixels, _comment: str | None) -> bytes:
-    """Half floats of linear light. Colours are multiplied by alpha, as OpenEXR has it."""
-    light = linear(pixels)
-    if light.shape[2] == 4:
-        light[..., :3] *= light[..., 3:]
-    height, width, channels = light.shape
-    frame = av.VideoFrame(width, height, "gbrpf32le" if channels == 3 else "gbrapf32le")
-    for plane, channel in zip(frame.planes, (1, 2, 0, 3), strict=False):  # green, blue, red, alpha
-        lines = np.frombuffer(plane, dtype=np.float32).reshape(height, -1)  # type: ignore[call-overload]
-        lines[:, :width] = light[..., channel]
-    context = CodecContext.create("exr", "w")
-    assert isinstance(context, av.VideoCodecContext)
-    context.width, context.height, context.pix_fmt = width, height, frame.format.name
-    context.options = {"compression": "zip1", "format": "half"}
-    context.thread_count = 1
-    return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+    return encode_exr(pixels)
 
 
 def _by_opencv(suffix: str, pixels: Pixels, options: list[int]) -> bytes:

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from facedouble.errors import InputError, OutputError
 from facedouble.files import write_whole
 from facedouble.types import Image
+from facedouble.video.exr import decode_exr
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".exr"})
 
 # As small as the usual level 3 makes photographs, within a few percent, in half the time.
 _PNG_OPTIONS = [
@@ -37,11 +38,25 @@ def read_image(path: Path) -> Image:
     It is turned upright where its EXIF says so. Grey becomes RGB, 16 bits become 8, alpha is left
     out. Raises ``InputError`` when it is not an image that can be read.
     """
+    if path.suffix.lower() == ".exr":
+        return (read_exr(path) // 257).astype(np.uint8)
     return np.asarray(cv2.cvtColor(_decoded(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
+def read_exr(path: Path) -> npt.NDArray[np.uint16]:
+    """The display values of an EXR file; see :mod:`.exr`. Raises ``InputError``."""
+    try:
+        return decode_exr(path.read_bytes())
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
 def read_pixels(path: Path) -> Image | npt.NDArray[np.uint16]:
-    """Like :func:`read_image`, but images of 16 bits keep them: ``(H, W, 3)`` uint8 or uint16 RGB."""
+    """Like :func:`read_image`, but as uint16 where the file has more than 8 bits."""
+    if path.suffix.lower() == ".exr":
+        return read_exr(path)
     decoded = _decoded(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if decoded.dtype not in (np.uint8, np.uint16):
         return read_image(path)

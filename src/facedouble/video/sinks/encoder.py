@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.codec.context import CodecContext, Flags
@@ -142,7 +143,7 @@ def _pixel_format(codec: av.Codec, like: SourceInfo, path: Path, *, alpha: bool)
     odd = like.width % 2 or like.height % 2
     layout = LAYOUTS.get(like.pixel_format)
     chroma = ["444", "420"] if odd else ["420", "422", "444"]
-    if codec.lossless or codec.intra_only:
+    if _quality(codec) is None:
         if layout is not None and not odd:
             own = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout[:2]]
             chroma = _MORE_CHROMA[own]
@@ -165,12 +166,22 @@ def _pixel_format(codec: av.Codec, like: SourceInfo, path: Path, *, alpha: bool)
     raise OutputError(f"{path}: {codec.name} takes no pixels that can be given to it; choose libx264")
 
 
+def _known(codec: av.Codec) -> dict[str, Any]:
+    """The encoder's own options by name."""
+    return {option.name: option for option in CodecContext.create(codec, "w").supported_options.private}
+
+
+def _quality(codec: av.Codec) -> str | None:
+    """The option for constant quality; encoders made for editing, and those without loss, have none."""
+    known = _known(codec)
+    return next((name for name in ("crf", "cq") if name in known), None)
+
+
 def _options(codec: av.Codec, settings: VideoSettings, format: str, path: Path) -> dict[str, str]:
     """Quality and preset in the encoder's own terms."""
-    context = CodecContext.create(codec, "w")
-    known = {option.name: option for option in context.supported_options.private}
+    known = _known(codec)
     options: dict[str, str] = {}
-    quality = next((name for name in ("crf", "cq") if name in known), None)
+    quality = _quality(codec)
     if quality is not None:
         options[quality] = str(settings.crf)
     elif not (codec.lossless or codec.intra_only):

@@ -91,6 +91,7 @@ class FolderSink(Sink):
             for file in list(self._path.iterdir()):
                 if numbered.fullmatch(file.name) and file.name not in self._written:
                     file.unlink()
+                    file.with_suffix(SIDECAR).unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(
                 f"{self._path}: images of an earlier run cannot be removed ({error.strerror})"
