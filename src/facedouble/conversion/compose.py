@@ -12,7 +12,7 @@ from facedouble.conversion.blends import BLENDS
 from facedouble.conversion.outputs import OUTPUTS, Layer
 from facedouble.conversion.patch import Patch
 from facedouble.conversion.plan import Planned
-from facedouble.conversion.steps import make_steps
+from facedouble.conversion.steps import edge_width, make_steps
 from facedouble.conversion.swapper import Drawn
 from facedouble.faces.align import apply, inverse, recrop, scale_of
 from facedouble.faces.colour import unit
@@ -32,8 +32,10 @@ class Compositor:
         self.steps = make_steps(settings)
         self.blend = BLENDS["seamless" if settings.seamless else settings.blend]
         self.output = OUTPUTS[settings.output_mode]
-        soft = settings.converter == "masked" and settings.occlusion == "none" and settings.blur_size > 0
-        self._fineness = _EDGE_PIXELS / settings.blur_size if soft else np.inf
+        width = edge_width(settings)
+        self._fineness = _EDGE_PIXELS / width if width else np.inf
+        if settings.occlusion != "none":  # hidden parts have edges of their own
+            self._fineness = max(self._fineness, 2 * view.resolution)
 
     def compose(
         self, image: Image, faces: Sequence[tuple[Planned, Drawn]], matte: Grey | None = None

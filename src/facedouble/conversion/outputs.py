@@ -68,7 +68,11 @@ def _face(frame: Image, layers: Sequence[Layer]) -> Image:
 
 
 def _mask(frame: Image, layers: Sequence[Layer]) -> Image:
-    return np.repeat(_rgba(frame, layers)[..., 3:], 3, axis=2)
+    result = np.zeros_like(frame)
+    for layer in layers:
+        white = np.ones((*layer.alpha.shape, 3), dtype=np.float32)
+        lay_over(result, Layer(layer.left, layer.top, white, layer.alpha))
+    return result
 
 
 def _side_by_side(frame: Image, layers: Sequence[Layer]) -> Image:

@@ -57,9 +57,17 @@ def adjusted(settings: ConvertSettings) -> list[Step]:
         colours(),
         sharpened(settings.sharpen, settings.sharpen_amount),
         whole(),
-        *([shrunk(0, _FADE), soft(_FADE)] if settings.smooth_mask else [soft(0)]),
+        *([shrunk(0, _FADE)] if settings.smooth_mask else []),
+        soft(edge_width(settings)),
         uncovered(settings.occlusion),
     ]
+
+
+def edge_width(settings: ConvertSettings) -> float:
+    """Width of the mask's soft edge as a share of the square."""
+    if settings.converter == "masked":
+        return settings.blur_size
+    return _FADE if settings.smooth_mask else 0.0
 
 
 def _masked_fits(settings: ConvertSettings) -> list[Fit]:
