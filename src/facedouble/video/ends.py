@@ -31,8 +31,8 @@ def frames(
     """Write the frames of a clip into a folder as images; the number written.
 
     They are of ``image_format``, one of ``IMAGE_FORMATS``, with as many bits as the clip has where that
-    can hold them. Files are named by the frame's number in the clip (``000123.png``). With ``fps``, only the first
-    frame of every ``1/fps`` seconds is taken; no frame is taken twice. Raises ``InputError``,
+    can hold them. Files are named by the frame's number in the clip (``000123.png``). With ``fps``, only
+    the first frame of every ``1/fps`` seconds is taken; no frame is taken twice. Raises ``InputError``,
     ``OutputError`` or ``SettingsError``.
     """
     rate = None if fps is None else exact_rate(fps)
