@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from facedouble.config import ConvertSettings
@@ -85,3 +87,15 @@ def test_an_outline_does_not_reach_into_another_track(scene) -> None:
     face = scene.plan[5][0].face
     far = face.with_(frame_index=6, track=99, steady=face.steady + np.float32(40))
     assert np.allclose(outlines([face, far])[0], face.steady, atol=0.01)
+
+
+def test_a_track_with_hardly_a_pixel_of_face_takes_the_frames_light(scene) -> None:
+    """Landmarks of a full profile lie almost on a line."""
+    item = scene.plan[5][0]
+    narrow = item.face.steady.copy()
+    narrow[:, 0] = narrow[:, 0].mean() + 0.01 * (narrow[:, 0] - narrow[:, 0].mean())
+    there = replace(item, face=item.face.with_(steady=narrow))
+    plan = survey({5: [there]}, scene.faceset, scene.swapper(), ConvertSettings())
+    tones = plan[5][0].tones
+    assert np.allclose(tones.base, item.colour)
+    assert np.isfinite(tones(np.full((4, 4, 3), 0.5, np.float32), item.colour)).all()

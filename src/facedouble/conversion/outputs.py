@@ -52,8 +52,12 @@ def lay_over(frame: Image, layer: Layer) -> None:
     peak = np.float32(np.iinfo(frame.dtype).max)
     part = frame[layer.place]
     old = part.astype(np.float32)
-    mixed = old + layer.alpha[..., None] * (np.clip(layer.picture, 0, 1) * peak - old)
-    part[...] = np.rint(mixed).astype(frame.dtype)
+    mixed = np.clip(layer.picture, 0, 1)
+    mixed *= peak
+    mixed -= old
+    mixed *= layer.alpha[..., None]
+    mixed += old
+    part[...] = np.rint(mixed, out=mixed).astype(frame.dtype)
 
 
 def _face(frame: Image, layers: Sequence[Layer]) -> Image:

@@ -30,7 +30,9 @@ from facedouble.video.images import read_image
 Plan = Mapping[int, Sequence[Planned]]
 
 _FACES = 12  # drawn of each track
-_PIXELS = 20_000  # that a matching is fitted to
+_PIXELS = 20_000  # that a matching is fitted to at most
+_FEWEST = 200  # and at least: faces seen from the side may be too narrow
+_MARGIN = 0.03  # of the square, inside the landmarks' hull: where pixels are taken from
 
 
 def survey(
@@ -79,10 +81,9 @@ def _tones(members: Sequence[Planned], store: Faceset, swapper: Swapper, setting
         new.append(face.picture[inside])
         # All in one light, or what changes between the samples would count as contrast of the face.
         old.append(colour_like(standardise(unit(crop)[inside], item.colour), light))
+    if sum(map(len, new)) < _FEWEST:
+        return Tones(light, light=light)
     return fit_tones(fits, settings.colour_space, base, light, _thinned(new), _thinned(old))
-
-
-_MARGIN = 0.03  # of the square, inside the landmarks' hull
 
 
 def _seen(item: Planned, store: Faceset, view: View) -> tuple[Image, Landmarks]:
