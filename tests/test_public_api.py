@@ -45,10 +45,10 @@ FIELDS = {
     " preview",
     "ConvertSettings": "swap_model converter mask_type erosion blur_size colour colour_space match_histogram"
     " sharpen sharpen_amount blend seamless smooth_mask avg_color_adjust matte occlusion"
-    " output_mode frame_ranges discard_frames filter nfilter ref_threshold track label"
-    " keep_going batch_size threads part device precision overwrite credentials consent"
-    " certificate key video",
-    "VideoSettings": "codec crf preset image_format",
+    " output_mode frame_ranges discard_frames filter nfilter ref_threshold track"
+    " image_format label keep_going batch_size threads part device precision overwrite"
+    " credentials consent certificate key video",
+    "VideoSettings": "codec crf preset",
     "ExtractResult": "faceset frames faces frames_without_face left_out unreadable seconds elapsed",
     "TrainResult": "model iteration faces_seen seconds loss_a loss_b stopped",
     "ConvertResult": "output frames frames_swapped frames_without_face faces_swapped left_out not_chosen"

@@ -54,20 +54,17 @@ class ExtractSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoSettings:
-    """How clips and folders of images are written.
+    """How clips are written.
 
     ``codec`` is FFmpeg's name of an encoder: libx264 (the default: plays everywhere), libx265, libsvtav1,
     libvpx-vp9 (.webm), prores_ks (.mov, for editors; holds alpha), ffv1 (.mkv, loses nothing; holds alpha).
     ``crf`` 15 is a quality at which a second look finds no difference; 18 is a third smaller, 0 loses
-    nothing. ``preset`` trades time for size only. ``image_format`` is for folders: png (any depth, loses
-    nothing), jpg (8 bits, quality 97), tiff (any depth, loses nothing), exr (half floats of linear
-    light).
+    nothing. ``preset`` trades time for size only.
     """
 
     codec: str = option("video encoder: libx264, libx265, prores_ks, ffv1, ...", "libx264")
     crf: int = option("quality, 0 (lossless) to 51; lower is better and larger", 15, min=0, max=51)
     preset: str = option("encoder's speed: ultrafast to veryslow", "medium")
-    image_format: str = option("images in a folder: png, jpg, tiff or exr", "png")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +144,9 @@ class ConvertSettings:
         "distance of descriptors up to which a face is the person of a picture", 0.6, short="-l", min=0
     )
     track: tuple[int, ...] = option("replace only the faces of this track of the faceset; repeat it", ())
+    image_format: str = option(
+        "images of a folder: png, tiff (both lose nothing), jpg or exr (half floats of linear light)", "png"
+    )
     label: str = option("text drawn into a corner of every frame, such as 'AI generated'", "")
     keep_going: bool = option(
         "copy a frame that cannot be converted as it is, and say which they were at the end", False

@@ -85,8 +85,8 @@ def test_an_exr_that_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", IMAGE_FORMATS)
 def test_a_clip_taken_apart_and_put_together(clips: dict[str, Path], tmp_path: Path, name: str) -> None:
     folder = tmp_path / "images"
-    settings = VideoSettings(image_format=name, crf=1, preset="ultrafast")
-    count = frames(clips["sample_01"], folder, fps=2, settings=settings)
+    settings = VideoSettings(crf=1, preset="ultrafast")
+    count = frames(clips["sample_01"], folder, fps=2, image_format=name)
     suffix = IMAGE_FORMATS[name].suffix
     assert len(list(folder.glob(f"*{suffix}"))) == count == 7
     assert video(folder, tmp_path / "again.mp4", fps=2, settings=settings) == count

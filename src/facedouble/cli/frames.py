@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from facedouble.cli.progress import progress
-from facedouble.config import VideoSettings
 
 
 def frames(
@@ -18,9 +17,7 @@ def frames(
         float | None,
         typer.Option(min=0.001, metavar="NUMBER", help="frames to take a second; all if not given"),
     ] = None,
-    image_format: Annotated[
-        str, typer.Option(metavar="NAME", help="png, jpg, tiff or exr")
-    ] = VideoSettings().image_format,
+    image_format: Annotated[str, typer.Option(metavar="NAME", help="png, jpg, tiff or exr")] = "png",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an output that exists")] = False,
 ) -> None:
     """Write the frames of a clip as images."""
@@ -31,7 +28,7 @@ def frames(
             source,
             output,
             fps=fps,
-            settings=VideoSettings(image_format=image_format),
+            image_format=image_format,
             overwrite=overwrite,
             listener=listener,
         )

@@ -9,9 +9,12 @@ that was killed goes on (:mod:`facedouble.video.sinks.parts`).
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import torch
 
 from facedouble.config import ConvertSettings, ExtractSettings
 from facedouble.conversion.about import about
@@ -106,8 +109,10 @@ def convert(
         audio_from=source if frames.info.kind == "clip" else None,
         overwrite=settings.overwrite,
         marking=marking,
+        images=settings.image_format,
         alpha=shown.channels == 4,
     ) as sink:
+        swapper.precision = getattr(torch, work.settled("precision", str(swapper.precision)[6:]))
         if plan is None or faceset is None:
             faceset = _find_faces(source, work.make() / "faces", listener)
             plan = make_plan(source, faceset, choice)
@@ -180,8 +185,10 @@ def _find_faces(source: Path, path: Path, listener: Listener) -> Path:
         extract(source, path, ExtractSettings(skip_existing=True), listener=listener)
     except InputError:
         with Faceset.open(path) as store:
-            if not store.complete or store.every_face():
-                raise
+            usable = store.complete and not store.every_face()
+        if not usable:
+            shutil.rmtree(path)  # of a source that cannot be read to its end
+            raise
         listener(Noted(f"no face was found in {source}; its frames are copied as they are", warning=True))
     return path
 

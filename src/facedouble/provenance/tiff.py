@@ -22,13 +22,8 @@ _LARGEST = 0xFFFFFFFF
 def read_tiff_xmp(data: bytes) -> bytes | None:
     """The XMP packet of a TIFF file, ``None`` without one. Raises ``InputError`` when it is damaged."""
     order = _order(data)
-    for entry in _directory(data, order)[0]:
-        tag, _, count, where = struct.unpack(order + "HHII", entry)
-        if tag == _XMP and count > 4:
-            if where + count > len(data):
-                raise InputError("the TIFF is damaged, or not whole")
-            return data[where : where + count]
-    return None
+    place = _packet(data, _directory(data, order)[0], order)
+    return None if place is None else data[place]
 
 
 def tiff_with_xmp(data: bytes, packet: bytes) -> bytes:
@@ -38,6 +33,9 @@ def tiff_with_xmp(data: bytes, packet: bytes) -> bytes:
     """
     order = _order(data)
     entries, following = _directory(data, order)
+    old = _packet(data, entries, order)
+    if old is not None:  # nobody looks there any more, but programs that search for packets would find it
+        data = data[: old.start] + bytes(old.stop - old.start) + data[old.stop :]
     if len(data) % 2:
         data += b"\0"  # directories begin at even places
     where = len(data) + len(packet) % 2 + len(packet)
@@ -52,6 +50,17 @@ def tiff_with_xmp(data: bytes, packet: bytes) -> bytes:
     )
     head = data[:4] + struct.pack(order + "I", where)
     return b"".join((head, data[8:], packet, bytes(len(packet) % 2), directory))
+
+
+def _packet(data: bytes, entries: list[bytes], order: str) -> slice | None:
+    """Where the XMP packet lies."""
+    for entry in entries:
+        tag, _, count, where = struct.unpack(order + "HHII", entry)
+        if tag == _XMP and count > 4:
+            if where + count > len(data):
+                raise InputError("the TIFF is damaged, or not whole")
+            return slice(where, where + count)
+    return None
 
 
 def _order(data: bytes) -> str:

@@ -24,15 +24,15 @@ def frames(
     output: Path,
     *,
     fps: float | None = None,
-    settings: VideoSettings | None = None,
+    image_format: str = "png",
     overwrite: bool = False,
     listener: Listener = ignore,
 ) -> int:
     """Write the frames of a clip into a folder as images; the number written.
 
-    They are of ``settings.image_format``, with as many bits as the clip has where that can hold them. Files
-    are named by the frame's number in the clip (``000123.png``). With ``fps``, only the first
-    frame of every ``1/fps`` seconds is taken; no frame is taken twice. Raises ``InputError``,
+    They are of ``image_format``, one of ``IMAGE_FORMATS``, with as many bits as the clip has where that
+    can hold them. Files are named by the frame's number in the clip (``000123.png``). With ``fps``, only
+    the first frame of every ``1/fps`` seconds is taken; no frame is taken twice. Raises ``InputError``,
     ``OutputError`` or ``SettingsError``.
     """
     rate = None if fps is None else exact_rate(fps)
@@ -42,8 +42,9 @@ def frames(
     opened = open_source(source)
     count = 0
     listener(StageStarted("frames", opened.info.frames or None, "frames"))
-    how = settings or VideoSettings()
-    with open_sink(output, opened.info, how, audio_from=None, overwrite=overwrite) as sink:
+    with open_sink(
+        output, opened.info, VideoSettings(), audio_from=None, overwrite=overwrite, images=image_format
+    ) as sink:
         for frame, taken in sampled(opened.pictures(), rate):
             if taken:
                 sink.write(frame)

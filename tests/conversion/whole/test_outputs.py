@@ -50,7 +50,7 @@ def test_images_of_every_kind_are_marked(
     rich: Path, faces: Path, stand_in: Path, tmp_path: Path, name: str
 ) -> None:
     how = settings(
-        VideoSettings(image_format=name), frame_ranges=("0-2",), discard_frames=True, credentials=True
+        VideoSettings(), image_format=name, frame_ranges=("0-2",), discard_frames=True, credentials=True
     )
     result = convert(rich, stand_in, tmp_path / "out", how, faceset=faces)
     assert (result.frames, result.marked) == (3, True)

@@ -373,8 +373,8 @@ def test_a_clip_whose_size_changes_midway(
     ("name", "changes", "error", "says"),
     [
         ("out.mp4", {"output_mode": "rgba"}, OutputError, "libx264 cannot hold alpha"),
-        ("images", {"output_mode": "rgba", "video": VideoSettings(image_format="jpg")}, OutputError, "alpha"),
-        ("images", {"video": VideoSettings(image_format="bmp")}, SettingsError, "png, jpg, tiff, exr"),
+        ("images", {"output_mode": "rgba", "image_format": "jpg"}, OutputError, "alpha"),
+        ("images", {"image_format": "bmp"}, SettingsError, "png, jpg, tiff, exr"),
         ("out.mp4", {"discard_frames": True}, SettingsError, "--frame-ranges"),
         ("out.mp4", {"frame_ranges": ("90-",)}, SettingsError, "no frame 90"),
         ("out.mp4", {"label": "two\nlines"}, SettingsError, "single line"),

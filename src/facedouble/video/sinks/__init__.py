@@ -47,13 +47,15 @@ def open_sink(
     audio_from: Path | None,
     overwrite: bool,
     marking: Marking | None = None,
+    images: str = "png",
     alpha: bool = False,
 ) -> Sink:
     """Open ``path`` for writing: a clip where its suffix is one of ``CLIP_SUFFIXES``, else a folder.
 
     ``like`` gives a clip its size, times and colours. ``audio_from`` is a file whose sound streams
     are copied, and where it is ``like`` itself its subtitles and chapters too; a folder cannot hold them.
-    ``marking`` says how what is written is marked. ``alpha``: the pictures will have it.
+    ``marking`` says how what is written is marked. ``images`` is the format of a folder's images, one of
+    ``IMAGE_FORMATS``. ``alpha``: the pictures will have it.
 
     Raises ``OutputError`` before any work when the output exists and ``overwrite`` is false, when it
     is what is being read, when the place cannot be written to, and when the format cannot hold
@@ -62,7 +64,7 @@ def open_sink(
     """
     if _is_clip(path, like, audio_from, overwrite=overwrite):
         return ClipSink(path, like, settings, audio_from=audio_from, marking=marking, alpha=alpha)
-    format = image_format(settings.image_format)
+    format = image_format(images)
     return FolderSink(path, format=format, overwrite=overwrite, marking=marking, alpha=alpha)
 
 
@@ -75,13 +77,14 @@ def open_parts(
     audio_from: Path | None,
     overwrite: bool,
     marking: Marking | None = None,
+    images: str = "png",
     alpha: bool = False,
 ) -> PartsSink:
     """Like :func:`open_sink`, for a result that is made in parts, which ``work`` holds; it is removed
     when the result is whole."""
     if _is_clip(path, like, audio_from, overwrite=overwrite):
         return ClipParts(path, like, settings, work, audio_from=audio_from, marking=marking, alpha=alpha)
-    format = image_format(settings.image_format)
+    format = image_format(images)
     return FolderParts(path, work, format=format, overwrite=overwrite, marking=marking, alpha=alpha)
 
 

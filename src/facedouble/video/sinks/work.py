@@ -2,6 +2,7 @@
 
     .out.mp4.work/
       work.json       what is being made: of which source, with which settings
+      precision.txt   what was settled by measuring and must stay
       000000.json     a part that is done: its frames, and what is to be said of them
       000000.packets  its pictures, encoded (clips)
 
@@ -65,6 +66,14 @@ class Work:
         """The file of part ``number``."""
         return self.folder / f"{number:06d}{suffix}"
 
+    def settled(self, name: str, value: str) -> str:
+        """What an earlier run has settled under ``name``, for choices that a machine makes by measuring;
+        without one ``value``, which counts from now on. Raises ``OSError``."""
+        file = self.make() / f"{name}.txt"
+        if not file.exists():
+            write_whole(file, value.encode(), durable=True)
+        return file.read_text("utf-8")
+
     def record(self, record: dict[str, Any]) -> None:
         """Note that the next part is done. Raises ``OSError``."""
         self.make()
@@ -85,7 +94,11 @@ class Work:
 
     def tidy(self) -> None:
         """After a run that failed: remove the folder if nothing in it is worth keeping."""
-        if self.folder.exists() and not self.parts and {f.name for f in self.folder.iterdir()} <= {_ABOUT}:
+        if (
+            self.folder.exists()
+            and not self.parts
+            and not any(file.name != _ABOUT and file.suffix != ".txt" for file in self.folder.iterdir())
+        ):
             self.remove()
 
     def _parts(self) -> list[dict[str, Any]]:
