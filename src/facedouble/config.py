@@ -55,9 +55,15 @@ class ExtractSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoSettings:
-    """How clips are written."""
+    """How clips are written.
 
-    codec: str = option("video encoder", "libx264")
+    ``codec`` is FFmpeg's name of an encoder: libx264 (the default: plays everywhere), libx265, libsvtav1,
+    libvpx-vp9 (.webm), prores_ks (.mov, for editors; holds alpha), ffv1 (.mkv, loses nothing; holds alpha).
+    ``crf`` 15 is a quality at which a second look finds no difference; 18 is a third smaller, 0 loses
+    nothing. ``preset`` trades time for size only.
+    """
+
+    codec: str = option("video encoder: libx264, libx265, prores_ks, ffv1, ...", "libx264")
     crf: int = option("quality, 0 (lossless) to 51; lower is better and larger", 15, min=0, max=51)
     preset: str = option("encoder's speed: ultrafast to veryslow", "medium")
 
@@ -113,11 +119,72 @@ class ConvertSettings:
     """How the new face is put into the frames."""
 
     swap_model: bool = option("put A's face on B instead", False)
-    colour: str = option("colour matching: reinhard, mean or none", "reinhard")
-    erosion: float = option("shrink the mask by this share of the face's size; negative grows it", 0.02)
-    feather: float = option("width of the mask's soft edge, as a share of the face's size", 0.08, min=0)
-    sharpen: float = option("unsharp mask of the new face, 0 for none", 1.4, min=0, max=3)
+    converter: str = option("masked: lay the face in by a mask; adjust: the whole crop", "masked", short="-c")
+    mask_type: str = option(
+        "what of the face is replaced: rect (a rectangle around brows, eyes, nose and mouth), facehull (the "
+        "landmarks' hull), facehullandrect (where both are), extended (the hull and the forehead) or learned "
+        "(the model's own)",
+        "extended",
+        short="-M",
+    )
+    erosion: float = option(
+        "shrink the mask by so many pixels of the frame; negative grows it", 0.0, short="-e"
+    )
+    blur_size: float = option(
+        "width of the mask's soft edge, as a share of the square the model draws", 0.08, min=0, max=0.5
+    )
+    colour: str = option(
+        "what of the colours of the frame's face the new face takes on: none, reinhard (mean and deviation), "
+        "linear or mkl (how the channels go together, too) or histogram",
+        "reinhard",
+    )
+    colour_space: str = option("the space in which colours are matched: rgb or lab", "rgb")
+    match_histogram: bool = option("bring each channel to the tones of the frame's face afterwards", False)
+    sharpen: str = option("sharpening of the new face: unsharp, gsharpen, bsharpen or none", "unsharp")
+    sharpen_amount: float = option("how much of the fine detail is added by --sharpen", 1.4, min=0, max=5)
+    blend: str = option("how the face is laid over the frame: alpha, multiband or seamless", "alpha")
+    seamless: bool = option("the same as --blend seamless (Poisson)", False, short="-S")
+    smooth_mask: bool = option("for -c adjust: let the crop's edge fade", True)
+    avg_color_adjust: bool = option("for -c adjust: give the crop the mean colour of the frame's face", True)
+    matte: Path | None = option(
+        "clip or folder, as many frames as the source, white where the face may be painted", None
+    )
+    occlusion: str = option(
+        "leave out what is before the face, such as hands: none, or learned (what the model's own mask "
+        "leaves out, see docs/conversion.md)",
+        "none",
+    )
+    output_mode: str = option(
+        "composite (the frame with the new face), face (it alone), mask, side-by-side or rgba (the face with "
+        "its alpha, for compositors)",
+        "composite",
+    )
+    frame_ranges: tuple[str, ...] = option(
+        "frames to convert, by number from 0, the last one included: 10-50 90-100, or 10-50,90-; others are "
+        "copied as they are",
+        (),
+    )
+    discard_frames: bool = option("leave out the other frames, and the sound that belongs to them", False)
+    filter: tuple[Path, ...] = option(
+        "picture of the person whose face is replaced; repeat it", (), short="-f"
+    )
+    nfilter: tuple[Path, ...] = option(
+        "picture of a person whose face is left as it is; repeat it", (), short="-n"
+    )
+    ref_threshold: float = option(
+        "distance of descriptors up to which a face is the person of a picture", 0.6, short="-l", min=0
+    )
+    track: tuple[int, ...] = option("replace only the faces of this track of the faceset; repeat it", ())
+    image_format: str = option(
+        "images of a folder: png, tiff (both lose nothing), jpg or exr (half floats of linear light)", "png"
+    )
+    label: str = option("text drawn into a corner of every frame, such as 'AI generated'", "")
+    keep_going: bool = option(
+        "copy a frame that cannot be converted as it is, and say which they were at the end", False
+    )
     batch_size: int = option("faces a network call takes", 16, short="-b", min=1)
+    threads: int = option("threads that cut and that compose frames, 0 for one a core", 0, short="-j", min=0)
+    part: int = option("frames after which what is done outlives a run that is killed", 250, min=1)
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
     precision: str = option("auto, fp32 or bf16", "auto")
     overwrite: bool = option("replace an output that exists", False)

@@ -27,5 +27,9 @@ class AssetError(FacedoubleError):
     """A file the program needs (weights, demonstration clips) is not there or is not the right one."""
 
 
+class ConversionError(FacedoubleError):
+    """A frame cannot be converted."""
+
+
 class TrainingError(FacedoubleError):
     """Training cannot start or go on: too few faces, losses that are no longer finite."""

@@ -1,4 +1,6 @@
+import cv2
 import numpy as np
+import pytest
 
 from facedouble.faces.align import MEAN_SHAPE, recrop
 from facedouble.faces.colour import STANDARD_MEAN
@@ -39,3 +41,18 @@ def test_the_faces_own_colour_is_carried_outwards() -> None:
     mask[30:100, 30:100] = 1
     picture[mask == 0] = 0
     assert isolate(picture, mask)[64, 24].min() > 0.8
+
+
+@pytest.mark.parametrize("size", [40, 96, 192])
+def test_carrying_colours_on_a_coarse_grid_is_as_good_as_on_the_picture_itself(size: int) -> None:
+    random = np.random.default_rng(0)
+    noise = cv2.GaussianBlur(random.normal(size=(size, size, 3)), (0, 0), size / 24)
+    picture = np.clip(STANDARD_MEAN + 0.18 * noise / noise.std(), 0, 1).astype(np.float32)
+    mask = face_hull((MEAN_SHAPE * size).astype(np.float32), size, forehead=0.35)
+    weight = mask[..., None]
+    carried = cv2.GaussianBlur((picture - STANDARD_MEAN) * weight, (0, 0), 0.10 * size)
+    outside = carried / (cv2.GaussianBlur(mask, (0, 0), 0.10 * size)[..., None] + 1e-3) + STANDARD_MEAN
+    soft = cv2.GaussianBlur(mask, (0, 0), 0.012 * size)[..., None]
+    difference = np.abs(isolate(picture, mask) - (picture * soft + outside * (1 - soft)))
+    assert difference.mean() < 0.001
+    assert difference.max() < 0.03

@@ -15,7 +15,7 @@ from facedouble.types import Frame
 from facedouble.video.ends import frames, video
 from facedouble.video.images import read_image, write_png
 from facedouble.video.sampling import exact_rate, sampled
-from facedouble.video.sink import open_sink
+from facedouble.video.sinks import open_sink
 from facedouble.video.source import ClipSource, SourceInfo
 
 FINE = VideoSettings(crf=1, preset="ultrafast")

@@ -17,7 +17,7 @@ from facedouble.config import VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
 from facedouble.types import Frame, Image
 from facedouble.video.images import read_image, write_png
-from facedouble.video.sink import Marking, open_sink
+from facedouble.video.sinks import Marking, open_sink
 from facedouble.video.source import ClipSource, FolderSource, SourceInfo, open_source
 
 FINE = VideoSettings(crf=1, preset="ultrafast")
@@ -564,7 +564,7 @@ import numpy as np
 from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
 from facedouble.types import Frame
-from facedouble.video.sink import open_sink
+from facedouble.video.sinks import open_sink
 from facedouble.video.source import SourceInfo
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

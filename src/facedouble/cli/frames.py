@@ -17,11 +17,19 @@ def frames(
         float | None,
         typer.Option(min=0.001, metavar="NUMBER", help="frames to take a second; all if not given"),
     ] = None,
+    image_format: Annotated[str, typer.Option(metavar="NAME", help="png, jpg, tiff or exr")] = "png",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an output that exists")] = False,
 ) -> None:
     """Write the frames of a clip as images."""
     from facedouble.video.ends import frames as run
 
     with progress() as listener:
-        count = run(source, output, fps=fps, overwrite=overwrite, listener=listener)
+        count = run(
+            source,
+            output,
+            fps=fps,
+            image_format=image_format,
+            overwrite=overwrite,
+            listener=listener,
+        )
     print(f"{count} frames written: {output}")

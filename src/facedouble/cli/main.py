@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from facedouble.errors import FacedoubleError
 FAILED = 1
 UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
 STOPPED = 130  # 128 + SIGINT, as shells have it
+RANGES = "--frame-ranges"
+
+_RANGE = re.compile(r"\d+(-\d*)?(,\d+(-\d*)?)*")
 
 app = typer.Typer(
     name="facedouble",
@@ -67,6 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     130 stopped by Ctrl-C.
     """
     debug, rest = _take_debug(arguments)
+    rest = _spread(rest)
     try:
         code = app(rest or ["--help"], prog_name="facedouble", standalone_mode=False)
     except KeyboardInterrupt:
@@ -100,6 +105,17 @@ def _take_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = [argument for argument in arguments[:end] if argument != "--debug"]
     return len(options) < end, [*options, *arguments[end:]]
+
+
+def _spread(arguments: Sequence[str]) -> list[str]:
+    """``--frame-ranges 10-50 90-100`` as Typer has it: the option again before each of its values."""
+    result: list[str] = []
+    inside = False
+    for argument in arguments:
+        further = inside and _RANGE.fullmatch(argument) is not None and result[-1] != RANGES
+        result.extend([RANGES, argument] if further else [argument])
+        inside = argument == RANGES or (inside and _RANGE.fullmatch(argument) is not None)
+    return result
 
 
 def _wrong_arguments(error: TyperException) -> int:

@@ -12,7 +12,7 @@ from facedouble.provenance.credentials import Credentials, consent_hash
 from facedouble.provenance.identity import load_identity, own_identity
 from facedouble.provenance.mark import Marker, sidecar_of
 from facedouble.provenance.seal import BESIDE
-from facedouble.video.sink import Marking
+from facedouble.video.sinks import Marking
 from facedouble.video.source import source_hash
 
 COMMENT = f"synthetic media: a face in this file was replaced by facedouble {__version__}"
@@ -50,4 +50,4 @@ def make_marking(
     if beside:
         sidecar_of(output)
     marker = Marker(credentials, identity)
-    return Marking(COMMENT, credentials.tags() if beside else {}, marker.image, marker.file)
+    return Marking(COMMENT, credentials.tags() if beside else {}, marker.image, marker.beside, marker.file)

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from facedouble.types import Alignment, Face, FloatArray, Landmarks, Mask
+from facedouble.conversion.plan import Planned
+from facedouble.faces.align import apply
+from facedouble.types import Alignment, FloatArray, Image, Landmarks, Mask
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A decoded face and all that is needed to put it back.
+    """A drawn face and all that is needed to put it back. Both arrays show the same square of the frame,
+    the model's view, each as finely as it needs.
 
-    ``picture`` (S, S, 3) float32 0..1 and ``mask`` (S, S) float32 0..1 are in the pixels of a
-    square crop of side S, ``alignment`` takes frame pixels to it, ``landmarks`` (68, 2) are the
-    frame's face in it. ``source_colour`` and ``model_colour`` (2, 3) are the colour statistics of
-    the frame's face and of the model's person.
+    ``picture`` (R, R, 3) float32 is at the model's own resolution: first in the standard colouring, then in
+    the frame's, 0..1. ``mask`` (S, S) float32 0..1; ``alignment`` takes frame pixels to the mask's.
+    ``learned`` (R, R) is the model's own mask where it has one. ``frame`` is the whole frame, not to be
+    changed.
     """
 
-    face: Face
+    item: Planned
+    frame: Image
     picture: FloatArray
+    learned: Mask | None
     mask: Mask
     alignment: Alignment
-    landmarks: Landmarks
-    source_colour: FloatArray
-    model_colour: FloatArray
 
     @property
     def size(self) -> int:
-        return int(self.picture.shape[0])
+        """Side of the mask."""
+        return int(self.mask.shape[0])
+
+    @property
+    def landmarks(self) -> Landmarks:
+        """The outline that masks are drawn from (68, 2), in the mask's pixels."""
+        return apply(self.alignment, self.item.outline)
 
     def with_(self, **changes: object) -> Patch:
         """A copy with some fields changed."""

@@ -2,26 +2,80 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facedouble.errors import InputError
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from facedouble.conversion.colours import Tones
+from facedouble.conversion.ranges import Ranges
+from facedouble.errors import InputError, SettingsError
+from facedouble.extraction.references import References
+from facedouble.faces.align import apply, inverse
 from facedouble.faces.colour import smooth_statistics
 from facedouble.faceset import Faceset
-from facedouble.types import Face, FloatArray
+from facedouble.types import Box, Face, FloatArray, Landmarks
 from facedouble.video.source import source_hash
+
+_MOST_NAMED = 8  # tracks in a message
+_OUTLINE_FRAMES = 1.5  # deviation of the Gaussian that smooths the outline of masks within the crop
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A face to replace, and the colour statistics (2, 3) of its surroundings in time."""
+    """A face to replace, with all of it that is steady in time.
+
+    ``colour`` (2, 3): the colour statistics of its surroundings in time. ``outline`` (68, 2): the landmarks
+    that masks are drawn from, frame pixels. ``tones``: how the drawn face takes on the frame's colours, one
+    for a track.
+    """
 
     face: Face
     colour: FloatArray
+    outline: Landmarks
+    tones: Tones
+
+    def moved(self, left: int, top: int) -> Planned:
+        """The same face in the pixels of a part of the frame whose upper left corner is at (``left``,
+        ``top``)."""
+        face, by = self.face, np.array((left, top), dtype=np.float32)
+        alignment = face.alignment.copy()
+        alignment[:, 2] += alignment[:, :2] @ (left, top)
+        box = Box(face.box.left - left, face.box.top - top, face.box.right - left, face.box.bottom - top)
+        there = face.with_(
+            box=box, landmarks=face.landmarks - by, steady=face.steady - by, alignment=alignment
+        )
+        return replace(self, face=there, outline=self.outline - by)
 
 
-def make_plan(source: Path, faceset: Path) -> tuple[dict[int, list[Planned]], int]:
-    """The faces to replace by frame, and how many were deleted from the faceset."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of the faces of a faceset are replaced: those in ``frames``, of the people in ``references``,
+    on one of ``tracks``; ``None`` or nothing for all."""
+
+    frames: Ranges
+    references: References | None = None
+    tracks: Collection[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FacePlan:
+    """The faces to replace, by frame; how many were deleted from the faceset (``left_out``) and how many are
+    not of those chosen (``not_chosen``)."""
+
+    faces: dict[int, list[Planned]]
+    left_out: int
+    not_chosen: int
+
+
+def make_plan(source: Path, faceset: Path, choice: Choice) -> FacePlan:
+    """The faces to replace of a faceset that was made of ``source``.
+
+    Raises ``InputError`` for a faceset that is not finished or of another source, ``SettingsError`` when
+    there is no track of a number that was chosen.
+    """
     with Faceset.open(faceset) as store:
         if not store.complete:
             raise InputError(f"{faceset}: its extraction did not finish; run extract again with -s")
@@ -30,8 +84,68 @@ def make_plan(source: Path, faceset: Path) -> tuple[dict[int, list[Planned]], in
             raise InputError(f"{faceset} holds the faces of another source ({record.path}), not of {source}")
         every = [face for face in store.every_face() if face.cut]
         kept = {face.key for face in store.faces(blurry=True)}
+    here = [face for face in every if choice.frames.hold(face.frame_index)]
+    chosen = _chosen(every, choice)
     plan: dict[int, list[Planned]] = {}
-    for face, colour in zip(every, smooth_statistics(every), strict=True):
-        if face.key in kept:
-            plan.setdefault(face.frame_index, []).append(Planned(face, colour))
-    return plan, len(every) - len(kept)
+    for item in planned(every):
+        face = item.face
+        if face.key in kept and face.key in chosen and choice.frames.hold(face.frame_index):
+            plan.setdefault(face.frame_index, []).append(item)
+    return FacePlan(
+        plan,
+        left_out=sum(face.key not in kept for face in here),
+        not_chosen=sum(face.key in kept and face.key not in chosen for face in here),
+    )
+
+
+def _chosen(faces: Sequence[Face], choice: Choice) -> set[tuple[int, int]]:
+    """The keys of the faces whose person and track are wanted."""
+    tracks: dict[int, list[Face]] = {}
+    for face in faces:
+        tracks.setdefault(face.track, []).append(face)
+    missing = sorted(set(choice.tracks) - tracks.keys())
+    if missing:
+        raise SettingsError(
+            f"--track: there is no track {missing[0]} in the faceset; it has {_numbers(sorted(tracks))}"
+        )
+    found: set[tuple[int, int]] = set()
+    for number, members in tracks.items():
+        if choice.tracks and number not in choice.tracks:
+            continue
+        judged = members if choice.references is None else choice.references.judge(members)
+        found.update(face.key for face in judged if face.verdict not in ("stranger", "unwanted"))
+    return found
+
+
+def _numbers(tracks: Sequence[int]) -> str:
+    if not tracks:
+        return "none"
+    shown = ", ".join(map(str, tracks[:_MOST_NAMED]))
+    return shown if len(tracks) <= _MOST_NAMED else f"{shown} and {len(tracks) - _MOST_NAMED} more"
+
+
+def planned(faces: Sequence[Face]) -> list[Planned]:
+    """What can be said of faces, in order of frames, from what is stored of them. Their tones are those of
+    their surroundings as they are; :func:`~facedouble.conversion.survey.survey` matches them better."""
+    return [
+        Planned(face, colour, outline, Tones(colour))
+        for face, colour, outline in zip(faces, smooth_statistics(faces), outlines(faces), strict=True)
+    ]
+
+
+def outlines(faces: Sequence[Face]) -> list[Landmarks]:
+    """The steady landmarks of faces, their shape within the crop smoothed along each track.
+
+    The edge of a mask may not tremble with single landmarks; where the face is stays untouched.
+    """
+    result: list[Landmarks] = [face.steady for face in faces]
+    tracks: dict[int, list[int]] = {}
+    for position, face in enumerate(faces):
+        tracks.setdefault(face.track, []).append(position)
+    for positions in tracks.values():
+        members = [faces[position] for position in positions]
+        shapes = np.stack([apply(face.alignment, face.steady) / face.crop_size for face in members])
+        smooth = gaussian_filter1d(shapes, _OUTLINE_FRAMES, axis=0, mode="nearest")
+        for position, face, shape in zip(positions, members, smooth, strict=True):
+            result[position] = apply(inverse(face.alignment), shape * face.crop_size)
+    return result

@@ -133,18 +133,22 @@ def recrop(alignment: Alignment, size: int, coverage: float, new_size: int) -> A
 
 
 def cut(image: Image | Grey, alignment: Alignment, size: int) -> Image:
-    """The crop of side ``size`` that an alignment describes, grey or RGB as ``image`` is.
+    """The crop of side ``size`` that an alignment describes, grey or RGB, uint8 or uint16 as ``image`` is.
 
     What lies outside the frame is black. A crop smaller than its part of the frame is first cut at a
-    whole multiple of its size, with at least the frame's own resolution, and averaged down, so that
-    fine detail does not turn into moiré.
+    whole multiple of its size, with about the frame's own resolution, and averaged down, so that
+    fine detail does not turn into moiré. A much smaller one is cut from a frame that was averaged down
+    before, to no less than twice the crop's resolution.
     """
-    factor = max(1, int(np.ceil(1 / max(scale_of(alignment), 1e-6) - 0.01)))
+    reduction = int(1 / max(scale_of(alignment), 1e-6) / 2)
+    if reduction > 1:
+        image, alignment = _averaged(image, alignment, size, reduction)
+    factor = max(1, int(np.ceil(1 / max(scale_of(alignment), 1e-6) - 0.1)))
     if factor == 1:
         return warp(image, alignment, size)
     finer = recrop(alignment, size, 1.0, size * factor)
     large = warp(image, finer, size * factor)
-    return np.asarray(cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return np.asarray(cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA), dtype=image.dtype)
 
 
 def glance(image: Image | Grey, alignment: Alignment, size: int) -> Image:
@@ -152,15 +156,23 @@ def glance(image: Image | Grey, alignment: Alignment, size: int) -> Image:
     averaged down by a whole factor, to about the crop's resolution, and interpolated linearly."""
     factor = max(1, int(1 / max(scale_of(alignment), 1e-6) + 0.35))
     if factor > 1:
-        height, width = image.shape[:2]
-        left, top, right, bottom = part_of(alignment, size, width, height, margin=2 * factor)
-        wide, high = max(1, (right - left) // factor), max(1, (bottom - top) // factor)
-        part = Box(left, top, min(left + wide * factor, width), min(top + high * factor, height))
-        pixels = image[part.top : part.bottom, part.left : part.right]
-        image = np.asarray(cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        alignment = of_part(alignment, part, (wide, high))
+        image, alignment = _averaged(image, alignment, size, factor)
     warped = cv2.warpAffine(image, alignment, (size, size), flags=cv2.INTER_LINEAR)
     return np.asarray(warped, dtype=np.uint8)
+
+
+def _averaged(
+    image: Image | Grey, alignment: Alignment, size: int, factor: int
+) -> tuple[Image | Grey, Alignment]:
+    """The part of a frame that a crop is cut from, averaged down by a whole ``factor``, and the crop's
+    alignment there."""
+    height, width = image.shape[:2]
+    left, top, right, bottom = part_of(alignment, size, width, height, margin=2 * factor)
+    wide, high = max(1, (right - left) // factor), max(1, (bottom - top) // factor)
+    part = Box(left, top, min(left + wide * factor, width), min(top + high * factor, height))
+    pixels = image[part.top : part.bottom, part.left : part.right]
+    reduced = np.asarray(cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_AREA), dtype=image.dtype)
+    return reduced, of_part(alignment, part, (wide, high))
 
 
 def part_of(alignment: Alignment, size: int, width: int, height: int, *, margin: int) -> Box:
@@ -187,4 +199,4 @@ def warp(image: Image | Grey, alignment: Alignment, size: int) -> Image:
     """A crop interpolated from the frame's pixels (bicubic), with nothing averaged: for crops that are
     not much smaller than their part of the frame."""
     warped = cv2.warpAffine(image, alignment, (size, size), flags=cv2.INTER_CUBIC)
-    return np.asarray(warped, dtype=np.uint8)
+    return np.asarray(warped, dtype=image.dtype)

@@ -20,8 +20,8 @@ _SMOOTHING_FRAMES = 8.0
 
 
 def unit(image: Image) -> FloatArray:
-    """An image (H, W, 3) of 0..255 as float32 0..1."""
-    return np.asarray(image, dtype=np.float32) / np.float32(255)
+    """An image (H, W, 3) or grey (H, W) as float32 0..1: uint8 of 0..255, or uint16 of 0..65535."""
+    return np.asarray(image, dtype=np.float32) / np.float32(np.iinfo(image.dtype).max)
 
 
 def colour_statistics(image: Image, mask: Mask) -> FloatArray:

@@ -58,6 +58,13 @@ class Marker:
             raise InputError(f"{name}: {error}") from error
         return self._seal.image(labelled, name, data)
 
+    def beside(self, data: bytes, name: str) -> bytes:
+        """Credentials for the image file ``data``, to be called ``name``, which cannot hold them.
+
+        Raises ``InputError`` when it is damaged.
+        """
+        return self._seal.beside(data, name)
+
     def file(self, path: Path, target: Path | None = None) -> Path | None:
         """Mark a clip or an image; it is whole under its name at any time. ``target`` is the name it is
         about to get, where it has another for now.

@@ -1,4 +1,4 @@
-"""XMP in image files: PNG and JPEG. Pixels are not touched.
+"""XMP in image files: PNG, JPEG and TIFF. Pixels are not touched.
 
 Where a packet lies is in the XMP specification, part 3 (ISO 16684-1 for its form): in PNG a text chunk
 (iTXt) with the keyword ``XML:com.adobe.xmp``, in JPEG an APP1 segment that begins with Adobe's address.
@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 
 from facedouble.errors import InputError
+from facedouble.provenance.tiff import HEADS, read_tiff_xmp, tiff_with_xmp
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
@@ -36,13 +37,15 @@ def read_xmp(data: bytes) -> bytes | None:
         for marker, start, end in _segments(data):
             if marker == _APP1 and data.startswith(_JPEG_ADDRESS, start + 4):
                 return data[start + 4 + len(_JPEG_ADDRESS) : end]
+    elif data.startswith(HEADS):
+        return read_tiff_xmp(data)
     return None
 
 
 def with_xmp(data: bytes, packet: bytes) -> bytes:
     """The image file ``data`` with ``packet`` in place of the one it had.
 
-    A file that is neither PNG nor JPEG comes back as it is. Raises ``InputError`` when it is damaged, or
+    A file of another kind comes back as it is. Raises ``InputError`` when it is damaged, or
     the packet is longer than a JPEG can hold.
     """
     if data.startswith(PNG):
@@ -57,6 +60,8 @@ def with_xmp(data: bytes, packet: bytes) -> bytes:
         return b"".join((PNG, kept[0], ours, *kept[1:], data[chunks[-1][2] :]))
     if data.startswith(JPEG):
         return _jpeg_with_xmp(data, packet)
+    if data.startswith(HEADS):
+        return tiff_with_xmp(data, packet)
     return data
 
 

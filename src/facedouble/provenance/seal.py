@@ -33,7 +33,7 @@ EMBEDDED = {
 }
 # Those that cannot: credentials lie beside them, in a file of the same name that ends in .c2pa
 # (C2PA specification, "External Manifests"; the name is the one that c2patool looks for).
-BESIDE = {".mkv": "video/x-matroska", ".webm": "video/webm"}
+BESIDE = {".mkv": "video/x-matroska", ".webm": "video/webm", ".exr": "image/x-exr"}
 SIDECAR = ".c2pa"
 
 OFFLINE = {"remote_manifest_fetch": False, "ocsp_fetch": False}
@@ -99,26 +99,39 @@ class Seal:
 
         Raises ``InputError`` when it cannot be read.
         """
-        format = BESIDE[path.suffix.lower()]
         try:
             with path.open("rb") as file:
-                parent = None if earlier is None else _parent(name, format, file, earlier)
-                definition = self._manifest(name, format, again=parent is not None)
-                if parent is not None:
-                    definition["ingredients"].append(parent)
-                context = self._contexts[file.seek(0, os.SEEK_END) >= _LARGE]
-                with c2pa.Builder(definition, context=context) as builder:
-                    if earlier is not None and parent is not None:
-                        builder.add_resource(_EARLIER_STORE, io.BytesIO(earlier))
-                    else:
-                        self._add_source(builder)
-                    builder.set_no_embed()
-                    file.seek(0)
-                    return bytes(builder.sign(self._signer, format, file, _Nowhere()))
+                return self._beside(file, name, earlier)
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from error
         except c2pa.C2paError as error:
             raise InputError(f"{path}: cannot be given content credentials ({plain(error)})") from error
+
+    def beside(self, data: bytes, name: str) -> bytes:
+        """Credentials for the image file ``data`` called ``name``, to be kept beside it.
+
+        Raises ``InputError`` when it is damaged.
+        """
+        try:
+            return self._beside(io.BytesIO(data), name, None)
+        except c2pa.C2paError as error:
+            raise InputError(f"{name}: cannot be given content credentials ({plain(error)})") from error
+
+    def _beside(self, file: BinaryIO, name: str, earlier: bytes | None) -> bytes:
+        format = BESIDE[Path(name).suffix.lower()]
+        parent = None if earlier is None else _parent(name, format, file, earlier)
+        definition = self._manifest(name, format, again=parent is not None)
+        if parent is not None:
+            definition["ingredients"].append(parent)
+        context = self._contexts[file.seek(0, os.SEEK_END) >= _LARGE]
+        with c2pa.Builder(definition, context=context) as builder:
+            if earlier is not None and parent is not None:
+                builder.add_resource(_EARLIER_STORE, io.BytesIO(earlier))
+            else:
+                self._add_source(builder)
+            builder.set_no_embed()
+            file.seek(0)
+            return bytes(builder.sign(self._signer, format, file, _Nowhere()))
 
     def _sign(
         self,

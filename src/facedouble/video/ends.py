@@ -15,7 +15,7 @@ from facedouble.config import VideoSettings
 from facedouble.errors import InputError, OutputError
 from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
 from facedouble.video.sampling import exact_rate, sampled
-from facedouble.video.sink import CLIP_SUFFIXES, open_sink
+from facedouble.video.sinks import CLIP_SUFFIXES, open_sink
 from facedouble.video.source import ClipSource, FolderSource, SourceInfo, is_cover, open_source, reason
 
 
@@ -24,13 +24,15 @@ def frames(
     output: Path,
     *,
     fps: float | None = None,
+    image_format: str = "png",
     overwrite: bool = False,
     listener: Listener = ignore,
 ) -> int:
-    """Write the frames of a clip into a folder as PNG; the number written.
+    """Write the frames of a clip into a folder as images; the number written.
 
-    Files are named by the frame's number in the clip (``000123.png``). With ``fps``, only the first
-    frame of every ``1/fps`` seconds is taken; no frame is taken twice. Raises ``InputError``,
+    They are of ``image_format``, one of ``IMAGE_FORMATS``, with as many bits as the clip has where that
+    can hold them. Files are named by the frame's number in the clip (``000123.png``). With ``fps``, only
+    the first frame of every ``1/fps`` seconds is taken; no frame is taken twice. Raises ``InputError``,
     ``OutputError`` or ``SettingsError``.
     """
     rate = None if fps is None else exact_rate(fps)
@@ -40,8 +42,10 @@ def frames(
     opened = open_source(source)
     count = 0
     listener(StageStarted("frames", opened.info.frames or None, "frames"))
-    with open_sink(output, opened.info, VideoSettings(), audio_from=None, overwrite=overwrite) as sink:
-        for frame, taken in sampled(opened.frames(), rate):
+    with open_sink(
+        output, opened.info, VideoSettings(), audio_from=None, overwrite=overwrite, images=image_format
+    ) as sink:
+        for frame, taken in sampled(opened.pictures(), rate):
             if taken:
                 sink.write(frame)
                 count += 1
@@ -80,7 +84,7 @@ def video(
     with open_sink(
         output, timing.info, settings or VideoSettings(), audio_from=audio_from, overwrite=overwrite
     ) as sink:
-        for frame, pts in zip(source.frames(), timing.times, strict=True):
+        for frame, pts in zip(source.pictures(), timing.times, strict=True):
             sink.write(replace(frame, pts=pts, time_base=timing.info.time_base))
             listener(Progressed("video", frame.index + 1))
     count = source.info.frames

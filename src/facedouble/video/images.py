@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from facedouble.errors import InputError, OutputError
 from facedouble.files import write_whole
 from facedouble.types import Image
+from facedouble.video.exr import decode_exr
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".exr"})
 
 # As small as the usual level 3 makes photographs, within a few percent, in half the time.
 _PNG_OPTIONS = [
@@ -36,41 +38,71 @@ def read_image(path: Path) -> Image:
     It is turned upright where its EXIF says so. Grey becomes RGB, 16 bits become 8, alpha is left
     out. Raises ``InputError`` when it is not an image that can be read.
     """
+    if path.suffix.lower() == ".exr":
+        return (read_exr(path) // 257).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(_decoded(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def read_exr(path: Path) -> npt.NDArray[np.uint16]:
+    """The display values of an EXR file; see :mod:`.exr`. Raises ``InputError``."""
+    try:
+        return decode_exr(path.read_bytes())
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def read_pixels(path: Path) -> Image | npt.NDArray[np.uint16]:
+    """Like :func:`read_image`, but as uint16 where the file has more than 8 bits."""
+    if path.suffix.lower() == ".exr":
+        return read_exr(path)
+    decoded = _decoded(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if decoded.dtype not in (np.uint8, np.uint16):
+        return read_image(path)
+    pixels: npt.NDArray[Any] = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+    return pixels
+
+
+def _decoded(path: Path, how: int) -> npt.NDArray[Any]:
     try:
         # imdecode, because imread cannot open names outside the system's code page on Windows.
         data = np.fromfile(path, dtype=np.uint8)
-        decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        decoded = cv2.imdecode(data, how) if data.size else None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except cv2.error as error:  # beyond OpenCV's limit of 2**30 pixels
         raise InputError(f"{path}: not an image that can be read ({error.err})") from error
     if decoded is None:
         raise InputError(f"{path}: not an image that can be read")
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return np.asarray(decoded)
 
 
-def write_png(
-    path: Path,
-    image: Image,
-    comment: str | None = None,
-    finish: Callable[[bytes], bytes] | None = None,
-) -> None:
-    """Write ``image``, ``(H, W, 3)`` uint8 RGB, as a PNG that is whole under its name or not there.
+def encode_png(image: Image | npt.NDArray[np.uint16], comment: str | None = None) -> bytes:
+    """A PNG file of ``image``, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
 
-    ``comment`` is kept in the file as its text "Comment" (an iTXt chunk, UTF-8). ``finish`` turns the
-    file's data into what is written. Raises
-    ``OutputError`` when the file cannot be written.
+    ``comment`` is kept in the file as its text "Comment" (an iTXt chunk, UTF-8). Raises ``ValueError``
+    when the image cannot be encoded.
     """
-    done, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _PNG_OPTIONS)
+    order = cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+    done, encoded = cv2.imencode(".png", cv2.cvtColor(image, order), _PNG_OPTIONS)
     if not done:
-        raise OutputError(f"{path}: the image cannot be encoded")
+        raise ValueError("the image cannot be encoded as PNG")
     data = np.asarray(encoded).tobytes()
-    if comment is not None:
-        data = data[:_IHDR_END] + _text_chunk(_COMMENT, comment) + data[_IHDR_END:]
-    if finish is not None:
-        data = finish(data)
+    if comment is None:
+        return data
+    return data[:_IHDR_END] + _text_chunk(_COMMENT, comment) + data[_IHDR_END:]
+
+
+def write_png(path: Path, image: Image | npt.NDArray[np.uint16], comment: str | None = None) -> None:
+    """Write ``image`` as a PNG that is whole under its name or not there (see :func:`encode_png`).
+
+    Raises ``OutputError`` when the file cannot be written.
+    """
     try:
-        write_whole(path, data)
+        write_whole(path, encode_png(image, comment))
+    except ValueError as error:
+        raise OutputError(f"{path}: {error}") from error
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 

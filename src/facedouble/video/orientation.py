@@ -14,7 +14,7 @@ from av.buffer import Buffer
 from facedouble.errors import InputError
 from facedouble.types import Box
 
-Pixels = TypeVar("Pixels", bound=npt.NDArray[np.uint8])
+Pixels = TypeVar("Pixels", bound=npt.NDArray[np.integer])
 
 
 class Orientation(NamedTuple):

@@ -7,7 +7,6 @@ process as the 1.5 bytes a pixel it was decoded to, or as a file's name.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -17,12 +16,11 @@ from typing import Protocol
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from facedouble.types import Box, Grey, Image
 from facedouble.video.images import read_image
 from facedouble.video.orientation import Orientation
-from facedouble.video.rgb import Colouring, to_rgb
+from facedouble.video.rgb import Colouring, reformatter, to_rgb
 
 PLANAR_FORMATS = frozenset({"yuv420p", "yuvj420p"})
 _MARGIN = 16  # pixels around a part, so that the filters for its colours see what they would see
@@ -94,7 +92,7 @@ class PlanarFrame:
         left, right = _around(box.left, box.right, columns)
         top, bottom = _around(box.top, box.bottom, lines)
         around = Box(left, top, right, bottom)
-        rgb = to_rgb(self._stored(around), self.colouring, _reformatter(around.width, around.height))
+        rgb = to_rgb(self._stored(around), self.colouring, reformatter(around.width, around.height))
         inner = rgb[box.top - top : box.bottom - top, box.left - left : box.right - left]
         return self.turn.apply(np.ascontiguousarray(inner))
 
@@ -105,7 +103,7 @@ class PlanarFrame:
         if even != box:
             return np.asarray(cv2.resize(self.rgb(part), size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         stored = size[::-1] if self.turn.transposed else size
-        rgb = to_rgb(self._stored(even), self.colouring, _reformatters.reducing, stored)
+        rgb = to_rgb(self._stored(even), self.colouring, reformatter("reducing"), stored)
         return self.turn.apply(rgb)
 
     def _stored(self, box: Box) -> av.VideoFrame:
@@ -182,22 +180,6 @@ def _read(path: Path) -> Image:
 
 
 _FROM_LIMITED = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
-
-
-class _Reformatters(threading.local):
-    """One for each size, as setting up its filters takes longer than using them; and for each
-    thread, as one cannot be used by two at a time."""
-
-    def __init__(self) -> None:
-        self.of_size: dict[tuple[int, int], VideoReformatter] = {}
-        self.reducing = VideoReformatter()  # one for all, as the sizes of reduced parts are all different
-
-
-_reformatters = _Reformatters()
-
-
-def _reformatter(width: int, height: int) -> VideoReformatter:
-    return _reformatters.of_size.setdefault((width, height), VideoReformatter())
 
 
 def _around(start: int, end: int, limit: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,22 @@ _MATRICES = {
 # Without these, swscale rounds down: every trip through RGB darkens the picture by a third of a level.
 CONVERSION = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _REDUCTION = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+
+class _Reformatters(threading.local):
+    """Those of one thread, as one cannot be used by two at a time."""
+
+    def __init__(self) -> None:
+        self.of: dict[tuple[object, ...], VideoReformatter] = {}
+
+
+_reformatters = _Reformatters()
+
+
+def reformatter(*key: object) -> VideoReformatter:
+    """This thread's reformatter for ``key``, such as a size: setting up its filters takes longer than
+    using them."""
+    return _reformatters.of.setdefault(key, VideoReformatter())
 
 
 class Colouring(NamedTuple):
@@ -62,23 +79,24 @@ def to_rgb(
     colouring: Colouring,
     reformatter: VideoReformatter,
     size: tuple[int, int] | None = None,
+    format: str = "rgb24",
 ) -> Image:
     """The picture of a decoded frame as it is stored (not turned); averaged down to ``size`` (width,
-    height) where one is given."""
+    height) where one is given. uint16 where ``format`` is ``rgb48le``."""
     width, height = size or (frame.width, frame.height)
     conversion = _REDUCTION if size else CONVERSION
     if frame.format.is_rgb:
-        rgb = reformatter.reformat(frame, width, height, "rgb24", interpolation=conversion)
+        rgb = reformatter.reformat(frame, width, height, format, interpolation=conversion)
     else:
         rgb = reformatter.reformat(
             frame,
             width,
             height,
-            "rgb24",
+            format,
             src_colorspace=colouring.matrix,
             dst_colorspace=colouring.matrix,
             src_color_range=ColorRange.JPEG if colouring.full_range else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
             interpolation=conversion,
         )
-    return np.asarray(rgb.to_ndarray(), dtype=np.uint8)
+    return np.asarray(rgb.to_ndarray())

@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from facedouble.errors import SettingsError
 from facedouble.types import Frame
+from facedouble.video.picture import Shown
 from facedouble.video.raw import RawFrame
 
 _NTSC = [Fraction(base * 1000, 1001) for base in (24, 30, 48, 60, 120)]
 
-Timed = TypeVar("Timed", Frame, RawFrame)
+Timed = TypeVar("Timed", Frame, RawFrame, Shown)
 
 
 def exact_rate(fps: float) -> Fraction:

@@ -23,10 +23,11 @@ from av.video.reformatter import VideoReformatter
 
 from facedouble.errors import InputError
 from facedouble.types import Frame
-from facedouble.video.images import IMAGE_SUFFIXES, read_image
+from facedouble.video.images import IMAGE_SUFFIXES, read_image, read_pixels
 from facedouble.video.orientation import display_matrix, orientation
+from facedouble.video.picture import Picture, Pixels, Shown, planar
 from facedouble.video.raw import PLANAR_FORMATS, FileFrame, PlanarFrame, RawFrame, RgbFrame
-from facedouble.video.rgb import UNSPECIFIED, Colouring, is_full_range, matrix_of, to_rgb
+from facedouble.video.rgb import UNSPECIFIED, Colouring, is_full_range, matrix_of, reformatter, to_rgb
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ class Source(Protocol):
     def raw_frames(self) -> Iterator[RawFrame]:
         """The same frames, not yet in RGB. Raises ``InputError`` where a clip cannot be read; an
         image of a folder does so when it is looked at."""
+        ...
+
+    def pictures(self) -> Iterator[Shown]:
+        """The same frames with all the bits that they have: in the planes they were decoded to, where
+        those are luma and chroma, else in RGB. Raises ``InputError`` where one cannot be read."""
         ...
 
 
@@ -140,6 +146,15 @@ class ClipSource:
                 image = self._turn.apply(to_rgb(decoded, self._colouring, reformatter))
                 yield RgbFrame(index, pts, time_base, image)
 
+    def pictures(self) -> Iterator[Shown]:
+        for index, pts, decoded in self._decoded():
+            picture: Picture | None = planar(decoded, self._colouring, self._turn)
+            if picture is None:
+                deep = any(component.bits > 8 for component in decoded.format.components)
+                rgb = to_rgb(decoded, self._colouring, reformatter(), format="rgb48le" if deep else "rgb24")
+                picture = self._turn.apply(rgb)
+            yield Shown(index, pts, self._info.time_base, picture)
+
     def _decoded(self) -> Iterator[tuple[int, int, av.VideoFrame]]:
         """Number, time and picture of every frame, all of one size."""
         for index, (pts, decoded) in enumerate(self._timed()):
@@ -200,7 +215,8 @@ class FolderSource:
         )
         if not self.files:
             raise InputError(f"{path}: the folder holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
-        height, width = self._first_size()
+        first = self._first()
+        height, width = first.shape[:2]
         self._info = SourceInfo(
             path=path,
             kind="folder",
@@ -209,18 +225,17 @@ class FolderSource:
             frames=len(self.files),
             rate=Fraction(25),
             time_base=Fraction(1, 25),
+            pixel_format="rgb24" if first.dtype == np.uint8 else "rgb48le",
             is_film=_numbered(self.files),
         )
 
-    def _first_size(self) -> tuple[int, int]:
+    def _first(self) -> Pixels:
         problem = None
         for file in self.files:
             try:
-                height, width = read_image(file).shape[:2]
+                return read_pixels(file)
             except InputError as error:
                 problem = problem or error
-            else:
-                return height, width
         raise problem or InputError(f"{self.path}: the folder holds no image")
 
     @property
@@ -236,6 +251,10 @@ class FolderSource:
                 image=read_image(file),
                 name=file.name,
             )
+
+    def pictures(self) -> Iterator[Shown]:
+        for index, file in enumerate(self.files):
+            yield Shown(index, index, self._info.time_base, read_pixels(file), file.name)
 
     def raw_frames(self) -> Iterator[RawFrame]:
         for index, file in enumerate(self.files):

@@ -1,0 +1,182 @@
+"""Contact sheets of what conversion can do, to be looked at:
+
+    python scripts/conversion_sheets.py -i clip.mp4 -a faces/clip -m model -o sheets
+
+draws one frame (``--frame``) with every mask, colour matching and blend together (``all.jpg``), and each
+option by itself (``options.jpg``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from facedouble.config import ConvertSettings
+from facedouble.conversion.blends import BLENDS
+from facedouble.conversion.colours import COLOURS
+from facedouble.conversion.compose import Compositor
+from facedouble.conversion.masks import MASKS
+from facedouble.conversion.plan import Choice, Planned, make_plan
+from facedouble.conversion.ranges import Ranges
+from facedouble.conversion.sharpen import SHARPENERS
+from facedouble.conversion.survey import survey
+from facedouble.conversion.swapper import Swapper
+from facedouble.errors import SettingsError
+from facedouble.faces.align import part_of
+from facedouble.faces.view import View
+from facedouble.types import Image
+from facedouble.video import open_source
+
+_LINE = 14  # height of a line of text
+
+_OPTIONS: tuple[Sequence[dict[str, Any]], ...] = (
+    [{"mask_type": name} for name in MASKS],
+    [
+        *({"erosion": pixels} for pixels in (-15.0, 30.0)),
+        *({"blur_size": share} for share in (0.0, 0.03, 0.2)),
+    ],
+    [{"colour": name} for name in COLOURS],
+    [
+        *({"colour": name, "colour_space": "lab"} for name in COLOURS if name != "none"),
+        {"match_histogram": True},
+    ],
+    [{"sharpen": name} for name in SHARPENERS],
+    [
+        *({"blend": name} for name in BLENDS),
+        *({"colour": "none", "blend": name} for name in BLENDS if name != "alpha"),
+    ],
+    [{"output_mode": name} for name in ("face", "mask", "rgba")],
+    [
+        {"converter": "adjust"},
+        {"converter": "adjust", "avg_color_adjust": False},
+        {"converter": "adjust", "smooth_mask": False},
+    ],
+)
+
+
+class Bench:
+    """One frame, ready to be converted by any settings."""
+
+    def __init__(self, clip: Path, faceset: Path, model: Path, index: int) -> None:
+        self.frame = next(frame.image for frame in open_source(clip).frames() if frame.index == index)
+        self._faceset, self._index = faceset, index
+        self._swapper = Swapper.load(model, ConvertSettings())
+        self._plan = make_plan(clip, faceset, Choice(Ranges())).faces
+        self._surveyed: dict[tuple[str, ...], dict[int, list[Planned]]] = {}
+        (item, *_), size = self._plan[index], self.frame.shape[:2]
+        face = item.face
+        self._part = part_of(
+            View(100, 0.85).of(face.alignment, face.crop_size), 100, size[1], size[0], margin=0
+        )
+
+    def tile(self, side: int, **settings: Any) -> Image | None:
+        """The part of the converted frame around the face, ``None`` where the model cannot do it."""
+        how = ConvertSettings(**settings)
+        try:
+            items = self._survey(how)[self._index]
+        except SettingsError:
+            return None
+        drawn = self._swapper.draw([self._swapper.crop(self.frame, item) for item in items])
+        result = Compositor(how, self._swapper.view).compose(self.frame, list(zip(items, drawn, strict=True)))
+        if result.shape[2] == 4:
+            result = _over_chequers(result)
+        return self.shown(result, side)
+
+    def _survey(self, how: ConvertSettings) -> dict[int, list[Planned]]:
+        """What is measured beforehand, again only where the settings ask for something else."""
+        words = (how.converter, how.colour, how.colour_space, how.match_histogram, how.avg_color_adjust)
+        key = (*map(str, words), str("learned" in (how.mask_type, how.occlusion)))
+        if key not in self._surveyed:
+            self._surveyed[key] = survey(self._plan, self._faceset, self._swapper, how)
+        return self._surveyed[key]
+
+    def shown(self, picture: Image, side: int) -> Image:
+        left, top, right, bottom = self._part
+        part = picture[top:bottom, left:right]
+        return np.asarray(cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _over_chequers(rgba: Image) -> Image:
+    y, x = np.indices(rgba.shape[:2])
+    squares = np.where((y // 16 + x // 16) % 2, 200, 255)[..., None]
+    alpha = rgba[..., 3:] / 255
+    return np.asarray(rgba[..., :3] * alpha + squares * (1 - alpha), dtype=np.uint8)
+
+
+def _named(tile: Image, text: str) -> Image:
+    """A picture with a line of text above it."""
+    strip = np.full((_LINE, tile.shape[1], 3), 255, dtype=np.uint8)
+    cv2.putText(strip, text, (2, _LINE - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.33, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.vstack([strip, tile])
+
+
+def _words(settings: dict[str, Any]) -> str:
+    words = []
+    for name, value in settings.items():
+        said = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(said if value else f"no {said}")
+        else:
+            words.append(f"{said} {value:g}" if isinstance(value, float) else str(value))
+    return ", ".join(words)
+
+
+def _sheet(rows: Sequence[Sequence[Image]]) -> Image:
+    columns = max(map(len, rows))
+    blank = np.full_like(rows[0][0], 255)
+    return np.vstack([np.hstack([*row, *[blank] * (columns - len(row))]) for row in rows])
+
+
+def every_combination(bench: Bench, side: int) -> Image:
+    """A row for each mask and blend, a column for each matching."""
+    rows = []
+    for mask, blend in itertools.product(MASKS, BLENDS):
+        tiles = [(colour, bench.tile(side, mask_type=mask, colour=colour, blend=blend)) for colour in COLOURS]
+        row = [_named(tile, f"{mask}, {colour}, {blend}") for colour, tile in tiles if tile is not None]
+        if row:
+            rows.append(row)
+    return _sheet(rows)
+
+
+def every_option(bench: Bench, side: int) -> Image:
+    """A row for each option, its first picture the frame as it was and the second the defaults."""
+    before, default = bench.shown(bench.frame, side), bench.tile(side)
+    rows = [[_named(before, "source"), *([] if default is None else [_named(default, "defaults")])]]
+    for variants in _OPTIONS:
+        row = []
+        for settings in variants:
+            tile = bench.tile(side, **settings)
+            if tile is not None:
+                row.append(_named(tile, _words(settings)))
+        rows.append(row)
+    return _sheet(rows)
+
+
+def main() -> None:
+    """Write both sheets."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-i", "--input", type=Path, required=True, help="clip")
+    parser.add_argument("-a", "--faceset", type=Path, required=True, help="its faces")
+    parser.add_argument("-m", "--model", type=Path, required=True)
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the sheets")
+    parser.add_argument("--frame", type=int, default=10)
+    parser.add_argument("--side", type=int, default=200, help="pixels of a picture")
+    options = parser.parse_args()
+    bench = Bench(options.input, options.faceset, options.model, options.frame)
+    options.output.mkdir(parents=True, exist_ok=True)
+    for name, draw in (("all", every_combination), ("options", every_option)):
+        sheet = cv2.cvtColor(draw(bench, options.side), cv2.COLOR_RGB2BGR)
+        path = options.output / f"{name}.jpg"
+        if not cv2.imwrite(str(path), sheet, [cv2.IMWRITE_JPEG_QUALITY, 88]):
+            raise SystemExit(f"{path}: cannot be written")
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

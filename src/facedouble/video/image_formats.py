@@ -1,0 +1,82 @@
+"""The kinds of image files that folders are written in: pixels in, the file's bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from facedouble.errors import SettingsError
+from facedouble.video.exr import encode_exr
+from facedouble.video.images import encode_png
+from facedouble.video.picture import Pixels
+
+_JPEG_QUALITY = 97
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFormat:
+    """``encode`` turns pixels (H, W, 3) or (H, W, 4), uint8 or uint16, into a file, with a comment where
+    it has a place for one. Without ``alpha`` it takes three channels only; without ``deep`` 16 bits
+    become 8."""
+
+    suffix: str
+    encode: Callable[[Pixels, str | None], bytes]
+    alpha: bool
+    deep: bool
+
+
+def image_format(name: str) -> ImageFormat:
+    """The format called ``name``. Raises ``SettingsError`` for one that there is not."""
+    if name not in IMAGE_FORMATS:
+        raise SettingsError(f"no image format {name!r}; there are: {', '.join(IMAGE_FORMATS)}")
+    return IMAGE_FORMATS[name]
+
+
+def to_eight_bits(pixels: Pixels) -> npt.NDArray[np.uint8]:
+    """16 bits rounded to 8; 8 as they are."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _png(pixels: Pixels, comment: str | None) -> bytes:
+    return encode_png(pixels, comment)
+
+
+def _jpeg(pixels: Pixels, _comment: str | None) -> bytes:
+    options = [
+        *(cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY),
+        *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+    ]
+    return _by_opencv(".jpg", to_eight_bits(pixels), options)
+
+
+def _tiff(pixels: Pixels, _comment: str | None) -> bytes:
+    deflate, horizontal = 8, 2  # of the TIFF specification: Adobe Deflate, and differences along a line
+    options = [*(cv2.IMWRITE_TIFF_COMPRESSION, deflate), *(cv2.IMWRITE_TIFF_PREDICTOR, horizontal)]
+    return _by_opencv(".tif", pixels, options)
+
+
+def _exr(pixels: Pixels, _comment: str | None) -> bytes:
+    return encode_exr(pixels)
+
+
+def _by_opencv(suffix: str, pixels: Pixels, options: list[int]) -> bytes:
+    order = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+    done, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, order), options)
+    if not done:  # it raises an error of its own where it knows why
+        raise ValueError(f"the image cannot be encoded as {suffix}")
+    return np.asarray(encoded).tobytes()
+
+
+IMAGE_FORMATS = {
+    "png": ImageFormat(".png", _png, alpha=True, deep=True),
+    "jpg": ImageFormat(".jpg", _jpeg, alpha=False, deep=False),
+    "tiff": ImageFormat(".tif", _tiff, alpha=True, deep=True),
+    "exr": ImageFormat(".exr", _exr, alpha=True, deep=True),
+}
+"""By the name that ``--image-format`` has for it."""

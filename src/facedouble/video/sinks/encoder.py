@@ -1,0 +1,204 @@
+"""How pictures are encoded: everything that is decided before the first of them, and the encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.codec.context import CodecContext, Flags
+from av.packet import Packet
+from av.stream import Stream
+from av.video.reformatter import ColorRange
+
+from facedouble.config import VideoSettings
+from facedouble.errors import OutputError, SettingsError
+from facedouble.video.picture import LAYOUTS, Picture, to_format
+from facedouble.video.rgb import UNSPECIFIED, Colouring, is_full_range, matrix_of
+from facedouble.video.source import SourceInfo
+
+_X26X_PRESETS = [
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+]
+# What to take for an encoder without the source's own chroma: rather more than less of it.
+_MORE_CHROMA = {"420": ["420", "422", "444"], "422": ["422", "444", "420"], "444": ["444", "422", "420"]}
+
+_PRORES_4444 = "4"  # FFmpeg's number of the profile
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """An encoder with its settings, and what the pixels it is given mean.
+
+    ``tags`` are the numbers of range, matrix, primaries and transfer that the stream says of itself.
+    """
+
+    codec: str
+    options: dict[str, str]
+    pixel_format: str
+    colouring: Colouring
+    tags: tuple[int, int, int, int]
+    width: int
+    height: int
+    rate: Fraction
+    time_base: Fraction
+    sample_aspect: Fraction
+
+    @classmethod
+    def choose(
+        cls, path: Path, like: SourceInfo, settings: VideoSettings, *, alpha: bool = False
+    ) -> Encoding:
+        """The encoding of a clip ``path`` whose frames have the size, times and colours of ``like``.
+
+        Raises ``OutputError`` for an encoder that is not there or takes no such pixels, ``SettingsError``
+        for a preset that it does not have.
+        """
+        codec = _encoder(settings.codec, path)
+        format = _pixel_format(codec, like, path, alpha=alpha)
+        full_range = is_full_range(like.color_range, like.pixel_format)
+        range_tag, matrix_tag = like.color_range, like.colorspace
+        if av.VideoFormat(like.pixel_format).is_rgb:
+            full_range, range_tag = False, int(ColorRange.MPEG)
+            if like.colorspace in (0, UNSPECIFIED):
+                matrix_tag = 1 if like.height >= 720 else 6
+        return cls(
+            codec=settings.codec,
+            options=_options(codec, settings, format, path),
+            pixel_format=format,
+            colouring=Colouring(matrix_of(like.colorspace, like.height, path), full_range),
+            tags=(range_tag, matrix_tag, like.color_primaries, like.color_trc),
+            width=like.width,
+            height=like.height,
+            rate=like.rate,
+            time_base=like.time_base,
+            sample_aspect=like.sample_aspect,
+        )
+
+    def configure(self, context: av.VideoCodecContext) -> None:
+        """Give an encoder that is not yet open all of this."""
+        context.width, context.height = self.width, self.height
+        context.time_base, context.framerate = self.time_base, self.rate
+        context.pix_fmt = self.pixel_format
+        context.options = dict(self.options)
+        if self.sample_aspect != 1:
+            context.sample_aspect_ratio = self.sample_aspect
+        context.color_range, context.colorspace, context.color_primaries, context.color_trc = self.tags
+
+    def frame(self, picture: Picture, pts: int, time_base: Fraction) -> av.VideoFrame:
+        """A picture as the encoder takes it, at its time."""
+        frame = to_format(picture, self.pixel_format, self.colouring)
+        frame.pts, frame.time_base = pts, time_base
+        # ProRes writes what its frames say, not what its context says.
+        frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc = self.tags
+        return frame
+
+
+class Encoder:
+    """An encoder on its own, for a part of a clip: its packets begin with a picture that needs no other,
+    and its headers are kept apart from them."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._encoding = encoding
+        context = CodecContext.create(encoding.codec, "w")
+        assert isinstance(context, av.VideoCodecContext)
+        encoding.configure(context)
+        context.flags |= Flags.global_header
+        self._context = context
+
+    def encode(self, picture: Picture, pts: int, time_base: Fraction) -> list[Packet[Stream]]:
+        return list(self._context.encode(self._encoding.frame(picture, pts, time_base)))
+
+    def flush(self) -> list[Packet[Stream]]:
+        """The packets still to come; the encoder takes no more pictures."""
+        return list(self._context.encode(None))
+
+
+def _encoder(name: str, path: Path) -> av.Codec:
+    try:
+        codec = av.Codec(name, "w")
+    except ValueError as error:
+        raise OutputError(f"{path}: there is no encoder {name!r} here; libx264 is one that is") from error
+    if codec.type != "video":
+        raise OutputError(f"{path}: {name} does not encode video; libx264 does")
+    return codec
+
+
+def _pixel_format(codec: av.Codec, like: SourceInfo, path: Path, *, alpha: bool) -> str:
+    """The pixels that the encoder is given: of as many bits as the source's; with as much chroma where
+    the encoder is made for editing, else with what every player shows."""
+    source = av.VideoFormat(like.pixel_format)
+    depth = max(component.bits for component in source.components)
+    deep = ["10le", "12le", ""] if 8 < depth <= 10 else ["12le", "10le", ""] if depth > 10 else ["", "10le"]
+    odd = like.width % 2 or like.height % 2
+    layout = LAYOUTS.get(like.pixel_format)
+    chroma = ["444", "420"] if odd else ["420", "422", "444"]
+    if _quality(codec) is None:
+        if layout is not None and not odd:
+            own = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout[:2]]
+            chroma = _MORE_CHROMA[own]
+        elif source.is_rgb:
+            chroma = ["444", "422", "420"]
+    known = {format.name for format in codec.video_formats or ()}
+    if alpha:
+        for bits in deep:
+            for name in ("444", *chroma):
+                if (format := f"yuva{name}p{bits}") in known:
+                    return format
+        raise OutputError(
+            f"{path}: {codec.name} cannot hold alpha; choose --codec prores_ks (.mov), ffv1 (.mkv), "
+            "or the name of a folder for images"
+        )
+    for bits in deep:
+        for name in chroma:
+            if (format := f"yuv{name}p{bits}") in known:
+                return format
+    raise OutputError(f"{path}: {codec.name} takes no pixels that can be given to it; choose libx264")
+
+
+def _known(codec: av.Codec) -> dict[str, Any]:
+    """The encoder's own options by name."""
+    return {option.name: option for option in CodecContext.create(codec, "w").supported_options.private}
+
+
+def _quality(codec: av.Codec) -> str | None:
+    """The option for constant quality; encoders made for editing, and those without loss, have none."""
+    known = _known(codec)
+    return next((name for name in ("crf", "cq") if name in known), None)
+
+
+def _options(codec: av.Codec, settings: VideoSettings, format: str, path: Path) -> dict[str, str]:
+    """Quality and preset in the encoder's own terms."""
+    known = _known(codec)
+    options: dict[str, str] = {}
+    quality = _quality(codec)
+    if quality is not None:
+        options[quality] = str(settings.crf)
+    elif not (codec.lossless or codec.intra_only):
+        raise OutputError(f"{path}: {settings.codec} has no constant quality; choose libx264 or libx265")
+    if settings.codec.startswith("libx26"):
+        if settings.preset not in _X26X_PRESETS:
+            raise SettingsError(
+                f"there is no preset {settings.preset!r}; choose of {', '.join(_X26X_PRESETS)}"
+            )
+        options["preset"] = settings.preset
+        if settings.codec == "libx265":
+            options["x265-params"] = "log-level=error"  # it writes to the terminal by itself
+    elif "preset" in known:
+        if known["preset"].choices or settings.preset.isdecimal():
+            options["preset"] = settings.preset
+        elif settings.preset != VideoSettings().preset:
+            raise SettingsError(f"{settings.codec} numbers its presets; {settings.preset!r} is none of them")
+    if codec.name.startswith("prores") and "444" in format:
+        options["profile"] = _PRORES_4444
+    return options

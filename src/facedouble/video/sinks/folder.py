@@ -1,0 +1,109 @@
+"""A folder of images."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from facedouble.errors import OutputError
+from facedouble.files import write_whole
+from facedouble.types import Frame
+from facedouble.video.image_formats import IMAGE_FORMATS, ImageFormat
+from facedouble.video.picture import Picture, Shown, in_rgb
+from facedouble.video.sinks.base import Marking, Sink, advice, picture_of
+
+SIDECAR = ".c2pa"  # credentials beside an image that cannot hold them
+
+
+class FolderSink(Sink):
+    """A folder of image files, made if it is not there.
+
+    A file has the name of the image it comes from, or the frame's number (``000123.png``). Each is
+    whole or not there; after an abort those that were written stay. ``overwrite`` allows a folder
+    that holds something: images of the same names are replaced, and numbered ones of an earlier,
+    longer run are removed at the end.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        format: ImageFormat = IMAGE_FORMATS["png"],
+        overwrite: bool = False,
+        marking: Marking | None = None,
+        alpha: bool = False,
+    ) -> None:
+        self._path, self._format, self._marking = path, format, marking
+        self._written: set[str] = set()
+        self._done = False
+        if alpha and not format.alpha:
+            raise OutputError(f"{path}: {format.suffix} cannot hold alpha; choose --image-format png")
+        try:
+            self._made = not path.exists()
+            path.mkdir(parents=True, exist_ok=True)
+            if not overwrite and any(path.iterdir()):
+                raise OutputError(f"{path} holds files; choose another output, or say to overwrite it")
+            if not os.access(path, os.W_OK):
+                raise OutputError(f"{path}: cannot be written to; choose another output")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be a folder of images ({error.strerror})") from error
+
+    def name_of(self, frame: Frame | Shown) -> str:
+        """The name of a frame's image."""
+        stem = f"{frame.index:06d}" if frame.name is None else Path(frame.name).stem
+        return stem + self._format.suffix
+
+    def keep(self, names: list[str]) -> bool:
+        """Take images that an earlier run has written for this one's; whether all of them are there."""
+        if not all((self._path / name).is_file() for name in names):
+            return False
+        self._written.update(names)
+        return True
+
+    def write(self, frame: Frame | Shown, picture: Picture | None = None) -> None:
+        name = self.name_of(frame)
+        path = self._path / name
+        if name in self._written:
+            raise OutputError(f"{path}: two images have this name; rename one of them")
+        marking = self._marking
+        pixels = in_rgb(picture_of(frame, picture))
+        try:
+            data = self._format.encode(pixels, marking.comment if marking else None)
+            if marking is not None and self._format.suffix in BESIDE:
+                if marking.beside is not None:
+                    write_whole(path.with_suffix(SIDECAR), marking.beside(data, name))
+            elif marking is not None and marking.image is not None:
+                data = marking.image(data, name)
+            write_whole(path, data)
+        except ValueError as error:
+            raise OutputError(f"{path}: {error}") from error
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror}){advice(error)}") from error
+        self._written.add(name)
+
+    def close(self) -> None:
+        if self._done:
+            return
+        self._done = True
+        numbered = re.compile(rf"\d{{6,}}\{self._format.suffix}")
+        try:
+            for file in list(self._path.iterdir()):
+                if numbered.fullmatch(file.name) and file.name not in self._written:
+                    file.unlink()
+                    file.with_suffix(SIDECAR).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{self._path}: images of an earlier run cannot be removed ({error.strerror})"
+            ) from error
+
+    def abort(self) -> None:
+        if self._done:
+            return
+        self._done = True
+        if self._made and not self._written:
+            self._path.rmdir()
+
+
+BESIDE = {".exr"}
+"""Images that cannot hold their credentials, which lie beside them."""

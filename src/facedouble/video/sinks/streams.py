@@ -1,0 +1,150 @@
+"""What a clip has besides its picture, carried over as it is: sound, subtitles and chapters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import av.error
+from av.codec.context import CodecContext
+from av.packet import Packet
+from av.stream import Stream
+
+from facedouble.errors import InputError, OutputError
+from facedouble.video.sinks.tags import worth_copying
+from facedouble.video.source import clock_start, reason
+
+_KINDS = {"audio": "sound", "subtitle": "subtitles"}
+
+
+class Span(NamedTuple):
+    """A stretch of time of the source that is kept, in seconds, ``end`` exclusive (``None``: to the end
+    of everything), and where it begins in the result."""
+
+    start: Fraction
+    end: Fraction | None
+    target: Fraction
+
+    def holds(self, moment: Fraction) -> bool:
+        return moment >= self.start and (self.end is None or moment < self.end)
+
+
+class Companions:
+    """The packets of a file's sound and subtitles, in its order, for streams added to an output.
+
+    With ``spans``, only what begins inside one of them is given out, moved with it: sound is cut at the
+    borders of its packets (about 20 ms), so it is never out of step by more than that, however many cuts.
+    Raises ``InputError`` when the file cannot be read, ``OutputError`` when the output cannot hold a stream.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        output: av.container.OutputContainer,
+        path: Path,
+        *,
+        subtitles: bool = True,
+        spans: Sequence[Span] | None = None,
+    ) -> None:
+        self._source, self._spans = source, spans
+        try:
+            self._container = av.open(f"file:{source}")
+        except (av.error.FFmpegError, OSError) as error:
+            raise InputError(f"{source}: its sound cannot be read ({reason(error)})") from error
+        try:
+            streams = [
+                *self._container.streams.audio,
+                *(self._container.streams.subtitles if subtitles else ()),
+            ]
+            self._streams = {s.index: _like_stream(s, output, path) for s in streams}
+            if subtitles:
+                _copy_chapters(self._container, output, spans)
+        except BaseException:
+            self._container.close()
+            raise
+        self._start = clock_start(self._container)
+        self._packets = self._read()
+        self._next = next(self._packets, None)
+
+    def until(self, seconds: Fraction | None) -> Iterator[Packet[Stream]]:
+        """The packets not yet given out that are due by then; with ``None`` all of them."""
+        while (packet := self._next) is not None:
+            if seconds is not None and packet.dts is not None and packet.dts * packet.time_base > seconds:
+                return
+            self._next = next(self._packets, None)
+            yield packet
+
+    def close(self) -> None:
+        self._container.close()
+
+    def _read(self) -> Iterator[Packet[Stream]]:
+        streams = [self._container.streams[index] for index in self._streams]
+        if not streams:
+            return
+        try:
+            for packet in self._container.demux(streams):
+                if packet.dts is None and not packet.size:  # PyAV's sign that a stream has ended
+                    continue
+                shift = round(self._start / packet.time_base)
+                packet.pts = None if packet.pts is None else packet.pts - shift
+                packet.dts = None if packet.dts is None else packet.dts - shift
+                if self._spans is not None and not _moved(packet, self._spans):
+                    continue
+                packet.stream = self._streams[packet.stream.index]
+                yield packet
+        except av.error.FFmpegError as error:
+            raise InputError(f"{self._source}: its sound is damaged ({reason(error)})") from error
+
+
+def _moved(packet: Packet[Stream], spans: Sequence[Span]) -> bool:
+    """Move a packet with the span that it begins in; whether there is one."""
+    if packet.pts is None:
+        return False
+    moment = packet.pts * packet.time_base
+    span = next((span for span in spans if span.holds(moment)), None)
+    if span is None:
+        return False
+    shift = round((span.target - span.start) / packet.time_base)
+    packet.pts += shift
+    packet.dts = None if packet.dts is None else packet.dts + shift
+    if span.end is not None and packet.stream.type == "subtitle" and packet.duration:
+        packet.duration = min(packet.duration, round((span.end - moment) / packet.time_base))
+    return True
+
+
+def _copy_chapters(
+    source: av.container.InputContainer, output: av.container.OutputContainer, spans: Sequence[Span] | None
+) -> None:
+    chapters: list[Any] = []
+    for chapter in source.chapters():
+        tick = chapter["time_base"] or Fraction(1, 1000)
+        start, end = chapter["start"] * tick, chapter["end"] * tick
+        for span in spans or [Span(Fraction(0), None, Fraction(0))]:
+            first = max(start, span.start) if spans else start
+            last = end if span.end is None else min(end, span.end)
+            if last <= first:
+                continue
+            move = span.target - span.start
+            moved = {"start": round((first + move) / tick), "end": round((last + move) / tick)}
+            chapters.append({**chapter, **moved, "id": len(chapters) + 1})
+    if chapters:
+        output.set_chapters(chapters)
+
+
+def _like_stream(stream: Any, output: av.container.OutputContainer, path: Path) -> Stream:
+    """A stream added to ``output`` for the packets of ``stream``, with its language and title."""
+    context: CodecContext | None = stream.codec_context  # none for codecs that FFmpeg does not know
+    codec = context.codec.canonical_name if context is not None else "an unknown codec"
+    try:
+        copy: Stream = output.add_stream_from_template(stream)
+    except ValueError as error:
+        kind = _KINDS[stream.type]
+        raise OutputError(
+            f"{path}: {path.suffix} cannot hold the source's {kind} ({codec}); write .mkv or .mov instead"
+        ) from error
+    copy.metadata.update(worth_copying(stream.metadata))
+    copy.disposition = stream.disposition
+    return copy

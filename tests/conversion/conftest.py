@@ -1,0 +1,108 @@
+"""Real frames and faces for the tests of conversion, and a network that is known beforehand."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from facedouble.config import ConvertSettings
+from facedouble.conversion.compose import Compositor
+from facedouble.conversion.plan import Planned, planned
+from facedouble.conversion.survey import survey
+from facedouble.conversion.swapper import Drawn, Swapper
+from facedouble.faceset import Faceset
+from facedouble.models.base import Decoded, SwapModel
+from facedouble.models.checkpoint import ModelCard
+from facedouble.types import Side
+from facedouble.video import open_source
+
+COVERAGE = 0.7
+OWN_COLOUR = [[0.30, 0.35, 0.55], [0.08, 0.10, 0.12]]
+
+
+class Mirror(SwapModel):
+    """Draws the face it is given as in a mirror, softer and in a cast of its own. ``learns_mask``: with a
+    disc as its mask."""
+
+    def __init__(self, resolution: int = 96, *, learns_mask: bool = False) -> None:
+        super().__init__()
+        self.resolution = resolution
+        self.learns_mask = learns_mask
+
+    def encode(self, faces: Tensor, side: Side) -> Tensor:
+        return faces
+
+    def decode(self, code: Tensor, side: Side) -> Decoded:
+        soft = torch.nn.functional.avg_pool2d(code, 3, 1, 1, count_include_pad=False).flip(3)
+        cast = torch.tensor([0.9, 1.0, 1.1]).view(1, 3, 1, 1)
+        picture = (soft - 0.5) * cast + torch.tensor([0.45, 0.5, 0.58]).view(1, 3, 1, 1)
+        if not self.learns_mask:
+            return Decoded(picture)
+        y, x = torch.meshgrid(*[torch.linspace(-1, 1, self.resolution)] * 2, indexing="ij")
+        disc = ((x**2 + y**2).sqrt() < 0.8).float()
+        return Decoded(picture, disc.expand(len(code), 1, -1, -1))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Frames of two people side by side, the left one's faces planned, and where they come from."""
+
+    frames: list[np.ndarray]
+    plan: dict[int, list[Planned]]
+    faceset: Path
+    surveyed: dict[tuple[object, ...], dict[int, list[Planned]]] = field(default_factory=dict)
+
+    def swapper(self, resolution: int = 96, *, learns_mask: bool = False) -> Swapper:
+        card = ModelCard(
+            trainer="mirror",
+            arguments={},
+            resolution=resolution,
+            coverage=COVERAGE,
+            facesets={"a": [], "b": []},
+            colour={"a": OWN_COLOUR, "b": OWN_COLOUR},
+        )
+        network = Mirror(resolution, learns_mask=learns_mask).eval()
+        return Swapper(network, card, "b", torch.device("cpu"), torch.float32)
+
+    def composed(
+        self,
+        index: int = 5,
+        *,
+        learns_mask: bool = False,
+        bits: int = 8,
+        matte: np.ndarray | None = None,
+        **settings: Any,
+    ) -> np.ndarray:
+        """Frame ``index`` converted by these settings."""
+        how = ConvertSettings(**settings)
+        swapper = self.swapper(learns_mask=learns_mask)
+        key = (how.converter, how.colour, how.colour_space, how.match_histogram, how.avg_color_adjust)
+        key = (*key, how.occlusion, learns_mask)
+        if key not in self.surveyed:
+            self.surveyed[key] = survey(self.plan, self.faceset, swapper, how)
+        plan = self.surveyed[key]
+        frame = self.frames[index]
+        if bits == 16:
+            frame = frame.astype(np.uint16) * np.uint16(257)
+        drawn = self.drawn(swapper, frame, plan[index])
+        faces = list(zip(plan[index], drawn, strict=True))
+        return Compositor(how, swapper.view).compose(frame, faces, matte)
+
+    @staticmethod
+    def drawn(swapper: Swapper, frame: np.ndarray, items: list[Planned]) -> list[Drawn]:
+        return swapper.draw([swapper.crop(frame, item) for item in items])
+
+
+@pytest.fixture(scope="session")
+def scene(pair_frames: Path, extracted_pair: Path) -> Scene:
+    with Faceset.open(extracted_pair) as faceset:
+        items = planned([face for face in faceset.every_face() if face.cut])
+    plan: dict[int, list[Planned]] = {}
+    for item in items:
+        if item.face.box.centre[0] < 640:
+            plan.setdefault(item.face.frame_index, []).append(item)
+    return Scene([frame.image for frame in open_source(pair_frames).frames()], plan, extracted_pair)

@@ -1,0 +1,114 @@
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from facedouble.conversion.flow import Clock, ahead, mapped
+
+
+def alive() -> int:
+    return threading.active_count()
+
+
+def chain(things: Iterator[int]) -> Iterator[int]:
+    def slow_at_first(n: int) -> int:
+        time.sleep(0.02 if n % 4 == 0 else 0)
+        return n * 10
+
+    return mapped(slow_at_first, ahead(things, 3), threads=4, most=6)
+
+
+def test_order_is_kept_whatever_takes_longer() -> None:
+    assert list(chain(iter(range(40)))) == [n * 10 for n in range(40)]
+
+
+def test_no_more_is_under_way_than_allowed() -> None:
+    got = 0
+
+    def count() -> Iterator[int]:
+        nonlocal got
+        for n in range(100):
+            got = n + 1
+            yield n
+
+    results = chain(count())
+    most = 0
+    for done, _ in enumerate(results, 1):
+        time.sleep(0.002)
+        most = max(most, got - done)
+    # six in the pool, three waiting, one in the hand of each thread that passes things on
+    assert most <= 6 + 3 + 2
+
+
+@pytest.mark.parametrize("where", ["source", "work"])
+def test_an_error_comes_where_its_thing_would_and_stops_everything(where: str) -> None:
+    before = alive()
+    asked: list[int] = []
+
+    def things() -> Iterator[int]:
+        for n in range(1000):
+            asked.append(n)
+            if where == "source" and n == 7:
+                raise RuntimeError("seven")
+            yield n
+
+    def work(n: int) -> int:
+        if where == "work" and n == 7:
+            raise RuntimeError("seven")
+        return n
+
+    results = mapped(work, ahead(things(), 2), threads=3, most=4)
+    seen = []
+    with pytest.raises(RuntimeError, match="seven"):
+        for n in results:
+            seen.append(n)
+    assert seen == list(range(7)[: len(seen)])
+    assert len(seen) >= 3
+    assert where == "source" or seen == list(range(7))
+    assert len(asked) < 30
+    assert alive() == before
+
+
+def test_leaving_early_stops_the_threads_and_closes_the_source() -> None:
+    before = alive()
+    closed = threading.Event()
+
+    def things() -> Iterator[int]:
+        try:
+            yield from range(10_000)
+        finally:
+            closed.set()
+
+    results = ahead(mapped(lambda n: n, ahead(things(), 2), threads=2, most=4), 2)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    results.close()
+    assert closed.wait(5)
+    assert alive() == before
+
+
+def test_ctrl_c_in_the_last_stage_stops_the_threads() -> None:
+    before = alive()
+    results = chain(iter(range(1000)))
+    with pytest.raises(KeyboardInterrupt):
+        try:
+            for n in results:
+                if n == 50:
+                    raise KeyboardInterrupt
+        finally:
+            results.close()  # type: ignore[attr-defined]
+    assert alive() == before
+
+
+def test_the_clock_knows_who_was_at_work() -> None:
+    clock = Clock()
+
+    def work(n: int) -> int:
+        with clock.measure("work", 2):
+            time.sleep(0.01)
+        return n
+
+    start = time.perf_counter()
+    assert list(mapped(work, clock.each("source", iter(range(20))), threads=2, most=4)) == list(range(20))
+    shares = clock.shares(time.perf_counter() - start)
+    assert shares["work"] > 0.5 > shares["source"]

@@ -1,0 +1,197 @@
+"""Runs that are killed, or have no room, and are started again with the same words."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import av
+import pytest
+
+from facedouble.config import ConvertSettings, VideoSettings
+from facedouble.conversion.pipeline import convert
+from facedouble.events import Event, Noted, Progressed
+
+PART = 6
+FRAMES = 40
+
+
+def words(rich: Path, faces: Path, model: Path, output: Path, *more: str) -> list[str]:
+    found = ["convert", "-i", str(rich), "-m", str(model), "-a", str(faces), "-o", str(output)]
+    found += ["--part", str(PART), "--preset", "medium", "--device", "cpu", "--precision", "fp32"]
+    return [sys.executable, "-m", "facedouble", *found, "--no-credentials", *more]
+
+
+def settings(**changes: object) -> ConvertSettings:
+    plain: dict[str, object] = {"device": "cpu", "precision": "fp32", "credentials": False, "part": PART}
+    return ConvertSettings(**{**plain, **changes})  # type: ignore[arg-type]
+
+
+def packets(clip: Path) -> list[tuple[object, ...]]:
+    with av.open(str(clip)) as container:
+        return [(p.stream.index, p.pts, p.dts, bytes(p)) for p in container.demux() if p.size]
+
+
+@pytest.fixture(scope="module")
+def unbroken(rich: Path, faces: Path, stand_in: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("unbroken") / "out.mov"
+    convert(rich, stand_in, path, settings(), faceset=faces)
+    return path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("seed", range(2))
+def test_killed_anywhere_it_goes_on_and_makes_the_same(
+    rich: Path, faces: Path, stand_in: Path, unbroken: Path, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    output, work = tmp_path / "out.mov", tmp_path / ".out.mov.work"
+    command = words(rich, faces, stand_in, output)
+    kept = 0
+    for _ in range(3):
+        run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        aim = kept + chance.choice([0, 1, 2])
+        while run.poll() is None and len(list(work.glob("*.json"))) - 1 < aim:
+            time.sleep(0.002)
+        time.sleep(chance.random() * 0.1)
+        run.send_signal(signal.SIGKILL)
+        if run.wait() == 0:
+            break
+        assert not output.exists()
+        done = len(list(work.glob("0*.json")))
+        assert done >= kept
+        kept = done
+    if not output.exists():
+        last = subprocess.run(command, capture_output=True, text=True, check=True)
+        if kept:
+            done = min(kept * PART, FRAMES)
+            assert f"{done} of the frames were done by an earlier run" in last.stdout
+    assert packets(output) == packets(unbroken)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_folder_keeps_the_images_that_are_there(
+    rich: Path, faces: Path, stand_in: Path, tmp_path: Path
+) -> None:
+    output, work = tmp_path / "images", tmp_path / ".images.work"
+    command = words(rich, faces, stand_in, output)
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while run.poll() is None and len(list(work.glob("0*.json"))) < 3:
+        time.sleep(0.005)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    parts = len(list(work.glob("0*.json")))
+    assert 3 <= parts < 7
+    stamps = {
+        path: path.stat().st_mtime_ns for path in output.glob("0*.png") if int(path.stem) < parts * PART
+    }
+    gone = output / f"{2 * PART:06d}.png"
+    gone.unlink()  # somebody tidied up in the meantime: its part is made again, and those after it
+    last = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"{2 * PART} of the frames were done by an earlier run" in last.stdout
+    assert {path for path, stamp in stamps.items() if path.stat().st_mtime_ns == stamp} == {
+        path for path in stamps if path < gone
+    }
+    assert len(list(output.iterdir())) == FRAMES
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
+def broken_off(rich: Path, faces: Path, model: Path, output: Path, how: ConvertSettings) -> None:
+    """A run that the user stops after three parts."""
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Progressed) and event.done == 3 * PART + 1:
+            raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        convert(rich, model, output, how, faceset=faces, listener=stop)
+    assert threading.active_count() == before
+
+
+def test_ctrl_c_is_clean_and_loses_nothing(
+    rich: Path, faces: Path, stand_in: Path, unbroken: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mov"
+    broken_off(rich, faces, stand_in, output, settings())
+    assert [path.name for path in tmp_path.iterdir()] == [".out.mov.work"]
+    assert not list((tmp_path / ".out.mov.work").glob("*.new"))
+    result = convert(rich, stand_in, output, settings(batch_size=3, threads=3), faceset=faces)
+    assert result.kept == 3 * PART
+    assert packets(output) == packets(unbroken)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"sharpen_amount": 0.5}, {"video": VideoSettings(crf=30)}, {"frame_ranges": ("0-3",)}],
+    ids=["look", "encoder", "frames"],
+)
+def test_with_other_words_it_begins_again(
+    rich: Path, faces: Path, stand_in: Path, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    output = tmp_path / "out.mov"
+    broken_off(rich, faces, stand_in, output, settings())
+    events: list[Event] = []
+    result = convert(rich, stand_in, output, settings(**changes), faceset=faces, listener=events.append)
+    assert (result.kept, result.frames) == (0, FRAMES)
+    assert any(isinstance(event, Noted) and "other settings" in event.text for event in events)
+
+
+def test_faces_that_were_found_on_the_way_are_not_looked_for_again(
+    rich: Path, stand_in: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mov"
+    found = tmp_path / ".out.mov.work" / "faces" / "faces"
+    stamps: dict[Path, int] = {}
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Progressed) and event.stage == "convert":
+            stamps.update({crop: crop.stat().st_mtime_ns for crop in found.iterdir()})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(rich, stand_in, output, settings(), listener=stop)
+    assert len(stamps) == FRAMES
+    again: dict[Path, int] = {}
+
+    def look(event: Event) -> None:
+        if isinstance(event, Progressed) and event.stage == "convert" and not again:
+            again.update({crop: crop.stat().st_mtime_ns for crop in found.iterdir()})
+
+    assert convert(rich, stand_in, output, settings(), listener=look).faces_swapped == FRAMES
+    assert again == stamps
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows no limit on the size of files")
+def test_a_full_disk_is_said_and_what_is_done_is_kept(
+    rich: Path, faces: Path, stand_in: Path, unbroken: Path, tmp_path: Path
+) -> None:
+    """A limit on the size of files stands in for the disk: the parts fit, all of them together do not."""
+    output = tmp_path / "out.mov"
+    limit = unbroken.stat().st_size // 2
+    script = (
+        "import resource, runpy, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        f"sys.argv = {words(rich, faces, stand_in, output)[2:]!r}\n"
+        "runpy.run_module('facedouble', run_name='__main__', alter_sys=True)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert run.returncode == 1, run.stderr
+    errors = [line for line in run.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert "out.mov: cannot be written (File too large); make room there" in errors[0]
+    assert "the same command goes on" in errors[0]
+    assert "Traceback" not in run.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [".out.mov.work"]
+    last = subprocess.run(words(rich, faces, stand_in, output), capture_output=True, text=True, check=True)
+    assert f"{FRAMES} of the frames were done by an earlier run" in last.stdout
+    assert packets(output) == packets(unbroken)
