@@ -86,7 +86,7 @@ def step_of(setup: Setup, settings: TrainSettings) -> Callable[[], None]:
         losses = setup.step(setup.pairs(phase), phase)
         training.card.iteration += 1
         training.average()
-        training.take(phase.sides, losses)
+        training.take(losses)
         if training.many_unread:
             training.read_losses()
 
@@ -103,10 +103,10 @@ def measured(facesets: Mapping[Side, Sequence[Path]], name: str, precision: str,
         step()
     seconds = best(step, setup.device)
     data = best(lambda: setup.pairs(phase), setup.device, 1.0)
-    faces = len(phase.sides) * phase.count
+    faces = setup.faces
     done = counter.get_total_flops() / seconds / 1e9
     return [
-        f"{name}, {precision}, 2x{phase.count}",
+        f"{name}, {precision}, 2x{setup.recipe.batch_size}",
         seconds,
         faces / seconds,
         done,

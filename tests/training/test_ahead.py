@@ -12,7 +12,7 @@ from facedouble.training.schedule import Phase
 from facedouble.training.warp import Pairs, make_pairs
 from facedouble.types import SIDES, Side
 
-PHASE = Phase(progress=0.0, rate=1e-3, hardness=1.0, sides=SIDES, count=4, encoder_rests=False)
+PHASE = Phase(progress=0.0, rate=1e-3, hardness=1.0, encoder_rests=False)
 
 
 class Batches:
@@ -26,9 +26,9 @@ class Batches:
         warp = usual_warp()
         return {
             side: make_pairs(
-                self.data.training[side].draw(phase.count, self.random), 64, warp, phase.hardness, self.random
+                self.data.training[side].draw(4, self.random), 64, warp, phase.hardness, self.random
             )
-            for side in phase.sides
+            for side in SIDES
         }
 
 
@@ -60,7 +60,7 @@ def test_rewound_the_generator_is_where_the_batches_taken_left_it(faces: Data) -
     assert torch.equal(batches.random.get_state(), plain.random.get_state()), "and so it is in the end"
 
 
-@pytest.mark.parametrize("change", [{"sides": ("b",)}, {"count": 2}, {"hardness": 0.5}])
+@pytest.mark.parametrize("change", [{"hardness": 0.5}, {"hardness": 0.98}])
 def test_what_was_not_expected_is_made_anew(faces: Data, change: dict[str, object]) -> None:
     phases = [PHASE, PHASE, replace(PHASE, **change), PHASE]  # type: ignore[arg-type]
     batches = Batches(faces)
@@ -79,16 +79,16 @@ def test_by_the_clock_a_hair_s_breadth_of_hardness_does_not_count(faces: Data) -
 
 def test_what_goes_wrong_ahead_goes_wrong_where_it_is_taken() -> None:
     def make(phase: Phase) -> dict[Side, Pairs]:
-        if phase.count == 99:
+        if phase.hardness == 0.5:
             raise OSError("the disk is gone")
         return {}
 
     with Ahead(make, torch.Generator()) as ahead:
-        ahead.take(PHASE, replace(PHASE, count=99))
+        ahead.take(PHASE, replace(PHASE, hardness=0.5))
         ahead.take(PHASE, PHASE)  # not what was expected, so nothing is wrong
-        ahead.take(PHASE, replace(PHASE, count=99))
+        ahead.take(PHASE, replace(PHASE, hardness=0.5))
         with pytest.raises(OSError, match="disk"):
-            ahead.take(replace(PHASE, count=99), PHASE)
+            ahead.take(replace(PHASE, hardness=0.5), PHASE)
 
 
 def test_the_network_keeps_its_threads(faces: Data) -> None:

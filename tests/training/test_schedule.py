@@ -39,13 +39,6 @@ def test_hardness_falls_in_a_line_after_its_time() -> None:
     assert schedule.hardness(RECIPE, 1.0) == 1
 
 
-def test_at_the_end_b_learns_alone_with_as_many_faces() -> None:
-    recipe = replace(RECIPE, finish_from=0.75)
-    before, after = (schedule.phase(recipe, TrainSettings(), card(99), at) for at in (0.7, 0.8))
-    assert (before.sides, before.count, before.encoder_rests) == (("a", "b"), 4, False)
-    assert (after.sides, after.count, after.encoder_rests) == (("b",), 8, True)
-
-
 def test_a_mishap_lowers_the_rate() -> None:
     one, other = card(99), card(99)
     other.rate = 0.3

@@ -41,9 +41,10 @@ class Double(SwapModel):
     *For detail.* ``residuals`` residual blocks (He et al. 2016) follow each upscale but the last.
 
     ``resolution`` is a multiple of 32 up to 512, sensibly from 96; ``filters`` those of the first
-    convolution, doubled by each further one up to eight times; ``bottleneck`` the length of the code, ``noise`` the
-    deviation of what is added to it in training (a code near a known one must give a face near the known
-    one); ``inner`` the channels before the first upscale and ``channels`` those after each. There are
+    convolution, doubled by each further one up to eight times; ``bottleneck`` the length of the code,
+    ``noise`` the deviation of what is added to it in training (a code near a known one must give a face
+    near the known one); ``inner`` the channels before the first upscale and ``channels`` those after each.
+    There are
     three upscales up to 160 pixels, four above. Raises ``ValueError`` for sizes that do not fit.
     """
 

@@ -48,12 +48,9 @@ class Recipe:
     """How a model is best trained. Shares are of the whole training time.
 
     ``coverage`` is the central part of the stored crop the model sees. ``l1``, ``dssim`` and
-    ``detail`` weigh the losses of ``training/losses.py``. The input is bent and
-    the code made noisy at full strength until ``hard_until``, then less and less, down to
-    ``hardness_at_end``. Both sides share their
-    decoder until ``shared_until``. From ``finish_from`` on the encoder rests and only the decoder of
-    B, the face wanted, goes on learning, with batches of twice the size. ``average`` is the decay of
-    the averaged weights for one step.
+    ``detail`` weigh the losses of ``training/losses.py``. The input is bent and the code made noisy at
+    full strength until ``hard_until``, then less and less, down to ``hardness_at_end``. Both sides share
+    their decoder until ``shared_until``. ``average`` is the decay of the averaged weights for one step.
 
     More terms of the loss, each a weight, 0 for none: ``ms_ssim`` (multi-scale structure), ``mask`` (of
     the learned mask, by models that draw one). ``perceptual`` is the network through which pictures
@@ -89,7 +86,6 @@ class Recipe:
     hard_until: float = 1.0
     hardness_at_end: float = 1.0
     shared_until: float = 0.0
-    finish_from: float = 1.0
     anneal: bool = False
     average: float = 0.999
     warm_up: int = 100

@@ -15,7 +15,7 @@ from facedouble.models.base import Decoded
 from facedouble.models.discriminator import Discriminator
 from facedouble.models.recipe import Recipe
 from facedouble.training.warp import Pairs
-from facedouble.types import OTHER, Side
+from facedouble.types import OTHER, SIDES, Side
 
 _MIXUP = 0.2  # of the Beta distribution of Zhang et al. 2018: most mixtures are nearly one or the other
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -42,9 +42,8 @@ class Adversary:
     def __init__(self, recipe: Recipe, device: torch.device, precision: torch.dtype) -> None:
         self.recipe, self.precision = recipe, precision
         self.of_swaps = recipe.adversarial_of == "swapped"
-        sides: tuple[Side, Side] = ("a", "b")
         shown = 1 if self.of_swaps else 2
-        self.critics = nn.ModuleDict({side: Discriminator(shown) for side in sides}).to(device)
+        self.critics = nn.ModuleDict({side: Discriminator(shown) for side in SIDES}).to(device)
         self.critics.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(
             self.critics.parameters(), lr=recipe.critic_rate, betas=(0.5, 0.999), fused=True

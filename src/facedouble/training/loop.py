@@ -147,10 +147,10 @@ def _loop(
         expected = schedule.after(setup.recipe, settings, card)
         losses = setup.step(ahead.take(phase, expected), phase)
         card.iteration += 1
-        card.faces_seen += len(phase.sides) * phase.count
+        card.faces_seen += setup.faces
         card.seconds = time.perf_counter() - start
         training.average()
-        training.take(phase.sides, losses)
+        training.take(losses)
 
     return _ended(setup, folder, Stop(int(reason)).words, listener)
 
@@ -199,7 +199,7 @@ def _try_out(setup: Setup, folder: Path, settings: TrainSettings, listener: List
         setup.step(setup.pairs(phase), phase).tolist()
         training.average()
         times.append(time.perf_counter() - start)
-    step, faces = min(times), len(phase.sides) * phase.count
+    step, faces = min(times), setup.faces
     text = f"{step:.3g} s an iteration, {faces / step:.0f} faces/s"
     peak = memory.peak_memory(setup.device)
     if peak is not None:

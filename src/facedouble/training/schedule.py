@@ -26,27 +26,21 @@ MISHAPS = 5
 @dataclass(frozen=True, slots=True)
 class Phase:
     """What one iteration does: how far training is (``progress``, 0..1); the learning ``rate``; the
-    ``hardness`` of bending and noise, 0..1; which ``sides`` learn, with how many faces (``count``) each;
-    whether the encoder rests."""
+    ``hardness`` of bending and noise, 0..1; whether the encoder rests."""
 
     progress: float
     rate: float
     hardness: float
-    sides: tuple[Side, ...]
-    count: int
     encoder_rests: bool
 
 
 def phase(recipe: Recipe, settings: TrainSettings, card: ModelCard, progress: float) -> Phase:
     """What the next iteration does when ``progress`` (0..1) of the training is done."""
-    finishing = progress >= recipe.finish_from
     return Phase(
         progress=progress,
         rate=learning_rate(recipe, card.iteration, progress) * card.rate,
         hardness=hardness(recipe, progress),
-        sides=("b",) if finishing else SIDES,
-        count=recipe.batch_size * (2 if finishing else 1),
-        encoder_rests=finishing or settings.freeze_encoder,
+        encoder_rests=settings.freeze_encoder,
     )
 
 

@@ -32,7 +32,7 @@ from facedouble.training.state import Training
 from facedouble.training.step import Step
 from facedouble.training.store import InMemory
 from facedouble.training.warp import WARPS, Pairs, make_pairs
-from facedouble.types import Side
+from facedouble.types import SIDES, Side
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,18 @@ class Setup:
     fresh: bool
     forecast: Forecast
 
+    @property
+    def faces(self) -> int:
+        """How many an iteration sees, of both sides and in all processes."""
+        return len(SIDES) * self.recipe.batch_size
+
     def pairs(self, phase: Phase) -> dict[Side, Pairs]:
         """This process's part of the next batch."""
         random, size = self.training.random, self.training.network.resolution
         share = Share(self.world.rank, self.world.size)
         pairs = {}
-        for side in phase.sides:
-            batch = self.data.training[side].draw(phase.count, random, share)
+        for side in SIDES:
+            batch = self.data.training[side].draw(self.recipe.batch_size, random, share)
             pairs[side] = make_pairs(batch, size, self.recipe.warp, phase.hardness, random)
         return pairs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -55,7 +55,7 @@ class Training:
         self.random = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed + _OTHER_RANKS * world.rank)
         self.smoothed: dict[Side, float] = {}
-        self.unread: list[tuple[int, Sequence[Side], Tensor]] = []
+        self.unread: list[tuple[int, Tensor]] = []
         if recipe.shared_until <= 0:
             self.part()
 
@@ -76,10 +76,10 @@ class Training:
         live = [p.detach() for p in self.network.parameters()]
         torch._foreach_lerp_(list(self.averaged.parameters()), live, 1 - decay)
 
-    def take(self, sides: Sequence[Side], losses: Tensor) -> None:
-        """Note the ``losses`` (one for each of ``sides``) of this iteration, unread: to read a number
+    def take(self, losses: Tensor) -> None:
+        """Note the ``losses`` (one for each side) of this iteration, unread: to read a number
         is to wait for the device."""
-        self.unread.append((self.card.iteration, sides, losses))
+        self.unread.append((self.card.iteration, losses))
 
     @property
     def many_unread(self) -> bool:
@@ -89,8 +89,8 @@ class Training:
     def read_losses(self) -> bool:
         """Take the losses noted into ``smoothed`` and the history. False if they have exploded."""
         unread, self.unread = self.unread, []
-        for iteration, sides, losses in unread:
-            values = dict(zip(sides, self.world.mean(losses).tolist(), strict=True))
+        for iteration, losses in unread:
+            values = dict(zip(SIDES, self.world.mean(losses).tolist(), strict=True))
             if schedule.exploded(self.smoothed, values):
                 return False
             self.smoothed = schedule.smoothed(self.smoothed, values)

@@ -77,7 +77,7 @@ class Step:
             average_gradients(adversary.critics, world)
 
     def __call__(self, pairs: Mapping[Side, Pairs], phase: Phase) -> Tensor:
-        """The losses of ``phase.sides``, before the step. Raises ``TrainingError`` when not even one
+        """The loss of each side, before the step. Raises ``TrainingError`` when not even one
         face at a time fits into memory."""
         for group in self.optimizer.param_groups:
             group["lr"] = phase.rate
