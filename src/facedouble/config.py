@@ -212,7 +212,7 @@ class DemoSettings:
     """How the demonstration runs. Without ``a`` and ``b`` it takes two actors' clips it fetches."""
 
     output: Path = option("folder for everything it makes", Path("demo"), short="-o")
-    minutes: float = option("how long to train, in minutes", 16.0, min=0.1)
+    minutes: float = option("how long to train, in minutes", 10.0, min=0.1)
     a: tuple[Path, ...] = option("clip of A, whose face is replaced; repeat it; the last is converted", ())
     b: tuple[Path, ...] = option("clip of B, whose face is put there; repeat it", ())
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")

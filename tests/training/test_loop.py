@@ -166,7 +166,7 @@ def test_too_few_faces_one_line_and_nothing_written(facesets: Facesets, tmp_path
     ("change", "message"),
     [
         ({"trainer": "original", "arguments": ("filters=4", "bottleneck=8")}, "-t quick"),
-        ({"arguments": ("resolution=48", *TINY[1:])}, "32 pixels, not 48"),
+        ({"arguments": ("resolution=64", *TINY[1:])}, "32 pixels, not 64"),
         ({"arguments": (TINY[0], "filters=8", *TINY[2:])}, "--set"),
     ],
     ids=["architecture", "resolution", "arguments"],

@@ -89,7 +89,7 @@ class Double(SwapModel):
         for side in "ab":
             self.register_buffer(f"centre_{side}", torch.full((3, resolution, resolution), 0.5))
         self.register_buffer("parted", torch.tensor(topology == "liae"))
-        initialise(self)
+        initialise(self, even=True)
         for decoder in self.decoders.values():
             # Small, so that the first answer is the mean picture.
             with torch.no_grad():
