@@ -1,12 +1,14 @@
-"""What each option costs for one face: ``python -m benchmarks.compose -i CLIP -a FACESET -m MODEL``.
+"""What each option of ``convert`` costs for one face: ``python -m benchmarks.compose``.
 
-Milliseconds of one processor (CPU time, so other work on the machine does not count), the best of several
-rounds, for the largest face of the clip's first frame.
+Milliseconds of one processor's time, so other work on the machine hardly counts, the best of several rounds,
+for the largest face in the first frame of a clip of the demonstration. The baseline is the first row: the
+defaults.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,9 @@ from typing import Any
 
 import cv2
 
+from benchmarks.material import facesets_of_demo, hardly_trained
+from benchmarks.table import Cell, Table, print_tables
+from facedouble.assets import demo_clips
 from facedouble.config import ConvertSettings
 from facedouble.conversion.blends import BLENDS
 from facedouble.conversion.colours import COLOURS
@@ -29,6 +34,19 @@ from facedouble.video import open_source
 _ROUNDS = 5
 _TIMES = 20
 
+VARIANTS: list[dict[str, Any]] = [
+    {},
+    *({"blend": name} for name in BLENDS if name != "alpha"),
+    *({"colour": name} for name in COLOURS if name != "reinhard"),
+    {"colour_space": "lab"},
+    {"match_histogram": True},
+    {"mask_type": "learned"},
+    {"occlusion": "learned"},
+    {"converter": "adjust"},
+    *({"output_mode": name} for name in OUTPUTS if name != "composite"),
+]
+"""Settings that are measured, each but for the defaults."""
+
 
 def milliseconds(work: Callable[[], object]) -> float:
     """CPU time of one call."""
@@ -41,39 +59,42 @@ def milliseconds(work: Callable[[], object]) -> float:
     return 1000 * best
 
 
-def main() -> None:
-    """Print a line for each option."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-i", "--input", type=Path, required=True, help="clip")
-    parser.add_argument("-a", "--faceset", type=Path, required=True, help="its faces")
-    parser.add_argument("-m", "--model", type=Path, required=True)
-    options = parser.parse_args()
+def measure() -> list[Table]:
+    """Cutting a face out, and composing it with each option."""
     cv2.setNumThreads(1)
-    frame = next(iter(open_source(options.input).frames()))
-    swapper = Swapper.load(options.model, ConvertSettings())
-    plan = make_plan(options.input, options.faceset, Choice(Ranges())).faces
-    item = plan[frame.index][0]
-    seen = swapper.view.of(item.face.alignment, item.face.crop_size)
-    resolution = swapper.view.resolution
-    print(f"a face of {resolution / scale_of(seen):.0f} pixels, a model of {resolution}")
-    print(f"{'cut and look':28} {milliseconds(lambda: swapper.crop(frame.image, item)):5.1f} ms")
-    variants: list[dict[str, Any]] = [
-        {},
-        *({"blend": name} for name in BLENDS if name != "alpha"),
-        *({"colour": name} for name in COLOURS if name != "reinhard"),
-        {"colour_space": "lab"},
-        {"converter": "adjust"},
-        *({"output_mode": name} for name in OUTPUTS if name != "composite"),
-    ]
-    for settings in variants:
-        how = ConvertSettings(**settings)
-        surveyed = survey({frame.index: [item]}, options.faceset, swapper, how)[frame.index]
-        drawn = swapper.draw([swapper.crop(frame.image, surveyed[0])])
-        faces = [(surveyed[0], drawn[0])]
-        compositor = Compositor(how, swapper.view)
-        name = ", ".join(f"{key.replace('_', '-')} {value}" for key, value in settings.items()) or "defaults"
-        spent = milliseconds(lambda c=compositor, f=faces: c.compose(frame.image, f))  # type: ignore[misc]
-        print(f"{name:28} {spent:5.1f} ms")
+    clip = demo_clips().a[-1]
+    frame = next(iter(open_source(clip).frames()))
+    with tempfile.TemporaryDirectory() as temporary:
+        facesets = facesets_of_demo(Path(temporary))
+        swapper = Swapper.load(
+            hardly_trained(facesets, Path(temporary) / "model", "quick"), ConvertSettings()
+        )
+        faceset = facesets["a"][0]
+        item = make_plan(clip, faceset, Choice(Ranges())).faces[frame.index][0]
+        seen = swapper.view.of(item.face.alignment, item.face.crop_size)
+        resolution = swapper.view.resolution
+        size = f"a face of {resolution / scale_of(seen):.0f} pixels, a model of {resolution}"
+        rows: list[list[Cell]] = [
+            ["cut out and looked at", milliseconds(lambda: swapper.crop(frame.image, item))]
+        ]
+        for settings in VARIANTS:
+            how = ConvertSettings(**settings)
+            planned = survey({frame.index: [item]}, faceset, swapper, how)[frame.index][0]
+            faces = [(planned, swapper.draw([swapper.crop(frame.image, planned)])[0])]
+            compositor = Compositor(how, swapper.view)
+            spent = milliseconds(lambda c=compositor, f=faces: c.compose(frame.image, f))  # type: ignore[misc]
+            rows.append([f"composed: {_name(settings)}", spent])
+    return [Table("compose", (size, "ms"), rows)]
+
+
+def _name(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{key.replace('_', '-')} {value}" for key, value in settings.items()) or "defaults"
+
+
+def main() -> None:
+    """Measure and print."""
+    argparse.ArgumentParser(prog="python -m benchmarks.compose", description=__doc__).parse_args()
+    print_tables(measure())
 
 
 if __name__ == "__main__":

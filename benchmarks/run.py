@@ -32,6 +32,8 @@ BENCHMARKS: dict[str, str] = {
     "warps": "benchmarks.warps",
     "extract": "benchmarks.extract",
     "detectors": "benchmarks.detectors",
+    "convert": "benchmarks.convert",
+    "compose": "benchmarks.compose",
     "demonstration": "benchmarks.demonstration",
 }
 """Each benchmark and its module, in the order they are run."""

@@ -22,11 +22,10 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.material import facesets_of_demo
 from benchmarks.table import Cell, Table, print_tables
-from facedouble.assets import demo_clips
-from facedouble.config import ExtractSettings, TrainSettings
+from facedouble.config import TrainSettings
 from facedouble.device import choose_device, choose_precision
-from facedouble.extraction.extract import extract
 from facedouble.models import MODELS, build, entry
 from facedouble.training import schedule
 from facedouble.training.data import SideData
@@ -66,15 +65,6 @@ def product_rate(dtype: torch.dtype, device: torch.device) -> float:
     a = torch.randn(size, size, device=device).to(dtype)
     a @ a
     return 2 * size**3 / best(lambda: a @ a, device, 0.5) / 1e9
-
-
-def facesets_of_demo(folder: Path) -> dict[Side, list[Path]]:
-    """Every third face of the demonstration's last clip of each person."""
-    clips = demo_clips()
-    facesets: dict[Side, list[Path]] = {"a": [folder / "a"], "b": [folder / "b"]}
-    for side, clip in (("a", clips.a[-1]), ("b", clips.b[-1])):
-        extract(clip, folder / side, ExtractSettings(every=3))
-    return facesets
 
 
 def step_of(setup: Setup, settings: TrainSettings) -> Callable[[], None]:
