@@ -180,7 +180,8 @@ class ConvertSettings:
     )
     label: str = option("text drawn into a corner of every frame, such as 'AI generated'", "")
     keep_going: bool = option(
-        "copy a frame that cannot be converted as it is, and say which they were at the end", False
+        "copy a frame that cannot be converted as it is, say which they were at the end, and exit with 3",
+        False,
     )
     batch_size: int = option("faces a network call takes", 16, short="-b", min=1)
     threads: int = option("threads that cut and that compose frames, 0 for one a core", 0, short="-j", min=0)

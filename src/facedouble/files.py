@@ -1,8 +1,11 @@
-"""Writing files so that a name never stands for half a file."""
+"""Writing files so that a name never stands for half a file, and by one process at a time."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -23,3 +26,55 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path``, made if need be and removed afterwards. The system lets go of it when the
+    process ends, however that is; a file that was left is no lock.
+
+    Raises ``BlockingIOError`` when it is held already, ``OSError`` when it cannot be made.
+    """
+    while True:
+        file = path.open("ab")
+        try:
+            _lock(file.fileno())
+            if _is_at(file.fileno(), path):
+                break
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # who held it before has removed it in the meantime
+    try:
+        yield
+    finally:
+        if sys.platform == "win32":
+            file.close()  # there, what is open cannot be removed; and then another may have opened it
+            with contextlib.suppress(PermissionError):
+                path.unlink(missing_ok=True)
+        else:
+            path.unlink(missing_ok=True)
+            file.close()
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> None:
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(*error.args) from error
+
+else:
+    import fcntl
+
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

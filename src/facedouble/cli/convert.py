@@ -11,9 +11,13 @@ import typer
 from facedouble.cli.options import with_settings
 from facedouble.cli.progress import clock, progress
 from facedouble.config import ConvertSettings
+from facedouble.errors import ConversionError
 
 if TYPE_CHECKING:
     from facedouble.conversion.pipeline import ConvertResult
+
+INCOMPLETE = 3
+"""Exit code where something was written, but not all of what was asked for."""
 
 
 @with_settings
@@ -43,6 +47,8 @@ def convert(
 
     With -a only the faces still in that faceset are replaced, so a deleted picture is a face left
     as it is. A run that was stopped or killed goes on when it is started again with the same words.
+    Exit code 3: written, but some frames failed and are as they were (--keep-going); 1: nothing, or
+    no face could be replaced at all.
     """
     from facedouble.conversion.pipeline import convert as run
 
@@ -50,6 +56,13 @@ def convert(
         result = run(source, model, output, settings, faceset=faceset, listener=listener)
     for line in summary(result):
         print(line)
+    if result.failures and not result.frames_swapped:
+        raise ConversionError(
+            f"no face could be replaced: each of the {len(result.failures)} frames tried failed, the first "
+            f"because {result.failures[0].reason}; {output} is a copy"
+        )
+    if result.failures:
+        raise typer.Exit(INCOMPLETE)
 
 
 def summary(result: ConvertResult) -> Iterator[str]:

@@ -67,8 +67,8 @@ def facedouble(
 def main(arguments: Sequence[str]) -> int:
     """Run the program with these arguments and return its exit code.
 
-    0 done, 1 an error that the user can act on, 2 wrong arguments, 70 a fault of the program,
-    130 stopped by Ctrl-C.
+    0 done, 1 an error that the user can act on, 2 wrong arguments, 3 written but with frames that failed
+    (``convert --keep-going``), 70 a fault of the program, 130 stopped by Ctrl-C.
     """
     debug, rest = _take_debug(arguments)
     rest = _spread(rest)

@@ -90,28 +90,32 @@ def convert(
     label = Label(settings.label) if settings.label else None
     frames = open_source(source)
     ranges.check(frames.info.frames or 1 << 62)
-    sinks.check_output(output, overwrite=settings.overwrite, reading=[source])
+    reading = [path for path in (source, settings.matte) if path is not None]
+    sinks.check_output(output, overwrite=settings.overwrite, reading=reading)
     matte = _open_matte(settings, frames.info)
     swapper = Swapper.load(model, settings, listener)
     marking = make_marking(settings, source, output, _details(model, swapper))
     choice = Choice(ranges, References.read(_as_for_extraction(settings)), settings.track)
     plan = None if faceset is None else make_plan(source, faceset, choice)
-    work = sinks.Work(output, about(source_hash(source), swapper.card, plan, settings))
-    if work.dropped:
-        listener(Noted("what an unfinished run with other settings left is dropped"))
+    what = about(source_hash(source), swapper.card, plan, settings)
     shown = OUTPUTS[settings.output_mode]
     like = replace(frames.info, width=frames.info.width * shown.beside)
-    with sinks.open_parts(
-        output,
-        like,
-        settings.video,
-        work,
-        audio_from=source if frames.info.kind == "clip" else None,
-        overwrite=settings.overwrite,
-        marking=marking,
-        images=settings.image_format,
-        alpha=shown.channels == 4,
-    ) as sink:
+    with (
+        sinks.open_work(output, what, lambda part: settings.keep_going or not part["failures"]) as work,
+        sinks.open_parts(
+            output,
+            like,
+            settings.video,
+            work,
+            audio_from=source if frames.info.kind == "clip" else None,
+            overwrite=settings.overwrite,
+            marking=marking,
+            images=settings.image_format,
+            alpha=shown.channels == 4,
+        ) as sink,
+    ):
+        if work.dropped:
+            listener(Noted("what an unfinished run with other settings left is dropped"))
         swapper.precision = getattr(torch, work.settled("precision", str(swapper.precision)[6:]))
         if plan is None or faceset is None:
             faceset = _find_faces(source, work.make() / "faces", listener)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -142,3 +143,17 @@ def make_model() -> Callable[..., Path]:
 def own_faces(faces: Path, tmp_path: Path) -> Path:
     """A copy of the faceset, to be changed."""
     return shutil.copytree(faces, tmp_path / "own faces")
+
+
+def spoil_places(faceset: Path, frames: Iterable[int]) -> None:
+    """Make the place of some faces nothing that can be used, each on a track of its own."""
+    with sqlite3.connect(faceset / "faceset.sqlite") as database:
+        nothing = np.full((2, 3), np.nan).tobytes()
+        for index in frames:
+            change = "UPDATE face SET alignment = ?, track = ? WHERE frame_index = ?"
+            database.execute(change, (nothing, 100 + index, index))
+
+
+@pytest.fixture(scope="session")
+def spoil() -> Callable[[Path, Iterable[int]], None]:
+    return spoil_places

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -16,6 +17,7 @@ import pytest
 
 from facedouble.config import ConvertSettings, VideoSettings
 from facedouble.conversion.pipeline import convert
+from facedouble.errors import ConversionError
 from facedouble.events import Event, Noted, Progressed
 
 PART = 6
@@ -126,6 +128,46 @@ def test_ctrl_c_is_clean_and_loses_nothing(
     result = convert(rich, stand_in, output, settings(batch_size=3, threads=3), faceset=faces)
     assert result.kept == 3 * PART
     assert packets(output) == packets(unbroken)
+
+
+def test_frames_that_failed_are_tried_anew_without_keep_going(
+    rich: Path, own_faces: Path, stand_in: Path, spoil: Callable[[Path, list[int]], None], tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mov"
+    spoil(own_faces, [PART + 1])
+    broken_off(rich, own_faces, stand_in, output, settings(keep_going=True))
+    with pytest.raises(ConversionError, match=f"frame {PART + 1} cannot be converted"):
+        convert(rich, stand_in, output, settings(), faceset=own_faces)
+    result = convert(rich, stand_in, output, settings(keep_going=True), faceset=own_faces)
+    assert (result.kept, result.frames, len(result.failures)) == (PART, FRAMES, 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot halt a process")
+def test_a_second_run_keeps_out_of_the_way_of_the_first(
+    rich: Path, faces: Path, stand_in: Path, unbroken: Path, tmp_path: Path
+) -> None:
+    output, work = tmp_path / "out.mov", tmp_path / ".out.mov.work"
+    command = words(rich, faces, stand_in, output)
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while first.poll() is None and not list(work.glob("0*.json")):
+            time.sleep(0.005)
+        first.send_signal(signal.SIGSTOP)
+        held = {file: file.stat().st_mtime_ns for file in work.iterdir()}
+        for more in ([], ["--sharpen", "none"]):  # the same words, and others, which would drop its work
+            second = subprocess.run([*command, *more], capture_output=True, text=True)
+            assert second.returncode == 1
+            errors = [line for line in second.stderr.splitlines() if line.startswith("error:")]
+            assert len(errors) == 1
+            assert "out.mov: another run is writing it; wait for its end" in errors[0]
+        assert {file: file.stat().st_mtime_ns for file in work.iterdir()} == held
+    finally:
+        first.kill()
+        first.wait()
+    last = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "of the frames were done by an earlier run" in last.stdout
+    assert packets(output) == packets(unbroken)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import av
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from facedouble.cli.convert import summary
+from facedouble.cli.convert import INCOMPLETE, summary
 from facedouble.cli.main import main
 from facedouble.config import ConvertSettings, ExtractSettings, VideoSettings
 from facedouble.conversion.pipeline import ConvertResult, convert
@@ -28,6 +27,8 @@ from facedouble.video.source import ClipSource, open_source
 FRAMES = 40
 LOSSLESS = VideoSettings(codec="ffv1")
 FAST = VideoSettings(preset="ultrafast")
+
+Spoil = Callable[[Path, Iterable[int]], None]
 
 
 def settings(video: VideoSettings = FAST, **changes: object) -> ConvertSettings:
@@ -300,17 +301,8 @@ def test_a_clip_without_any_face_is_copied_and_counted(
 # -- frames that fail ----------------------------------------------------------------------------------
 
 
-def spoil(faceset: Path, frames: tuple[int, ...]) -> None:
-    """Make the place of some faces nothing that can be used, each on a track of its own."""
-    with sqlite3.connect(faceset / "faceset.sqlite") as database:
-        nothing = np.full((2, 3), np.nan).tobytes()
-        for index in frames:
-            change = "UPDATE face SET alignment = ?, track = ? WHERE frame_index = ?"
-            database.execute(change, (nothing, 100 + index, index))
-
-
 def test_a_frame_that_fails_stops_the_run_or_is_listed(
-    rich: Path, own_faces: Path, stand_in: Path, tmp_path: Path
+    rich: Path, own_faces: Path, stand_in: Path, spoil: Spoil, tmp_path: Path
 ) -> None:
     spoil(own_faces, (11, 26))
     place = tmp_path / "results"
@@ -330,6 +322,30 @@ def test_a_frame_that_fails_stops_the_run_or_is_listed(
     old, new = planes(rich), planes(path)
     assert [same(a, b) for a, b in zip(old, new, strict=True)] == [i in (11, 26) for i in range(FRAMES)]
     assert only(place, "out.mkv")
+
+
+def test_the_exit_code_tells_whether_all_some_or_no_faces_were_replaced(
+    rich: Path,
+    own_faces: Path,
+    stand_in: Path,
+    spoil: Spoil,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["convert", "-i", str(rich), "-m", str(stand_in), "-a", str(own_faces), "--keep-going"]
+    words += ["--preset", "ultrafast", "--no-credentials", "--device", "cpu", "--discard-frames"]
+    words += ["--frame-ranges", "4-7"]
+    for spoiled, code in (((), 0), ((5,), INCOMPLETE), (range(4, 8), 1)):
+        spoil(own_faces, spoiled)
+        output = tmp_path / f"{code}.mp4"
+        assert main([*words, "-o", str(output)]) == code
+        out, err = capsys.readouterr()
+        errors = [line for line in err.splitlines() if line.startswith("error:")]
+        assert f"{4 - len(spoiled)} faces replaced in {4 - len(spoiled)} of 4 frames" in out
+        assert sum(line.startswith("  frame ") for line in out.splitlines()) == len(spoiled)
+        assert len(errors) == (code == 1)
+        assert len(ClipSource(output).times()) == 4
+    assert "no face could be replaced: each of the 4 frames tried failed, the first because" in errors[0]
 
 
 def test_what_a_broken_model_draws_is_not_taken_for_a_face(

@@ -14,7 +14,7 @@ from facedouble.video.sinks.container import FORMATS
 from facedouble.video.sinks.folder import FolderSink
 from facedouble.video.sinks.parts import ClipParts, FolderParts, PartsSink
 from facedouble.video.sinks.streams import Span
-from facedouble.video.sinks.work import Work
+from facedouble.video.sinks.work import Work, open_work
 from facedouble.video.source import SourceInfo
 
 CLIP_SUFFIXES = frozenset(FORMATS)
@@ -36,6 +36,7 @@ __all__ = [
     "check_output",
     "open_parts",
     "open_sink",
+    "open_work",
 ]
 
 

@@ -7,7 +7,7 @@
       000000.packets  its pictures, encoded (clips)
 
 A part counts when its ``.json`` is there, which is written last. The folder is removed when the result
-has its name.
+has its name. ``.out.mp4.lock`` is there while a run is at work, so that a second keeps out of its way.
 """
 
 from __future__ import annotations
@@ -15,24 +15,48 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from facedouble.errors import OutputError
-from facedouble.files import write_whole
+from facedouble.files import locked, write_whole
 from facedouble.video.sinks.base import advice
 
+Keep = Callable[[dict[str, Any]], bool]
+
 _ABOUT = "work.json"
+
+
+@contextlib.contextmanager
+def open_work(path: Path, about: dict[str, Any], keep: Keep = lambda _record: True) -> Iterator[Work]:
+    """The work folder of the result ``path``, kept from every other run meanwhile; see :class:`Work`.
+
+    Raises ``OutputError`` when another run is at work on it, or the place cannot be written to.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    with contextlib.ExitStack() as held:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(lock))
+        except BlockingIOError as error:
+            raise OutputError(
+                f"{path}: another run is writing it; wait for its end, or choose another output"
+            ) from error
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror}){advice(error)}") from error
+        yield Work(path, about, keep)
 
 
 class Work:
     """The work folder of the result ``path``, made when there is something to put into it.
 
     ``about`` is everything that decides what the result is. What an earlier run left is taken up when it
-    was about the same, else it is dropped (``dropped`` says so).
+    was about the same, else it is dropped (``dropped`` says so); of its parts, all before the first whose
+    record ``keep`` does not want. To be used inside :func:`open_work`, or by one process alone.
     """
 
-    def __init__(self, path: Path, about: dict[str, Any]) -> None:
+    def __init__(self, path: Path, about: dict[str, Any], keep: Keep = lambda _record: True) -> None:
         self.path = path
         self.folder = path.with_name(f".{path.name}.work")
         self._about = json.dumps(about, sort_keys=True, ensure_ascii=False, indent=1)
@@ -42,6 +66,9 @@ class Work:
             self.remove()
             self.dropped = True
         self.parts = self._parts()
+        unwanted = [number for number, record in enumerate(self.parts) if not keep(record)]
+        if unwanted:
+            self.forget(unwanted[0])
 
     @property
     def found(self) -> bool:
