@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from facedouble.errors import AssetError, InputError
 from facedouble.provenance.credentials import Credentials
 from facedouble.provenance.identity import identity_folder, known_identity, load_identity, own_identity
-from facedouble.provenance.mark import Marker, mark
+from facedouble.provenance.mark import Marker
 from facedouble.provenance.verify import State, Verifier, verify
 
 PEM = serialization.Encoding.PEM
@@ -182,7 +182,7 @@ def test_a_certificate_of_ones_own(
     mine = load_identity(*office.give(key()))
     assert (mine.algorithm, mine.name) == (algorithm, "Anna's studio")
     path = picture("a.png")
-    mark(path, credentials, mine)
+    path.write_bytes(Marker(credentials, mine).image(path.read_bytes(), path.name))
     [found] = verify(path)
     assert found.state is State.UNKNOWN_SIGNER
     assert found.signer == "Anna's studio"

@@ -16,7 +16,7 @@ from facedouble.cli.main import main
 from facedouble.errors import InputError
 from facedouble.provenance.credentials import Credentials
 from facedouble.provenance.identity import SigningIdentity
-from facedouble.provenance.mark import mark
+from facedouble.provenance.mark import Marker
 from facedouble.provenance.verify import State, Verdict, Verifier, verify
 from facedouble.provenance.words import sentences
 from facedouble.video.images import write_png
@@ -25,7 +25,7 @@ from facedouble.video.images import write_png
 @pytest.fixture
 def marked(picture: Callable[[str], Path], credentials: Credentials, identity: SigningIdentity) -> Path:
     path = picture("a.png")
-    mark(path, credentials, identity)
+    path.write_bytes(Marker(credentials, identity).image(path.read_bytes(), path.name))
     return path
 
 
@@ -95,7 +95,9 @@ def test_several_and_a_folder(
         write_png(folder / f"{index:06d}.png", np.full((8, 8, 3), index, np.uint8))
     assert main(["verify", str(marked), str(folder)]) == 1
     assert capsys.readouterr().out.endswith("000009.png: unmarked\n  and 2 more\n")
-    mark(folder, credentials, identity)
+    marker = Marker(credentials, identity)
+    for file in folder.iterdir():
+        file.write_bytes(marker.image(file.read_bytes(), file.name))
     assert main(["verify", str(marked), str(folder)]) == 0
     assert f"{folder}: 12 files: 12 intact." in capsys.readouterr().out
 

@@ -50,4 +50,4 @@ def make_marking(
     if beside:
         sidecar_of(output)
     marker = Marker(credentials, identity)
-    return Marking(COMMENT, credentials.tags() if beside else {}, marker.image, marker.beside, marker.file)
+    return Marking(COMMENT, credentials.tags() if beside else {}, marker.image, marker.beside, marker.clip)

@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from facedouble.errors import InputError, OutputError
-from facedouble.events import Listener, Progressed, StageFinished, StageStarted, ignore
 from facedouble.files import write_whole
 from facedouble.provenance import mp4
 from facedouble.provenance.credentials import Credentials
 from facedouble.provenance.identity import SigningIdentity
 from facedouble.provenance.labels import xmp_packet
 from facedouble.provenance.pictures import read_xmp, with_xmp
-from facedouble.provenance.seal import BESIDE, EMBEDDED, SIDECAR, Seal
-
-_IMAGES = EMBEDDED.keys() - mp4.SUFFIXES
-_REPORT_EVERY = 16  # images
-
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """What was marked. ``sidecar`` is the file beside a clip that cannot hold its credentials."""
-
-    files: int
-    sidecar: Path | None = None
-
-    def words(self) -> str:
-        """One line for the summary."""
-        if self.sidecar is not None:
-            return f"marked as synthetic; its content credentials are beside it: {self.sidecar}"
-        return "marked as synthetic" if self.files == 1 else f"{self.files} images marked as synthetic"
+from facedouble.provenance.seal import BESIDE, SIDECAR, Seal
 
 
 class Marker:
@@ -65,31 +44,20 @@ class Marker:
         """
         return self._seal.beside(data, name)
 
-    def file(self, path: Path, target: Path | None = None) -> Path | None:
-        """Mark a clip or an image; it is whole under its name at any time. ``target`` is the name it is
-        about to get, where it has another for now.
+    def clip(self, path: Path, target: Path | None = None) -> Path | None:
+        """Mark a clip; it is whole under its name at any time. ``target`` is the name it is about to get,
+        where it has another for now. Matroska and WebM clips get their labels when they are written
+        (``Credentials.tags``), and their credentials in a file beside them.
 
-        Returns the file beside it, where that is where its credentials are. Raises ``InputError`` when
-        it is damaged or of a kind that cannot be marked, ``OutputError`` when it cannot be written.
+        Returns the file beside it, where there is one. Raises ``InputError`` when the clip is damaged,
+        ``OutputError`` when it cannot be written.
         """
-        suffix = path.suffix.lower()
-        if suffix in mp4.SUFFIXES:
-            self._clip(path, target or path)
-            return None
-        if suffix in BESIDE:
+        if path.suffix.lower() in BESIDE:
             return self._beside(path, target or path)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-        marked = self.image(data, path.name)
-        try:
-            write_whole(path, marked)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+        self._embedded(path, target or path)
         return None
 
-    def _clip(self, path: Path, named: Path) -> None:
+    def _embedded(self, path: Path, named: Path) -> None:
         draft = path.with_name(path.name + ".new")
         try:
             with path.open("rb") as file, path.open("rb") as original, draft.open("w+b") as target:
@@ -114,38 +82,6 @@ class Marker:
         except OSError as error:
             raise OutputError(f"{sidecar}: cannot be written ({error.strerror})") from error
         return sidecar
-
-
-def mark(
-    output: Path,
-    credentials: Credentials,
-    identity: SigningIdentity,
-    *,
-    names: Collection[str] | None = None,
-    listener: Listener = ignore,
-) -> Marked:
-    """Mark a clip, an image, or the images in a folder; of those only ``names``, if they are given.
-
-    Matroska and WebM clips get their labels when they are written (``Credentials.tags``), and their
-    credentials in a file beside them. Raises ``InputError`` when something is damaged or of a kind that
-    cannot be marked, or the identity cannot sign, and ``OutputError`` when it cannot be written.
-    """
-    marker = Marker(credentials, identity)
-    if not output.is_dir():
-        return Marked(1, marker.file(output))
-    files = sorted(
-        file
-        for file in output.iterdir()
-        if file.suffix.lower() in _IMAGES and (names is None or file.name in names)
-    )
-    start = time.perf_counter()
-    listener(StageStarted("mark", len(files), "images"))
-    for number, file in enumerate(files, 1):
-        marker.file(file)
-        if number % _REPORT_EVERY == 0:
-            listener(Progressed("mark", number))
-    listener(StageFinished("mark", time.perf_counter() - start, f"{len(files)} images"))
-    return Marked(len(files))
 
 
 def sidecar_of(path: Path) -> Path:
