@@ -38,7 +38,8 @@ def test_parts_in_a_row_play_as_one(tmp_path: Path, codec: str, suffix: str) -> 
     path = tmp_path / f"out{suffix}"
     times = uneven(26)
     preset = "10" if codec == "libsvtav1" else "medium"
-    settings = VideoSettings(codec=codec, crf=20, preset=preset)
+    crf = VideoSettings().crf if codec == "ffv1" else 20
+    settings = VideoSettings(codec=codec, crf=crf, preset=preset)
     like = SourceInfo(tmp_path, "folder", 96, 72, 0, Fraction(30), TICK)
     work = Work(path, {"test": 1})
     with open_parts(path, like, settings, work, audio_from=None, overwrite=False) as sink:

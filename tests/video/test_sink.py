@@ -391,17 +391,17 @@ def test_the_shape_of_pixels_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "codec", "preset"),
+    ("name", "settings"),
     [
-        ("a.webm", "libvpx-vp9", "medium"),
-        ("a.mkv", "libsvtav1", "10"),
-        ("a.mov", "prores_ks", "medium"),
-        ("a.mkv", "ffv1", "medium"),
+        ("a.webm", VideoSettings(codec="libvpx-vp9", crf=4)),
+        ("a.mkv", VideoSettings(codec="libsvtav1", crf=4, preset="10")),
+        ("a.mov", VideoSettings(codec="prores_ks")),
+        ("a.mkv", VideoSettings(codec="ffv1")),
     ],
+    ids=lambda value: value if isinstance(value, str) else value.codec,
 )
-def test_other_codecs(clips: dict[str, Path], tmp_path: Path, name: str, codec: str, preset: str) -> None:
+def test_other_codecs(clips: dict[str, Path], tmp_path: Path, name: str, settings: VideoSettings) -> None:
     images = small(clips, 3)
-    settings = VideoSettings(codec=codec, crf=4, preset=preset)
     with open_sink(
         tmp_path / name, info(tmp_path, 160, 90), settings, audio_from=None, overwrite=False
     ) as sink:
@@ -514,6 +514,19 @@ def test_what_cannot_be_written_is_said_before_any_work(
 )
 def test_a_preset_that_the_encoder_does_not_have(tmp_path: Path, codec: str, preset: str, says: str) -> None:
     settings = VideoSettings(codec=codec, preset=preset)
+    with pytest.raises(SettingsError, match=says):
+        open_sink(tmp_path / "a.mkv", info(tmp_path / "x"), settings, audio_from=None, overwrite=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (VideoSettings(codec="ffv1", crf=20), "--crf: ffv1 has no quality to choose; leave it away"),
+        (VideoSettings(codec="prores_ks", preset="slow"), "--preset: prores_ks has none to choose of"),
+    ],
+)
+def test_what_an_encoder_does_not_know_is_refused(tmp_path: Path, settings: VideoSettings, says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         open_sink(tmp_path / "a.mkv", info(tmp_path / "x"), settings, audio_from=None, overwrite=False)
     assert list(tmp_path.iterdir()) == []

@@ -29,6 +29,7 @@ from facedouble.conversion.run import Failure, Run
 from facedouble.conversion.steps import check
 from facedouble.conversion.survey import survey, too_large
 from facedouble.conversion.swapper import Swapper
+from facedouble.conversion.unused import refuse_unused
 from facedouble.errors import InputError, SettingsError
 from facedouble.events import Listener, Noted, StageFinished, ignore
 from facedouble.extraction.extract import extract
@@ -92,6 +93,7 @@ def convert(
     ranges.check(frames.info.frames or 1 << 62)
     reading = [path for path in (source, settings.matte) if path is not None]
     sinks.check_output(output, overwrite=settings.overwrite, reading=reading)
+    refuse_unused(settings, clip=output.suffix.lower() in sinks.CLIP_SUFFIXES)
     matte = _open_matte(settings, frames.info)
     swapper = Swapper.load(model, settings, listener)
     marking = make_marking(settings, source, output, _details(model, swapper))

@@ -27,6 +27,7 @@ from facedouble.video.source import ClipSource, open_source
 FRAMES = 40
 LOSSLESS = VideoSettings(codec="ffv1")
 FAST = VideoSettings(preset="ultrafast")
+PLAIN = VideoSettings()
 
 Spoil = Callable[[Path, Iterable[int]], None]
 
@@ -147,7 +148,7 @@ def test_ten_bits_stay_ten_bits(
     changed = old[3][0] != new[3][0]
     assert 2000 < changed.sum() < changed.size / 2
     assert np.count_nonzero(new[3][0][changed] % 4) > changed.sum() / 2  # the new face has all its bits too
-    convert(source, stand_in, tmp_path / "images", settings(), faceset=own)
+    convert(source, stand_in, tmp_path / "images", settings(PLAIN), faceset=own)
     image = cv2.imread(str(tmp_path / "images" / "000003.png"), cv2.IMREAD_UNCHANGED)
     assert image.dtype == np.uint16
 
@@ -254,9 +255,9 @@ def test_only_the_person_or_the_track_that_is_wanted(
         tracks = {face.track for face in store.faces()}
     (number,) = left
     ways = {
-        "f": (settings(filter=(picture,)), True),
-        "n": (settings(nfilter=(picture,)), False),
-        "track": (settings(track=(number,)), True),
+        "f": (settings(PLAIN, filter=(picture,)), True),
+        "n": (settings(PLAIN, nfilter=(picture,)), False),
+        "track": (settings(PLAIN, track=(number,)), True),
     }
     for name, (how, is_left) in ways.items():
         result = convert(pair_frames, stand_in, tmp_path / name, how, faceset=extracted_pair)
@@ -266,7 +267,7 @@ def test_only_the_person_or_the_track_that_is_wanted(
             halves = [np.array_equal(new[:, s], frame.image[:, s]) for s in (slice(640), slice(640, None))]
             assert halves == ([False, True] if is_left else [True, False])
     with pytest.raises(SettingsError, match=f"no track 77 in the faceset; it has .*{max(tracks)}"):
-        convert(pair_frames, stand_in, tmp_path / "x", settings(track=(77,)), faceset=extracted_pair)
+        convert(pair_frames, stand_in, tmp_path / "x", settings(PLAIN, track=(77,)), faceset=extracted_pair)
     assert not (tmp_path / "x").exists()
 
 
@@ -290,7 +291,7 @@ def test_a_clip_without_any_face_is_copied_and_counted(
         if frame.index in (0, 20, 40):
             write_png(frames / f"{frame.index:03d}.png", cv2.resize(frame.image, None, fx=0.3, fy=0.3))
     events: list[Event] = []
-    result = convert(frames, stand_in, tmp_path / "out", settings(), listener=events.append)
+    result = convert(frames, stand_in, tmp_path / "out", settings(PLAIN), listener=events.append)
     assert (result.frames, result.frames_without_face, result.faces_swapped) == (3, 3, 0)
     assert any(isinstance(e, Noted) and "no face was found" in e.text for e in events)
     for old, new in zip(open_source(frames).frames(), open_source(tmp_path / "out").frames(), strict=True):
@@ -397,7 +398,20 @@ def test_a_clip_whose_size_changes_midway(
         ("out.mkv", {"label": "x", "output_mode": "mask"}, SettingsError, "--label"),
         ("out.webm", {}, OutputError, "cannot hold video of libx264"),
         ("no/folder/out.mp4", {}, OutputError, "there is no folder"),
-        ("out.gif", {}, OutputError, "cannot write .gif"),
+        ("out.gif", {"video": FAST}, OutputError, "cannot write .gif"),
+        ("images", {"video": FAST}, SettingsError, "--preset is for clips, and -o names a folder"),
+        ("out.mp4", {"image_format": "tiff"}, SettingsError, "--image-format is for a folder of images"),
+        ("out.mp4", {"converter": "adjust", "mask_type": "rect"}, SettingsError, "--mask-type does"),
+        (
+            "out.mp4",
+            {"smooth_mask": False},
+            SettingsError,
+            "--no-smooth-mask does something only with -c adj",
+        ),
+        ("out.mp4", {"colour": "none", "colour_space": "lab"}, SettingsError, "--colour-space does"),
+        ("out.mp4", {"sharpen": "none", "sharpen_amount": 1.0}, SettingsError, "--sharpen-amount does"),
+        ("out.mp4", {"ref_threshold": 0.4}, SettingsError, "--ref-threshold does something only with -f"),
+        ("out.mp4", {"mask_type": "learned", "occlusion": "learned"}, SettingsError, "leave --occlusion"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_any_work(
@@ -411,7 +425,7 @@ def test_what_cannot_be_done_is_said_before_any_work(
     says: str,
 ) -> None:
     with pytest.raises(error) as caught:
-        convert(rich, stand_in, tmp_path / name, settings(**changes), faceset=faces)
+        convert(rich, stand_in, tmp_path / name, settings(**{"video": PLAIN, **changes}), faceset=faces)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert only(tmp_path)

@@ -186,6 +186,8 @@ def _options(codec: av.Codec, settings: VideoSettings, format: str, path: Path) 
         options[quality] = str(settings.crf)
     elif not (codec.lossless or codec.intra_only):
         raise OutputError(f"{path}: {settings.codec} has no constant quality; choose libx264 or libx265")
+    elif settings.crf != VideoSettings().crf:
+        raise SettingsError(f"--crf: {settings.codec} has no quality to choose; leave it away")
     if settings.codec.startswith("libx26"):
         if settings.preset not in _X26X_PRESETS:
             raise SettingsError(
@@ -199,6 +201,8 @@ def _options(codec: av.Codec, settings: VideoSettings, format: str, path: Path) 
             options["preset"] = settings.preset
         elif settings.preset != VideoSettings().preset:
             raise SettingsError(f"{settings.codec} numbers its presets; {settings.preset!r} is none of them")
+    elif settings.preset != VideoSettings().preset:
+        raise SettingsError(f"--preset: {settings.codec} has none to choose of; leave it away")
     if codec.name.startswith("prores") and "444" in format:
         options["profile"] = _PRORES_4444
     return options
