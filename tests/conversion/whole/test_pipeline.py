@@ -406,7 +406,7 @@ def test_a_clip_whose_size_changes_midway(
             "out.mp4",
             {"smooth_mask": False},
             SettingsError,
-            "--no-smooth-mask does something only with -c adj",
+            "--no-smooth-mask does something only",
         ),
         ("out.mp4", {"colour": "none", "colour_space": "lab"}, SettingsError, "--colour-space does"),
         ("out.mp4", {"sharpen": "none", "sharpen_amount": 1.0}, SettingsError, "--sharpen-amount does"),
