@@ -15,22 +15,19 @@ MOV.
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
 import numpy as np
 
 from facedouble.errors import InputError, OutputError
 from facedouble.provenance.labels import AIGC, MOST
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from facedouble.provenance.streams import Span, Spliced
 
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov"})
 
@@ -48,60 +45,6 @@ class Box(NamedTuple):
     start: int
     body: int
     end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Bytes ``start`` to ``end`` of a file."""
-
-    start: int
-    end: int
-
-
-class Spliced(io.RawIOBase):
-    """Pieces of a file and bytes of memory, read as one file."""
-
-    def __init__(self, file: BinaryIO, pieces: list[bytes | Span]) -> None:
-        super().__init__()
-        self._file = file
-        self._pieces: list[tuple[int, bytes | Span]] = []
-        self._size = 0
-        for piece in pieces:
-            self._pieces.append((self._size, piece))
-            self._size += len(piece) if isinstance(piece, bytes) else piece.end - piece.start
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        if base + offset < 0:
-            raise ValueError(f"negative position {base + offset}")
-        self._position = base + offset
-        return self._position
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer).cast("B")
-        for start, piece in reversed(self._pieces):
-            if start > self._position:
-                continue
-            inside = self._position - start
-            if isinstance(piece, bytes):
-                part = piece[inside : inside + len(view)]
-            else:
-                self._file.seek(piece.start + inside)
-                part = self._file.read(max(0, min(len(view), piece.end - piece.start - inside)))
-            view[: len(part)] = part
-            self._position += len(part)
-            return len(part)
-        return 0
 
 
 def labelled(

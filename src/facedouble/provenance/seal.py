@@ -19,6 +19,7 @@ import c2pa
 from facedouble.errors import InputError, OutputError
 from facedouble.provenance.credentials import EARLIER, SOURCE, Credentials, manifest, source_ingredient
 from facedouble.provenance.identity import SigningIdentity
+from facedouble.provenance.streams import Nowhere
 
 # Formats that hold their credentials, by suffix.
 EMBEDDED = {
@@ -131,7 +132,8 @@ class Seal:
                 self._add_source(builder)
             builder.set_no_embed()
             file.seek(0)
-            return bytes(builder.sign(self._signer, format, file, _Nowhere()))
+            # The library copies a file also where only its signature is wanted.
+            return bytes(builder.sign(self._signer, format, file, Nowhere()))
 
     def _sign(
         self,
@@ -281,29 +283,3 @@ def _pixel() -> bytes:
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     )
-
-
-class _Nowhere(io.RawIOBase):
-    """Takes what is written: the library copies a file also where only its signature is wanted."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._position = self._size = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._position = (0, self._position, self._size)[whence] + offset
-        return self._position
-
-    def write(self, data: Any) -> int:
-        self._position += len(data)
-        self._size = max(self._size, self._position)
-        return len(data)

@@ -1,0 +1,87 @@
+"""What is read and written in place of files, for a library that wants files."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes ``start`` to ``end`` of a file."""
+
+    start: int
+    end: int
+
+
+class _Placed(io.RawIOBase):
+    """A place in something of a size, to be moved about in."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._position, self._size = 0, size
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise ValueError(f"negative position {base + offset}")
+        self._position = base + offset
+        return self._position
+
+
+class Spliced(_Placed):
+    """Pieces of a file and bytes of memory, read as one file."""
+
+    def __init__(self, file: BinaryIO, pieces: list[bytes | Span]) -> None:
+        self._file = file
+        self._pieces: list[tuple[int, bytes | Span]] = []
+        size = 0
+        for piece in pieces:
+            self._pieces.append((size, piece))
+            size += len(piece) if isinstance(piece, bytes) else piece.end - piece.start
+        super().__init__(size)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        for start, piece in reversed(self._pieces):
+            if start > self._position:
+                continue
+            inside = self._position - start
+            if isinstance(piece, bytes):
+                part = piece[inside : inside + len(view)]
+            else:
+                self._file.seek(piece.start + inside)
+                part = self._file.read(max(0, min(len(view), piece.end - piece.start - inside)))
+            view[: len(part)] = part
+            self._position += len(part)
+            return len(part)
+        return 0
+
+
+class Nowhere(_Placed):
+    """Takes what is written and keeps nothing of it."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._position += len(data)
+        self._size = max(self._size, self._position)
+        return len(data)
