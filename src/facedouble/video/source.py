@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import av
 import av.error
@@ -270,13 +271,8 @@ def open_source(path: Path) -> Source:
 
 def source_hash(path: Path) -> str:
     """SHA-256 that recognises a source: of a clip's bytes, or of a folder's names and bytes."""
-    if path.is_dir():
-        digest = hashlib.sha256()
-        for file in FolderSource(path).files:
-            digest.update(os.fsencode(file.name))
-            digest.update(_file_hash(file).encode())
-        return digest.hexdigest()
-    return _file_hash(path)
+    files = FolderSource(path).files if path.is_dir() else [path]
+    return _hash(tuple(map(_version, files)), of_folder=path.is_dir())
 
 
 def is_cover(stream: av.VideoStream) -> bool:
@@ -289,6 +285,32 @@ def clock_start(container: av.container.InputContainer) -> Fraction:
     if container.format.name in ("mpegts", "mpeg") and container.start_time is not None:
         return Fraction(container.start_time, 1_000_000)
     return Fraction(0)
+
+
+class _Version(NamedTuple):
+    """A file as it is now: written anew, it is another one."""
+
+    path: Path
+    device: int
+    number: int
+    size: int
+    written: int
+
+
+def _version(path: Path) -> _Version:
+    found = path.stat()
+    return _Version(path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)  # one run asks several times, and a clip may be of many gigabytes
+def _hash(files: tuple[_Version, ...], *, of_folder: bool) -> str:
+    if not of_folder:
+        return _file_hash(files[0].path)
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(os.fsencode(file.path.name))
+        digest.update(_file_hash(file.path).encode())
+    return digest.hexdigest()
 
 
 def _file_hash(path: Path) -> str:
