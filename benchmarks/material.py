@@ -12,7 +12,7 @@ from facedouble.extraction.extract import extract
 from facedouble.training.loop import train
 from facedouble.types import Side
 
-_ITERATIONS, _BATCH = 20, 8
+_ITERATIONS, _BATCH = 10, 8
 
 
 def facesets_of_demo(folder: Path, *, every_a: int = 3) -> dict[Side, list[Path]]:
