@@ -73,7 +73,9 @@ class TrainSettings:
     """How a model is trained. It stops at whichever limit comes first; without one, when told to."""
 
     trainer: str = option(
-        "model: quick, original, lowmem, iae, gan, gan128, highres or highres256", "quick", short="-t"
+        "model: double, quick (a small double), original, lowmem, iae, gan, gan128, highres or highres256",
+        "quick",
+        short="-t",
     )
     arguments: tuple[str, ...] = option(
         "an argument of the model's own, as filters=64; repeat it", (), flag="set"

@@ -52,7 +52,7 @@ def test_enter_stops_it_cleanly(facesets: Facesets, tmp_path: Path) -> None:
         (["-t", "nonesuch"], "no model 'nonesuch'"),
         (["-A", "nowhere"], "nowhere"),
         (["--from", "nowhere"], "nowhere"),
-        (["--set", "resolution=33"], "multiple of 16"),
+        (["--set", "resolution=33"], "multiple of 32"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

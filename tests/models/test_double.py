@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from facedouble.models import build, entry
 from facedouble.models.double import Double
 
 SMALL = {"resolution": 96, "filters": 16, "bottleneck": 64, "inner": 48, "channels": (32, 24, 16)}
@@ -90,6 +91,14 @@ def test_every_multiple_of_32_draws_its_own_size(resolution: int) -> None:
     assert picture.shape == (1, 3, resolution, resolution)
     assert mask is not None
     assert mask.shape == (1, 1, resolution, resolution)
+
+
+@pytest.mark.parametrize("topology", ["df", "liae"])
+@pytest.mark.parametrize("resolution", range(96, 513, 32))
+def test_the_registered_double_takes_every_resolution(resolution: int, topology: str) -> None:
+    arguments = {**entry("double").arguments, "resolution": resolution, "topology": topology}
+    with torch.device("meta"):
+        assert build("double", arguments).resolution == resolution
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from facedouble.types import Side
 
 Topology = Literal["df", "liae"]
 
+_CHANNELS = (256, 128, 64, 32)
 _GAIN = 2.0  # differences from the mean are small; brought to about the range of a picture
 
 
@@ -43,9 +44,8 @@ class Double(SwapModel):
     ``resolution`` is a multiple of 32 up to 512, sensibly from 96; ``filters`` those of the first
     convolution, doubled by each further one up to eight times; ``bottleneck`` the length of the code,
     ``noise`` the deviation of what is added to it in training (a code near a known one must give a face
-    near the known one); ``inner`` the channels before the first upscale and ``channels`` those after each.
-    There are
-    three upscales up to 160 pixels, four above. Raises ``ValueError`` for sizes that do not fit.
+    near the known one); ``inner`` the channels before the first upscale and ``channels`` those after each,
+    256, 128, 64 and 32 if not given. There are three upscales up to 160 pixels, four above. Raises ``ValueError`` for sizes that do not fit.
     """
 
     parted: Tensor
@@ -58,13 +58,14 @@ class Double(SwapModel):
         bottleneck: int = 256,
         noise: float = 0.2,
         inner: int = 512,
-        channels: Sequence[int] = (256, 128, 64, 32),
+        channels: Sequence[int] | None = None,
         residuals: int = 1,
     ) -> None:
         super().__init__()
         if resolution % 32 or not 32 <= resolution <= 512:
             raise ValueError("resolution must be a multiple of 32 up to 512")
         upscales = 3 if resolution <= 160 else 4
+        channels = _CHANNELS[:upscales] if channels is None else channels
         if len(channels) != upscales:
             raise ValueError(f"{resolution} pixels take {upscales} upscales; channels has {len(channels)}")
         if topology not in ("df", "liae"):

@@ -50,8 +50,8 @@ def load(
 ) -> Data:
     """Read the kept faces of both sides. ``coverage`` is the central part of the crop used.
 
-    The last tenth of each faceset is held out (``faceset/held_out.py``). ``balanced``: faces are drawn so that
-    each bin of poses that a side has is seen equally often. ``memory``: bytes that pictures may take, by
+    The last tenth of each faceset is held out (``faceset/held_out.py``). ``balanced``: faces are drawn so
+    that each bin of poses that a side has is seen equally often. ``memory``: bytes that pictures may take, by
     default half of what is free on ``device``; beyond it they are kept in a file in ``scratch``, by default
     the cache folder. Raises ``TrainingError`` for a side that is missing or has fewer than ten
     faces, ``InputError`` for a faceset that is not one and for crops that do not fit it.

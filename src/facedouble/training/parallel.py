@@ -89,7 +89,7 @@ def local_device(device: torch.device, world: World) -> torch.device:
 
 def spread(module: nn.Module, device: torch.device) -> DistributedDataParallel:
     """``module`` with gradients averaged over all processes."""
-    # A phase may leave parameters out (B's decoder before it parts, the encoder at rest), hence the search for them.
+    # A phase may leave parameters out (B's decoder until it parts, the encoder at rest), hence the search.
     return DistributedDataParallel(
         module,
         device_ids=[device] if device.type == "cuda" else None,
