@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from facedouble.config import TrainSettings
-from facedouble.errors import TrainingError
+from facedouble.errors import SettingsError, TrainingError
 from facedouble.events import Event, Noted
 from facedouble.models import checkpoint
 from facedouble.training import schedule
@@ -93,8 +93,25 @@ def test_out_of_memory_it_takes_fewer_faces_at_a_time(facesets: Facesets) -> Non
         raise MemoryError
 
     made.training.network.encode = starving  # type: ignore[assignment,method-assign]
-    with pytest.raises(TrainingError, match="one face at a time"):
+    with pytest.raises(TrainingError, match="one face of each side"):
         made.step(pairs, phase)
+
+
+def test_what_normalises_over_a_batch_never_gets_a_single_face(facesets: Facesets) -> None:
+    made = setup(facesets, replace(SETTINGS, batch_size=5))
+    squeezed, seen = made.training.network._squeezed, []
+
+    def noted(faces: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        seen.extend(len(part) for part in faces.values())
+        return squeezed(faces)
+
+    made.training.network._squeezed = noted  # type: ignore[assignment]
+    made.step.at_once = 1
+    phase = schedule.phase(made.recipe, SETTINGS, made.training.card, 0.0)
+    assert torch.isfinite(made.step(made.pairs(phase), phase)).all()
+    assert seen == [2, 2, 3, 3]
+    with pytest.raises(SettingsError, match="2 faces of each side"):
+        setup(facesets, replace(SETTINGS, batch_size=1))
 
 
 def test_another_error_is_not_taken_for_a_lack_of_memory(facesets: Facesets) -> None:

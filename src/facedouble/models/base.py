@@ -30,6 +30,8 @@ class SwapModel(nn.Module, ABC):
     resolution: int
     one_encoder: bool = False
     """Whether ``encode`` does the same for both sides."""
+    least_faces: int = 1
+    """How many of each side have to go through it together in training."""
     hardness: float = 1.0
     """0..1, set by the training loop: how much of what makes training hard on purpose (noise on
     the code, say) a model applies while it is in training mode."""

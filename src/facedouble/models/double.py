@@ -45,10 +45,12 @@ class Double(SwapModel):
     convolution, doubled by each further one up to eight times; ``bottleneck`` the length of the code,
     ``noise`` the deviation of what is added to it in training (a code near a known one must give a face
     near the known one); ``inner`` the channels before the first upscale and ``channels`` those after each,
-    256, 128, 64 and 32 if not given. There are three upscales up to 160 pixels, four above. Raises ``ValueError`` for sizes that do not fit.
+    256, 128, 64 and 32 if not given. There are three upscales up to 160 pixels, four above. Raises
+    ``ValueError`` for sizes that do not fit.
     """
 
     parted: Tensor
+    least_faces = 2  # there is no deviation of one code
 
     def __init__(
         self,

@@ -98,15 +98,11 @@ def spread(module: nn.Module, device: torch.device) -> DistributedDataParallel:
 
 
 def average_gradients(module: nn.Module, world: World) -> None:
-    """Have every gradient of ``module`` averaged over all processes as soon as it is there, for
-    modules with a backward pass of their own (the discriminators)."""
-
-    def average(parameter: Tensor) -> None:
+    """Average every gradient of ``module`` over all processes, for modules that are not :func:`spread` (the
+    discriminators)."""
+    for parameter in module.parameters():
         if parameter.grad is not None:
             world.mean(parameter.grad)
-
-    for parameter in module.parameters():
-        parameter.register_post_accumulate_grad_hook(average)
 
 
 class GlobalBatchNorm1d(nn.BatchNorm1d):

@@ -17,6 +17,7 @@ from facedouble.models.base import SwapModel
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.recipe import Recipe
 from facedouble.training import schedule
+from facedouble.training.adam import make_adam, moments, restore_moments
 from facedouble.training.adversary import Adversary
 from facedouble.training.data import SideData
 from facedouble.training.parallel import World
@@ -49,9 +50,7 @@ class Training:
         self.network, self.recipe, self.card, self.seed = network, recipe, card, seed
         self.adversary, self.device, self.world = adversary, device, world
         self.averaged = copy.deepcopy(network).eval().requires_grad_(False)
-        self.optimizer = torch.optim.Adam(
-            network.parameters(), lr=recipe.learning_rate, betas=recipe.betas, fused=device.type != "mps"
-        )
+        self.optimizer = make_adam(network, recipe.learning_rate, recipe.betas, device)
         self.random = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed + _OTHER_RANKS * world.rank)
         self.smoothed: dict[Side, float] = {}
@@ -136,7 +135,7 @@ class Training:
         for network in (self.network, self.averaged):
             network.load_state_dict(other.state_dict())
             network.prepare(mean_faces)
-        self.card.parted = True  # its decoders have learnt apart already
+        self.card.parted = card.parted
         listener(Noted(f"starting from {folder} ({card.iteration} iterations on {card.facesets})"))
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -145,10 +144,9 @@ class Training:
             state["random_device"] = torch.cuda.get_rng_state(self.device)
         for name, parameter in self.network.named_parameters():
             state[f"weight/{name}"] = parameter
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                state[f"{key}/{name}"] = value
         for name, buffer in self.network.named_buffers():
             state[f"buffer/{name}"] = buffer
+        state |= moments(self.optimizer, self.network)
         if self.adversary is not None:
             state |= self.adversary.tensors()
         return state
@@ -158,19 +156,12 @@ class Training:
             self.network.part()
             self.averaged.part()
         self.averaged.load_state_dict(dict(weights))
-        self.optimizer.state.clear()
         with torch.no_grad():
             for name, parameter in self.network.named_parameters():
                 parameter.copy_(state[f"weight/{name}"])
-                if f"exp_avg/{name}" in state:
-                    step = state[f"step/{name}"].clone()
-                    self.optimizer.state[parameter] = {
-                        "step": step.to(self.device) if self.device.type == "cuda" else step,
-                        "exp_avg": torch.empty_like(parameter).copy_(state[f"exp_avg/{name}"]),
-                        "exp_avg_sq": torch.empty_like(parameter).copy_(state[f"exp_avg_sq/{name}"]),
-                    }
             for name, buffer in self.network.named_buffers():
                 buffer.copy_(state[f"buffer/{name}"])
+        restore_moments(self.optimizer, self.network, state)
         if self.adversary is not None:
             self.adversary.restore(state)
         self.random.set_state(state["random"])
