@@ -216,6 +216,9 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(
         {"arguments": ("filters",)},
         {"arguments": ("nonesuch=3",)},
         {"arguments": ("resolution=33",)},
+        {"batch_size": 1},
+        {"patience": 5},
+        {"patience": 5, "measure": True, "save_minutes": 0.0},
     ],
     ids=str,
 )
@@ -236,6 +239,7 @@ def test_a_dry_run_says_memory_and_speed_and_writes_nothing(facesets: Facesets, 
     run(facesets, tmp_path / "m", replace(SHORT, dry_run=True), heard)
     assert "memory: about" in noted(heard)
     assert "faces/s" in noted(heard)
+    assert "with the discriminators, from 75% of" in noted(heard)
     assert not (tmp_path / "m").exists()
 
 
@@ -246,6 +250,18 @@ def test_from_another_model_it_starts_better_than_from_nothing(facesets: Faceset
     run(facesets, tmp_path / "m", replace(LEARNS, iterations=1, seed=7, from_model=tmp_path / "other"))
     assert sum(history(tmp_path / "m")[0][1:]) < 0.9 * sum(history(tmp_path / "new")[0][1:])
     assert contents(tmp_path / "other") == other
+
+
+def test_from_a_model_whose_decoders_had_not_parted_they_part_later(
+    facesets: Facesets, tmp_path: Path
+) -> None:
+    run(facesets, tmp_path / "other", replace(SHORT, iterations=1))
+    assert not checkpoint.read_card(tmp_path / "other").parted
+    run(facesets, tmp_path / "m", replace(SHORT, from_model=tmp_path / "other"))
+    assert checkpoint.read_card(tmp_path / "m").parted
+    weights = load_file(tmp_path / "m" / "weights-00000006.safetensors")
+    last = "0.convolution.weight"
+    assert not torch.equal(weights[f"decoders.a.{last}"], weights[f"decoders.b.{last}"]), "both have learnt"
 
 
 def test_a_frozen_encoder_stays_and_the_decoders_learn(facesets: Facesets, tmp_path: Path) -> None:

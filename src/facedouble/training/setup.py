@@ -191,6 +191,11 @@ def _recipe(settings: TrainSettings, world: World) -> Recipe:
     """The model's recipe with what the settings say otherwise."""
     if min(settings.minutes, settings.iterations, settings.target_loss, settings.patience) < 0:
         raise SettingsError("minutes, iterations, target loss and patience cannot be negative")
+    if settings.patience and not (settings.measure and (settings.save_interval or settings.save_minutes)):
+        raise SettingsError(
+            "--patience looks at measures taken at each save; leave out --no-measure, and give a "
+            "--save-interval"
+        )
     if settings.warp and settings.warp not in WARPS:
         raise SettingsError(f"no warp {settings.warp!r}; there are: {', '.join(WARPS)}")
     recipe = entry(settings.trainer).recipe
