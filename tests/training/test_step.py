@@ -19,22 +19,11 @@ from facedouble.training.loop import train
 from facedouble.training.parallel import World
 from facedouble.training.setup import Setup, prepare
 
-QUICK = ("resolution=32", "filters=4", "bottleneck=8", "inner=8", "channels=[8,8,8]", "noise=0")
-SETTINGS = TrainSettings(
-    iterations=6,
-    batch_size=4,
-    arguments=QUICK,
-    device="cpu",
-    precision="fp32",
-    seed=3,
-    save_interval=0,
-    write_image=False,
-    measure=False,
-)
-ORIGINAL = replace(SETTINGS, trainer="original", arguments=("filters=4", "bottleneck=8"))
-GAN = replace(SETTINGS, trainer="gan", arguments=("filters=4", "bottleneck=8"))
+from .conftest import GAN, QUICK, SMALL, Facesets
 
-Facesets = dict[str, list[Path]]
+SETTINGS = replace(SMALL, batch_size=4, arguments=(*QUICK, "noise=0"))
+ORIGINAL = replace(SETTINGS, trainer="original", arguments=("filters=4", "bottleneck=8"))
+GAN = replace(GAN, batch_size=4)
 
 
 def setup(facesets: Facesets, settings: TrainSettings, heard: list[Event] | None = None) -> Setup:

@@ -11,13 +11,12 @@ from scipy.ndimage import gaussian_filter1d
 
 from facedouble.conversion.colours import Tones
 from facedouble.conversion.ranges import Ranges
-from facedouble.errors import InputError, SettingsError
+from facedouble.errors import SettingsError
 from facedouble.extraction.references import References
 from facedouble.faces.align import apply, inverse
 from facedouble.faces.colour import smooth_statistics
 from facedouble.faceset import Faceset
 from facedouble.types import Box, Face, FloatArray, Landmarks
-from facedouble.video.source import source_hash
 
 _MOST_NAMED = 8  # tracks in a message
 _OUTLINE_FRAMES = 1.5  # deviation of the Gaussian that smooths the outline of masks within the crop
@@ -77,11 +76,7 @@ def make_plan(source: Path, faceset: Path, choice: Choice) -> FacePlan:
     there is no track of a number that was chosen.
     """
     with Faceset.open(faceset) as store:
-        if not store.complete:
-            raise InputError(f"{faceset}: its extraction did not finish; run extract again with -s")
-        record = store.source
-        if record.sha256 != source_hash(source):
-            raise InputError(f"{faceset} holds the faces of another source ({record.path}), not of {source}")
+        store.check_source(source)
         every = [face for face in store.every_face() if face.cut]
         kept = {face.key for face in store.faces(blurry=True)}
     here = [face for face in every if choice.frames.hold(face.frame_index)]

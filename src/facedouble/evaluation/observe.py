@@ -30,7 +30,6 @@ from facedouble.faces.hull import FOREHEAD, face_hull
 from facedouble.faceset import Faceset
 from facedouble.types import Face, Grey, Image
 from facedouble.video import open_source
-from facedouble.video.source import source_hash
 
 _SMALL = 192  # side of the crop on which flicker is measured
 _LEAST, _MOST = 128, 640  # side of the crop on which the seam and detail are measured
@@ -94,11 +93,7 @@ class Plan:
 def plan(source: Path, faceset: Path, settings: EvaluateSettings) -> Plan:
     """What to look at. Raises ``InputError`` for the faceset of another source or one without faces."""
     with Faceset.open(faceset) as store:
-        if not store.complete:
-            raise InputError(f"{faceset}: its extraction did not finish; run extract again with -s")
-        record = store.source
-        if record.sha256 != source_hash(source):
-            raise InputError(f"{faceset} holds the faces of another source ({record.path}), not of {source}")
+        store.check_source(source)
         faces: dict[int, Face] = {}
         for face in store.faces(blurry=True):
             faces.setdefault(face.frame_index, face)

@@ -32,6 +32,7 @@ import numpy.typing as npt
 from facedouble.errors import InputError, OutputError
 from facedouble.faces.track import Handover
 from facedouble.types import Box, Face
+from facedouble.video.source import source_hash
 
 DATABASE = "faceset.sqlite"
 CROPS = "faces"
@@ -206,6 +207,15 @@ class Faceset:
         """Whether the extraction that made it came to its end."""
         row = self._database.execute("SELECT value FROM about WHERE key = 'complete'").fetchone()
         return bool(row[0] == "1")
+
+    def check_source(self, source: Path) -> None:
+        """Raise ``InputError`` unless it is complete and was made of the clip or folder ``source``."""
+        if not self.complete:
+            raise InputError(f"{self.path}: its extraction did not finish; run extract again with -s")
+        record = self.source
+        if record.sha256 != source_hash(source):
+            text = f"{self.path} holds the faces of another source ({record.path}), not of {source}"
+            raise InputError(text)
 
     def frames(self) -> list[FrameRecord]:
         """Frames that were looked at, in order, with a face or without."""
