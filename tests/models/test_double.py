@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 
@@ -59,6 +61,21 @@ def test_until_parted_both_sides_use_one_decoder() -> None:
         assert torch.equal(model.decode(code, "a").picture, model.decode(code, "b").picture)
         next(model.decoders["b"].parameters()).add_(0.1)
         assert not torch.allclose(model.decode(code, "a").picture, model.decode(code, "b").picture)
+
+
+def test_a_copy_and_a_loaded_one_know_whether_they_have_parted() -> None:
+    model, fresh = small().eval(), small().eval()
+    model.part()
+    code = torch.randn(2, 64)
+    with torch.no_grad():
+        next(model.decoders["b"].parameters()).add_(0.1)
+        before = {name: value.clone() for name, value in fresh.state_dict().items()}
+        wanted = model.decode(code, "b").picture
+        fresh.load_state_dict(model.state_dict())
+        for other in (fresh, copy.deepcopy(model)):
+            assert torch.equal(other.decode(code, "b").picture, wanted)
+        model.load_state_dict(before)
+        assert torch.equal(model.decode(code, "b").picture, model.decode(code, "a").picture)
 
 
 def test_liae_draws_b_from_the_shared_layer_alone_and_a_from_its_own_as_well() -> None:

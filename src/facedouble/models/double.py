@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -91,7 +91,8 @@ class Double(SwapModel):
         )
         for side in "ab":
             self.register_buffer(f"centre_{side}", torch.full((3, resolution, resolution), 0.5))
-        self.register_buffer("parted", torch.tensor(topology == "liae"))
+        self._apart = topology == "liae"
+        self.register_buffer("parted", torch.tensor(self._apart))
         initialise(self, even=True)
         for decoder in self.decoders.values():
             # Small, so that the first answer is the mean picture.
@@ -133,7 +134,13 @@ class Double(SwapModel):
             for old, new in pairs:
                 new.copy_(old)
         self.parted.fill_(True)
+        self._apart = True
         return pairs
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        super()._load_from_state_dict(*arguments)
+        # Kept beside the buffer: to read that at every step would be to wait for the device.
+        self._apart = bool(self.parted)
 
     def encode(self, faces: Tensor, side: Side) -> Tensor:
         return self.encode_sides({side: faces})[side]
@@ -173,4 +180,4 @@ class Double(SwapModel):
     def _drawer(self, side: Side) -> nn.Module:
         if self.topology == "liae":
             return self.decoders["both"]
-        return self.decoders[side if self.parted else "a"]
+        return self.decoders[side if self._apart else "a"]

@@ -118,11 +118,11 @@ class Training:
         _refuse_another(folder, card, self.card)
         for name in ("facesets", "colour", "settings", "program"):
             setattr(card, name, getattr(self.card, name))
+        self.card, self.unread = card, []
         try:
-            self._restore(weights, state, parted=card.parted)
+            self._restore(weights, state)
         except (KeyError, RuntimeError) as error:
             raise ModelError(f"{folder}: its saves do not fit this model ({error})") from error
-        self.card, self.unread = card, []
         row = card.history[-1] if card.history else [0, math.nan, math.nan]
         losses: dict[Side, float] = {"a": row[1], "b": row[2]}
         self.smoothed = {side: value for side, value in losses.items() if math.isfinite(value)}
@@ -151,16 +151,12 @@ class Training:
             state |= self.adversary.tensors()
         return state
 
-    def _restore(self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor], *, parted: bool) -> None:
-        if parted:
-            self.network.part()
-            self.averaged.part()
+    def _restore(self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
         self.averaged.load_state_dict(dict(weights))
-        with torch.no_grad():
-            for name, parameter in self.network.named_parameters():
-                parameter.copy_(state[f"weight/{name}"])
-            for name, buffer in self.network.named_buffers():
-                buffer.copy_(state[f"buffer/{name}"])
+        kinds = ("weight/", "buffer/")
+        self.network.load_state_dict(
+            {name.partition("/")[2]: value for name, value in state.items() if name.startswith(kinds)}
+        )
         restore_moments(self.optimizer, self.network, state)
         if self.adversary is not None:
             self.adversary.restore(state)
