@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -119,9 +119,9 @@ class Double(SwapModel):
                 self.get_buffer(f"centre_{side}").copy_(picture)
 
     @torch.no_grad()
-    def calibrate(self, faces: Tensor, side: Side) -> None:
+    def calibrate(self, batches: Iterable[Tensor], side: Side) -> None:
         """The code's mean and deviation over these faces, for use outside training."""
-        codes = torch.cat([self._squeezed({side: part})[side] for part in faces.split(64)])
+        codes = torch.cat([self._squeezed({side: part})[side] for part in batches])
         statistics = self.normalise[side]
         statistics.running_mean.copy_(codes.mean(dim=0))  # type: ignore[operator]
         statistics.running_var.copy_(codes.var(dim=0, unbiased=False))  # type: ignore[operator]

@@ -109,7 +109,7 @@ class Training:
     def calibrate(self, data: Mapping[Side, SideData]) -> None:
         """Let the averaged network take what it has to know of the faces it was trained on."""
         for side, faces in data.items():
-            self.averaged.calibrate(faces.reduced(_CALIBRATION_FACES), side)
+            self.averaged.calibrate(faces.batches(_CALIBRATION_FACES), side)
 
     def resume(self, folder: Path, listener: Listener) -> None:
         """Be as the newest whole save in ``folder`` is. Raises ``ModelError`` if it is of another
