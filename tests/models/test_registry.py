@@ -17,7 +17,8 @@ from facedouble.types import Side
 SIDES: tuple[Side, Side] = ("a", "b")
 
 # Small versions where the registered size would take long on a processor.
-SMALL = {
+SMALL: dict[str, dict[str, object]] = {
+    "double": {"filters": 8, "bottleneck": 32, "inner": 32, "channels": (32, 16, 8, 8)},
     "original": {"filters": 8, "bottleneck": 32},
     "lowmem": {"filters": 8, "bottleneck": 32},
     "iae": {"filters": 8, "bottleneck": 32},

@@ -43,11 +43,11 @@ def fakes(real: dict[Side, Pairs]) -> dict[Side, Decoded]:
     return {side: Decoded((pair.inputs * 0.8 + 0.1).requires_grad_()) for side, pair in real.items()}
 
 
-def learn(critic: Adversary, drawn: dict[Side, Decoded], real: dict[Side, Pairs]) -> dict[Side, torch.Tensor]:
+def learn(critic: Adversary, drawn: dict[Side, Decoded], real: dict[Side, Pairs]) -> dict[Side, float]:
     """One step of the discriminators; their losses before it."""
     losses = critic.teach(drawn, real)
     critic.step()
-    return losses
+    return {side: float(loss) for side, loss in losses.items()}
 
 
 @pytest.mark.parametrize("of", OF)
@@ -56,7 +56,7 @@ def test_it_learns_to_tell_real_from_drawn_and_the_drawn_are_pulled_towards_the_
     kind: str, of: str
 ) -> None:
     critic, real = adversary(adversarial_kind=kind, adversarial_of=of), pairs()
-    losses = [sum(map(float, learn(critic, fakes(real), real).values())) for _ in range(60)]
+    losses = [sum(learn(critic, fakes(real), real).values()) for _ in range(60)]
     assert sum(losses[-10:]) < 0.7 * sum(losses[:10]), losses
     drawn = fakes(real)
     judged = critic.judge(drawn, real, 1.0)
