@@ -204,6 +204,7 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(
         {"arguments": ("nonesuch=3",)},
         {"arguments": ("resolution=33",)},
         {"batch_size": 1},
+        {"compile": True},
         {"patience": 5},
         {"patience": 5, "measure": True, "save_minutes": 0.0},
     ],

@@ -78,8 +78,6 @@ from facedouble.config import TrainSettings
 from facedouble.events import Progressed
 from facedouble.training.loop import train
 
-from .conftest import GAN, QUICK, SMALL, Facesets
-
 def tell(event):
     if isinstance(event, Progressed) and event.stage == "train":
         print(event.figures["iteration"], flush=True)

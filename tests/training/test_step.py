@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
 from facedouble.config import TrainSettings
 from facedouble.errors import SettingsError, TrainingError
@@ -110,6 +111,31 @@ def test_another_error_is_not_taken_for_a_lack_of_memory(facesets: Facesets) -> 
     wrong = replace(pairs["a"], inputs=pairs["a"].inputs[:, :2])
     with pytest.raises(RuntimeError, match="channels"):
         made.step({**pairs, "a": wrong, "b": replace(pairs["b"], inputs=wrong.inputs)}, phase)
+
+
+def test_what_is_compiled_is_the_same_step_and_is_not_compiled_anew_in_each(facesets: Facesets) -> None:
+    """Captured, that is, and run as captured: code is made of it on GPUs only. ``quick`` through its whole
+    course: warps and noise fade, decoders part, swapped faces are judged."""
+    settings = replace(SMALL, batch_size=4)
+
+    def losses(*, captured: bool) -> list[list[float]]:
+        made = setup(facesets, settings)
+        if captured:
+            made.step.forward.compile(backend="eager")
+        rows = []
+        for progress in np.arange(0, 1, 0.1):
+            if progress >= made.recipe.shared_until and not made.training.card.parted:
+                made.training.part()
+            phase = schedule.phase(made.recipe, settings, made.training.card, float(progress))
+            rows.append(made.step(made.pairs(phase), phase).tolist())
+        return rows
+
+    plain = losses(captured=False)
+    torch._dynamo.reset()
+    counters.clear()
+    assert np.allclose(losses(captured=True), plain, rtol=1e-4)
+    assert 1 <= counters["stats"]["unique_graphs"] <= 4
+    assert not counters["graph_break"]
 
 
 def history(model: Path) -> list[list[float]]:

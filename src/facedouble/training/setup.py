@@ -78,6 +78,11 @@ def prepare(
     Says what will be trained and what memory it takes. Raises what ``train`` raises.
     """
     device = parallel.local_device(choose_device(settings.device), world)
+    if settings.compile and device.type != "cuda":
+        raise SettingsError(
+            f"--compile is for GPUs, and this trains on {device.type}, where the first step would take "
+            "minutes and nothing be gained; leave it out"
+        )
     free = memory.free_memory(device)  # before anything is there that the forecast counts
     precision = choose_precision(settings.precision, device)
     recipe = _recipe(settings, world)
