@@ -17,7 +17,7 @@ COMMANDS = {
     "extract": ["--input", "--output", "--detector", "--min-face-size", "--skip-existing", "--filter"],
     "faces": ["FACESET", "--sort", "--remove", "--review", "--coverage", "--contact-sheet", "--rebuild"],
     "verify": ["PATH", "--trust"],
-    "train": ["-A", "-B", "--model", "--trainer", "--iterations", "--no-preview"],
+    "train": ["-A", "-B", "--model", "--trainer", "--iterations", "--no-write-image"],
     "convert": [
         "--input",
         "--model",

@@ -253,7 +253,7 @@ class TestPatches:
         assert 0.22 < float((pairs.face.amin(dim=(1, 2, 3)) < 0.5).float().mean()) < 0.36
 
     def test_an_ellipse_covers_its_area(self) -> None:
-        patches = Patches.drawn(1.0, Draws(batch(1), seeded()))
+        patches, _ = Patches.drawn(1.0, Draws(batch(1), seeded()))
         centres = torch.tensor([[[0.0, 0.0], [9.0, 9.0]]])
         patches = replace(patches, centres=centres, axes=torch.tensor([[[0.6, 0.3], [0.1, 0.1]]]))
         grid = F.affine_grid(torch.eye(2, 3)[None], [1, 1, 200, 200], align_corners=False)

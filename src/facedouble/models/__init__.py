@@ -69,7 +69,7 @@ MODELS: dict[str, Entry] = {
     "quick": Entry(
         make=Double,
         summary="its size for minutes on a processor without a GPU: 96 pixels",
-        recipe=_DOUBLE,
+        recipe=replace(_DOUBLE, critic_filters=16),
         arguments={
             "resolution": 96,
             "filters": 32,

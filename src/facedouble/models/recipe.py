@@ -61,7 +61,8 @@ class Recipe:
 
     Adversarial training (``training/adversary.py``): ``adversarial`` is its weight, 0 for none,
     ``adversarial_kind`` hinge or mixup, ``adversarial_from`` the share of training at which it begins,
-    ``critic_rate`` the learning rate of the discriminators. ``adversarial_of`` is what they judge: the
+    ``critic_rate`` the learning rate of the discriminators and ``critic_filters`` their size (the filters of
+    their first layer). ``adversarial_of`` is what they judge: the
     faces ``restored``, or the faces ``swapped``, each decoder drawing the other person's codes.
     """
 
@@ -82,6 +83,7 @@ class Recipe:
     adversarial_from: float = 0.0
     adversarial_of: Literal["restored", "swapped"] = "restored"
     critic_rate: float = 1e-4
+    critic_filters: int = 32
     warp: Warp = field(default_factory=usual_warp)
     hard_until: float = 1.0
     hardness_at_end: float = 1.0

@@ -43,7 +43,9 @@ class Adversary:
         self.recipe, self.precision = recipe, precision
         self.of_swaps = recipe.adversarial_of == "swapped"
         shown = 1 if self.of_swaps else 2
-        self.critics = nn.ModuleDict({side: Discriminator(shown) for side in SIDES}).to(device)
+        self.critics = nn.ModuleDict(
+            {side: Discriminator(shown, recipe.critic_filters) for side in SIDES}
+        ).to(device)
         self.critics.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = make_adam(self.critics, recipe.critic_rate, (0.5, 0.999), device)
 

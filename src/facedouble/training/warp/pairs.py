@@ -57,9 +57,10 @@ def make_pairs(
         inputs = F.grid_sample(stored[:, :3], bent, padding_mode="border", align_corners=False).div_(255)
     inputs = jitter(light(inputs, warp, draws), warp, draws)
     if warp.patches:
-        patches = Patches.drawn(warp.patches, draws)
-        inputs = patches.over(inputs, patches.covering(bent, 2 / resolution))
-        face = face * (1 - patches.covering(grid, 2 / resolution))
+        patches, hit = Patches.drawn(warp.patches, draws)
+        covering = patches.covering(bent[hit], 2 / resolution)
+        inputs = inputs.index_copy(0, hit, patches.over(inputs[hit], covering))
+        face = face.index_copy(0, hit, face[hit] * (1 - patches.covering(grid[hit], 2 / resolution)))
     layout = torch.channels_last
     return Pairs(
         inputs.contiguous(memory_format=layout),

@@ -26,26 +26,28 @@ _TINT = 0.1
 @dataclass(frozen=True, slots=True)
 class Patches:
     """Two ellipses for each of N pictures: ``centres`` (N, 2, 2), ``axes`` (N, 2, 2) and ``turns``
-    (N, 2) in units of ``Batch``; ``colours`` (N, 3, G, G) as a coarse field; ``there`` (N,) 0 or 1."""
+    (N, 2) in units of ``Batch``; ``colours`` (N, 3, G, G) as a coarse field."""
 
     centres: Tensor
     axes: Tensor
     turns: Tensor
     colours: Tensor
-    there: Tensor
 
     @classmethod
-    def drawn(cls, probability: float, draws: Draws) -> Self:
+    def drawn(cls, probability: float, draws: Draws) -> tuple[Self, Tensor]:
+        """Patches for some pictures of a batch, each with this ``probability``, and which pictures those
+        are (N,): the others cost nothing."""
         low, high = _AXES
         # Mostly between dark hair and pale hands, around the standard colouring's skin; not often green.
         base = 0.5 + draws.even(1, 1, 1) * 0.4 + draws.normal(3, 1, 1) * _TINT
-        return cls(
-            centres=draws.even(_COUNT, 2) * _REACH,
-            axes=low * (high / low) ** draws.unit(_COUNT, 2),
-            turns=draws.even(_COUNT) * torch.pi / 2,
-            colours=base + draws.normal(3, _COLOURS, _COLOURS) * _CONTRAST,
-            there=(draws.unit() < probability).float(),
+        every = (
+            draws.even(_COUNT, 2) * _REACH,
+            low * (high / low) ** draws.unit(_COUNT, 2),
+            draws.even(_COUNT) * torch.pi / 2,
+            base + draws.normal(3, _COLOURS, _COLOURS) * _CONTRAST,
         )
+        hit = (draws.unit() < probability).nonzero()[:, 0]
+        return cls(*(values[hit] for values in every)), hit
 
     def covering(self, places: Tensor, pixel: float) -> Tensor:
         """How much of each place (N, H, W, 2) is hidden, (N, 1, H, W) 0..1. The edge is about two
@@ -56,10 +58,11 @@ class Patches:
         own = torch.stack([torch.stack([cosine, sine], -1), torch.stack([-sine, cosine], -1)], dim=2)
         own = own / self.axes[..., None]
         from_centre = (own @ self.centres[..., None]).view(n, 1, 2 * _COUNT)
-        within = torch.baddbmm(-from_centre, places.view(n, -1, 2), own.view(n, -1, 2).transpose(1, 2))
-        radius = within.view(n, -1, _COUNT, 2).norm(dim=3)
+        axes = own.view(n, 2 * _COUNT, 2).transpose(1, 2)
+        within = torch.baddbmm(-from_centre, places.flatten(1, 2), axes)
+        radius = within.unflatten(2, (_COUNT, 2)).norm(dim=3)
         smallest = self.axes.amin(dim=2)[:, None] / (2 * pixel)
-        hidden: Tensor = (0.5 - (radius - 1) * smallest).amax(dim=2).clamp(0, 1) * self.there[:, None]
+        hidden: Tensor = (0.5 - (radius - 1) * smallest).amax(dim=2).clamp(0, 1)
         return hidden.view(n, 1, height, width)
 
     def over(self, pictures: Tensor, covering: Tensor) -> Tensor:
