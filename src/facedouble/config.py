@@ -73,7 +73,9 @@ class TrainSettings:
     """How a model is trained. It stops at whichever limit comes first; without one, when told to."""
 
     trainer: str = option(
-        "model: quick, original, lowmem, iae, gan, gan128, highres or highres256", "quick", short="-t"
+        "model: double, quick (a small double), original, lowmem, iae, gan, gan128, highres or highres256",
+        "quick",
+        short="-t",
     )
     arguments: tuple[str, ...] = option(
         "an argument of the model's own, as filters=64; repeat it", (), flag="set"
@@ -102,7 +104,7 @@ class TrainSettings:
     device: str = option("auto, cpu, cuda, cuda:N or mps", "auto")
     gpus: int = option("GPUs to train on together (processes, where there is no GPU)", 1, short="-g", min=1)
     precision: str = option("auto, fp32 or bf16", "auto")
-    compile: bool = option("compile the network with torch.compile: slow to start", False)
+    compile: bool = option("compile the network with torch.compile, on a GPU: slow to start", False)
     seed: int = option("seed of every random choice", 0)
     save_interval: int = option("iterations between saves, 0 for no such interval", 100, short="-s", min=0)
     save_minutes: float = option("minutes between saves at the most, 0 for no such limit", 3.0, min=0)

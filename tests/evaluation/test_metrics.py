@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.evaluation.metrics import correlation, fine_detail, identity_distance
+from facedouble.evaluation.metrics import correlation, fine_detail
 
 
 def texture() -> np.ndarray:
@@ -41,10 +41,3 @@ def test_correlation_of_known_series() -> None:
     assert correlation(series, np.ones(50)) == 0
     shuffled = np.random.default_rng(0).permutation(series)
     assert abs(correlation(series, shuffled)) < 0.4
-
-
-def test_identity_distance_is_euclidean() -> None:
-    a = np.zeros(128, dtype=np.float32)
-    b = a.copy()
-    b[:2] = (0.3, 0.4)
-    assert identity_distance(a, b) == pytest.approx(0.5)

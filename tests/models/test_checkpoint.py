@@ -54,6 +54,7 @@ def test_a_damaged_save_is_reported_and_the_one_before_it_used(tmp_path: Path) -
     assert first_weight(tmp_path, heard) == 1.0
     assert "checksum" in str(heard[0])
     assert newest.read_bytes() == data, "loading changes nothing"
+    assert checkpoint.load(tmp_path)[1].iteration == 10, "what it says is true of these weights"
 
 
 def test_no_whole_save_is_an_error_that_changes_nothing(tmp_path: Path) -> None:

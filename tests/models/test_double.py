@@ -1,6 +1,9 @@
+import copy
+
 import pytest
 import torch
 
+from facedouble.models import build, entry
 from facedouble.models.double import Double
 
 SMALL = {"resolution": 96, "filters": 16, "bottleneck": 64, "inner": 48, "channels": (32, 24, 16)}
@@ -27,7 +30,7 @@ def test_before_training_it_answers_with_the_persons_mean_picture() -> None:
 def test_calibrated_codes_of_either_side_have_mean_0_and_deviation_1() -> None:
     model = small().eval()
     for side, batch in (("a", faces(70)), ("b", faces(90, 0.4) ** 2)):
-        model.calibrate(batch, side)
+        model.calibrate(batch.split(64), side)
         with torch.no_grad():
             code = model.encode(batch, side)
         assert code.mean(0).abs().max() < 1e-3
@@ -60,6 +63,21 @@ def test_until_parted_both_sides_use_one_decoder() -> None:
         assert not torch.allclose(model.decode(code, "a").picture, model.decode(code, "b").picture)
 
 
+def test_a_copy_and_a_loaded_one_know_whether_they_have_parted() -> None:
+    model, fresh = small().eval(), small().eval()
+    model.part()
+    code = torch.randn(2, 64)
+    with torch.no_grad():
+        next(model.decoders["b"].parameters()).add_(0.1)
+        before = {name: value.clone() for name, value in fresh.state_dict().items()}
+        wanted = model.decode(code, "b").picture
+        fresh.load_state_dict(model.state_dict())
+        for other in (fresh, copy.deepcopy(model)):
+            assert torch.equal(other.decode(code, "b").picture, wanted)
+        model.load_state_dict(before)
+        assert torch.equal(model.decode(code, "b").picture, model.decode(code, "a").picture)
+
+
 def test_liae_draws_b_from_the_shared_layer_alone_and_a_from_its_own_as_well() -> None:
     model = small(topology="liae").eval()
     code = torch.randn(2, 64)
@@ -90,6 +108,14 @@ def test_every_multiple_of_32_draws_its_own_size(resolution: int) -> None:
     assert picture.shape == (1, 3, resolution, resolution)
     assert mask is not None
     assert mask.shape == (1, 1, resolution, resolution)
+
+
+@pytest.mark.parametrize("topology", ["df", "liae"])
+@pytest.mark.parametrize("resolution", range(96, 513, 32))
+def test_the_registered_double_takes_every_resolution(resolution: int, topology: str) -> None:
+    arguments = {**entry("double").arguments, "resolution": resolution, "topology": topology}
+    with torch.device("meta"):
+        assert build("double", arguments).resolution == resolution
 
 
 @pytest.mark.parametrize(

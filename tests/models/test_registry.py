@@ -1,11 +1,14 @@
 """The contract every registered model keeps."""
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from facedouble.config import TrainSettings
 from facedouble.errors import SettingsError
 from facedouble.models import MODELS, build, entry
 from facedouble.models.base import Decoded, SwapModel
@@ -14,7 +17,8 @@ from facedouble.types import Side
 SIDES: tuple[Side, Side] = ("a", "b")
 
 # Small versions where the registered size would take long on a processor.
-SMALL = {
+SMALL: dict[str, dict[str, object]] = {
+    "double": {"filters": 8, "bottleneck": 32, "inner": 32, "channels": (32, 16, 8, 8)},
     "original": {"filters": 8, "bottleneck": 32},
     "lowmem": {"filters": 8, "bottleneck": 32},
     "iae": {"filters": 8, "bottleneck": 32},
@@ -210,6 +214,24 @@ def test_iae_has_three_intermediate_layers_and_one_decoder() -> None:
 def test_a_resolution_that_does_not_fit_is_refused(name: str, resolution: int) -> None:
     with pytest.raises(ValueError, match="power of two"):
         build(name, {"resolution": resolution})
+
+
+def test_the_option_that_chooses_a_model_names_them_all() -> None:
+    (trainer,) = (field for field in fields(TrainSettings) if field.name == "trainer")
+    named = re.findall(r"\w+", trainer.metadata["help"].split(":")[1])
+    assert [name for name in MODELS if name not in named] == []
+    assert trainer.default in MODELS
+
+
+def test_the_documentation_has_every_model_with_its_size() -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "models.md").read_text(encoding="utf-8")
+    for name, known in MODELS.items():
+        with torch.device("meta"):
+            model = build(name)
+        count = sum(parameter.numel() for parameter in model.parameters())
+        assert f"| `{name}` | {model.resolution} | {count / 1e6:.1f} M" in page
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        assert [cell.strip() for cell in row.split("|")][5] == str(known.recipe.batch_size)
 
 
 def test_unknown_model_is_named_with_the_known_ones() -> None:

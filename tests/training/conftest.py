@@ -1,15 +1,34 @@
 """Facesets of one clip of each actor, for tests that need faces held out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from facedouble.config import ExtractSettings
+from facedouble.config import ExtractSettings, TrainSettings
 from facedouble.extraction.extract import extract
 from facedouble.training.data import Data
 from facedouble.training.load import load
 from facedouble.types import Side
+
+Facesets = dict[str, list[Path]]
+
+QUICK = ("resolution=32", "filters=4", "bottleneck=8", "inner=8", "channels=[8,8,8]")
+"""Arguments of a ``quick`` that takes milliseconds."""
+
+SMALL = TrainSettings(
+    iterations=6,
+    batch_size=2,
+    arguments=QUICK,
+    device="cpu",
+    precision="fp32",
+    seed=3,
+    save_interval=0,
+    write_image=False,
+    measure=False,
+)
+GAN = replace(SMALL, trainer="gan", arguments=("filters=4", "bottleneck=8"))
 
 
 @pytest.fixture(scope="session")

@@ -19,30 +19,17 @@ from facedouble.models import checkpoint
 from facedouble.training.loop import TrainResult, train
 from facedouble.video.images import read_image
 
-TINY = ("resolution=32", "filters=4", "bottleneck=8", "inner=8", "channels=[8,8,8]")
-SHORT = TrainSettings(
-    iterations=6,
-    batch_size=2,
-    arguments=TINY,
-    device="cpu",
-    precision="fp32",
-    seed=3,
-    save_interval=0,
-    write_image=False,
-    measure=False,
-)
+from .conftest import QUICK, SMALL, Facesets
 
 # Learns much in few steps, as it begins from nothing and not from the mean picture.
 LEARNS = replace(
-    SHORT,
+    SMALL,
     trainer="original",
     arguments=("filters=8", "bottleneck=32"),
     batch_size=8,
     learning_rate=3e-3,
     iterations=40,
 )
-
-Facesets = dict[str, list[Path]]
 
 
 def run(
@@ -86,7 +73,7 @@ def test_the_loss_falls_and_everything_is_written(facesets: Facesets, tmp_path: 
 
 def test_the_same_seed_gives_the_same_model_and_another_does_not(facesets: Facesets, tmp_path: Path) -> None:
     def weights(name: str, seed: int) -> dict[str, torch.Tensor]:
-        run(facesets, tmp_path / name, replace(SHORT, seed=seed))
+        run(facesets, tmp_path / name, replace(SMALL, seed=seed))
         return load_file(tmp_path / name / "weights-00000006.safetensors")
 
     one, two, other = weights("1", 3), weights("2", 3), weights("3", 4)
@@ -103,7 +90,7 @@ def test_ctrl_c_finishes_the_step_and_saves(facesets: Facesets, tmp_path: Path) 
             os.kill(os.getpid(), signal.SIGINT)
 
     assert threading.current_thread() is threading.main_thread()
-    settings = replace(SHORT, iterations=10_000)
+    settings = replace(SMALL, iterations=10_000)
     result = train(facesets["a"], facesets["b"], tmp_path / "m", settings, listener=listener)
     assert result.stopped == "stopped by hand"
     assert result.iteration == 2
@@ -117,7 +104,7 @@ def test_an_event_stops_it_as_enter_does(facesets: Facesets, tmp_path: Path) -> 
         if isinstance(event, Progressed) and event.figures.get("iteration") == "3":
             stop.set()
 
-    settings = replace(SHORT, iterations=0)
+    settings = replace(SMALL, iterations=0)
     result = train(facesets["a"], facesets["b"], tmp_path / "m", settings, listener=listener, stop=stop)
     assert (result.stopped, result.iteration) == ("stopped by hand", 3)
     assert checkpoint.read_card(tmp_path / "m").iteration == 3
@@ -125,7 +112,7 @@ def test_an_event_stops_it_as_enter_does(facesets: Facesets, tmp_path: Path) -> 
 
 def test_minutes_are_kept(facesets: Facesets, tmp_path: Path) -> None:
     start = time.perf_counter()
-    result = run(facesets, tmp_path / "m", replace(SHORT, iterations=0, minutes=0.02))
+    result = run(facesets, tmp_path / "m", replace(SMALL, iterations=0, minutes=0.02))
     assert result.iteration > 0
     assert 1.2 <= result.seconds
     assert time.perf_counter() - start < 60
@@ -141,7 +128,7 @@ def test_it_stops_at_the_target_loss_of_both_sides(facesets: Facesets, tmp_path:
 
 def test_it_stops_where_faces_held_out_get_no_better(facesets: Facesets, tmp_path: Path) -> None:
     # At this rate nothing gets better or worse.
-    settings = replace(SHORT, iterations=400, save_interval=5, patience=10, learning_rate=1e-12, measure=True)
+    settings = replace(SMALL, iterations=400, save_interval=5, patience=10, learning_rate=1e-12, measure=True)
     result = run(facesets, tmp_path / "m", settings)
     assert result.stopped == "no longer getting better"
     assert 10 < result.iteration <= 20
@@ -156,7 +143,7 @@ def test_too_few_faces_one_line_and_nothing_written(facesets: Facesets, tmp_path
     crops[0].rename(hidden)
     try:
         with pytest.raises(TrainingError, match="9 faces"):
-            run(facesets, tmp_path / "m", SHORT)
+            run(facesets, tmp_path / "m", SMALL)
     finally:
         hidden.rename(crops[0])
     assert not (tmp_path / "m").exists()
@@ -166,30 +153,30 @@ def test_too_few_faces_one_line_and_nothing_written(facesets: Facesets, tmp_path
     ("change", "message"),
     [
         ({"trainer": "original", "arguments": ("filters=4", "bottleneck=8")}, "-t quick"),
-        ({"arguments": ("resolution=64", *TINY[1:])}, "32 pixels, not 64"),
-        ({"arguments": (TINY[0], "filters=8", *TINY[2:])}, "--set"),
+        ({"arguments": ("resolution=64", *QUICK[1:])}, "32 pixels, not 64"),
+        ({"arguments": (QUICK[0], "filters=8", *QUICK[2:])}, "--set"),
     ],
     ids=["architecture", "resolution", "arguments"],
 )
 def test_a_model_of_another_kind_is_not_overwritten(
     facesets: Facesets, tmp_path: Path, change: dict[str, str], message: str
 ) -> None:
-    run(facesets, tmp_path / "m", replace(SHORT, iterations=1))
+    run(facesets, tmp_path / "m", replace(SMALL, iterations=1))
     before = contents(tmp_path / "m")
     with pytest.raises(ModelError, match=message):
-        run(facesets, tmp_path / "m", replace(SHORT, **change))
+        run(facesets, tmp_path / "m", replace(SMALL, **change))
     with pytest.raises(ModelError, match=message):
-        run(facesets, tmp_path / "n", replace(SHORT, from_model=tmp_path / "m", **change))
+        run(facesets, tmp_path / "n", replace(SMALL, from_model=tmp_path / "m", **change))
     assert contents(tmp_path / "m") == before
     assert not (tmp_path / "n").exists()
 
 
 def test_a_damaged_description_stops_it(facesets: Facesets, tmp_path: Path) -> None:
-    run(facesets, tmp_path / "m", replace(SHORT, iterations=1))
+    run(facesets, tmp_path / "m", replace(SMALL, iterations=1))
     (tmp_path / "m" / "model.json").write_text("{")
     before = contents(tmp_path / "m")
     with pytest.raises(ModelError, match="damaged"):
-        run(facesets, tmp_path / "m", SHORT)
+        run(facesets, tmp_path / "m", SMALL)
     assert contents(tmp_path / "m") == before
 
 
@@ -200,7 +187,7 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(
     (tmp_path / "file").write_text("mine")
     heard: list[Event] = []
     with pytest.raises(OutputError, match="cannot be saved here"):
-        run(facesets, tmp_path / "file" / "m", SHORT, heard)
+        run(facesets, tmp_path / "file" / "m", SMALL, heard)
     assert not any(isinstance(event, Progressed) and event.stage == "train" for event in heard)
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -216,6 +203,10 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(
         {"arguments": ("filters",)},
         {"arguments": ("nonesuch=3",)},
         {"arguments": ("resolution=33",)},
+        {"batch_size": 1},
+        {"compile": True},
+        {"patience": 5},
+        {"patience": 5, "measure": True, "save_minutes": 0.0},
     ],
     ids=str,
 )
@@ -223,7 +214,7 @@ def test_wrong_settings_are_one_clear_line(
     change: dict[str, str], facesets: Facesets, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingsError) as error:
-        run(facesets, tmp_path / "m", replace(SHORT, **change))
+        run(facesets, tmp_path / "m", replace(SMALL, **change))
     assert "\n" not in str(error.value)
     assert not (tmp_path / "m").exists()
 
@@ -233,9 +224,10 @@ def test_wrong_settings_are_one_clear_line(
 
 def test_a_dry_run_says_memory_and_speed_and_writes_nothing(facesets: Facesets, tmp_path: Path) -> None:
     heard: list[Event] = []
-    run(facesets, tmp_path / "m", replace(SHORT, dry_run=True), heard)
+    run(facesets, tmp_path / "m", replace(SMALL, dry_run=True), heard)
     assert "memory: about" in noted(heard)
     assert "faces/s" in noted(heard)
+    assert "with the discriminators, from 75% of" in noted(heard)
     assert not (tmp_path / "m").exists()
 
 
@@ -248,10 +240,22 @@ def test_from_another_model_it_starts_better_than_from_nothing(facesets: Faceset
     assert contents(tmp_path / "other") == other
 
 
+def test_from_a_model_whose_decoders_had_not_parted_they_part_later(
+    facesets: Facesets, tmp_path: Path
+) -> None:
+    run(facesets, tmp_path / "other", replace(SMALL, iterations=1))
+    assert not checkpoint.read_card(tmp_path / "other").parted
+    run(facesets, tmp_path / "m", replace(SMALL, from_model=tmp_path / "other"))
+    assert checkpoint.read_card(tmp_path / "m").parted
+    weights = load_file(tmp_path / "m" / "weights-00000006.safetensors")
+    last = "0.convolution.weight"
+    assert not torch.equal(weights[f"decoders.a.{last}"], weights[f"decoders.b.{last}"]), "both have learnt"
+
+
 def test_a_frozen_encoder_stays_and_the_decoders_learn(facesets: Facesets, tmp_path: Path) -> None:
-    run(facesets, tmp_path / "other", SHORT)
+    run(facesets, tmp_path / "other", SMALL)
     before = load_file(tmp_path / "other" / "weights-00000006.safetensors")
-    frozen = replace(SHORT, freeze_encoder=True, from_model=tmp_path / "other")
+    frozen = replace(SMALL, freeze_encoder=True, from_model=tmp_path / "other")
     run(facesets, tmp_path / "m", frozen)
     after = load_file(tmp_path / "m" / "weights-00000006.safetensors")
     for name in before:
@@ -266,7 +270,7 @@ def test_a_frozen_encoder_stays_and_the_decoders_learn(facesets: Facesets, tmp_p
 def test_after_an_explosion_it_goes_back_with_a_lower_rate(facesets: Facesets, tmp_path: Path) -> None:
     """A rate at which this model explodes within a few steps, and three tenths of which it stands."""
     heard: list[Event] = []
-    settings = replace(SHORT, iterations=60, learning_rate=100.0, save_interval=10)
+    settings = replace(SMALL, iterations=60, learning_rate=100.0, save_interval=10)
     result = run(facesets, tmp_path / "m", settings, heard)
     card = checkpoint.read_card(tmp_path / "m")
     assert result.iteration == 60
@@ -277,9 +281,9 @@ def test_after_an_explosion_it_goes_back_with_a_lower_rate(facesets: Facesets, t
 
 
 def test_when_nothing_helps_it_gives_up_and_the_saves_are_good(facesets: Facesets, tmp_path: Path) -> None:
-    run(facesets, tmp_path / "m", SHORT)
+    run(facesets, tmp_path / "m", SMALL)
     before = contents(tmp_path / "m")
     with pytest.raises(TrainingError, match="--learning-rate"):
-        run(facesets, tmp_path / "m", replace(SHORT, iterations=200, learning_rate=1e12))
+        run(facesets, tmp_path / "m", replace(SMALL, iterations=200, learning_rate=1e12))
     assert contents(tmp_path / "m") == before
     assert issubclass(TrainingError, FacedoubleError)

@@ -2,13 +2,20 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from facedouble.config import TrainSettings
+from facedouble.events import ignore
 from facedouble.models import build
+from facedouble.models.discriminator import Discriminator
 from facedouble.training.memory import Forecast, forecast, is_out_of_memory, kept_for_backward
+from facedouble.training.parallel import World
+from facedouble.training.setup import prepare
+from facedouble.types import Side
 
 Facesets = dict[str, list[Path]]
 
@@ -35,7 +42,7 @@ def steps(settings):
     setup = prepare(facesets, Path("nowhere"), settings, World(), tell)
     if settings is not small and int(limit):
         return setup
-    phase = schedule.phase(setup.recipe, settings, setup.training.card, 0.0)
+    phase = schedule.phase(setup.recipe, settings, setup.training.card, 1.0)
     for _ in range(2):
         setup.step(setup.pairs(phase), phase)
         setup.training.average()
@@ -66,6 +73,7 @@ def child(facesets: Facesets, trainer: str, batch: int, limit: int, *arguments: 
 @pytest.mark.parametrize(
     ("trainer", "batch", "arguments"),
     [
+        ("gan128", 8, ("filters=8", "bottleneck=64")),  # judged as well
         ("original", 16, ("filters=48", "bottleneck=512")),  # mostly weights
         ("highres", 8, ("resolution=128", "filters=16")),  # mostly activations
     ],
@@ -119,9 +127,36 @@ def test_what_is_kept_grows_with_the_batch_alone_and_nothing_is_changed() -> Non
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
-def test_the_fixed_part_is_five_times_the_weights() -> None:
-    model = torch.nn.Linear(100, 100)
-    assert forecast(model, 7, 2, 0).total(64) == 5 * 4 * 10_100 + 9
+def test_the_fixed_part_is_five_times_the_weights_and_less_of_what_is_beside_the_model() -> None:
+    """No average is kept of discriminators, and of what only looks there is nothing but the weights."""
+    model, critics, judge = torch.nn.Linear(100, 100), torch.nn.Linear(10, 10), torch.nn.Linear(20, 20)
+    made = forecast(model, critics, judge, faces=7, pairs=2, per_face=0)
+    assert made.total(64) == 4 * (5 * 10_100 + 4 * 110 + 420) + 9
+    alone = forecast(model, None, None, faces=7, pairs=2, per_face=0)
+    assert alone.total(64) == 5 * 4 * 10_100 + 9
+
+
+def test_the_adversary_and_a_perceptual_network_are_counted(facesets: Facesets) -> None:
+    def foreseen(**changes: object) -> Forecast:
+        settings = TrainSettings(
+            trainer="gan",
+            arguments=("filters=4", "bottleneck=8"),
+            batch_size=2,
+            device="cpu",
+            precision="fp32",
+        )
+        sides: dict[Side, list[Path]] = {"a": facesets["a"], "b": facesets["b"]}
+        return prepare(sides, Path("nowhere"), replace(settings, **changes), World(), ignore).forecast  # type: ignore[arg-type]
+
+    network = build("gan", {"filters": 4, "bottleneck": 8})
+    own = sum(4 * p.numel() for p in network.parameters())
+    without = forecast(network, None, None, faces=0, pairs=0, per_face=0)
+    with_critics, with_both = foreseen(), foreseen(perceptual_loss="dlib")
+    critics = 2 * sum(4 * p.numel() for p in Discriminator(2).parameters())
+    assert with_critics.optimizer == 2 * (own + critics)
+    assert with_critics.weights == without.weights + critics
+    assert with_both.weights > with_critics.weights + 20e6, "5.6 million weights"
+    assert with_both.per_face > with_critics.per_face
 
 
 def test_a_failure_to_allocate_is_known_and_no_other() -> None:

@@ -19,21 +19,10 @@ from facedouble.events import Event, Noted
 from facedouble.models import checkpoint
 from facedouble.training.loop import train
 
-QUICK = ("resolution=32", "filters=4", "bottleneck=8", "inner=8", "channels=[8,8,8]")
-SETTINGS = TrainSettings(
-    iterations=8,
-    batch_size=2,
-    arguments=QUICK,
-    device="cpu",
-    precision="fp32",
-    seed=3,
-    save_interval=0,
-    write_image=False,
-    measure=False,
-)
-GAN = replace(SETTINGS, trainer="gan", arguments=("filters=4", "bottleneck=8"))
+from .conftest import GAN, QUICK, SMALL, Facesets
 
-Facesets = dict[str, list[Path]]
+SETTINGS = replace(SMALL, iterations=8)
+GAN = replace(GAN, iterations=8)
 
 
 def losses(facesets: Facesets, model: Path, settings: TrainSettings) -> list[list[float]]:

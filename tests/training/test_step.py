@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
 from facedouble.config import TrainSettings
-from facedouble.errors import TrainingError
+from facedouble.errors import SettingsError, TrainingError
 from facedouble.events import Event, Noted
 from facedouble.models import checkpoint
 from facedouble.training import schedule
@@ -19,22 +20,11 @@ from facedouble.training.loop import train
 from facedouble.training.parallel import World
 from facedouble.training.setup import Setup, prepare
 
-QUICK = ("resolution=32", "filters=4", "bottleneck=8", "inner=8", "channels=[8,8,8]", "noise=0")
-SETTINGS = TrainSettings(
-    iterations=6,
-    batch_size=4,
-    arguments=QUICK,
-    device="cpu",
-    precision="fp32",
-    seed=3,
-    save_interval=0,
-    write_image=False,
-    measure=False,
-)
-ORIGINAL = replace(SETTINGS, trainer="original", arguments=("filters=4", "bottleneck=8"))
-GAN = replace(SETTINGS, trainer="gan", arguments=("filters=4", "bottleneck=8"))
+from .conftest import GAN, QUICK, SMALL, Facesets
 
-Facesets = dict[str, list[Path]]
+SETTINGS = replace(SMALL, batch_size=4, arguments=(*QUICK, "noise=0"))
+ORIGINAL = replace(SETTINGS, trainer="original", arguments=("filters=4", "bottleneck=8"))
+GAN = replace(GAN, batch_size=4)
 
 
 def setup(facesets: Facesets, settings: TrainSettings, heard: list[Event] | None = None) -> Setup:
@@ -93,8 +83,25 @@ def test_out_of_memory_it_takes_fewer_faces_at_a_time(facesets: Facesets) -> Non
         raise MemoryError
 
     made.training.network.encode = starving  # type: ignore[assignment,method-assign]
-    with pytest.raises(TrainingError, match="one face at a time"):
+    with pytest.raises(TrainingError, match="one face of each side"):
         made.step(pairs, phase)
+
+
+def test_what_normalises_over_a_batch_never_gets_a_single_face(facesets: Facesets) -> None:
+    made = setup(facesets, replace(SETTINGS, batch_size=5))
+    squeezed, seen = made.training.network._squeezed, []
+
+    def noted(faces: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        seen.extend(len(part) for part in faces.values())
+        return squeezed(faces)
+
+    made.training.network._squeezed = noted  # type: ignore[assignment]
+    made.step.at_once = 1
+    phase = schedule.phase(made.recipe, SETTINGS, made.training.card, 0.0)
+    assert torch.isfinite(made.step(made.pairs(phase), phase)).all()
+    assert seen == [2, 2, 3, 3]
+    with pytest.raises(SettingsError, match="2 faces of each side"):
+        setup(facesets, replace(SETTINGS, batch_size=1))
 
 
 def test_another_error_is_not_taken_for_a_lack_of_memory(facesets: Facesets) -> None:
@@ -104,6 +111,31 @@ def test_another_error_is_not_taken_for_a_lack_of_memory(facesets: Facesets) -> 
     wrong = replace(pairs["a"], inputs=pairs["a"].inputs[:, :2])
     with pytest.raises(RuntimeError, match="channels"):
         made.step({**pairs, "a": wrong, "b": replace(pairs["b"], inputs=wrong.inputs)}, phase)
+
+
+def test_what_is_compiled_is_the_same_step_and_is_not_compiled_anew_in_each(facesets: Facesets) -> None:
+    """Captured, that is, and run as captured: code is made of it on GPUs only. ``quick`` through its whole
+    course: warps and noise fade, decoders part, swapped faces are judged."""
+    settings = replace(SMALL, batch_size=4)
+
+    def losses(*, captured: bool) -> list[list[float]]:
+        made = setup(facesets, settings)
+        if captured:
+            made.step.forward.compile(backend="eager")
+        rows = []
+        for progress in np.arange(0, 1, 0.1):
+            if progress >= made.recipe.shared_until and not made.training.card.parted:
+                made.training.part()
+            phase = schedule.phase(made.recipe, settings, made.training.card, float(progress))
+            rows.append(made.step(made.pairs(phase), phase).tolist())
+        return rows
+
+    plain = losses(captured=False)
+    torch._dynamo.reset()
+    counters.clear()
+    assert np.allclose(losses(captured=True), plain, rtol=1e-4)
+    assert 1 <= counters["stats"]["unique_graphs"] <= 4
+    assert not counters["graph_break"]
 
 
 def history(model: Path) -> list[list[float]]:

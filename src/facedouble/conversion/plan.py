@@ -76,7 +76,7 @@ def make_plan(source: Path, faceset: Path, choice: Choice) -> FacePlan:
     there is no track of a number that was chosen.
     """
     with Faceset.open(faceset) as store:
-        store.require_source(source)
+        store.check_source(source)
         every = [face for face in store.every_face() if face.cut]
         kept = {face.key for face in store.faces(blurry=True)}
     here = [face for face in every if choice.frames.hold(face.frame_index)]

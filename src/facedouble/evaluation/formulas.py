@@ -21,7 +21,6 @@ from facedouble.types import Side
 _LEAST_SPREAD = {"mouth": 0.02, "eyes": 0.015, "gaze": 0.1}
 """Standard deviation of the source's own series below which there is nothing to follow."""
 _LEAST_CHANGE = 0.5  # levels: below it, what the source changes by itself is the encoder's
-_SAME_TIME = 0.001  # seconds
 
 
 # -- is it B? -------------------------------------------------------------------------------------------
@@ -304,8 +303,8 @@ def tags(evidence: Evidence) -> Outcome:
 
 def restored_ssim_a(evidence: Evidence) -> Outcome:
     """SSIM (Wang et al. 2004) inside the face between A's faces and what A's own decoder makes of them,
-    at the model's resolution, on the last tenth of each faceset; up to 1, higher is better, good from
-    0.85. Needs the model.
+    at the model's resolution, on the faces that training holds out, the last tenth of each faceset; up to
+    1, higher is better, good from 0.85. Needs the model.
     """
     return _restored(evidence, "a", "ssim")
 

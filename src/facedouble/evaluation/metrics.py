@@ -6,13 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.types import Descriptor, Image, Mask
-
-
-def identity_distance(descriptor: Descriptor, reference: Descriptor) -> float:
-    """Euclidean distance of two 128-d descriptors, no unit; lower is more alike. Under 0.6 counts
-    as one person (dlib); frames of one person in one clip lie at 0.15 to 0.25 of their mean."""
-    return float(np.linalg.norm(descriptor - reference))
+from facedouble.types import Image, Mask
 
 
 def fine_detail(crop: Image, mask: Mask) -> float:

@@ -93,7 +93,7 @@ class Plan:
 def plan(source: Path, faceset: Path, settings: EvaluateSettings) -> Plan:
     """What to look at. Raises ``InputError`` for the faceset of another source or one without faces."""
     with Faceset.open(faceset) as store:
-        store.require_source(source)
+        store.check_source(source)
         faces: dict[int, Face] = {}
         for face in store.faces(blurry=True):
             faces.setdefault(face.frame_index, face)

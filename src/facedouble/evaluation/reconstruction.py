@@ -18,12 +18,10 @@ from facedouble.faces.hull import face_hull
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.view import View, look
 from facedouble.faceset import Faceset
+from facedouble.faceset.held_out import split
 from facedouble.models.base import SwapModel
 from facedouble.types import Face, FloatArray, Grey, Image, Landmarks, Mask, Side
 from facedouble.video.images import read_image
-
-HELD_OUT = 0.1
-"""Share of each faceset, its last faces, that is restored: training leaves these out."""
 
 _MOST = 24
 _DESCRIBED = 8
@@ -53,7 +51,8 @@ class _Sample:
 def restore(
     network: SwapModel, coverage: float, side: Side, facesets: Sequence[Path], person: Person
 ) -> Reconstruction:
-    """Restore the last tenth of each of a side's facesets, up to 24 faces spread over them."""
+    """Restore the faces of a side's facesets that training holds out, or all where it holds out none, up to
+    24 spread over them."""
     samples = _samples(View(network.resolution, coverage), facesets)
     batch = torch.from_numpy(np.stack([sample.seen for sample in samples]).transpose(0, 3, 1, 2)).contiguous()
     with torch.inference_mode():
@@ -77,13 +76,16 @@ def restore(
 
 
 def _samples(view: View, facesets: Sequence[Path]) -> list[_Sample]:
-    chosen: list[tuple[Face, FloatArray, Path]] = []
+    known: list[tuple[Face, FloatArray, Path]] = []
+    held: list[tuple[Face, FloatArray, Path]] = []
     for path in facesets:
         with Faceset.open(path) as faceset:
             faces = faceset.faces()
-            known = list(zip(faces, smooth_statistics(faces), strict=True))
-            last = known[-max(1, round(len(known) * HELD_OUT)) :]
-            chosen += [(face, colour, faceset.crop_path(face)) for face, colour in last]
+            colours = smooth_statistics(faces)
+            own = [(f, colour, faceset.crop_path(f)) for f, colour in zip(faces, colours, strict=True)]
+        known += own
+        held += own[split([face.frame_index for face in faces])[1] :]
+    chosen = held or known
     spread = np.linspace(0, len(chosen) - 1, min(_MOST, len(chosen))).round().astype(int)
     return [_sample(view, *chosen[i]) for i in spread]
 

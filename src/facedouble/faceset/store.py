@@ -208,15 +208,14 @@ class Faceset:
         row = self._database.execute("SELECT value FROM about WHERE key = 'complete'").fetchone()
         return bool(row[0] == "1")
 
-    def require_source(self, source: Path) -> None:
-        """Raises ``InputError`` unless this holds the faces of all of ``source``."""
+    def check_source(self, source: Path) -> None:
+        """Raise ``InputError`` unless it is complete and was made of the clip or folder ``source``."""
         if not self.complete:
             raise InputError(f"{self.path}: its extraction did not finish; run extract again with -s")
         record = self.source
         if record.sha256 != source_hash(source):
-            raise InputError(
-                f"{self.path} holds the faces of another source ({record.path}), not of {source}"
-            )
+            text = f"{self.path} holds the faces of another source ({record.path}), not of {source}"
+            raise InputError(text)
 
     def frames(self) -> list[FrameRecord]:
         """Frames that were looked at, in order, with a face or without."""

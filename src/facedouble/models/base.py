@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -30,6 +30,8 @@ class SwapModel(nn.Module, ABC):
     resolution: int
     one_encoder: bool = False
     """Whether ``encode`` does the same for both sides."""
+    least_faces: int = 1
+    """How many of each side have to go through it together in training."""
     hardness: float = 1.0
     """0..1, set by the training loop: how much of what makes training hard on purpose (noise on
     the code, say) a model applies while it is in training mode."""
@@ -58,8 +60,8 @@ class SwapModel(nn.Module, ABC):
     def prepare(self, mean_faces: dict[Side, Tensor]) -> None:
         """Take what can be known before training: each side's mean picture (3, R, R)."""
 
-    def calibrate(self, faces: Tensor, side: Side) -> None:
-        """Take what has to be known of a side's faces (N, 3, R, R) after training."""
+    def calibrate(self, batches: Iterable[Tensor], side: Side) -> None:
+        """Take what has to be known of a side's faces, batches (N, 3, R, R), after training."""
 
     def part(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
         """End the time in which both sides share their decoder, where a model has one: from here

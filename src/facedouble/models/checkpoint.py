@@ -183,7 +183,8 @@ def save(
 
 
 def load(folder: Path, *, listener: Listener = ignore) -> tuple[SwapModel, ModelCard]:
-    """The trained model for conversion: averaged weights of the newest save that is whole."""
+    """The trained model for conversion: averaged weights of the newest save that is whole, and the card as
+    it was then."""
     card = read_card(folder)
     entry, (tensors,) = _newest(folder, card.saves, ("weights",), listener)
     model = build(card.trainer, card.arguments)
@@ -191,6 +192,7 @@ def load(folder: Path, *, listener: Listener = ignore) -> tuple[SwapModel, Model
         model.load_state_dict(tensors)
     except RuntimeError as error:
         raise ModelError(f"{folder / entry.weights}: these weights are of another architecture") from error
+    card.go_back(entry)
     return model.eval(), card
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from facedouble.types import Side
 
 Topology = Literal["df", "liae"]
 
+_CHANNELS = (256, 128, 64, 32)
 _GAIN = 2.0  # differences from the mean are small; brought to about the range of a picture
 
 
@@ -43,12 +44,13 @@ class Double(SwapModel):
     ``resolution`` is a multiple of 32 up to 512, sensibly from 96; ``filters`` those of the first
     convolution, doubled by each further one up to eight times; ``bottleneck`` the length of the code,
     ``noise`` the deviation of what is added to it in training (a code near a known one must give a face
-    near the known one); ``inner`` the channels before the first upscale and ``channels`` those after each.
-    There are
-    three upscales up to 160 pixels, four above. Raises ``ValueError`` for sizes that do not fit.
+    near the known one); ``inner`` the channels before the first upscale and ``channels`` those after each,
+    256, 128, 64 and 32 if not given. There are three upscales up to 160 pixels, four above. Raises
+    ``ValueError`` for sizes that do not fit.
     """
 
     parted: Tensor
+    least_faces = 2  # there is no deviation of one code
 
     def __init__(
         self,
@@ -58,13 +60,14 @@ class Double(SwapModel):
         bottleneck: int = 256,
         noise: float = 0.2,
         inner: int = 512,
-        channels: Sequence[int] = (256, 128, 64, 32),
+        channels: Sequence[int] | None = None,
         residuals: int = 1,
     ) -> None:
         super().__init__()
         if resolution % 32 or not 32 <= resolution <= 512:
             raise ValueError("resolution must be a multiple of 32 up to 512")
         upscales = 3 if resolution <= 160 else 4
+        channels = _CHANNELS[:upscales] if channels is None else channels
         if len(channels) != upscales:
             raise ValueError(f"{resolution} pixels take {upscales} upscales; channels has {len(channels)}")
         if topology not in ("df", "liae"):
@@ -88,7 +91,8 @@ class Double(SwapModel):
         )
         for side in "ab":
             self.register_buffer(f"centre_{side}", torch.full((3, resolution, resolution), 0.5))
-        self.register_buffer("parted", torch.tensor(topology == "liae"))
+        self._apart = topology == "liae"
+        self.register_buffer("parted", torch.tensor(self._apart))
         initialise(self, even=True)
         for decoder in self.decoders.values():
             # Small, so that the first answer is the mean picture.
@@ -115,9 +119,9 @@ class Double(SwapModel):
                 self.get_buffer(f"centre_{side}").copy_(picture)
 
     @torch.no_grad()
-    def calibrate(self, faces: Tensor, side: Side) -> None:
+    def calibrate(self, batches: Iterable[Tensor], side: Side) -> None:
         """The code's mean and deviation over these faces, for use outside training."""
-        codes = torch.cat([self._squeezed({side: part})[side] for part in faces.split(64)])
+        codes = torch.cat([self._squeezed({side: part})[side] for part in batches])
         statistics = self.normalise[side]
         statistics.running_mean.copy_(codes.mean(dim=0))  # type: ignore[operator]
         statistics.running_var.copy_(codes.var(dim=0, unbiased=False))  # type: ignore[operator]
@@ -130,7 +134,13 @@ class Double(SwapModel):
             for old, new in pairs:
                 new.copy_(old)
         self.parted.fill_(True)
+        self._apart = True
         return pairs
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        super()._load_from_state_dict(*arguments)
+        # Kept beside the buffer: to read that at every step would be to wait for the device.
+        self._apart = bool(self.parted)
 
     def encode(self, faces: Tensor, side: Side) -> Tensor:
         return self.encode_sides({side: faces})[side]
@@ -170,4 +180,4 @@ class Double(SwapModel):
     def _drawer(self, side: Side) -> nn.Module:
         if self.topology == "liae":
             return self.decoders["both"]
-        return self.decoders[side if self.parted else "a"]
+        return self.decoders[side if self._apart else "a"]

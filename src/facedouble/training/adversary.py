@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from facedouble.models.base import Decoded
 from facedouble.models.discriminator import Discriminator
 from facedouble.models.recipe import Recipe
+from facedouble.training.adam import make_adam, moments, restore_moments
 from facedouble.training.warp import Pairs
 from facedouble.types import OTHER, SIDES, Side
 
 _MIXUP = 0.2  # of the Beta distribution of Zhang et al. 2018: most mixtures are nearly one or the other
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 class Adversary:
@@ -47,9 +47,7 @@ class Adversary:
             {side: Discriminator(shown, recipe.critic_filters) for side in SIDES}
         ).to(device)
         self.critics.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = torch.optim.Adam(
-            self.critics.parameters(), lr=recipe.critic_rate, betas=(0.5, 0.999), fused=True
-        )
+        self.optimizer = make_adam(self.critics, recipe.critic_rate, (0.5, 0.999), device)
 
     def active(self, progress: float) -> bool:
         """Whether it takes part at this share of the training, 0..1."""
@@ -72,17 +70,28 @@ class Adversary:
         self.critics.requires_grad_(True)
         return losses
 
-    def learn(self, drawn: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs]) -> dict[str, float]:
-        """One step of the discriminators, on what was drawn and what is real. Returns their losses, by
-        a name for each that people can read."""
-        losses = {
-            side: self._mistakes(side, self._shown(side, faces, pairs).detach(), pairs[side])
-            for side, faces in drawn.items()
-        }
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
+    def teach(
+        self, drawn: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs], share: float = 1.0
+    ) -> dict[Side, Tensor]:
+        """Add to the discriminators' gradients what there is to learn from what was drawn and what is real,
+        which is ``share`` of the batch. Returns the loss of each side's, a scalar."""
+        losses = {}
+        for side, faces in drawn.items():
+            with torch.no_grad():
+                fake = self._shown(side, faces, pairs)
+            loss = self._mistakes(side, fake, pairs[side])
+            (loss * share).backward()
+            losses[side] = loss.detach()
+        return losses
+
+    def step(self) -> None:
+        """Move the discriminators by the gradients gathered."""
         self.optimizer.step()
-        return {f"critic {side.upper()}": float(loss.detach()) for side, loss in losses.items()}
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the gradients gathered."""
+        self.optimizer.zero_grad(set_to_none=True)
 
     def _shown(self, side: Side, drawn: Decoded, pairs: Mapping[Side, Pairs]) -> Tensor:
         """What the discriminators see of a drawn picture. Around the face the other losses hardly count,
@@ -118,21 +127,11 @@ class Adversary:
         """Everything that going on needs, by name: the discriminators' weights and their optimizer's
         moments."""
         state = {f"critic/{name}": value for name, value in self.critics.state_dict().items()}
-        for name, parameter in self.critics.named_parameters():
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                state[f"critic_{key}/{name}"] = value
-        return state
+        return state | moments(self.optimizer, self.critics, "critic_")
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from what :meth:`tensors` gave; other names are let be. Raises ``KeyError`` or
         ``RuntimeError`` when it is not all there or of other shapes, as loading weights does."""
         wanted = self.critics.state_dict()
         self.critics.load_state_dict({name: tensors[f"critic/{name}"] for name in wanted})
-        for name, parameter in self.critics.named_parameters():
-            if f"critic_step/{name}" in tensors:
-                step, mean, square = (tensors[f"critic_{key}/{name}"] for key in _MOMENTS)
-                self.optimizer.state[parameter] = {
-                    "step": step.clone(),
-                    "exp_avg": torch.empty_like(parameter).copy_(mean),
-                    "exp_avg_sq": torch.empty_like(parameter).copy_(square),
-                }
+        restore_moments(self.optimizer, self.critics, tensors, "critic_")

@@ -5,6 +5,7 @@ Pictures are kept as uint8 (``store.py``). Which faces are drawn depends on the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -67,6 +68,10 @@ class SideData:
         """The pictures of :meth:`some` (n, 3, R, R) float32 0..1 at the model's resolution, not moved."""
         return self._reduce(self.some(most), slice(0, 3))
 
+    def batches(self, most: int) -> Iterator[Tensor]:
+        """The same, some at a time: all of them may be more than there is memory for."""
+        return self._reduced(self.some(most), slice(0, 3))
+
     def masks(self, most: int) -> Tensor:
         """Where the pictures of :meth:`reduced` show the face, (n, 1, R, R) float32 0..1."""
         return self._reduce(self.some(most), slice(4, 5))
@@ -80,11 +85,11 @@ class SideData:
         return F.adaptive_avg_pool2d(total / (255 * len(self)), self.resolution)[0]
 
     def _reduce(self, chosen: Tensor, channels: slice) -> Tensor:
-        pictures = [
-            F.adaptive_avg_pool2d(self.store.take(part)[:, channels].float() / 255, self.resolution)
-            for part in chosen.split(64)
-        ]
-        return torch.cat(pictures)
+        return torch.cat(list(self._reduced(chosen, channels)))
+
+    def _reduced(self, chosen: Tensor, channels: slice) -> Iterator[Tensor]:
+        for part in chosen.split(64):
+            yield F.adaptive_avg_pool2d(self.store.take(part)[:, channels].float() / 255, self.resolution)
 
 
 @dataclass(frozen=True)

@@ -25,15 +25,13 @@ from facedouble.events import Listener, Noted, Progressed, StageFinished, StageS
 from facedouble.faces.colour import smooth_statistics
 from facedouble.faces.pose import head_poses, pose_bins
 from facedouble.faceset import Faceset
+from facedouble.faceset.held_out import MIN_FACES, split
 from facedouble.training.batch import CHANNELS
 from facedouble.training.data import Data, SideData
-from facedouble.training.held_out import MIN_FACES, split
 from facedouble.training.neighbours import nearest
 from facedouble.training.prepare import Known, kept_size, places, prepare
 from facedouble.training.store import InMemory, OnDisk, Store
-from facedouble.types import Image, Side
-
-SIDES: tuple[Side, Side] = ("a", "b")
+from facedouble.types import OTHER, SIDES, Image, Side
 
 _MEMORY_SHARE = 0.5  # of what is free, for the faces of both sides
 _AT_A_TIME = 64  # faces prepared before the first of them is put away
@@ -52,8 +50,8 @@ def load(
 ) -> Data:
     """Read the kept faces of both sides. ``coverage`` is the central part of the crop used.
 
-    The last tenth of each faceset is held out (``held_out.py``). ``balanced``: faces are drawn so that
-    each bin of poses that a side has is seen equally often. ``memory``: bytes that pictures may take, by
+    The last tenth of each faceset is held out (``faceset/held_out.py``). ``balanced``: faces are drawn so
+    that each bin of poses that a side has is seen equally often. ``memory``: bytes that pictures may take, by
     default half of what is free on ``device``; beyond it they are kept in a file in ``scratch``, by default
     the cache folder. Raises ``TrainingError`` for a side that is missing or has fewer than ten
     faces, ``InputError`` for a faceset that is not one and for crops that do not fit it.
@@ -79,8 +77,8 @@ def load(
         training = {side: loader.side(found[side][0]) for side in SIDES}
         held_out = {side: loader.side(found[side][1]) for side in SIDES}
     listener(StageFinished("load", time.perf_counter() - start, f"{len(everything)} faces"))
-    for side, other in zip(SIDES, reversed(SIDES), strict=True):
-        here, there = training[side], training[other]
+    for side, here in list(training.items()):
+        there = training[OTHER[side]]
         training[side] = replace(
             here,
             others=there.landmarks,

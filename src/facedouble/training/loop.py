@@ -192,23 +192,34 @@ def _ended(setup: Setup, folder: Path, stopped: str, listener: Listener) -> Trai
 
 def _try_out(setup: Setup, folder: Path, settings: TrainSettings, listener: Listener) -> TrainResult:
     """A few steps on the real faces that change nothing on disk, and what they took."""
-    training, times = setup.training, []
-    phase = schedule.phase(setup.recipe, settings, training.card, 0.0)
-    for _ in range(_DRY_STEPS):
-        start = time.perf_counter()
-        setup.step(setup.pairs(phase), phase).tolist()
-        training.average()
-        times.append(time.perf_counter() - start)
-    step, faces = min(times), setup.faces
-    text = f"{step:.3g} s an iteration, {faces / step:.0f} faces/s"
+    training, recipe = setup.training, setup.recipe
+    alone = recipe.adversarial_from if recipe.adversarial else 1.0  # share of the training
+    early = _step_seconds(setup, settings, 0.0)
+    late = _step_seconds(setup, settings, 1.0) if alone < 1 else early
+    text = f"{early:.3g} s an iteration, {setup.faces / early:.0f} faces/s"
+    if alone < 1:
+        text += f", and {late:.3g} s with the discriminators, from {alone:.0%} of the training on"
     peak = memory.peak_memory(setup.device)
     if peak is not None:
         text += f", {peak / 1e9:.1f} GB at the most"
     if settings.iterations:
-        left = max(0, settings.iterations - training.card.iteration) * step
-        text += f"; {settings.iterations} iterations take about {left / 60:.0f} minutes"
+        done = schedule.progress(settings, training.card)
+        seconds = max(0.0, alone - done) * early + min(1 - alone, 1 - done) * late
+        text += f"; the iterations left take about {seconds * settings.iterations / 60:.0f} minutes"
     listener(Noted(f"dry run: {text}; nothing was written"))
     return _ended(setup, folder, "dry run", listener)
+
+
+def _step_seconds(setup: Setup, settings: TrainSettings, progress: float) -> float:
+    """The shortest of a few steps as they are at this share of the training."""
+    phase = schedule.phase(setup.recipe, settings, setup.training.card, progress)
+    times = []
+    for _ in range(_DRY_STEPS):
+        start = time.perf_counter()
+        setup.step(setup.pairs(phase), phase).tolist()
+        setup.training.average()
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 @contextmanager

@@ -21,9 +21,9 @@ backward pass; from comparing forecasts with peaks (``tests/training/test_memory
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Bytes. ``weights`` and their average, ``gradients``, the ``optimizer``'s two moments, the
-    ``faces`` kept in memory, the ``pairs`` of a whole batch, and what one face keeps for the backward
-    pass (``per_face``)."""
+    """Bytes. ``weights`` of all networks and the average of those of the model, ``gradients``, the
+    optimizers' two moments (``optimizer``), the ``faces`` kept in memory, the ``pairs`` of a whole batch,
+    and what one face keeps for the backward pass (``per_face``)."""
 
     weights: int
     gradients: int
@@ -54,15 +54,31 @@ class Forecast:
         return f"memory: about {_size(self.total(in_step))} ({parts}){there}"
 
 
-def forecast(network: nn.Module, faces: int, pairs: int, per_face: int) -> Forecast:
-    """What training ``network`` takes with Adam and averaged weights; see :class:`Forecast`."""
-    trained = sum(p.numel() * p.element_size() for p in network.parameters())
-    return Forecast(2 * trained, trained, 2 * trained, faces, pairs, per_face)
+def forecast(
+    network: nn.Module,
+    critics: nn.Module | None,
+    judge: nn.Module | None,
+    *,
+    faces: int,
+    pairs: int,
+    per_face: int,
+) -> Forecast:
+    """What training ``network`` takes with Adam and averaged weights, beside it the ``critics``
+    (discriminators) that learn as well, and a network that only looks (``judge``); see
+    :class:`Forecast`."""
+    model, taught, fixed = (_bytes(part) for part in (network, critics, judge))
+    learning = model + taught
+    return Forecast(learning + model + fixed, learning, 2 * learning, faces, pairs, per_face)
+
+
+def _bytes(network: nn.Module | None) -> int:
+    return 0 if network is None else sum(p.numel() * p.element_size() for p in network.parameters())
 
 
 def kept_for_backward(network: nn.Module, run: Callable[[int], Tensor]) -> int:
-    """Bytes that one face keeps until the backward pass, measured: ``run(n)`` takes ``n`` faces through
-    ``network`` to a loss. Neither the network nor random states are changed."""
+    """Bytes that one face keeps until the backward pass, measured: ``run(n)`` takes ``n`` faces, an even
+    number, through ``network`` (or a list of such) to a loss. Neither networks nor random states are
+    changed."""
     own = {p.untyped_storage().data_ptr() for p in network.parameters()}
 
     def kept(count: int) -> int:

@@ -42,11 +42,6 @@ class World:
     def first(self) -> bool:
         return self.rank == 0
 
-    def slice_of(self, count: int) -> slice:
-        """This process's share of a batch of ``count``, which is a multiple of ``size``."""
-        share = count // self.size
-        return slice(self.rank * share, (self.rank + 1) * share)
-
     def agree(self, *values: float) -> list[float]:
         """What the first process says."""
         if self.size == 1:
@@ -61,11 +56,6 @@ class World:
             dist.all_reduce(values)
             values /= self.size
         return values
-
-    def wait(self) -> None:
-        """Until every process is here."""
-        if self.size > 1:
-            dist.barrier()
 
 
 def started() -> bool:
@@ -99,7 +89,7 @@ def local_device(device: torch.device, world: World) -> torch.device:
 
 def spread(module: nn.Module, device: torch.device) -> DistributedDataParallel:
     """``module`` with gradients averaged over all processes."""
-    # A phase may leave parameters out (one side only, the encoder at rest), hence the search for them.
+    # A phase may leave parameters out (B's decoder until it parts, the encoder at rest), hence the search.
     return DistributedDataParallel(
         module,
         device_ids=[device] if device.type == "cuda" else None,
@@ -108,15 +98,11 @@ def spread(module: nn.Module, device: torch.device) -> DistributedDataParallel:
 
 
 def average_gradients(module: nn.Module, world: World) -> None:
-    """Have every gradient of ``module`` averaged over all processes as soon as it is there, for
-    modules with a backward pass of their own (the discriminators)."""
-
-    def average(parameter: Tensor) -> None:
+    """Average every gradient of ``module`` over all processes, for modules that are not :func:`spread` (the
+    discriminators)."""
+    for parameter in module.parameters():
         if parameter.grad is not None:
             world.mean(parameter.grad)
-
-    for parameter in module.parameters():
-        parameter.register_post_accumulate_grad_hook(average)
 
 
 class GlobalBatchNorm1d(nn.BatchNorm1d):

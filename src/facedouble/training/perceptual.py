@@ -12,7 +12,7 @@ import dlib
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from facedouble.assets import vgg19_weights
 from facedouble.errors import SettingsError
@@ -24,7 +24,12 @@ from facedouble.models.vgg import Vgg
 
 
 class Perceptual(Protocol):
-    """A loss between pictures and their targets, through a network."""
+    """A loss between pictures and their targets, through a network that does not learn."""
+
+    @property
+    def network(self) -> nn.Module:
+        """What pictures are compared through."""
+        ...
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         """The loss, a mean over the batch, of two batches (N, 3, R, R), R, G, B 0..1, of one person."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from facedouble.models.base import SwapModel
-from facedouble.types import SIDES, Image, Side
+from facedouble.types import OTHER, SIDES, Image, Side
 
 COLUMNS = 14
 _TILE = 128  # largest side of a picture on the sheet, pixels
@@ -23,10 +23,10 @@ def preview(network: SwapModel, faces: Mapping[Side, Tensor]) -> Image:
     as they are, a row from their own decoder, and a row from the other's."""
     bands = []
     for side in SIDES:
-        own, other = side, "b" if side == "a" else "a"
+        other = OTHER[side]
         rows = {
             side.upper(): faces[side],
-            f"{side}>{own}".upper(): network(faces[side], side, own).picture,
+            f"{side}>{side}".upper(): network(faces[side], side, side).picture,
             f"{side}>{other}".upper(): network(faces[side], side, other).picture,
         }
         bands += [_row(words, tensor.float()) for words, tensor in rows.items()]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from facedouble.config import TrainSettings
 from facedouble.device import choose_device, choose_precision
@@ -78,12 +78,23 @@ def prepare(
     Says what will be trained and what memory it takes. Raises what ``train`` raises.
     """
     device = parallel.local_device(choose_device(settings.device), world)
+    if settings.compile and device.type != "cuda":
+        raise SettingsError(
+            f"--compile is for GPUs, and this trains on {device.type}, where the first step would take "
+            "minutes and nothing be gained; leave it out"
+        )
+    free = memory.free_memory(device)  # before anything is there that the forecast counts
     precision = choose_precision(settings.precision, device)
     recipe = _recipe(settings, world)
     arguments = _arguments(settings)
 
     torch.manual_seed(settings.seed)
     network = build(settings.trainer, arguments).to(device)
+    if recipe.batch_size < network.least_faces:
+        raise SettingsError(
+            f"{settings.trainer} takes {network.least_faces} faces of each side or more in a step; give a "
+            "larger --batch-size"
+        )
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if world.size > 1:
         parallel.share_statistics(network)
@@ -131,8 +142,8 @@ def prepare(
     )
     listener(Noted(_description(training, data, recipe, precision)))
     forecast = _forecast(training, step, data, settings)
-    free = memory.free_memory(device)
-    if free is not None and (fitting := forecast.fits(step.at_once, free)) < step.at_once:
+    fitting = step.at_once if free is None else max(forecast.fits(step.at_once, free), step.fewest)
+    if fitting < step.at_once:
         step.at_once = fitting
         text = f"a whole batch does not fit into memory: {fitting} faces at a time, gradients added up"
         listener(Noted(f"{text}; the batch stays as large as it was", warning=True))
@@ -155,29 +166,41 @@ def _description(training: Training, data: Data, recipe: Recipe, precision: torc
 
 
 def _forecast(training: Training, step: Step, data: Data, settings: TrainSettings) -> Forecast:
-    phase = schedule.phase(training.recipe, settings, training.card, 0.0)
+    phase = schedule.phase(training.recipe, settings, training.card, 1.0)  # with the adversary
     size, device = training.network.resolution, training.device
 
     def run(faces: int) -> Tensor:
-        picture = torch.rand(faces, 3, size, size, device=device)
-        one = torch.ones(faces, 1, size, size, device=device)
-        pairs: dict[Side, Pairs] = {"b": Pairs(picture, picture, one, one)}
-        restored, _ = step.draw(pairs, phase, plainly=True)
-        return step.losses(restored, pairs).sum()
+        picture = torch.rand(faces // len(SIDES), 3, size, size, device=device)
+        one = torch.ones_like(picture[:, :1])
+        pairs = {side: Pairs(picture, picture, one, one) for side in SIDES}
+        return step.losses(pairs, phase, plainly=True)[0]
 
     stores = [side.store for part in (data.training, data.held_out) for side in part.values()]
     faces = sum(math.prod(store.shape) for store in stores if isinstance(store, InMemory))
 
     _, channels, high, wide = stores[0].shape
     pairs = 2 * training.recipe.batch_size * 4 * (channels * high * wide + 2 * 8 * size * size)
-    per_face = memory.kept_for_backward(training.network, run)
-    return memory.forecast(training.network, faces, pairs // training.world.size, per_face)
+    network, adversary, perceptual = training.network, training.adversary, step.objective.perceptual
+    critics = None if adversary is None else adversary.critics
+    return memory.forecast(
+        network,
+        critics,
+        None if perceptual is None else perceptual.network,
+        faces=faces,
+        pairs=pairs // training.world.size,
+        per_face=memory.kept_for_backward(nn.ModuleList([network, *([critics] if critics else [])]), run),
+    )
 
 
 def _recipe(settings: TrainSettings, world: World) -> Recipe:
     """The model's recipe with what the settings say otherwise."""
     if min(settings.minutes, settings.iterations, settings.target_loss, settings.patience) < 0:
         raise SettingsError("minutes, iterations, target loss and patience cannot be negative")
+    if settings.patience and not (settings.measure and (settings.save_interval or settings.save_minutes)):
+        raise SettingsError(
+            "--patience looks at measures taken at each save; leave out --no-measure, and give a "
+            "--save-interval"
+        )
     if settings.warp and settings.warp not in WARPS:
         raise SettingsError(f"no warp {settings.warp!r}; there are: {', '.join(WARPS)}")
     recipe = entry(settings.trainer).recipe

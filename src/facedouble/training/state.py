@@ -17,6 +17,7 @@ from facedouble.models.base import SwapModel
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.recipe import Recipe
 from facedouble.training import schedule
+from facedouble.training.adam import make_adam, moments, restore_moments
 from facedouble.training.adversary import Adversary
 from facedouble.training.data import SideData
 from facedouble.training.parallel import World
@@ -49,9 +50,7 @@ class Training:
         self.network, self.recipe, self.card, self.seed = network, recipe, card, seed
         self.adversary, self.device, self.world = adversary, device, world
         self.averaged = copy.deepcopy(network).eval().requires_grad_(False)
-        self.optimizer = torch.optim.Adam(
-            network.parameters(), lr=recipe.learning_rate, betas=recipe.betas, fused=device.type != "mps"
-        )
+        self.optimizer = make_adam(network, recipe.learning_rate, recipe.betas, device)
         self.random = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed + _OTHER_RANKS * world.rank)
         self.smoothed: dict[Side, float] = {}
@@ -110,7 +109,7 @@ class Training:
     def calibrate(self, data: Mapping[Side, SideData]) -> None:
         """Let the averaged network take what it has to know of the faces it was trained on."""
         for side, faces in data.items():
-            self.averaged.calibrate(faces.reduced(_CALIBRATION_FACES), side)
+            self.averaged.calibrate(faces.batches(_CALIBRATION_FACES), side)
 
     def resume(self, folder: Path, listener: Listener) -> None:
         """Be as the newest whole save in ``folder`` is. Raises ``ModelError`` if it is of another
@@ -119,11 +118,11 @@ class Training:
         _refuse_another(folder, card, self.card)
         for name in ("facesets", "colour", "settings", "program"):
             setattr(card, name, getattr(self.card, name))
+        self.card, self.unread = card, []
         try:
-            self._restore(weights, state, parted=card.parted)
+            self._restore(weights, state)
         except (KeyError, RuntimeError) as error:
             raise ModelError(f"{folder}: its saves do not fit this model ({error})") from error
-        self.card, self.unread = card, []
         row = card.history[-1] if card.history else [0, math.nan, math.nan]
         losses: dict[Side, float] = {"a": row[1], "b": row[2]}
         self.smoothed = {side: value for side, value in losses.items() if math.isfinite(value)}
@@ -136,7 +135,7 @@ class Training:
         for network in (self.network, self.averaged):
             network.load_state_dict(other.state_dict())
             network.prepare(mean_faces)
-        self.card.parted = True  # its decoders have learnt apart already
+        self.card.parted = card.parted
         listener(Noted(f"starting from {folder} ({card.iteration} iterations on {card.facesets})"))
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -145,32 +144,20 @@ class Training:
             state["random_device"] = torch.cuda.get_rng_state(self.device)
         for name, parameter in self.network.named_parameters():
             state[f"weight/{name}"] = parameter
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                state[f"{key}/{name}"] = value
         for name, buffer in self.network.named_buffers():
             state[f"buffer/{name}"] = buffer
+        state |= moments(self.optimizer, self.network)
         if self.adversary is not None:
             state |= self.adversary.tensors()
         return state
 
-    def _restore(self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor], *, parted: bool) -> None:
-        if parted:
-            self.network.part()
-            self.averaged.part()
+    def _restore(self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
         self.averaged.load_state_dict(dict(weights))
-        self.optimizer.state.clear()
-        with torch.no_grad():
-            for name, parameter in self.network.named_parameters():
-                parameter.copy_(state[f"weight/{name}"])
-                if f"exp_avg/{name}" in state:
-                    step = state[f"step/{name}"].clone()
-                    self.optimizer.state[parameter] = {
-                        "step": step.to(self.device) if self.device.type == "cuda" else step,
-                        "exp_avg": torch.empty_like(parameter).copy_(state[f"exp_avg/{name}"]),
-                        "exp_avg_sq": torch.empty_like(parameter).copy_(state[f"exp_avg_sq/{name}"]),
-                    }
-            for name, buffer in self.network.named_buffers():
-                buffer.copy_(state[f"buffer/{name}"])
+        kinds = ("weight/", "buffer/")
+        self.network.load_state_dict(
+            {name.partition("/")[2]: value for name, value in state.items() if name.startswith(kinds)}
+        )
+        restore_moments(self.optimizer, self.network, state)
         if self.adversary is not None:
             self.adversary.restore(state)
         self.random.set_state(state["random"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import fields
 from typing import Any
@@ -19,7 +20,7 @@ from facedouble.training.objective import Objective
 from facedouble.training.parallel import World, average_gradients, spread
 from facedouble.training.schedule import Phase
 from facedouble.training.warp import Pairs
-from facedouble.types import OTHER, Side
+from facedouble.types import OTHER, SIDES, Side
 
 
 class Both(nn.Module):
@@ -47,8 +48,9 @@ class Both(nn.Module):
 class Step:
     """Takes pairs, and makes the network better by one step.
 
-    ``at_once`` is how many faces go through the network at a time; what is more is done in parts,
-    whose gradients are added, so that the step is the same. It gets smaller when memory runs out.
+    ``at_once`` is how many faces go through the network at a time; what is more is done in parts, whose
+    gradients are added, the discriminators' as well, so that the step is the same. It gets smaller when
+    memory runs out, down to ``fewest``: ``least`` of each side.
     """
 
     def __init__(
@@ -69,16 +71,17 @@ class Step:
         self.optimizer = optimizer
         self.device, self.precision, self.at_once = device, precision, at_once
         self.world, self.listener = world, listener
+        # Several processes normalise over what all of them have.
+        self.least = network.least_faces if world.size == 1 else 1
+        self.fewest = len(SIDES) * self.least
         self.plain, module = Both(network), Both(network)
         if compiled:
             module.compile()
         self.forward: nn.Module = spread(module, device) if world.size > 1 else module
-        if adversary is not None and world.size > 1:
-            average_gradients(adversary.critics, world)
 
     def __call__(self, pairs: Mapping[Side, Pairs], phase: Phase) -> Tensor:
-        """The loss of each side, before the step. Raises ``TrainingError`` when not even one
-        face at a time fits into memory."""
+        """The loss of each side, before the step. Raises ``TrainingError`` when not even the
+        fewest faces at a time fit into memory."""
         for group in self.optimizer.param_groups:
             group["lr"] = phase.rate
         self.network.hardness = phase.hardness
@@ -90,54 +93,59 @@ class Step:
 
     def _learn(self, pairs: Mapping[Side, Pairs], phase: Phase) -> Tensor:
         adversary = self._adversary(phase)
-        self.optimizer.zero_grad(set_to_none=True)
+        self._forget()
         total = torch.zeros(len(pairs), device=self.device)
-        drawn: list[dict[Side, Decoded]] = []
-        for part, share, last in _parts(pairs, self.at_once):
+        for part, share, last in _parts(pairs, self.at_once, self.least):
             with nullcontext() if last or self.world.size == 1 else self.forward.no_sync():  # type: ignore[operator]
-                restored, swapped = self.draw(part, phase)
-                losses = self.losses(restored, part)
-                loss = losses.sum()
-                if adversary is not None:
-                    judged = swapped if adversary.of_swaps else restored
-                    loss = loss + sum(adversary.judge(judged, part, phase.progress).values())
-                    drawn.append({side: _detached(decoded) for side, decoded in judged.items()})
+                loss, sides, judged = self.losses(part, phase)
                 (loss * share).backward()
-            total += losses.detach() * share
-        self.optimizer.step()
+            if adversary is not None:
+                adversary.teach(judged, part, share)
+            total += sides * share
         if adversary is not None:
-            adversary.learn(_joined(drawn), pairs)
+            average_gradients(adversary.critics, self.world)
+            adversary.step()
+        self.optimizer.step()
         return total
 
-    def draw(
+    def losses(
         self, pairs: Mapping[Side, Pairs], phase: Phase, *, plainly: bool = False
-    ) -> tuple[dict[Side, Decoded], dict[Side, Decoded]]:
-        """What the decoders make of the inputs of some pairs: restored, and swapped where the adversary
-        judges that. ``plainly`` is neither compiled nor spread."""
+    ) -> tuple[Tensor, Tensor, Mapping[Side, Decoded]]:
+        """What is to get smaller, a scalar, with what the backward pass needs; of it the loss of each side
+        without what the adversary adds, (sides,); and the drawn faces that the adversary judges, if it takes
+        part. ``plainly`` is neither compiled nor spread."""
         adversary = self._adversary(phase)
-        swaps = adversary is not None and adversary.of_swaps
         forward = self.plain if plainly else self.forward
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
             inputs = {side: pair.inputs for side, pair in pairs.items()}
+            swaps = adversary is not None and adversary.of_swaps
             restored, swapped = forward(inputs, phase.encoder_rests, swaps)
-        return restored, swapped
+        sides = torch.stack(list(self.objective(restored, pairs).values()))
+        if adversary is None:
+            return sides.sum(), sides.detach(), {}
+        judged = swapped if adversary.of_swaps else restored
+        wrong = adversary.judge(judged, pairs, phase.progress)
+        return sides.sum() + sum(wrong.values()), sides.detach(), judged
 
     def _adversary(self, phase: Phase) -> Adversary | None:
         """The adversary, while it takes part."""
         taking_part = self.adversary is not None and self.adversary.active(phase.progress)
         return self.adversary if taking_part else None
 
-    def losses(self, outputs: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs]) -> Tensor:
-        """The loss of each side, (sides,), with what the backward pass needs."""
-        return torch.stack(list(self.objective(outputs, pairs).values()))
+    def _forget(self) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.adversary is not None:
+            self.adversary.forget()
 
     def _use_less_memory(self, error: BaseException) -> None:
         if not is_out_of_memory(error) or self.world.size > 1:
             raise error
-        self.optimizer.zero_grad(set_to_none=True)
-        if self.at_once <= 1:
+        self._forget()
+        if self.at_once <= self.fewest:
+            few = "one face" if self.least == 1 else f"{self.least} faces"
             raise TrainingError(
-                "out of memory even with one face at a time; take a smaller model, or another --device"
+                f"out of memory even with {few} of each side at a time; take a smaller model, or another "
+                "--device"
             ) from error
         self.at_once = (self.at_once + 1) // 2
         if self.device.type == "cuda":
@@ -146,29 +154,18 @@ class Step:
         self.listener(Noted(f"{text}; the batch stays as large as it was", warning=True))
 
 
-def _joined(drawn: Sequence[Mapping[Side, Decoded]]) -> dict[Side, Decoded]:
-    """What was drawn in parts, as one batch."""
-    if len(drawn) == 1:
-        return dict(drawn[0])
-    joined = {}
-    for side in drawn[0]:
-        masks = [mask for part in drawn if (mask := part[side].mask) is not None]
-        picture = torch.cat([part[side].picture for part in drawn])
-        joined[side] = Decoded(picture, torch.cat(masks) if masks else None)
-    return joined
-
-
-def _detached(decoded: Decoded) -> Decoded:
-    return Decoded(decoded.picture.detach(), None if decoded.mask is None else decoded.mask.detach())
-
-
-def _parts(pairs: Mapping[Side, Pairs], at_once: int) -> Iterator[tuple[dict[Side, Pairs], float, bool]]:
-    """``pairs`` in parts of about ``at_once`` faces, each with its share of all, and if it is the last."""
+def _parts(
+    pairs: Mapping[Side, Pairs], at_once: int, least: int
+) -> Iterator[tuple[dict[Side, Pairs], float, bool]]:
+    """``pairs`` in even parts of about ``at_once`` faces, ``least`` or more of each side, each with its share
+    of all, and if it is the last."""
     count = len(next(iter(pairs.values())).inputs)
     size = max(1, at_once // len(pairs))
-    for start in range(0, count, size):
-        part = {side: _some(pair, slice(start, start + size)) for side, pair in pairs.items()}
-        yield part, min(size, count - start) / count, start + size >= count
+    number = max(1, min(math.ceil(count / size), count // least))
+    for i in range(number):
+        run = slice(i * count // number, (i + 1) * count // number)
+        part = {side: _some(pair, run) for side, pair in pairs.items()}
+        yield part, (run.stop - run.start) / count, i == number - 1
 
 
 def _some(pairs: Pairs, part: slice) -> Pairs:

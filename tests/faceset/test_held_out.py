@@ -1,6 +1,6 @@
 import pytest
 
-from facedouble.training.held_out import APART, split
+from facedouble.faceset.held_out import APART, split
 
 
 @pytest.mark.parametrize("step", [1, 3, 30])
