@@ -15,7 +15,7 @@ from facedouble.evaluation.people import know, nearest
 from facedouble.evaluation.reconstruction import restore
 from facedouble.faceset import Faceset
 from facedouble.faceset.store import crop_name
-from facedouble.models import build, checkpoint
+from facedouble.models import build, checkpoint, entry
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.training.load import load
 from facedouble.types import Side
@@ -118,7 +118,12 @@ def test_a_model_is_measured_and_its_size_held_against_the_shot(material: Materi
     network = build("quick")
     colour = np.full((2, 3), 0.4).tolist()
     card = checkpoint.ModelCard(
-        "quick", {}, network.resolution, 0.7, {"a": [], "b": []}, {"a": colour, "b": colour}
+        "quick",
+        dict(entry("quick").arguments),
+        network.resolution,
+        0.7,
+        {"a": [], "b": []},
+        {"a": colour, "b": colour},
     )
     checkpoint.save(tmp_path / "model", card, network.state_dict(), {})
     found = evaluate(
