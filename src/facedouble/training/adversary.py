@@ -18,6 +18,7 @@ from facedouble.training.adam import make_adam, moments, restore_moments
 from facedouble.training.warp import Pairs
 from facedouble.types import OTHER, SIDES, Side
 
+_RAMP = 0.05  # of the training, in which it comes to its full weight
 _MIXUP = 0.2  # of the Beta distribution of Zhang et al. 2018: most mixtures are nearly one or the other
 
 
@@ -53,6 +54,11 @@ class Adversary:
         """Whether it takes part at this share of the training, 0..1."""
         return self.recipe.adversarial > 0 and progress >= self.recipe.adversarial_from
 
+    def _weight(self, progress: float) -> float:
+        """What its word counts for: little at first, as discriminators that have not learned yet would
+        only disturb what the decoders know."""
+        return self.recipe.adversarial * min(1.0, (progress - self.recipe.adversarial_from) / _RAMP)
+
     def judge(
         self, drawn: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs], progress: float
     ) -> dict[Side, Tensor]:
@@ -66,7 +72,7 @@ class Adversary:
         for side, faces in drawn.items():
             scores = self._scores(side, self._shown(side, faces, pairs), pairs[side].inputs)
             wrong = [-score.mean() if hinge else (score - 1).square().mean() for score in scores]
-            losses[side] = self.recipe.adversarial * torch.stack(wrong).mean()
+            losses[side] = self._weight(progress) * torch.stack(wrong).mean()
         self.critics.requires_grad_(True)
         return losses
 
