@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from facedouble.models.base import Decoded, SwapModel
+from facedouble.models.base import Decoded
+from facedouble.models.classic import Classic
 from facedouble.models.layers import (
     Residual,
     ToGrid,
@@ -17,7 +18,7 @@ from facedouble.models.layers import (
 from facedouble.types import Side
 
 
-class Gan(SwapModel):
+class Gan(Classic):
     """The generator: as ``original``, but each decoder ends in a residual block and draws four
     channels, the picture and the mask of where to lay it.
 
@@ -29,8 +30,6 @@ class Gan(SwapModel):
     ``filters`` of them, doubled at each up to ``filters * 16``; dense to ``bottleneck``, dense to 4x4, and
     upscales back, of which the first is common to both people.
     """
-
-    one_encoder = True
 
     def __init__(self, resolution: int = 64, filters: int = 64, bottleneck: int = 1024) -> None:
         super().__init__()
@@ -53,10 +52,6 @@ class Gan(SwapModel):
             }
         )
         initialise(self, even=True)
-
-    def encode(self, faces: Tensor, side: Side) -> Tensor:
-        code: Tensor = self.upscale(self.dense(self.encoder(faces).flatten(1)))
-        return code
 
     def decode(self, code: Tensor, side: Side) -> Decoded:
         return picture_and_mask(self.decoders[side](code))

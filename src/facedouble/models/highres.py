@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from facedouble.models.base import Decoded, SwapModel
+from facedouble.models.base import Decoded
+from facedouble.models.classic import Classic
 from facedouble.models.layers import ToGrid, Upscale, encoder, initialise, picture_and_mask, upscales
 from facedouble.types import Side
 
 
-class HighRes(SwapModel):
+class HighRes(Classic):
     """Stride-2 convolutions down to 8x8, a dense bottleneck, and residual upscales for each side.
 
     The bottleneck's grid is 8x8 and not the 4x4 of ``original``: where things are in the face is then
@@ -20,8 +21,6 @@ class HighRes(SwapModel):
     4 and 8, and 256 five. ``inner`` are the channels of the 8x8 grid after the dense layers; each upscale
     halves them, to no fewer than ``filters // 2``.
     """
-
-    one_encoder = True
 
     def __init__(
         self, resolution: int = 128, filters: int = 128, bottleneck: int = 512, inner: int = 512
@@ -43,10 +42,6 @@ class HighRes(SwapModel):
             }
         )
         initialise(self, even=True)
-
-    def encode(self, faces: Tensor, side: Side) -> Tensor:
-        code: Tensor = self.upscale(self.dense(self.encoder(faces).flatten(1)))
-        return code
 
     def decode(self, code: Tensor, side: Side) -> Decoded:
         return picture_and_mask(self.decoders[side](code))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from facedouble.models.base import Decoded, SwapModel
+from facedouble.models.base import Decoded
+from facedouble.models.classic import Classic
 from facedouble.models.layers import ToGrid, Upscale, encoder, initialise, upscales
 from facedouble.types import Side
 
 
-class Original(SwapModel):
+class Original(Classic):
     """5x5 stride-2 convolutions, a dense bottleneck, and three upscales for each side.
 
     Shapes for the standard size: 64x64x3 by four convolutions of 128, 256, 512 and 1024 filters to
@@ -21,7 +22,6 @@ class Original(SwapModel):
     """
 
     resolution = 64
-    one_encoder = True
 
     def __init__(self, filters: int = 128, bottleneck: int = 1024, convolutions: int = 4) -> None:
         super().__init__()
@@ -43,10 +43,6 @@ class Original(SwapModel):
             }
         )
         initialise(self, even=True)
-
-    def encode(self, faces: Tensor, side: Side) -> Tensor:
-        code: Tensor = self.upscale(self.dense(self.encoder(faces).flatten(1)))
-        return code
 
     def decode(self, code: Tensor, side: Side) -> Decoded:
         return Decoded(self.decoders[side](code))
