@@ -1,3 +1,8 @@
+import platform
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -20,9 +25,31 @@ def test_a_device_that_is_not_there_is_one_clear_line() -> None:
 def test_auto_precision_is_the_faster_one() -> None:
     """A processor without bfloat16 instructions must not be given bfloat16: it emulates them."""
     chosen = choose_precision("auto", torch.device("cpu"))
-    flags = torch.backends.cpu.get_cpu_capability()
-    if "AVX512" not in flags and "AMX" not in flags and "SVE" not in flags:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists() and platform.machine() == "x86_64":
+        flags = set(cpuinfo.read_text("ascii").split())
+        has = "avx512_bf16" in flags or "amx_bf16" in flags
+        assert chosen is (torch.bfloat16 if has else torch.float32)
+    elif platform.machine() in ("arm64", "aarch64"):
         assert chosen is torch.float32
+
+
+def test_auto_precision_is_the_same_on_a_busy_machine() -> None:
+    """The same words give the same picture, whatever else runs meanwhile."""
+    quiet = choose_precision("auto", torch.device("cpu"))
+    stop = threading.Event()
+
+    def work() -> None:
+        square = torch.ones(700, 700)
+        while not stop.is_set():
+            square @ square
+
+    with ThreadPoolExecutor(4) as busy:
+        for _ in range(4):
+            busy.submit(work)
+        chosen = {choose_precision("auto", torch.device("cpu")) for _ in range(300)}
+        stop.set()
+    assert chosen == {quiet}
 
 
 def test_named_precisions() -> None:

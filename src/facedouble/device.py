@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import torch
 
 from facedouble.errors import SettingsError
+
+_BF16_PRODUCTS = ("avx512_bf16", "amx_bf16")  # sets of instructions, as PyTorch calls them
 
 
 def choose_device(name: str) -> torch.device:
@@ -30,8 +31,9 @@ def choose_device(name: str) -> torch.device:
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """The number format of the network's products: float32, or bfloat16 by mixed precision.
 
-    ``auto`` takes bfloat16 where it is faster. On a processor that is measured, not looked up:
-    without instructions for it, bfloat16 is emulated and a hundred times slower.
+    ``auto`` takes bfloat16 where it is faster: on a GPU that has it and on a processor with instructions
+    for its products. Without them PyTorch emulates it, a hundred times slower. ARM processors may have
+    such instructions too, but what they gain was not measured; they get float32.
     """
     if name == "fp32":
         return torch.float32
@@ -41,7 +43,8 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         raise SettingsError(f"precision {name!r} is not known; there are: auto, fp32, bf16")
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    if device.type == "cpu" and _product_seconds(torch.bfloat16) < 0.7 * _product_seconds(torch.float32):
+    # Looked up, not timed: the same words must give the same picture, whatever else the machine does.
+    if device.type == "cpu" and any(torch.cpu.get_capabilities().get(name) for name in _BF16_PRODUCTS):
         return torch.bfloat16
     return torch.float32
 
@@ -63,17 +66,3 @@ def free_memory(device: torch.device) -> int | None:
     except FileNotFoundError:
         return free
     return free if limit == "max" else max(0, min(free, int(limit) - used))
-
-
-def _product_seconds(dtype: torch.dtype, size: int = 256, repeats: int = 4) -> float:
-    """Best time of a ``size`` squared matrix product; a slow first one ends the measuring."""
-    a = torch.ones(size, size, dtype=dtype)
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        a @ a
-        elapsed = time.perf_counter() - start
-        best = min(best, elapsed)
-        if elapsed > 0.05:
-            break
-    return best

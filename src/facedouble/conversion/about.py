@@ -10,7 +10,7 @@ from typing import Any
 from facedouble._version import __version__
 from facedouble.config import ConvertSettings
 from facedouble.conversion.plan import FacePlan
-from facedouble.models.checkpoint import ModelCard
+from facedouble.conversion.swapper import Swapper
 from facedouble.video.source import source_hash
 
 _FORMAT = 1
@@ -18,7 +18,7 @@ _WITHOUT_EFFECT = ("overwrite", "keep_going", "batch_size", "threads")
 
 
 def about(
-    source_sha256: str, card: ModelCard, plan: FacePlan | None, settings: ConvertSettings
+    source_sha256: str, swapper: Swapper, plan: FacePlan | None, settings: ConvertSettings
 ) -> dict[str, Any]:
     """A description, of JSON's types, that is different whenever the frames written would be. ``plan`` is
     that of the faceset that was given; without one the source and the settings decide it."""
@@ -27,7 +27,8 @@ def about(
         "format": _FORMAT,
         "program": __version__,
         "source": source_sha256,
-        "model": card.saves[0].weights_sha256,
+        "model": swapper.card.saves[0].weights_sha256,
+        "numbers": f"{swapper.device.type} {swapper.precision}",
         "faces": None if plan is None else _digest(plan),
         "matte": None if settings.matte is None else source_hash(settings.matte),
         "settings": {key: _plain(value) for key, value in how.items()},

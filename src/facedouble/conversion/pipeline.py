@@ -14,8 +14,6 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from facedouble.config import ConvertSettings, ExtractSettings
 from facedouble.conversion.about import about
 from facedouble.conversion.compose import Compositor
@@ -99,7 +97,7 @@ def convert(
     marking = make_marking(settings, source, output, _details(model, swapper))
     choice = Choice(ranges, References.read(_as_for_extraction(settings)), settings.track)
     plan = None if faceset is None else make_plan(source, faceset, choice)
-    what = about(source_hash(source), swapper.card, plan, settings)
+    what = about(source_hash(source), swapper, plan, settings)
     shown = OUTPUTS[settings.output_mode]
     like = replace(frames.info, width=frames.info.width * shown.beside)
     with (
@@ -118,7 +116,6 @@ def convert(
     ):
         if work.dropped:
             listener(Noted("what an unfinished run with other settings left is dropped"))
-        swapper.precision = getattr(torch, work.settled("precision", str(swapper.precision)[6:]))
         if plan is None or faceset is None:
             faceset = _find_faces(source, work.make() / "faces", listener)
             plan = make_plan(source, faceset, choice)

@@ -2,7 +2,6 @@
 
     .out.mp4.work/
       work.json       what is being made: of which source, with which settings
-      precision.txt   what was settled by measuring and must stay
       000000.json     a part that is done: its frames, and what is to be said of them
       000000.packets  its pictures, encoded (clips)
 
@@ -92,14 +91,6 @@ class Work:
     def file(self, number: int, suffix: str) -> Path:
         """The file of part ``number``."""
         return self.folder / f"{number:06d}{suffix}"
-
-    def settled(self, name: str, value: str) -> str:
-        """What an earlier run has settled under ``name``, for choices that a machine makes by measuring;
-        without one ``value``, which counts from now on. Raises ``OSError``."""
-        file = self.make() / f"{name}.txt"
-        if not file.exists():
-            write_whole(file, value.encode(), durable=True)
-        return file.read_text("utf-8")
 
     def record(self, record: dict[str, Any]) -> None:
         """Note that the next part is done. Raises ``OSError``."""
