@@ -11,37 +11,39 @@ import argparse
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
 from facedouble.config import ExtractSettings, TrainSettings
 from facedouble.extraction.extract import extract
-from facedouble.models import MODELS, checkpoint
-from facedouble.models.recipe import Recipe
+from facedouble.models import checkpoint
 from facedouble.training.loop import train
 
-ITERATIONS = 1500
-_NAME = "quick-choice"
+ITERATIONS = 900
 
-CHOICES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
-    "as it is": ({}, {}),
-    "liae": ({"topology": "liae"}, {}),
-    "a residual block after each upscale": ({"residuals": 1}, {}),
-    "128 pixels": ({"resolution": 128}, {}),
-    "code of 256": ({"bottleneck": 256}, {}),
-    "no noise on the code": ({"noise": 0.0}, {}),
-    "decoders apart from the start": ({}, {"shared_until": 0.0}),
-    "warps at full strength to the end": ({}, {"hard_until": 1.0}),
-    "no adversary": ({}, {"adversarial": 0.0}),
-    "adversary of restored faces": ({}, {"adversarial_of": "restored"}),
-    "no structural loss": ({}, {"dssim": 0.0}),
-    "no loss of fine detail": ({}, {"detail": 0.0}),
-    "no mask, no patches": ({}, {"mask": 0.0, "warp": None}),
+CHOICES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+    "as it is": ((), ()),
+    "liae": (("topology=liae",), ()),
+    "a residual block after each upscale": (("residuals=1",), ()),
+    "128 pixels": (("resolution=128",), ()),
+    "code of 256": (("bottleneck=256",), ()),
+    "no noise on the code": (("noise=0",), ()),
+    "decoders apart from the start": ((), ("shared_until=0",)),
+    "warps at full strength to the end": ((), ("hard_until=1",)),
+    "patches before the face": ((), ("warp.patches=0.1",)),
+    "no mask": ((), ("mask=0",)),
+    "no structural loss": ((), ("dssim=0",)),
+    "multi-scale structural loss": ((), ("dssim=0", "ms_ssim=0.3")),
+    "no loss of fine detail": ((), ("detail=0",)),
+    "adversary of swapped faces, last tenth": ((), ("adversarial=0.05",)),
+    "adversary of swapped faces, last quarter": ((), ("adversarial=0.2", "adversarial_from=0.75")),
+    "adversary of restored faces, last quarter": (
+        (),
+        ("adversarial=0.2", "adversarial_from=0.75", "adversarial_of=restored"),
+    ),
 }
-"""Each choice: arguments of the model, and fields of its recipe, that differ from ``quick``'s."""
+"""Each choice: what differs from ``quick``, as ``--set`` and ``--recipe`` take it."""
 
 _COLUMNS = (
     "choice",
@@ -72,28 +74,14 @@ def measure(iterations: int = ITERATIONS, names: Sequence[str] = tuple(CHOICES))
 
 
 def _row(name: str, facesets: Mapping[str, Sequence[Path]], folder: Path, iterations: int) -> list[Cell]:
-    arguments, changes = CHOICES[name]
-    known = MODELS["quick"]
-    MODELS[_NAME] = replace(
-        known, arguments={**known.arguments, **arguments}, recipe=_changed(known.recipe, changes)
-    )
-    try:
-        start = time.perf_counter()
-        settings = TrainSettings(trainer=_NAME, iterations=iterations, save_interval=0)
-        train(facesets["a"], facesets["b"], folder, settings)
-        minutes = (time.perf_counter() - start) / 60
-    finally:
-        del MODELS[_NAME]
+    arguments, recipe = map(tuple, CHOICES[name])
+    start = time.perf_counter()
+    settings = TrainSettings(arguments=arguments, recipe=recipe, iterations=iterations, save_interval=0)
+    train(facesets["a"], facesets["b"], folder, settings)
+    minutes = (time.perf_counter() - start) / 60
     last = checkpoint.read_card(folder).measures[-1]
     figures = ("ssim", "ssim_eyes", "ssim_mouth", "to_b", "to_a", "mouth", "eyes", "pose")
     return [name, minutes, *(float(last[figure]) for figure in figures)]
-
-
-def _changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
-    changed = {key: value for key, value in changes.items() if key != "warp"}
-    if "warp" in changes:
-        changed["warp"] = replace(recipe.warp, patches=0.0)
-    return replace(recipe, **changed)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -67,10 +68,9 @@ def product_rate(dtype: torch.dtype, device: torch.device) -> float:
     return 2 * size**3 / best(lambda: a @ a, device, 0.5) / 1e9
 
 
-def step_of(setup: Setup, settings: TrainSettings) -> Callable[[], None]:
+def step_of(setup: Setup, phase: schedule.Phase) -> Callable[[], None]:
     """One iteration as the loop does it, with everything but saving."""
     training = setup.training
-    phase = schedule.phase(setup.recipe, settings, training.card, 0.0)
 
     def step() -> None:
         losses = setup.step(setup.pairs(phase), phase)
@@ -83,27 +83,38 @@ def step_of(setup: Setup, settings: TrainSettings) -> Callable[[], None]:
     return step
 
 
-def measured(facesets: Mapping[Side, Sequence[Path]], name: str, precision: str, device: str) -> list[Cell]:
-    """The row of one model."""
+def measured(
+    facesets: Mapping[Side, Sequence[Path]], name: str, precision: str, device: str
+) -> list[list[Cell]]:
+    """The row of one model, and another with its discriminators where it has them."""
     settings = TrainSettings(trainer=name, precision=precision, device=device, measure=False)
     setup = prepare(facesets, Path("nowhere"), settings, World(), lambda _event: None)
     rate = product_rate(_DTYPES[precision], setup.device)
-    step, phase = step_of(setup, settings), schedule.phase(setup.recipe, settings, setup.training.card, 0.0)
-    with FlopCounterMode(display=False) as counter:
-        step()
-    seconds = best(step, setup.device)
-    data = best(lambda: setup.pairs(phase), setup.device, 1.0)
-    faces = setup.faces
-    done = counter.get_total_flops() / seconds / 1e9
-    return [
-        f"{name}, {precision}, 2x{setup.recipe.batch_size}",
-        seconds,
-        faces / seconds,
-        done,
-        f"{done / rate:.0%}",
-        f"{data / seconds:.1%}",
-        setup.forecast.total(faces) / 1e9,
-    ]
+    alone = f"{name}, {precision}, 2x{setup.recipe.batch_size}"
+    courses = {alone: 0.0}
+    if setup.training.adversary is not None:
+        courses[f"{alone}, with its discriminators"] = 1.0
+    rows: list[list[Cell]] = []
+    for title, progress in courses.items():
+        phase = schedule.phase(setup.recipe, settings, setup.training.card, progress)
+        step = step_of(setup, phase)
+        with FlopCounterMode(display=False) as counter:
+            step()
+        seconds = best(step, setup.device)
+        data = best(partial(setup.pairs, phase), setup.device, 1.0)
+        done = counter.get_total_flops() / seconds / 1e9
+        rows.append(
+            [
+                title,
+                seconds,
+                setup.faces / seconds,
+                done,
+                f"{done / rate:.0%}",
+                f"{data / seconds:.1%}",
+                setup.forecast.total(setup.faces) / 1e9,
+            ]
+        )
+    return rows
 
 
 def plain_step(data: Mapping[Side, SideData], name: str) -> Callable[[], None]:
@@ -173,7 +184,8 @@ def measure(names: Sequence[str] = (), device: str = "auto") -> list[Table]:
     with tempfile.TemporaryDirectory() as folder:
         facesets = facesets_of_demo(Path(folder))
         for name in names:
-            rows += [measured(facesets, name, precision, device) for precision in precisions]
+            for precision in precisions:
+                rows += measured(facesets, name, precision, device)
             if name == "original" and chosen.type == "cpu":
                 rows.append(plain(facesets, name))
     return [Table("train-speed", _COLUMNS, rows)]

@@ -80,6 +80,11 @@ class TrainSettings:
     arguments: tuple[str, ...] = option(
         "an argument of the model's own, as filters=64; repeat it", (), flag="set"
     )
+    recipe: tuple[str, ...] = option(
+        "how it is trained otherwise than the model's recipe says (docs/training.md), as dssim=0.5 or "
+        "warp.patches=0.2; repeat it",
+        (),
+    )
     batch_size: int = option("faces of each side in a step, 0 for the model's own", 0, short="-b", min=0)
     minutes: float = option("stop after this many minutes, 0 for no limit", 0.0, min=0)
     iterations: int = option("stop at this iteration, 0 for no limit", 0, min=0)

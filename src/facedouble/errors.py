@@ -27,6 +27,10 @@ class AssetError(FacedoubleError):
     """A file the program needs (weights, demonstration clips) is not there or is not the right one."""
 
 
+class ProcessError(FacedoubleError):
+    """A process that was started to help has ended before its work was done."""
+
+
 class ConversionError(FacedoubleError):
     """A frame cannot be converted."""
 

@@ -28,6 +28,8 @@ SMALL = TrainSettings(
     write_image=False,
     measure=False,
 )
+JUDGED = replace(SMALL, recipe=("adversarial=0.2", "adversarial_from=0.75"))
+"""With discriminators of swapped faces in the last quarter."""
 GAN = replace(SMALL, trainer="gan", arguments=("filters=4", "bottleneck=8"))
 
 

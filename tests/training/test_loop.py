@@ -19,7 +19,7 @@ from facedouble.models import checkpoint
 from facedouble.training.loop import TrainResult, train
 from facedouble.video.images import read_image
 
-from .conftest import QUICK, SMALL, Facesets
+from .conftest import JUDGED, QUICK, SMALL, Facesets
 
 # Learns much in few steps, as it begins from nothing and not from the mean picture.
 LEARNS = replace(
@@ -200,6 +200,8 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(
         {"precision": "fp7"},
         {"warp": "nonesuch"},
         {"perceptual_loss": "nonesuch"},
+        {"recipe": ("adversarial_kind=wgan",)},
+        {"recipe": ("warp.kind=nonesuch",)},
         {"arguments": ("filters",)},
         {"arguments": ("nonesuch=3",)},
         {"arguments": ("resolution=33",)},
@@ -219,12 +221,41 @@ def test_wrong_settings_are_one_clear_line(
     assert not (tmp_path / "m").exists()
 
 
+def test_a_recipe_changed_is_followed(facesets: Facesets, tmp_path: Path) -> None:
+    """In the first step all draw the same; what differs is how it is judged."""
+    changes = {
+        "default": (),
+        "no mask": ("mask=0",),
+        "one term alone": ("mask=0", "dssim=0", "detail=0"),
+        "structure": ("mask=0", "dssim=0", "detail=0", "l1=0", "ms_ssim=1"),
+    }
+    first: dict[str, float] = {}
+    for name, recipe in changes.items():
+        run(facesets, tmp_path / name, replace(SMALL, recipe=recipe, iterations=1))
+        first[name] = history(tmp_path / name)[0][1]
+    assert first["default"] > first["no mask"] > first["one term alone"] > 0
+    assert first["structure"] not in (0, first["one term alone"])
+
+
+def test_discriminators_come_and_go_with_the_recipe(facesets: Facesets, tmp_path: Path) -> None:
+    run(facesets, tmp_path / "m", replace(SMALL, iterations=2))
+    heard: list[Event] = []
+    run(facesets, tmp_path / "m", replace(JUDGED, iterations=4), heard)
+    assert "new ones begin" in noted(heard)
+    run(facesets, tmp_path / "m", replace(SMALL, iterations=6))
+    assert [row[0] for row in history(tmp_path / "m")] == [1, 2, 3, 4, 5, 6]
+    run(facesets, tmp_path / "m", replace(JUDGED, iterations=8))
+    smaller = replace(JUDGED, recipe=(*JUDGED.recipe, "critic_filters=3"), iterations=9)
+    with pytest.raises(ModelError, match="fit"):
+        run(facesets, tmp_path / "m", smaller)
+
+
 # -- other ways to begin -------------------------------------------------------------------------
 
 
 def test_a_dry_run_says_memory_and_speed_and_writes_nothing(facesets: Facesets, tmp_path: Path) -> None:
     heard: list[Event] = []
-    run(facesets, tmp_path / "m", replace(SMALL, dry_run=True), heard)
+    run(facesets, tmp_path / "m", replace(JUDGED, dry_run=True), heard)
     assert "memory: about" in noted(heard)
     assert "faces/s" in noted(heard)
     assert "with the discriminators, from 75% of" in noted(heard)

@@ -19,10 +19,11 @@ from facedouble.events import Event, Noted
 from facedouble.models import checkpoint
 from facedouble.training.loop import train
 
-from .conftest import GAN, QUICK, SMALL, Facesets
+from .conftest import GAN, JUDGED, QUICK, Facesets
 
-SETTINGS = replace(SMALL, iterations=8)
+SETTINGS = replace(JUDGED, iterations=8)
 GAN = replace(GAN, iterations=8)
+MIXUP = replace(GAN, recipe=("adversarial_kind=mixup", "ms_ssim=0.3", "dssim=0"))
 
 
 def losses(facesets: Facesets, model: Path, settings: TrainSettings) -> list[list[float]]:
@@ -43,11 +44,11 @@ def same(one: Path, other: Path, iteration: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, GAN], ids=["quick", "gan"])
+@pytest.mark.parametrize("settings", [SETTINGS, GAN, MIXUP], ids=["quick", "gan", "mixup"])
 def test_taken_up_again_it_goes_on_as_if_never_stopped(
     facesets: Facesets, tmp_path: Path, settings: TrainSettings
 ) -> None:
-    """Stopped in each of the phases of ``quick``, and after the discriminators of ``gan`` have begun."""
+    """Stopped in each of the phases of ``quick`` and after the discriminators have begun."""
     whole = losses(facesets, tmp_path / "whole", replace(settings, save_interval=1))
     # Stopped by hand: a smaller limit would be another course.
     parts = tmp_path / "parts"

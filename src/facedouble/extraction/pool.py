@@ -7,8 +7,11 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeVar
+
+from facedouble.errors import ProcessError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,7 +26,7 @@ def in_processes(
 
     ``processes`` 0 is one a core; 1 is this process itself. ``prepare`` is called once in each. No more
     than a few items are under way at a time, so that memory does not grow with their number. ``work``
-    and ``prepare`` must be functions of a module.
+    and ``prepare`` must be functions of a module. Raises ``ProcessError`` when a process ends by itself.
     """
     count = processes or os.cpu_count() or 1
     if sys.platform == "win32":
@@ -36,6 +39,12 @@ def in_processes(
     executor = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=prepare)
     try:
         yield from _in_order(executor, count + _AHEAD, work, items)
+    except BrokenProcessPool as error:
+        raise ProcessError(
+            "a process that was started to look for faces ended by itself: out of memory perhaps "
+            "(--processes 1 takes the least); in a script of your own, calls belong under "
+            'if __name__ == "__main__":'
+        ) from error
     finally:
         executor.shutdown(cancel_futures=True)
 

@@ -48,9 +48,8 @@ _DOUBLE = Recipe(
     dssim=0.3,
     detail=1.0,
     mask=0.1,
-    adversarial=0.2,
-    adversarial_of="swapped",
-    adversarial_from=0.75,
+    adversarial_of="swapped",  # --recipe adversarial=0.05
+    adversarial_from=0.9,
     critic_rate=4e-4,
     warp=Warp(rotation=2, zoom=0.02, shift=0.01, flip=0, bend=0.03, light=0.08, patches=0.1),
     hard_until=0.1,
@@ -69,7 +68,7 @@ MODELS: dict[str, Entry] = {
     "quick": Entry(
         make=Double,
         summary="its size for minutes on a processor without a GPU: 96 pixels",
-        recipe=replace(_DOUBLE, critic_filters=16),
+        recipe=replace(_DOUBLE, critic_filters=16, warp=replace(_DOUBLE.warp, patches=0)),
         arguments={
             "resolution": 96,
             "filters": 32,

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from facedouble.errors import SettingsError
+
+_LEAST = {"batch_size": 1, "critic_filters": 1, "coverage": 0.2}  # the others 0
+_SHARES = (
+    "coverage",
+    "adversarial_from",
+    "hard_until",
+    "hardness_at_end",
+    "shared_until",
+    "average",
+    "flip",
+    "patches",
+)  # 1 at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +107,68 @@ class Recipe:
     anneal: bool = False
     average: float = 0.999
     warm_up: int = 100
+
+
+def changed(recipe: Recipe, given: Iterable[str]) -> Recipe:
+    """``recipe`` with some of its fields otherwise, each given as ``name=value``, those of its warp as
+    ``warp.name=value``; a later one counts over an earlier.
+
+    Raises ``SettingsError`` for names that are not there and values a field cannot have.
+    """
+    for one in given:
+        name, equals, text = one.partition("=")
+        outer, _, inner = name.partition(".")
+        if not equals:
+            raise SettingsError(f"--recipe {one}: give it as name=value, dssim=0.3 for example")
+        if name not in names():
+            raise SettingsError(f"--recipe {one}: there is no {name}; there are: {', '.join(names())}")
+        try:
+            if inner:
+                warp = replace(recipe.warp, **{inner: _value(Warp, inner, text)})
+                recipe = replace(recipe, warp=warp)
+            else:
+                recipe = replace(recipe, **{outer: _value(Recipe, outer, text)})
+        except ValueError as error:
+            raise SettingsError(f"--recipe {one}: {name} is {error}") from error
+    return recipe
+
+
+def names() -> list[str]:
+    """Names of everything in a recipe, as :func:`changed` takes them."""
+    own = [known.name for known in fields(Recipe) if known.name != "warp"]
+    return own + [f"warp.{known.name}" for known in fields(Warp)]
+
+
+def _value(owner: type[Recipe] | type[Warp], name: str, text: str) -> Any:
+    """What ``text`` says for the field ``name``. Raises ``ValueError`` with what it should be."""
+    kind = get_type_hints(owner)[name]
+    if kind is str:
+        return text
+    if kind is bool:
+        return _one_of(text, ("true", "false")) == "true"
+    if get_origin(kind) is Literal:
+        return _one_of(text, get_args(kind))
+    if get_origin(kind) is tuple:
+        parts, kinds = text.split(","), get_args(kind)
+        if len(parts) != len(kinds):
+            raise ValueError(f"{len(kinds)} numbers with a comma between them")
+        return tuple(_number(name, float, part) for part in parts)
+    return _number(name, kind, text)
+
+
+def _one_of(text: str, words: Sequence[str]) -> str:
+    if text not in words:
+        raise ValueError(f"one of: {', '.join(words)}")
+    return text
+
+
+def _number(name: str, kind: type[int] | type[float], text: str) -> float:
+    least, most = _LEAST.get(name, 0), 1.0 if name in _SHARES else math.inf
+    try:
+        number = kind(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and least <= number <= most):
+        limits = f"{least} to {most:g}" if math.isfinite(most) else f"{least} or more"
+        raise ValueError(f"a {'whole ' if kind is int else ''}number, {limits}")
+    return number

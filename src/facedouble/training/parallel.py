@@ -197,7 +197,10 @@ def _listen(processes: list[Any], told: Any, asked: Any, listener: Listener, sto
             kind, value = told.get(timeout=0.2)
         except queue.Empty:
             if not any(process.is_alive() for process in processes):
-                raise TrainingError("the processes of --gpus ended without a result") from None
+                raise TrainingError(
+                    "the processes of --gpus ended without a result (in a script of your own, calls belong "
+                    'under if __name__ == "__main__":)'
+                ) from None
             continue
         if kind == "event":
             listener(value)

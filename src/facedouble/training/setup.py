@@ -18,7 +18,7 @@ from facedouble.errors import SettingsError
 from facedouble.events import Listener, Noted
 from facedouble.models import build, checkpoint, entry
 from facedouble.models.checkpoint import ModelCard
-from facedouble.models.recipe import Recipe
+from facedouble.models.recipe import Recipe, changed
 from facedouble.training import memory, parallel, schedule
 from facedouble.training.adversary import Adversary
 from facedouble.training.batch import Share
@@ -201,9 +201,10 @@ def _recipe(settings: TrainSettings, world: World) -> Recipe:
             "--patience looks at measures taken at each save; leave out --no-measure, and give a "
             "--save-interval"
         )
-    if settings.warp and settings.warp not in WARPS:
-        raise SettingsError(f"no warp {settings.warp!r}; there are: {', '.join(WARPS)}")
-    recipe = entry(settings.trainer).recipe
+    recipe = changed(entry(settings.trainer).recipe, settings.recipe)
+    warp = replace(recipe.warp, kind=settings.warp or recipe.warp.kind)
+    if warp.kind not in WARPS:
+        raise SettingsError(f"no warp {warp.kind!r}; there are: {', '.join(WARPS)}")
     batch_size = settings.batch_size or recipe.batch_size
     if batch_size % world.size:
         batch_size += world.size - batch_size % world.size
@@ -212,7 +213,7 @@ def _recipe(settings: TrainSettings, world: World) -> Recipe:
         batch_size=batch_size,
         learning_rate=settings.learning_rate or recipe.learning_rate,
         perceptual=settings.perceptual_loss or recipe.perceptual,
-        warp=replace(recipe.warp, kind=settings.warp or recipe.warp.kind),
+        warp=warp,
     )
 
 

@@ -120,7 +120,7 @@ class Training:
             setattr(card, name, getattr(self.card, name))
         self.card, self.unread = card, []
         try:
-            self._restore(weights, state)
+            self._restore(weights, state, listener)
         except (KeyError, RuntimeError) as error:
             raise ModelError(f"{folder}: its saves do not fit this model ({error})") from error
         row = card.history[-1] if card.history else [0, math.nan, math.nan]
@@ -151,7 +151,9 @@ class Training:
             state |= self.adversary.tensors()
         return state
 
-    def _restore(self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    def _restore(
+        self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor], listener: Listener
+    ) -> None:
         self.averaged.load_state_dict(dict(weights))
         kinds = ("weight/", "buffer/")
         self.network.load_state_dict(
@@ -159,7 +161,10 @@ class Training:
         )
         restore_moments(self.optimizer, self.network, state)
         if self.adversary is not None:
-            self.adversary.restore(state)
+            if any(name.startswith("critic/") for name in state):
+                self.adversary.restore(state)
+            else:
+                listener(Noted("trained without discriminators so far: new ones begin"))
         self.random.set_state(state["random"])
         if self.world.first:
             torch.set_rng_state(state["random_noise"])
