@@ -464,6 +464,23 @@ def test_an_existing_clip_is_replaced_only_by_a_whole_one_and_only_when_asked(tm
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
 
 
+def test_a_second_run_keeps_out_of_the_way_of_the_first(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    with open_sink(out, info(tmp_path), FINE, audio_from=None, overwrite=False) as first:
+        frames = plain(6)
+        for frame in islice(frames, 3):
+            first.write(frame)
+        with pytest.raises(OutputError, match="another run is writing it"):
+            open_sink(out, info(tmp_path), FINE, audio_from=None, overwrite=True)
+        for frame in frames:
+            first.write(frame)
+    assert len(ClipSource(out).times()) == 6
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+    with open_sink(out, info(tmp_path), FINE, audio_from=None, overwrite=True) as again:
+        again.write(next(plain(1)))
+    assert len(ClipSource(out).times()) == 1
+
+
 def test_what_is_read_is_never_written_over(tmp_path: Path, clips: dict[str, Path]) -> None:
     clip = tmp_path / "a.mp4"
     clip.write_bytes(clips["sample_03"].read_bytes())

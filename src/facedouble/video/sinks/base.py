@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,8 @@ from typing import Protocol, Self
 
 import av.error
 
+from facedouble.errors import OutputError
+from facedouble.files import locked
 from facedouble.types import Frame
 from facedouble.video.picture import Picture, Shown
 
@@ -63,6 +66,22 @@ class Marking:
     image: Callable[[bytes, str], bytes] | None = None
     beside: Callable[[bytes, str], bytes] | None = None
     clip: Callable[[Path, Path], object] | None = None
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep every other run from writing ``path`` meanwhile. Raises ``OutputError`` when one is at it, or the
+    place cannot be written to."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(path.with_name(f".{path.name}.lock")))
+        except BlockingIOError as error:
+            raise OutputError(
+                f"{path}: another run is writing it; wait for its end, or choose another output"
+            ) from error
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror}){advice(error)}") from error
+        yield
 
 
 def picture_of(frame: Frame | Shown, picture: Picture | None) -> Picture:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
 from facedouble.types import Frame
 from facedouble.video.picture import Picture, Shown, size_of
-from facedouble.video.sinks.base import Marking, Sink, picture_of
+from facedouble.video.sinks.base import Marking, Sink, alone, picture_of
 from facedouble.video.sinks.container import ClipFile
 from facedouble.video.sinks.encoder import Encoding
 from facedouble.video.source import SourceInfo
@@ -54,7 +55,10 @@ class ClipSink(Sink):
         self._frames = 0
         self._done = False
         draft = path.with_name(f".{path.stem}.partial{path.suffix}")
-        self._file = ClipFile(path, draft, like, self._encoding, audio_from=audio_from, marking=marking)
+        with ExitStack() as held:
+            held.enter_context(alone(path))
+            self._file = ClipFile(path, draft, like, self._encoding, audio_from=audio_from, marking=marking)
+            self._held = held.pop_all()
 
     def write(self, frame: Frame | Shown, picture: Picture | None = None) -> None:
         found = picture_of(frame, picture)
@@ -74,12 +78,14 @@ class ClipSink(Sink):
             self.abort()
             raise
         self._done = True
+        self._held.close()
 
     def abort(self) -> None:
         if self._done:
             return
         self._done = True
         self._file.abort()
+        self._held.close()
 
     def _finish(self) -> None:
         self._file.mux(self._file.stream.encode(None))

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from facedouble.errors import OutputError
-from facedouble.files import locked, write_whole
-from facedouble.video.sinks.base import advice
+from facedouble.files import write_whole
+from facedouble.video.sinks.base import advice, alone
 
 Keep = Callable[[dict[str, Any]], bool]
 
@@ -33,17 +33,11 @@ def open_work(path: Path, about: dict[str, Any], keep: Keep = lambda _record: Tr
 
     Raises ``OutputError`` when another run is at work on it, or the place cannot be written to.
     """
-    lock = path.with_name(f".{path.name}.lock")
-    with contextlib.ExitStack() as held:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            held.enter_context(locked(lock))
-        except BlockingIOError as error:
-            raise OutputError(
-                f"{path}: another run is writing it; wait for its end, or choose another output"
-            ) from error
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror}){advice(error)}") from error
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}){advice(error)}") from error
+    with alone(path):
         yield Work(path, about, keep)
 
 
