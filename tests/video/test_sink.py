@@ -440,7 +440,7 @@ def test_nothing_appears_when_the_work_is_broken_off(tmp_path: Path, clips: dict
         ):
             for frame in plain(10):
                 sink.write(frame)
-            assert [path.name for path in tmp_path.iterdir()] == [".out.partial.mp4"]
+            assert sorted(path.name for path in tmp_path.iterdir()) == [".out.mp4.lock", ".out.partial.mp4"]
             raise error
         assert list(tmp_path.iterdir()) == []
 
