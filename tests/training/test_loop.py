@@ -299,8 +299,8 @@ def test_a_frozen_encoder_stays_and_the_decoders_learn(facesets: Facesets, tmp_p
 
 
 def test_after_an_explosion_it_goes_back_with_a_lower_rate(facesets: Facesets, tmp_path: Path) -> None:
-    """A rate at which this model explodes within a few steps, and three tenths of which it stands, whatever the
-    seed and the number of threads."""
+    """A rate at which this model explodes within a few steps, and three tenths of which it stands, whatever
+    the seed and the number of threads."""
     heard: list[Event] = []
     settings = replace(SMALL, iterations=60, learning_rate=1.0, save_interval=10)
     result = run(facesets, tmp_path / "m", settings, heard)
