@@ -20,7 +20,7 @@ from facedouble.extraction.extract import extract
 from facedouble.models import checkpoint
 from facedouble.training.loop import train
 
-ITERATIONS = 900
+ITERATIONS = 600
 
 CHOICES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "as it is": ((), ()),
