@@ -22,7 +22,7 @@ from facedouble.training.loop import train
 
 ITERATIONS = 600
 
-CHOICES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+CHOICES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "as it is": ((), ()),
     "liae": (("topology=liae",), ()),
     "a residual block after each upscale": (("residuals=1",), ()),
@@ -74,7 +74,7 @@ def measure(iterations: int = ITERATIONS, names: Sequence[str] = tuple(CHOICES))
 
 
 def _row(name: str, facesets: Mapping[str, Sequence[Path]], folder: Path, iterations: int) -> list[Cell]:
-    arguments, recipe = map(tuple, CHOICES[name])
+    arguments, recipe = CHOICES[name]
     start = time.perf_counter()
     settings = TrainSettings(arguments=arguments, recipe=recipe, iterations=iterations, save_interval=0)
     train(facesets["a"], facesets["b"], folder, settings)

@@ -115,22 +115,27 @@ def changed(recipe: Recipe, given: Iterable[str]) -> Recipe:
 
     Raises ``SettingsError`` for names that are not there and values a field cannot have.
     """
+    known = names()
     for one in given:
-        name, equals, text = one.partition("=")
-        outer, _, inner = name.partition(".")
-        if not equals:
-            raise SettingsError(f"--recipe {one}: give it as name=value, dssim=0.3 for example")
-        if name not in names():
-            raise SettingsError(f"--recipe {one}: there is no {name}; there are: {', '.join(names())}")
+        name, text = named_value("--recipe", one, "dssim=0.3")
+        if name not in known:
+            raise SettingsError(f"--recipe {one}: there is no {name}; there are: {', '.join(known)}")
+        own = name.removeprefix("warp.")
+        of_warp = own != name
         try:
-            if inner:
-                warp = replace(recipe.warp, **{inner: _value(Warp, inner, text)})
-                recipe = replace(recipe, warp=warp)
-            else:
-                recipe = replace(recipe, **{outer: _value(Recipe, outer, text)})
+            change = {own: _value(Warp if of_warp else Recipe, own, text)}
         except ValueError as error:
             raise SettingsError(f"--recipe {one}: {name} is {error}") from error
+        recipe = replace(recipe, **({"warp": replace(recipe.warp, **change)} if of_warp else change))
     return recipe
+
+
+def named_value(option: str, given: str, example: str) -> tuple[str, str]:
+    """Name and value of what was ``given`` to an ``option``. Raises ``SettingsError``."""
+    name, equals, value = given.partition("=")
+    if not equals:
+        raise SettingsError(f"{option} {given}: give it as name=value, {example} for example")
+    return name, value
 
 
 def names() -> list[str]:

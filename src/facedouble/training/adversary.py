@@ -19,6 +19,7 @@ from facedouble.training.warp import Pairs
 from facedouble.types import OTHER, SIDES, Side
 
 _RAMP = 0.05  # of the training, in which it comes to its full weight
+_CRITIC = "critic/"  # begins the names of the discriminators' weights among those of a save
 _MIXUP = 0.2  # of the Beta distribution of Zhang et al. 2018: most mixtures are nearly one or the other
 
 
@@ -132,12 +133,16 @@ class Adversary:
     def tensors(self) -> dict[str, Tensor]:
         """Everything that going on needs, by name: the discriminators' weights and their optimizer's
         moments."""
-        state = {f"critic/{name}": value for name, value in self.critics.state_dict().items()}
+        state = {f"{_CRITIC}{name}": value for name, value in self.critics.state_dict().items()}
         return state | moments(self.optimizer, self.critics, "critic_")
+
+    def is_in(self, tensors: Mapping[str, Tensor]) -> bool:
+        """Whether there is anything of discriminators in what was saved."""
+        return any(name.startswith(_CRITIC) for name in tensors)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from what :meth:`tensors` gave; other names are let be. Raises ``KeyError`` or
         ``RuntimeError`` when it is not all there or of other shapes, as loading weights does."""
         wanted = self.critics.state_dict()
-        self.critics.load_state_dict({name: tensors[f"critic/{name}"] for name in wanted})
+        self.critics.load_state_dict({name: tensors[f"{_CRITIC}{name}"] for name in wanted})
         restore_moments(self.optimizer, self.critics, tensors, "critic_")

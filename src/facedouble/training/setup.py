@@ -18,7 +18,7 @@ from facedouble.errors import SettingsError
 from facedouble.events import Listener, Noted
 from facedouble.models import build, checkpoint, entry
 from facedouble.models.checkpoint import ModelCard
-from facedouble.models.recipe import Recipe, changed
+from facedouble.models.recipe import Recipe, changed, named_value
 from facedouble.training import memory, parallel, schedule
 from facedouble.training.adversary import Adversary
 from facedouble.training.batch import Share
@@ -221,9 +221,7 @@ def _arguments(settings: TrainSettings) -> dict[str, Any]:
     """The registered arguments of the model with those that were given, as JSON has them."""
     arguments: dict[str, Any] = json.loads(json.dumps(dict(entry(settings.trainer).arguments)))
     for given in settings.arguments:
-        name, equals, value = given.partition("=")
-        if not equals:
-            raise SettingsError(f"--set {given}: give it as name=value, filters=64 for example")
+        name, value = named_value("--set", given, "filters=64")
         try:
             arguments[name] = json.loads(value)
         except ValueError:

@@ -161,7 +161,7 @@ class Training:
         )
         restore_moments(self.optimizer, self.network, state)
         if self.adversary is not None:
-            if any(name.startswith("critic/") for name in state):
+            if self.adversary.is_in(state):
                 self.adversary.restore(state)
             else:
                 listener(Noted("trained without discriminators so far: new ones begin"))

@@ -16,6 +16,7 @@ from facedouble.errors import OutputError
 from facedouble.files import locked
 from facedouble.types import Frame
 from facedouble.video.picture import Picture, Shown
+from facedouble.video.source import reason
 
 
 class Sink(Protocol):
@@ -80,7 +81,7 @@ def alone(path: Path) -> Iterator[None]:
                 f"{path}: another run is writing it; wait for its end, or choose another output"
             ) from error
         except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror}){advice(error)}") from error
+            raise unwritable(path, error) from error
         yield
 
 
@@ -91,8 +92,13 @@ def picture_of(frame: Frame | Shown, picture: Picture | None) -> Picture:
     return frame.image if isinstance(frame, Frame) else frame.picture
 
 
-def advice(error: Exception) -> str:
-    """What to do about an error of the disk or the encoder, to be added to its text."""
+def unwritable(path: Path, error: Exception) -> OutputError:
+    """What to raise where the system or the encoder says that ``path`` cannot be written: why, and what to
+    do about it."""
+    return OutputError(f"{path}: cannot be written ({reason(error)}){_advice(error)}")
+
+
+def _advice(error: Exception) -> str:
     number = getattr(error, "errno", None)
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "; make room there, or choose another place"

@@ -13,11 +13,11 @@ from av.packet import Packet
 from av.stream import Stream
 
 from facedouble.errors import OutputError
-from facedouble.video.sinks.base import Marking, advice
+from facedouble.video.sinks.base import Marking, unwritable
 from facedouble.video.sinks.encoder import Encoding
 from facedouble.video.sinks.streams import Companions, Span
 from facedouble.video.sinks.tags import marked, tags_of
-from facedouble.video.source import SourceInfo, reason
+from facedouble.video.source import SourceInfo
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
@@ -51,7 +51,7 @@ class ClipFile:
         try:
             self._container = av.open(f"file:{draft}", "w", format=format, options=_options(format, like))
         except (av.error.FFmpegError, OSError) as error:
-            raise OutputError(f"{path}: cannot be written ({reason(error)}){advice(error)}") from error
+            raise unwritable(path, error) from error
         try:
             self._container.metadata.update(tags)
             self.stream = self._add_video(encoding)
@@ -100,7 +100,7 @@ class ClipFile:
         try:
             step()
         except (av.error.FFmpegError, OSError) as error:
-            raise OutputError(f"{self._path}: cannot be written ({reason(error)}){advice(error)}") from error
+            raise unwritable(self._path, error) from error
         except ValueError as error:  # PyAV's, where a stream does not fit its container
             raise OutputError(f"{self._path}: cannot be written ({error})") from error
 

@@ -11,7 +11,7 @@ from facedouble.files import write_whole
 from facedouble.types import Frame
 from facedouble.video.image_formats import IMAGE_FORMATS, ImageFormat
 from facedouble.video.picture import Picture, Shown, in_rgb
-from facedouble.video.sinks.base import Marking, Sink, advice, picture_of
+from facedouble.video.sinks.base import Marking, Sink, picture_of, unwritable
 
 SIDECAR = ".c2pa"  # credentials beside an image that cannot hold them
 
@@ -79,7 +79,7 @@ class FolderSink(Sink):
         except ValueError as error:
             raise OutputError(f"{path}: {error}") from error
         except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror}){advice(error)}") from error
+            raise unwritable(path, error) from error
         self._written.add(name)
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from facedouble.errors import OutputError
 from facedouble.types import Frame
 from facedouble.video.image_formats import ImageFormat
 from facedouble.video.picture import Picture, Shown
-from facedouble.video.sinks.base import Marking, Sink, advice, picture_of
+from facedouble.video.sinks.base import Marking, Sink, picture_of, unwritable
 from facedouble.video.sinks.clip import check_size
 from facedouble.video.sinks.container import ClipFile, flush
 from facedouble.video.sinks.encoder import Encoder, Encoding
@@ -27,7 +27,7 @@ from facedouble.video.sinks.folder import FolderSink
 from facedouble.video.sinks.packets import in_a_row, write_packets
 from facedouble.video.sinks.streams import Span
 from facedouble.video.sinks.work import Work
-from facedouble.video.source import SourceInfo, reason
+from facedouble.video.source import SourceInfo
 
 _PACKETS = ".packets"
 
@@ -162,7 +162,7 @@ class ClipParts(PartsSink):
 
     def _failed(self, error: Exception) -> OutputError:
         kept = "; what is done is kept, the same command goes on with it" if self.parts else ""
-        return OutputError(f"{self._path}: cannot be written ({reason(error)}){advice(error)}{kept}")
+        return OutputError(f"{unwritable(self._path, error)}{kept}")
 
 
 class FolderParts(FolderSink, PartsSink):
@@ -202,7 +202,7 @@ class FolderParts(FolderSink, PartsSink):
                 flush(self._path / name)
             self._work.record({**record, "images": self._names})
         except OSError as error:
-            raise OutputError(f"{self._path}: cannot be written ({reason(error)}){advice(error)}") from error
+            raise unwritable(self._path, error) from error
         self._names = []
 
     def cut(self, spans: Sequence[Span]) -> None:

@@ -18,9 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from facedouble.errors import OutputError
 from facedouble.files import write_whole
-from facedouble.video.sinks.base import advice, alone
+from facedouble.video.sinks.base import alone, unwritable
 
 Keep = Callable[[dict[str, Any]], bool]
 
@@ -36,7 +35,7 @@ def open_work(path: Path, about: dict[str, Any], keep: Keep = lambda _record: Tr
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}){advice(error)}") from error
+        raise unwritable(path, error) from error
     with alone(path):
         yield Work(path, about, keep)
 
@@ -77,9 +76,7 @@ class Work:
             except OSError as error:
                 with contextlib.suppress(OSError):
                     self.remove()
-                raise OutputError(
-                    f"{self.path}: cannot be written ({error.strerror}){advice(error)}"
-                ) from error
+                raise unwritable(self.path, error) from error
         return self.folder
 
     def file(self, number: int, suffix: str) -> Path:
