@@ -28,8 +28,8 @@ from facedouble.extraction.extract import ExtractResult, extract
 from facedouble.faces.align import align, inverse
 from facedouble.faces.find import Finder
 from facedouble.faces.landmarks import box_around, eye_distance
-from facedouble.faces.weights import LANDMARKS_68, weights_file
 from facedouble.faceset import Faceset
+from facedouble.networks.dlib_files import LANDMARKS_68, weights_file
 from facedouble.types import Face, Landmarks
 from facedouble.video import open_source
 

@@ -147,7 +147,7 @@ def _dlib() -> Iterator[Finding]:
     else:
         yield Finding("dlib", dlib.__version__)
 
-    from facedouble.faces.weights import CNN_DETECTOR, DESCRIPTOR, LANDMARKS_68, weights_file
+    from facedouble.networks.dlib_files import CNN_DETECTOR, DESCRIPTOR, LANDMARKS_68, weights_file
 
     for name, file, remark, required in (
         ("landmark weights", LANDMARKS_68, " (trained on 300-W: for research use)", True),

@@ -12,8 +12,8 @@ from facedouble.errors import AssetError, SettingsError
 from facedouble.faces.align import apply, cut
 from facedouble.faces.view import View
 from facedouble.faceset import Faceset
-from facedouble.models.face_descriptor import CHIP, CHIP_PADDING
 from facedouble.models.recipe import Recipe
+from facedouble.networks.dlib_descriptor import CHIP, CHIP_PADDING
 from facedouble.training.perceptual import FacePerceptual, chip_in_view, make_perceptual
 from facedouble.video.images import read_image
 

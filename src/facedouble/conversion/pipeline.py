@@ -31,7 +31,7 @@ from facedouble.conversion.unused import refuse_unused
 from facedouble.errors import InputError, SettingsError
 from facedouble.events import Listener, Noted, StageFinished, ignore
 from facedouble.extraction.extract import extract
-from facedouble.extraction.references import References
+from facedouble.faces.references import References
 from facedouble.faceset import Faceset
 from facedouble.video import Source, open_source, sinks
 from facedouble.video.source import SourceInfo, source_hash

@@ -12,9 +12,9 @@ from scipy.ndimage import gaussian_filter1d
 from facedouble.conversion.colours import Tones
 from facedouble.conversion.ranges import Ranges
 from facedouble.errors import SettingsError
-from facedouble.extraction.references import References
 from facedouble.faces.align import apply, inverse
 from facedouble.faces.colour import smooth_statistics
+from facedouble.faces.references import References
 from facedouble.faceset import Faceset
 from facedouble.types import Box, Face, FloatArray, Landmarks
 

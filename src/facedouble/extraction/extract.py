@@ -19,8 +19,8 @@ from facedouble.errors import InputError, OutputError
 from facedouble.events import Listener, Noted, StageFinished, StageStarted, ignore
 from facedouble.extraction.cut import cut_faces
 from facedouble.extraction.find import check, find
-from facedouble.extraction.references import References
 from facedouble.faces.align import align
+from facedouble.faces.references import References
 from facedouble.faces.steady import steady
 from facedouble.faces.track import assign_tracks
 from facedouble.faceset.store import CROPS, DATABASE, STEADIED, Faceset, SourceRecord, writing

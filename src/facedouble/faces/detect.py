@@ -16,7 +16,7 @@ import numpy as np
 
 from facedouble.assets import yunet_model
 from facedouble.errors import SettingsError
-from facedouble.faces.weights import CNN_DETECTOR, weights_file
+from facedouble.networks.dlib_files import CNN_DETECTOR, weights_file
 from facedouble.types import Box, Detection, Grey, Image
 
 _CHEAP = (640,)  # long side in pixels of the copy that a cheap look looks at

@@ -7,7 +7,7 @@ from typing import Protocol
 import dlib
 import numpy as np
 
-from facedouble.faces.weights import DESCRIPTOR, weights_file
+from facedouble.networks.dlib_files import DESCRIPTOR, weights_file
 from facedouble.types import Descriptor, Image, Landmarks
 
 SAME_PERSON = 0.6

@@ -8,7 +8,7 @@ import dlib
 import numpy as np
 
 from facedouble.faces.align import MEAN_SHAPE, align, apply, glance, inverse
-from facedouble.faces.weights import LANDMARKS_68, weights_file
+from facedouble.networks.dlib_files import LANDMARKS_68, weights_file
 from facedouble.types import Box, Grey, Image, Landmarks
 
 JAW = slice(0, 17)

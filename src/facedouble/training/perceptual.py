@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from facedouble.assets import vgg19_weights
 from facedouble.errors import SettingsError
 from facedouble.faces.align import MEAN_SHAPE
-from facedouble.faces.weights import DESCRIPTOR, weights_file
-from facedouble.models.face_descriptor import CHIP, CHIP_PADDING, FaceDescriptor
 from facedouble.models.recipe import Recipe
-from facedouble.models.vgg import Vgg
+from facedouble.networks.dlib_descriptor import CHIP, CHIP_PADDING, DlibDescriptorNetwork
+from facedouble.networks.dlib_files import DESCRIPTOR, weights_file
+from facedouble.networks.vgg import Vgg19
 
 
 class Perceptual(Protocol):
@@ -68,7 +68,7 @@ class FacePerceptual:
     """
 
     def __init__(self, recipe: Recipe, resolution: int, device: torch.device, precision: torch.dtype) -> None:
-        self.network = FaceDescriptor(weights_file(DESCRIPTOR)).to(device)
+        self.network = DlibDescriptorNetwork(weights_file(DESCRIPTOR)).to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe, self.precision = recipe, precision
         scale, shift = chip_in_view(recipe.coverage)
@@ -104,7 +104,7 @@ class VggPerceptual:
     """Through VGG-19's first four blocks."""
 
     def __init__(self, path: Path, recipe: Recipe, device: torch.device, precision: torch.dtype) -> None:
-        self.network = Vgg(path).to(device)
+        self.network = Vgg19(path).to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recipe, self.precision = recipe, precision
 

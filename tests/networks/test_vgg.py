@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from facedouble import assets
 from facedouble.errors import AssetError
-from facedouble.models.vgg import Vgg
+from facedouble.networks.vgg import Vgg19
 
 # Channels of VGG-19's layers by their number, a sixteenth of the real ones.
 WIDTHS = {0: 4, 2: 4, 5: 8, 7: 8, 10: 16, 12: 16, 14: 16, 16: 16, 19: 32, 21: 32, 23: 32, 25: 32, 28: 32}
@@ -33,7 +33,7 @@ def saved(folder: Path) -> Path:
 
 
 def test_features_are_what_the_layers_say(tmp_path: Path) -> None:
-    network, tensors = Vgg(saved(tmp_path)), weights()
+    network, tensors = Vgg19(saved(tmp_path)), weights()
     picture = torch.rand(1, 3, 32, 32)
     features = network.features(picture)
     assert [tuple(f.shape[1:]) for f in features] == [(4, 32, 32), (8, 16, 16), (16, 8, 8), (32, 4, 4)]
@@ -49,8 +49,8 @@ def test_both_kinds_of_file_give_the_same(tmp_path: Path) -> None:
     save_file(weights(), tmp_path / "vgg.safetensors")
     picture = torch.rand(1, 3, 32, 32)
     pairs = zip(
-        Vgg(saved(tmp_path)).features(picture),
-        Vgg(tmp_path / "vgg.safetensors").features(picture),
+        Vgg19(saved(tmp_path)).features(picture),
+        Vgg19(tmp_path / "vgg.safetensors").features(picture),
         strict=True,
     )
     assert all(torch.equal(one, other) for one, other in pairs)
@@ -62,7 +62,7 @@ def test_a_file_that_does_not_match_its_name_is_refused(tmp_path: Path) -> None:
     data[-1] ^= 1
     file.write_bytes(data)
     with pytest.raises(AssetError, match="fetch it again"):
-        Vgg(file)
+        Vgg19(file)
 
 
 def test_a_file_that_would_run_code_is_not_opened(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_file_that_would_run_code_is_not_opened(tmp_path: Path) -> None:
 
     torch.save({"features.0.weight": Harmful()}, tmp_path / "vgg.pth")
     with pytest.raises(AssetError):
-        Vgg(tmp_path / "vgg.pth")
+        Vgg19(tmp_path / "vgg.pth")
     assert not (tmp_path / "ran").exists()
 
 
@@ -82,16 +82,16 @@ def test_damaged_files_are_one_clear_error(tmp_path: Path, content: bytes, suffi
     file = tmp_path / f"vgg{suffix}"
     file.write_bytes(content)
     with pytest.raises(AssetError, match="vgg"):
-        Vgg(file)
+        Vgg19(file)
 
 
 def test_another_networks_weights_are_refused(tmp_path: Path) -> None:
     torch.save({"layer1.weight": torch.zeros(2)}, tmp_path / "other.pth")
     with pytest.raises(AssetError, match="not the weights of VGG-19"):
-        Vgg(tmp_path / "other.pth")
+        Vgg19(tmp_path / "other.pth")
     torch.save([torch.zeros(2)], tmp_path / "list.pth")
     with pytest.raises(AssetError, match="state dict"):
-        Vgg(tmp_path / "list.pth")
+        Vgg19(tmp_path / "list.pth")
 
 
 def test_where_the_file_is_looked_for_and_what_is_said_without_it(

@@ -9,17 +9,17 @@ import torch
 
 from facedouble.errors import AssetError
 from facedouble.faces.align import apply
-from facedouble.faces.weights import DESCRIPTOR, LANDMARKS_68, weights_file
 from facedouble.faceset import Faceset
-from facedouble.models.dlib_weights import read_network
-from facedouble.models.face_descriptor import CHIP, CHIP_PADDING, FaceDescriptor
+from facedouble.networks.dlib_descriptor import CHIP, CHIP_PADDING, DlibDescriptorNetwork
+from facedouble.networks.dlib_files import DESCRIPTOR, LANDMARKS_68, weights_file
+from facedouble.networks.dlib_format import read_network
 from facedouble.types import Image
 from facedouble.video.images import read_image
 
 
 @pytest.fixture(scope="module")
-def network() -> FaceDescriptor:
-    return FaceDescriptor(weights_file(DESCRIPTOR))
+def network() -> DlibDescriptorNetwork:
+    return DlibDescriptorNetwork(weights_file(DESCRIPTOR))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def as_batch(chips: list[Image]) -> torch.Tensor:
     return torch.from_numpy(np.stack(chips)).permute(0, 3, 1, 2).float() / 255
 
 
-def test_its_descriptors_are_dlibs(network: FaceDescriptor, chips: list[Image]) -> None:
+def test_its_descriptors_are_dlibs(network: DlibDescriptorNetwork, chips: list[Image]) -> None:
     reference = dlib.face_recognition_model_v1(str(weights_file(DESCRIPTOR)))
     expected = np.array([reference.compute_face_descriptor(chip) for chip in chips])
     assert np.abs(network(as_batch(chips)).numpy() - expected).max() < 1e-4
@@ -50,7 +50,9 @@ def test_its_descriptors_are_dlibs(network: FaceDescriptor, chips: list[Image]) 
     assert apart.max() > 0.6, "there must be two people among them, or any descriptor would do"
 
 
-def test_gradients_reach_the_picture_and_not_the_weights(network: FaceDescriptor, chips: list[Image]) -> None:
+def test_gradients_reach_the_picture_and_not_the_weights(
+    network: DlibDescriptorNetwork, chips: list[Image]
+) -> None:
     batch = as_batch(chips[:1]).requires_grad_()
     network(batch).square().sum().backward()
     assert batch.grad is not None
@@ -58,7 +60,9 @@ def test_gradients_reach_the_picture_and_not_the_weights(network: FaceDescriptor
     assert all(p.grad is None and not p.requires_grad for p in network.parameters())
 
 
-def test_features_are_of_four_levels_and_not_negative(network: FaceDescriptor, chips: list[Image]) -> None:
+def test_features_are_of_four_levels_and_not_negative(
+    network: DlibDescriptorNetwork, chips: list[Image]
+) -> None:
     features, _ = network.features(as_batch(chips[:1]))
     assert [tuple(f.shape[1:]) for f in features] == [(32, 35, 35), (64, 17, 17), (128, 8, 8), (256, 4, 4)]
     assert all(float(f.min()) >= 0 for f in features)
@@ -79,12 +83,12 @@ def test_a_damaged_or_other_file_is_one_clear_error(tmp_path: Path) -> None:
         file = tmp_path / name
         file.write_bytes(data)
         with pytest.raises(AssetError, match="damaged"):
-            FaceDescriptor(file)
+            DlibDescriptorNetwork(file)
     other = weights_file(LANDMARKS_68)
     with pytest.raises(AssetError, match="not a network that dlib saved"):
-        FaceDescriptor(other)
+        DlibDescriptorNetwork(other)
     with pytest.raises(AssetError, match="cannot be read"):
-        FaceDescriptor(tmp_path / "none")
+        DlibDescriptorNetwork(tmp_path / "none")
 
 
 def test_a_network_with_a_layer_less_is_refused(tmp_path: Path) -> None:
@@ -92,4 +96,4 @@ def test_a_network_with_a_layer_less_is_refused(tmp_path: Path) -> None:
     whole = weights_file(DESCRIPTOR).read_bytes()
     (tmp_path / "short").write_bytes(whole[: whole.rindex(b"\x01\x04fc_2")])
     with pytest.raises(AssetError, match="descriptor"):
-        FaceDescriptor(tmp_path / "short")
+        DlibDescriptorNetwork(tmp_path / "short")

@@ -20,7 +20,7 @@ _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 
 
-class Vgg(nn.Module):
+class Vgg19(nn.Module):
     """The first four blocks of VGG-19 (Simonyan and Zisserman 2015), frozen.
 
     The weights are those that torchvision publishes (trained on ImageNet): a state dict with the keys

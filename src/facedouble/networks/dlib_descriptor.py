@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facedouble.errors import AssetError
-from facedouble.models.dlib_weights import Layer, read_network
+from facedouble.networks.dlib_format import Layer, read_network
 
 CHIP = 150
 """Side of the square picture it takes, in pixels, cut as ``dlib.get_face_chip`` cuts it."""
@@ -41,7 +41,7 @@ class _Block(nn.Module):
         return F.relu(x + inner)
 
 
-class FaceDescriptor(nn.Module):
+class DlibDescriptorNetwork(nn.Module):
     """dlib's ResNet-29 of faces (King 2017; after He et al. 2016), for inference: frozen, and with
     the affine layers multiplied into the convolutions before them.
 

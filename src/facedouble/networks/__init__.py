@@ -1,0 +1,1 @@
+"""Pretrained networks that measure or find faces; the networks that are trained here are in ``models``."""
