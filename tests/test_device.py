@@ -1,6 +1,4 @@
 import platform
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -32,24 +30,6 @@ def test_auto_precision_is_the_faster_one() -> None:
         assert chosen is (torch.bfloat16 if has else torch.float32)
     elif platform.machine() in ("arm64", "aarch64"):
         assert chosen is torch.float32
-
-
-def test_auto_precision_is_the_same_on_a_busy_machine() -> None:
-    """The same words give the same picture, whatever else runs meanwhile."""
-    quiet = choose_precision("auto", torch.device("cpu"))
-    stop = threading.Event()
-
-    def work() -> None:
-        square = torch.ones(700, 700)
-        while not stop.is_set():
-            square @ square
-
-    with ThreadPoolExecutor(4) as busy:
-        for _ in range(4):
-            busy.submit(work)
-        chosen = {choose_precision("auto", torch.device("cpu")) for _ in range(300)}
-        stop.set()
-    assert chosen == {quiet}
 
 
 def test_named_precisions() -> None:

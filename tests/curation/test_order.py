@@ -12,6 +12,7 @@ from facedouble.faces.pose import head_pose
 from facedouble.faceset import Faceset
 from facedouble.faceset.store import crop_name
 from facedouble.types import Face
+from tests.factories import make_face
 
 FRAMES = 12
 FACES = 2 * FRAMES
@@ -212,7 +213,7 @@ def test_ranks_are_as_wide_as_needed(pair: Path) -> None:
 
 def test_crops_are_listed_as_people_count(pair: Path) -> None:
     shutil.rmtree(pair)
-    base = Face(0, 0, None, 0, None, None, None, 256)  # type: ignore[arg-type]
+    base = make_face()
     order = [
         "faces/2-000009_0.png", "faces/10-000001_0.png", "faces/a.png",
         "faces/person_0/000005_0.png", "faces/person_2/000000_0.png", "faces/person_10/000000_0.png",

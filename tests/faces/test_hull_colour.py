@@ -3,12 +3,7 @@ import numpy as np
 from facedouble.faces.align import MEAN_SHAPE
 from facedouble.faces.colour import colour_like, colour_statistics, smooth_statistics, standardise
 from facedouble.faces.hull import eyes_and_mouth, face_hull
-from facedouble.types import Box, Face
-
-
-def face(index: int, box: Box, number: int = 0, shift: float = 0.0) -> Face:
-    points = (MEAN_SHAPE * 256 + shift).astype(np.float32)
-    return Face(index, number, box, 1.0, points, points, np.eye(2, 3), 256)
+from tests.factories import make_face
 
 
 def test_hull_holds_the_features_and_not_the_corners() -> None:
@@ -52,7 +47,7 @@ def test_statistics_look_only_inside_the_mask() -> None:
 
 def test_smoothing_of_colour_stays_within_a_track() -> None:
     dark, light = np.full((2, 3), 0.2, np.float32), np.full((2, 3), 0.8, np.float32)
-    faces = [face(i, Box(0, 0, 9, 9)).with_(track=i % 2, colour=dark if i % 2 else light) for i in range(40)]
+    faces = [make_face(i, track=i % 2, colour=dark if i % 2 else light) for i in range(40)]
     smooth = smooth_statistics(faces)
     assert np.allclose(smooth[0::2], 0.8, atol=1e-5)
     assert np.allclose(smooth[1::2], 0.2, atol=1e-5)

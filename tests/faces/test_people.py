@@ -4,34 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedouble.faces.align import MEAN_SHAPE
 from facedouble.faces.detect import make_detector
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks
 from facedouble.faces.people import ONE_PERSON, UNKNOWN, cluster, people, track_descriptors
-from facedouble.types import Box, Descriptor, Face
 from facedouble.video import open_source
-
-
-def descriptor(*first: float) -> Descriptor:
-    result = np.zeros(128, dtype=np.float32)
-    result[: len(first)] = first
-    return result
-
-
-def face(index: int, track: int, known: Descriptor | None = None, number: int = 0) -> Face:
-    return Face(
-        frame_index=index,
-        face_index=number,
-        box=Box(0, 0, 100, 100),
-        confidence=1.0,
-        landmarks=MEAN_SHAPE,
-        steady=MEAN_SHAPE,
-        alignment=np.eye(2, 3),
-        crop_size=256,
-        descriptor=known,
-        track=track,
-    )
+from tests.factories import descriptor, make_face
 
 
 def test_groups_are_labelled_by_weight() -> None:
@@ -56,21 +34,26 @@ def test_few_descriptors(count: int) -> None:
 def test_a_face_has_the_person_of_its_track() -> None:
     one, other = descriptor(0.0), descriptor(1.0)
     faces = [
-        face(0, 0, one),
-        face(0, 1, other, number=1),
-        face(1, 0),  # no descriptor of its own
-        face(2, 2, other + np.float32(0.01)),
-        face(3, 2),
-        face(4, 3),  # a track of which nothing is known
+        make_face(0, track=0, descriptor=one),
+        make_face(0, track=1, descriptor=other, number=1),
+        make_face(1, track=0),  # no descriptor of its own
+        make_face(2, track=2, descriptor=other + np.float32(0.01)),
+        make_face(3, track=2),
+        make_face(4, track=3),  # a track of which nothing is known
     ]
     assert people(faces) == {(0, 0): 1, (0, 1): 0, (1, 0): 1, (2, 0): 0, (3, 0): 0, (4, 0): UNKNOWN}
     assert people([]) == {}
-    assert people([face(0, 0)]) == {(0, 0): UNKNOWN}
+    assert people([make_face(0, track=0)]) == {(0, 0): UNKNOWN}
 
 
 def test_a_track_is_known_by_the_mean_of_its_descriptors() -> None:
     means = track_descriptors(
-        [face(0, 0, descriptor(0.0)), face(1, 0), face(2, 0, descriptor(0.2)), face(2, 1)]
+        [
+            make_face(0, track=0, descriptor=descriptor(0.0)),
+            make_face(1, track=0),
+            make_face(2, track=0, descriptor=descriptor(0.2)),
+            make_face(2, track=1),
+        ]
     )
     assert list(means) == [0]
     assert np.allclose(means[0], descriptor(0.1))
@@ -83,8 +66,12 @@ def test_two_actors_in_four_clips_are_two_people(clips: dict[str, Path]) -> None
         for frame in islice(open_source(clips[name]).frames(), 0, 31, 15):
             [found] = detector.detect(frame.image)
             points = predictor.predict(frame.image, found.box)
-            faces.append(face(frame.index, track, identity.describe(frame.image, points), number=track))
-    faces.append(face(99, 0))  # makes the first actor the most frequent
+            faces.append(
+                make_face(
+                    frame.index, track=track, descriptor=identity.describe(frame.image, points), number=track
+                )
+            )
+    faces.append(make_face(99, track=0))  # makes the first actor the most frequent
     found_people = people(faces)
     assert {found_people[f.frame_index, f.face_index] for f in faces if f.track in (0, 1)} == {0}
     assert {found_people[f.frame_index, f.face_index] for f in faces if f.track in (2, 3)} == {1}

@@ -4,33 +4,13 @@ import numpy as np
 import pytest
 
 from facedouble.faces.align import MEAN_SHAPE, align, inverse
-from facedouble.faces.landmarks import box_around, eye_distance
+from facedouble.faces.landmarks import eye_distance
 from facedouble.faces.steady import steady
 from facedouble.faces.track import Handover, assign_tracks
 from facedouble.types import Face
+from tests.factories import descriptor, make_face
 
 EYES = eye_distance(MEAN_SHAPE * 256)
-
-
-def face(frame: int, chain: int = 0, x: float = 0.0, y: float = 0.0, **changes: object) -> Face:
-    points = (MEAN_SHAPE * 256 + (x, y)).astype(np.float32)
-    return Face(
-        frame_index=frame,
-        face_index=0,
-        box=box_around(points),
-        confidence=1.0,
-        landmarks=points,
-        steady=points,
-        alignment=align(points, 256),
-        crop_size=256,
-        chain=chain,
-    ).with_(**changes)
-
-
-def person(number: int) -> np.ndarray:
-    vector = np.zeros(128, dtype=np.float32)
-    vector[number] = 1
-    return vector
 
 
 def tracks(faces: list[Face], handovers: list[Handover], frames: range, cuts: set[int]) -> list[list[int]]:
@@ -38,7 +18,7 @@ def tracks(faces: list[Face], handovers: list[Handover], frames: range, cuts: se
 
 
 def test_a_chain_goes_on_where_it_was_handed_over() -> None:
-    first, second = [face(i) for i in range(3)], [face(i, chain=1) for i in range(3, 6)]
+    first, second = [make_face(i) for i in range(3)], [make_face(i, chain=1) for i in range(3, 6)]
     motion = np.eye(2, 3)
     handover = Handover(0, 3, second[0].landmarks + 2, motion)
     (track,) = assign_tracks([*first, *second], [handover], range(6), set())
@@ -50,9 +30,9 @@ def test_a_chain_goes_on_where_it_was_handed_over() -> None:
 
 
 def test_two_people_keep_their_tracks_through_stretches() -> None:
-    faces = [face(i, chain=i // 3 * 2 + side, x=300.0 * side) for i in range(9) for side in (0, 1)]
+    faces = [make_face(i, chain=i // 3 * 2 + side, x=300.0 * side) for i in range(9) for side in (0, 1)]
     handovers = [
-        Handover(chain, 3 + chain // 2 * 3, face(0, x=300.0 * (chain % 2)).landmarks, None)
+        Handover(chain, 3 + chain // 2 * 3, make_face(0, x=300.0 * (chain % 2)).landmarks, None)
         for chain in range(4)
     ]
     found = assign_tracks(faces, handovers, range(9), set())
@@ -61,7 +41,7 @@ def test_two_people_keep_their_tracks_through_stretches() -> None:
 
 
 def test_a_short_gap_is_filled_by_a_straight_line() -> None:
-    faces = [*(face(i) for i in range(4)), *(face(i, chain=1, x=30.0) for i in range(7, 10))]
+    faces = [*(make_face(i) for i in range(4)), *(make_face(i, chain=1, x=30.0) for i in range(7, 10))]
     (track,) = assign_tracks(faces, [], range(10), set())
     assert [f.frame_index for f in track] == list(range(10))
     assert [f.origin for f in track[3:8]] == ["detected", "filled", "filled", "filled", "detected"]
@@ -71,17 +51,17 @@ def test_a_short_gap_is_filled_by_a_straight_line() -> None:
 
 
 def test_gaps_are_counted_in_frames_looked_at() -> None:
-    faces = [face(0), face(20, chain=1)]
+    faces = [make_face(0), make_face(20, chain=1)]
     assert tracks(faces, [], range(0, 30, 10), set()) == [[0, 10, 20]]
 
 
 @pytest.mark.parametrize(
     ("faces", "cuts"),
     [
-        ([face(0), face(20, chain=1)], set()),
-        ([face(0), face(3, chain=1)], {2}),
-        ([face(0), face(3, chain=1, x=400.0)], set()),
-        ([face(0, descriptor=person(0)), face(3, chain=1, descriptor=person(1))], set()),
+        ([make_face(0), make_face(20, chain=1)], set()),
+        ([make_face(0), make_face(3, chain=1)], {2}),
+        ([make_face(0), make_face(3, chain=1, x=400.0)], set()),
+        ([make_face(0, descriptor=descriptor(1)), make_face(3, chain=1, descriptor=descriptor(0, 1))], set()),
     ],
     ids=["long", "cut", "far", "another person"],
 )
@@ -99,7 +79,7 @@ def film(path: np.ndarray, noise: float, seed: int = 0, *, seen: bool = True) ->
         motion = np.eye(2, 3)
         if i:
             motion[:, 2] = path[i] - path[i - 1] + random.normal(0, noise * EYES / 5, 2)
-        faces.append(face(i, x=x + error[0], y=y + error[1], motion=motion if i and seen else None))
+        faces.append(make_face(i, x=x + error[0], y=y + error[1], motion=motion if i and seen else None))
     return faces
 
 
@@ -123,9 +103,9 @@ def test_a_shaken_head_is_followed_without_lag() -> None:
     """Five shakes a second of a tenth of the eye distance: what smoothing alone would flatten."""
     t = np.arange(120) / 30
     path = np.stack([0.1 * EYES * np.sin(2 * np.pi * 5 * t), np.zeros_like(t)], axis=1)
-    error = middles(steady(film(path, 0.005)), "steady") - middles([face(0)], "landmarks")[0] - path
+    error = middles(steady(film(path, 0.005)), "steady") - middles([make_face(0)], "landmarks")[0] - path
     blind = middles(steady(film(path, 0.005, seen=False)), "steady")
-    blind_error = blind - middles([face(0)], "landmarks")[0] - path
+    blind_error = blind - middles([make_face(0)], "landmarks")[0] - path
     assert np.sqrt((error**2).mean()) < 0.008 * EYES
     assert np.sqrt((blind_error**2).mean()) > 3 * np.sqrt((error**2).mean())
 
@@ -133,7 +113,7 @@ def test_a_shaken_head_is_followed_without_lag() -> None:
 def test_a_sudden_start_is_not_smeared() -> None:
     path = np.zeros((60, 2))
     path[30:, 0] = np.arange(30) * 0.08 * EYES
-    result = middles(steady(film(path, 0.003)), "steady") - middles([face(0)], "landmarks")[0]
+    result = middles(steady(film(path, 0.003)), "steady") - middles([make_face(0)], "landmarks")[0]
     assert np.abs(result - path).max() < 0.03 * EYES
 
 
@@ -141,7 +121,7 @@ def test_gaps_are_bridged_smoothly_and_an_expression_stays() -> None:
     faces = film(np.zeros((30, 2)), 0.0)
     for i in (14, 15, 16):
         faces[i] = faces[i].with_(origin="filled", landmarks=faces[i].landmarks + 9, motion=None)
-    result = middles(steady(faces), "steady") - middles([face(0)], "landmarks")[0]
+    result = middles(steady(faces), "steady") - middles([make_face(0)], "landmarks")[0]
     assert np.abs(result).max() < 0.6, "what was filled in does not pull the path to it"
     open_mouth = MEAN_SHAPE * 256
     open_mouth[55:60, 1] += 20

@@ -7,45 +7,12 @@ import numpy as np
 import pytest
 
 from facedouble.errors import InputError, OutputError
-from facedouble.faces.align import MEAN_SHAPE
 from facedouble.faces.track import Handover
 from facedouble.faceset import Faceset
 from facedouble.faceset.store import DATABASE, FrameRecord, SourceRecord, crop_key, crop_name, writing
-from facedouble.types import Box, Face
+from tests.factories import full_face, same_face
 
 RECORD = SourceRecord("a clip.mp4", "00ff", 640, 360, Fraction(1, 30000), {"size": 256}, "facedouble test")
-
-
-def face(index: int, number: int = 0) -> Face:
-    random = np.random.default_rng(index * 10 + number)
-    points = (MEAN_SHAPE * 256 + random.normal(size=(68, 2))).astype(np.float32)
-    return Face(
-        frame_index=index,
-        face_index=number,
-        box=Box(1, 2, 300, 400),
-        confidence=1.25,
-        landmarks=points,
-        steady=points + 1,
-        alignment=random.normal(size=(2, 3)),
-        crop_size=256,
-        descriptor=random.normal(size=128).astype(np.float32),
-        sharpness=12.5,
-        colour=random.random((2, 3)).astype(np.float32),
-        motion=random.normal(size=(2, 3)),
-        chain=5_000_000_000,
-        track=3,
-        rotation=90,
-        origin="followed",
-        verdict="blurry",
-        wanted=0.25,
-        unwanted=0.75,
-        cut=True,
-    )
-
-
-def same(a: Face, b: Face, *, apart_from: str = "crop") -> bool:
-    names = set(Face.__dataclass_fields__) - {apart_from}
-    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in names)
 
 
 @pytest.fixture
@@ -54,7 +21,7 @@ def four(tmp_path: Path) -> Path:
     path = tmp_path / "set"
     with Faceset.create(path, RECORD) as faceset:
         for index in range(4):
-            faceset.add_frame(FrameRecord(index, index * 1001), [face(index)])
+            faceset.add_frame(FrameRecord(index, index * 1001), [full_face(index)])
             (path / "faces" / crop_name(index, 0)).write_bytes(b"x")
         faceset.commit()
     return path
@@ -74,7 +41,7 @@ def crops(path: Path) -> list[str | None]:
 
 
 def test_what_is_written_is_read_to_the_bit(tmp_path: Path) -> None:
-    bare = face(0, 1).with_(
+    bare = full_face(0, 1).with_(
         descriptor=None, colour=None, motion=None, wanted=None, unwanted=None, cut=False, verdict="kept"
     )
     frames = [
@@ -82,14 +49,14 @@ def test_what_is_written_is_read_to_the_bit(tmp_path: Path) -> None:
         FrameRecord(1, 1001, None, problem="damaged"),
     ]
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
-        faceset.add_frame(frames[0], [face(0), bare])
+        faceset.add_frame(frames[0], [full_face(0), bare])
         faceset.add_frame(frames[1])
         faceset.commit()
     with Faceset.open(tmp_path / "set") as faceset:
         found = faceset.every_face()
         assert len(found) == 2
-        assert same(found[0], face(0))
-        assert same(found[1], bare)
+        assert same_face(found[0], full_face(0))
+        assert same_face(found[1], bare)
         assert faceset.frames() == frames
         assert faceset.frame_indices() == {0, 1}
         assert faceset.source == RECORD
@@ -109,7 +76,7 @@ def test_notes_and_completion_are_kept(tmp_path: Path) -> None:
 
 
 def test_handovers_are_kept_in_order_of_frames(tmp_path: Path) -> None:
-    points = face(0).landmarks
+    points = full_face(0).landmarks
     late = Handover(2, 20, points, None)
     early = Handover(7_000_000_000, 10, points + 1, np.arange(6, dtype=np.float64).reshape(2, 3))
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
@@ -124,7 +91,7 @@ def test_handovers_are_kept_in_order_of_frames(tmp_path: Path) -> None:
 
 def test_what_was_not_committed_is_not_there(tmp_path: Path) -> None:
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
-        faceset.add_frame(FrameRecord(0, 0), [face(0)])
+        faceset.add_frame(FrameRecord(0, 0), [full_face(0)])
     with Faceset.open(tmp_path / "set") as faceset:
         assert faceset.frame_indices() == set()
         assert faceset.every_face() == []
@@ -132,15 +99,15 @@ def test_what_was_not_committed_is_not_there(tmp_path: Path) -> None:
 
 def test_a_frame_written_again_replaces_its_faces(tmp_path: Path) -> None:
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
-        faceset.add_frame(FrameRecord(0, 0), [face(0), face(0, 1)])
-        faceset.add_frame(FrameRecord(0, 5), [face(0)])
+        faceset.add_frame(FrameRecord(0, 0), [full_face(0), full_face(0, 1)])
+        faceset.add_frame(FrameRecord(0, 5), [full_face(0)])
         assert len(faceset.every_face()) == 1
         assert faceset.frames() == [FrameRecord(0, 5)]
 
 
 def test_faces_are_put_one_by_one_or_all_anew(four: Path) -> None:
     with Faceset.open(four) as faceset:
-        faceset.put_faces([face(2).with_(sharpness=99.0), face(2, 1)])
+        faceset.put_faces([full_face(2).with_(sharpness=99.0), full_face(2, 1)])
         assert [(f.key, f.sharpness) for f in faceset.every_face()] == [
             ((0, 0), 12.5),
             ((1, 0), 12.5),
@@ -148,7 +115,7 @@ def test_faces_are_put_one_by_one_or_all_anew(four: Path) -> None:
             ((2, 1), 12.5),
             ((3, 0), 12.5),
         ]
-        faceset.replace_faces([face(1)])
+        faceset.replace_faces([full_face(1)])
         assert [f.key for f in faceset.every_face()] == [(1, 0)]
 
 
@@ -217,7 +184,7 @@ def test_what_lies_in_faces_counts_before_copies_elsewhere(four: Path) -> None:
 def test_a_crop_of_a_face_that_was_not_cut_does_not_count(four: Path) -> None:
     """It is half a step of a run that was killed, which goes on with it."""
     with Faceset.open(four) as faceset:
-        faceset.put_faces([face(0).with_(cut=False)])
+        faceset.put_faces([full_face(0).with_(cut=False)])
         faceset.commit()
     assert used(four) == [1, 2, 3]
 
@@ -258,7 +225,7 @@ def test_a_damaged_database_is_one_clear_error_and_is_left_alone(tmp_path: Path)
 def test_damage_in_the_middle_is_one_clear_error(tmp_path: Path) -> None:
     with Faceset.create(tmp_path, RECORD) as faceset:
         for index in range(40):
-            faceset.add_frame(FrameRecord(index, index), [face(index)])
+            faceset.add_frame(FrameRecord(index, index), [full_face(index)])
         faceset.commit()
     data = (tmp_path / DATABASE).read_bytes()
     (tmp_path / DATABASE).write_bytes(data[: len(data) // 2] + b"\xa5" * (len(data) - len(data) // 2))
