@@ -26,7 +26,7 @@ from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
 from facedouble.config import ConvertSettings, VideoSettings
 from facedouble.conversion.pipeline import ConvertResult, convert
-from facedouble.models import MODELS
+from facedouble.models.registry import MODELS
 from facedouble.video import open_sink, open_source
 
 _MODELS = ("quick", "original")

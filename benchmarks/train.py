@@ -27,7 +27,8 @@ from benchmarks.material import facesets_of_demo
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.config import TrainSettings
 from facedouble.device import choose_device, choose_precision
-from facedouble.models import MODELS, build, entry
+from facedouble.models.presets import build
+from facedouble.models.registry import MODELS
 from facedouble.training import schedule
 from facedouble.training.data import SideData
 from facedouble.training.load import load
@@ -119,7 +120,7 @@ def measured(
 
 def plain_step(data: Mapping[Side, SideData], name: str) -> Callable[[], None]:
     """The plain way to write an iteration; see the module's docstring."""
-    network, recipe = build(name), entry(name).recipe
+    network, recipe = build(name), MODELS[name].recipe
     optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate, recipe.betas, foreach=False)
     size, random = network.resolution, np.random.default_rng(0)
     pictures = {side: data[side].reduced(len(data[side])).permute(0, 2, 3, 1).numpy() for side in SIDES}
@@ -155,7 +156,7 @@ def plain_step(data: Mapping[Side, SideData], name: str) -> Callable[[], None]:
 
 def plain(facesets: Mapping[Side, Sequence[Path]], name: str) -> list[Cell]:
     """The row of the plain way, on a processor."""
-    network, recipe, cpu = build(name), entry(name).recipe, torch.device("cpu")
+    network, recipe, cpu = build(name), MODELS[name].recipe, torch.device("cpu")
     data = load(facesets, resolution=network.resolution, coverage=recipe.coverage, device=cpu).training
     step, rate = plain_step(data, name), product_rate(torch.float32, cpu)
     with FlopCounterMode(display=False) as counter:

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.files import write_whole
-from facedouble.models import MODELS
 from facedouble.models.recipe import Warp, usual_warp
+from facedouble.models.registry import MODELS
 from facedouble.training.batch import Batch
 from facedouble.training.load import load
 from facedouble.training.prepare import kept_size

@@ -1,6 +1,38 @@
-"""Exceptions that a user can act on. The command line prints their text as its one line."""
+"""Exceptions that a user can act on. The command line prints their text as its one line.
+
+Below the front ends no text names a command line option. Where a message has to refer to a setting it does so
+through :func:`setting`, which writes the field's path between backticks; a front end turns that into its own
+name for it with :func:`render` (the command line into ``--batch-size``).
+"""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+UNSET = object()
+"""Stands for "no value in particular"."""
+
+_REFERENCE = re.compile(r"`([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*)(?:=([^`]*))?`")
+
+
+def setting(path: str, value: object = UNSET) -> str:
+    """How a message refers to the setting at ``path`` (``compute.device``), or to a ``value`` of it."""
+    return f"`{path}`" if value is UNSET else f"`{path}={value}`"
+
+
+def render(text: str, name: Callable[[str, str | None], str | None]) -> str:
+    """``text`` with its references to settings as a front end calls them.
+
+    ``name`` gets the field's path and the value, or ``None`` without one, and returns what to show; ``None``
+    leaves the reference as it is.
+    """
+
+    def shown(match: re.Match[str]) -> str:
+        found = name(match[1], match[2])
+        return match[0] if found is None else found
+
+    return _REFERENCE.sub(shown, text)
 
 
 class FacedoubleError(Exception):
@@ -12,11 +44,21 @@ class InputError(FacedoubleError):
 
 
 class OutputError(FacedoubleError):
-    """The result cannot be written: no rights, no room, a name that is taken."""
+    """The result cannot be written: no permission, no space, a name that is taken."""
 
 
 class SettingsError(FacedoubleError):
-    """Settings that contradict each other or are out of range."""
+    """A setting that is unknown, of the wrong type, out of range, or in contradiction to another.
+
+    ``field`` is its path in the settings tree (``mask.kind``), ``value`` what it was given (:data:`UNSET` if
+    that does not matter), ``problem`` what is wrong with it.
+    """
+
+    def __init__(self, field: str, value: object = UNSET, problem: str = "") -> None:
+        if not problem:  # a message of its own
+            field, problem = "", field
+        self.field, self.value, self.problem = field, value, problem
+        super().__init__(f"{setting(field, value)}: {problem}" if field else problem)
 
 
 class ModelError(FacedoubleError):
@@ -24,11 +66,11 @@ class ModelError(FacedoubleError):
 
 
 class AssetError(FacedoubleError):
-    """A file the program needs (weights, demonstration clips) is not there or is not the right one."""
+    """A file the program needs (weights, demonstration clips) is missing or is not the right one."""
 
 
 class ProcessError(FacedoubleError):
-    """A process that was started to help has ended before its work was done."""
+    """A helper process ended before its work was done."""
 
 
 class ConversionError(FacedoubleError):
@@ -36,4 +78,4 @@ class ConversionError(FacedoubleError):
 
 
 class TrainingError(FacedoubleError):
-    """Training cannot start or go on: too few faces, losses that are no longer finite."""
+    """Training cannot start or continue: too few faces, losses that are no longer finite."""

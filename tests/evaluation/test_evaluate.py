@@ -15,8 +15,10 @@ from facedouble.evaluation.people import know, nearest
 from facedouble.evaluation.reconstruction import restore
 from facedouble.faceset import Faceset
 from facedouble.faceset.store import crop_name
-from facedouble.models import build, checkpoint, entry
+from facedouble.models import checkpoint
 from facedouble.models.base import Decoded, SwapModel
+from facedouble.models.presets import build
+from facedouble.models.registry import MODELS
 from facedouble.training.load import load
 from facedouble.types import Side
 from facedouble.video.images import write_png
@@ -119,7 +121,7 @@ def test_a_model_is_measured_and_its_size_held_against_the_shot(material: Materi
     colour = np.full((2, 3), 0.4).tolist()
     card = checkpoint.ModelCard(
         "quick",
-        dict(entry("quick").arguments),
+        dict(MODELS["quick"].arguments),
         network.resolution,
         0.7,
         {"a": [], "b": []},

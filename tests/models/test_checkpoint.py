@@ -6,8 +6,9 @@ import torch
 
 from facedouble.errors import ModelError, OutputError
 from facedouble.events import Event
-from facedouble.models import build, checkpoint
+from facedouble.models import checkpoint
 from facedouble.models.checkpoint import ModelCard
+from facedouble.models.presets import build
 
 ARGUMENTS = {"filters": 4, "bottleneck": 8}
 

@@ -3,8 +3,9 @@ import copy
 import pytest
 import torch
 
-from facedouble.models import build, entry
 from facedouble.models.double import Double
+from facedouble.models.presets import build
+from facedouble.models.registry import MODELS
 
 SMALL = {"resolution": 96, "filters": 16, "bottleneck": 64, "inner": 48, "channels": (32, 24, 16)}
 
@@ -113,7 +114,7 @@ def test_every_multiple_of_32_draws_its_own_size(resolution: int) -> None:
 @pytest.mark.parametrize("topology", ["df", "liae"])
 @pytest.mark.parametrize("resolution", range(96, 513, 32))
 def test_the_registered_double_takes_every_resolution(resolution: int, topology: str) -> None:
-    arguments = {**entry("double").arguments, "resolution": resolution, "topology": topology}
+    arguments = {**MODELS["double"].arguments, "resolution": resolution, "topology": topology}
     with torch.device("meta"):
         assert build("double", arguments).resolution == resolution
 

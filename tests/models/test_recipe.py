@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 import pytest
 
 from facedouble.errors import SettingsError
-from facedouble.models import MODELS
 from facedouble.models.recipe import Recipe, Warp, changed, names
+from facedouble.models.registry import MODELS
 
 
 def words(recipe: Recipe) -> list[str]:

@@ -10,8 +10,9 @@ from safetensors.torch import load_file, save_file
 
 from facedouble.config import TrainSettings
 from facedouble.errors import SettingsError
-from facedouble.models import MODELS, build, entry
 from facedouble.models.base import Decoded, SwapModel
+from facedouble.models.presets import build
+from facedouble.models.registry import MODELS
 from facedouble.types import Side
 
 SIDES: tuple[Side, Side] = ("a", "b")
@@ -31,7 +32,7 @@ SMALL: dict[str, dict[str, object]] = {
 
 def small(name: str) -> SwapModel:
     torch.manual_seed(0)
-    return build(name, {**entry(name).arguments, **SMALL.get(name, {})})
+    return build(name, {**MODELS[name].arguments, **SMALL.get(name, {})})
 
 
 def faces(model: SwapModel, n: int = 2) -> torch.Tensor:
@@ -67,7 +68,7 @@ def test_shapes_and_sides(name: str) -> None:
 @every
 def test_a_recipe_that_weighs_the_mask_is_for_a_model_that_draws_one(name: str) -> None:
     model = small(name)
-    assert (model(faces(model), "a", "a").mask is not None) == (entry(name).recipe.mask > 0)
+    assert (model(faces(model), "a", "a").mask is not None) == (MODELS[name].recipe.mask > 0)
 
 
 @every
@@ -114,7 +115,7 @@ def test_saved_and_loaded_it_answers_the_same(name: str, tmp_path: Path) -> None
     model.part()
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, tmp_path / "weights.safetensors")
     torch.manual_seed(99)
-    other = build(name, {**entry(name).arguments, **SMALL.get(name, {})})
+    other = build(name, {**MODELS[name].arguments, **SMALL.get(name, {})})
     other.load_state_dict(load_file(tmp_path / "weights.safetensors"))
     batch = faces(model)
     assert torch.equal(drawn(model.eval()(batch, "a", "b")), drawn(other.eval()(batch, "a", "b")))

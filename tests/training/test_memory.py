@@ -10,8 +10,8 @@ import torch
 
 from facedouble.config import TrainSettings
 from facedouble.events import ignore
-from facedouble.models import build
 from facedouble.models.discriminator import Discriminator
+from facedouble.models.presets import build
 from facedouble.training.memory import Forecast, forecast, is_out_of_memory, kept_for_backward
 from facedouble.training.parallel import World
 from facedouble.training.setup import prepare

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from facedouble.models import MODELS, build
 from facedouble.models.base import Decoded
+from facedouble.models.presets import build
 from facedouble.models.recipe import Recipe
+from facedouble.models.registry import MODELS
 from facedouble.training.losses import detail_l1, dssim, mask_l1, ms_dssim, weighted_l1
 from facedouble.training.objective import Objective
 from facedouble.training.warp import Pairs

@@ -33,8 +33,8 @@ from facedouble._version import __version__
 from facedouble.errors import ModelError, OutputError
 from facedouble.events import Listener, Noted, ignore
 from facedouble.files import write_whole
-from facedouble.models import build
 from facedouble.models.base import SwapModel
+from facedouble.models.presets import build
 from facedouble.types import FloatArray, Side
 
 DESCRIPTION = "model.json"

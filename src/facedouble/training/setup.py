@@ -16,9 +16,11 @@ from facedouble.config import TrainSettings
 from facedouble.device import choose_device, choose_precision
 from facedouble.errors import SettingsError
 from facedouble.events import Listener, Noted
-from facedouble.models import build, checkpoint, entry
+from facedouble.models import checkpoint
 from facedouble.models.checkpoint import ModelCard
+from facedouble.models.presets import build
 from facedouble.models.recipe import Recipe, changed, named_value
+from facedouble.models.registry import MODELS
 from facedouble.training import memory, parallel, schedule
 from facedouble.training.adversary import Adversary
 from facedouble.training.batch import Share
@@ -201,7 +203,7 @@ def _recipe(settings: TrainSettings, world: World) -> Recipe:
             "--patience looks at measures taken at each save; leave out --no-measure, and give a "
             "--save-interval"
         )
-    recipe = changed(entry(settings.trainer).recipe, settings.recipe)
+    recipe = changed(MODELS[settings.trainer].recipe, settings.recipe)
     warp = replace(recipe.warp, kind=settings.warp or recipe.warp.kind)
     if warp.kind not in WARPS:
         raise SettingsError(f"no warp {warp.kind!r}; there are: {', '.join(WARPS)}")
@@ -219,7 +221,7 @@ def _recipe(settings: TrainSettings, world: World) -> Recipe:
 
 def _arguments(settings: TrainSettings) -> dict[str, Any]:
     """The registered arguments of the model with those that were given, as JSON has them."""
-    arguments: dict[str, Any] = json.loads(json.dumps(dict(entry(settings.trainer).arguments)))
+    arguments: dict[str, Any] = json.loads(json.dumps(dict(MODELS[settings.trainer].arguments)))
     for given in settings.arguments:
         name, value = named_value("--set", given, "filters=64")
         try:

@@ -18,8 +18,9 @@ from av.packet import Packet
 
 from facedouble.config import ExtractSettings
 from facedouble.extraction.extract import extract
-from facedouble.models import build, checkpoint
+from facedouble.models import checkpoint
 from facedouble.models.checkpoint import ModelCard
+from facedouble.models.presets import build
 from facedouble.video.source import ClipSource
 
 FRAMES = 40
