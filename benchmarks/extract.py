@@ -237,7 +237,7 @@ def measure(clips: Sequence[Path] = ()) -> list[Table]:
 
 def _faces(faceset: Path) -> list[Face]:
     with Faceset.open(faceset) as store:
-        return store.every_face()
+        return store.all_faces()
 
 
 def _work(short: ExtractResult, long: ExtractResult) -> Table:

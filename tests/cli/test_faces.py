@@ -52,7 +52,7 @@ def test_without_options_it_counts_and_changes_nothing(run: Run, pair: Path) -> 
 
 def test_a_faceset_that_is_not_finished_says_so(run: Run, pair: Path) -> None:
     with Faceset.open(pair) as store:
-        store.note("complete", "0")
+        store.set_meta("complete", "0")
         store.commit()
     assert "did not finish" in run(pair)[1]
 
@@ -91,7 +91,7 @@ def test_what_looks_wrong_is_listed_and_drawn(run: Run, pair: Path) -> None:
     assert run(pair, "--review")[1] == "nothing looks wrong\n"
     assert not (pair / "review.jpg").exists()
     with Faceset.open(pair) as store:
-        faces = store.every_face()
+        faces = store.all_faces()
         store.put_faces([faces[5].with_(confidence=-2.0), faces[9].with_(confidence=-1.0)])
         store.put_faces([faces[12].with_(confidence=-3.0)])
         store.commit()

@@ -3,21 +3,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facedouble.curation.attributes import FACE_SHARE, FaceAttributes, face_attributes
 from facedouble.curation.coverage import (
     AXES,
+    comparison_sentences,
+    coverage_sentences,
     missing_poses,
     missing_values,
     pose_counts,
-    sentences,
-    sentences_against,
 )
-from facedouble.curation.measures import FACE_SHARE, Measures, measure
 from facedouble.faces.pose import PITCH_EDGES, YAW_EDGES
 from facedouble.faceset import Faceset
 
 
-def measures(**arrays: object) -> Measures:
-    """Measures of faces that do all there is to do, apart from what is given."""
+def measures(**arrays: object) -> FaceAttributes:
+    """FaceAttributes of faces that do all there is to do, apart from what is given."""
     random = np.random.default_rng(1)
     count = len(next(iter(arrays.values()))) if arrays else 600  # type: ignore[arg-type]
     full = {
@@ -31,7 +31,9 @@ def measures(**arrays: object) -> Measures:
         "width": np.full(count, 300.0),
         "brightness": random.permutation(np.linspace(0.2, 0.8, count)),
     }
-    return Measures(**{**full, **{name: np.asarray(value, dtype=float) for name, value in arrays.items()}})
+    return FaceAttributes(
+        **{**full, **{name: np.asarray(value, dtype=float) for name, value in arrays.items()}}
+    )
 
 
 def test_poses_are_counted_with_up_above_and_right_to_the_right() -> None:
@@ -87,7 +89,7 @@ def test_being_as_small_and_blurred_as_another_is_no_goal() -> None:
 
 
 def test_a_faceset_with_everything_is_told_so() -> None:
-    assert sentences(measures(), 144) == [
+    assert coverage_sentences(measures(), 144) == [
         "95% of the 600 faces have a yaw of -42 to 42 and a pitch of -23 to 23 degrees.",
         "Nothing is missing that heads usually do when they talk.",
     ]
@@ -108,25 +110,25 @@ def test_a_faceset_with_everything_is_told_so() -> None:
     ],
 )
 def test_what_is_lacking_is_said(measure: str, low: float, high: float, said: str) -> None:
-    assert sentences(measures(**{measure: np.linspace(low, high, 600)}), 144)[1:] == [said]
+    assert coverage_sentences(measures(**{measure: np.linspace(low, high, 600)}), 144)[1:] == [said]
 
 
 def test_only_what_lacks_most_is_said() -> None:
     frozen = measures(yaw=[0.0] * 9, pitch=[0.0] * 9, mouth=[0.3] * 9, eyes=[0.3] * 9, width=[50.0] * 9)
-    said = sentences(frozen, 144)
+    said = coverage_sentences(frozen, 144)
     assert len(said) == 5
     assert "look up" in " ".join(said)
-    assert len(sentences(frozen, 144, most=3)) == 3
+    assert len(coverage_sentences(frozen, 144, most=3)) == 3
 
 
 def test_what_the_other_has_and_this_one_lacks_is_said() -> None:
     here = measures(yaw=np.linspace(-10, 10, 600), pitch=np.linspace(-5, 5, 600))
     there = measures(yaw=[0.0] * 75 + [-35.0] * 25, pitch=[0.0] * 85 + [20.0] * 15)
-    assert sentences_against(here, there, "A")[1] == (
+    assert comparison_sentences(here, there, "A")[1] == (
         "25% of the faces of A have a pose that no face here comes near; "
         "they look to the left of the image (25%), up (15%)."
     )
-    assert sentences_against(here, here, "A")[1:] == ["Everything that A does is here as well."]
+    assert comparison_sentences(here, here, "A")[1:] == ["Everything that A does is here as well."]
 
 
 @pytest.mark.parametrize(
@@ -152,24 +154,24 @@ def test_what_the_other_does_more_of_is_said(arrays: dict[str, object], said: st
     here = measures(eyes=np.linspace(0.2, 0.4, 600))
     count = len(next(iter(arrays.values())))  # type: ignore[arg-type]
     there = measures(**{"eyes": [0.3] * count, **arrays})
-    assert sentences_against(here, there, "A")[1:] == [said]
+    assert comparison_sentences(here, there, "A")[1:] == [said]
 
 
 def test_without_colours_nothing_is_said_of_light() -> None:
     dark = measures(brightness=np.full(600, np.nan))
-    assert sentences(dark, 144)[1:] == ["Nothing is missing that heads usually do when they talk."]
-    assert sentences_against(dark, measures(), "A")[1:] == ["Everything that A does is here as well."]
+    assert coverage_sentences(dark, 144)[1:] == ["Nothing is missing that heads usually do when they talk."]
+    assert comparison_sentences(dark, measures(), "A")[1:] == ["Everything that A does is here as well."]
 
 
 def test_real_actors_look_into_the_camera(extracted_pair: Path) -> None:
     with Faceset.open(extracted_pair) as store:
         faces = store.faces()
-    here = measure(faces)
+    here = face_attributes(faces)
     assert np.abs(here.yaw).max() < 15
     assert np.abs(here.pitch).max() < 15
     assert ((here.width > 140) & (here.width < 170)).all()
     boxes = np.array([face.box.width for face in faces])
     assert (np.abs(boxes / here.width - 1.1) < 0.25).all(), "about as wide as the detector's box"
-    said = sentences(here, FACE_SHARE * faces[0].crop_size)
+    said = coverage_sentences(here, FACE_SHARE * faces[0].crop_size)
     assert any("left of the image" in sentence for sentence in said)
-    assert not measure([]).yaw.size
+    assert not face_attributes([]).yaw.size

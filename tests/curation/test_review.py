@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedouble.curation.measures import side_in_frame
+from facedouble.curation.attributes import side_in_frame
 from facedouble.curation.review import review
 from facedouble.faces.align import align
 from facedouble.faceset import Faceset
@@ -15,7 +15,7 @@ SIZE = (1280, 360)
 @pytest.fixture(scope="module")
 def faces(extracted_pair: Path) -> list[Face]:
     with Faceset.open(extracted_pair) as store:
-        return store.every_face()
+        return store.all_faces()
 
 
 def changed(faces: list[Face], position: int, **changes: object) -> list[Face]:

@@ -63,9 +63,9 @@ def images(target: Path, *pictures: np.ndarray) -> Path:
     return target
 
 
-def every_face(path: Path) -> list[Face]:
+def all_faces(path: Path) -> list[Face]:
     with Faceset.open(path) as store:
-        return store.every_face()
+        return store.all_faces()
 
 
 def facedouble(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -221,7 +221,7 @@ def test_a_clip_is_one_track_in_every_frame(whole: tuple[Path, ExtractResult]) -
     assert (result.frames, result.faces, result.frames_without_face, result.left_out) == (99, 99, 0, {})
     assert set(result.seconds) == {"decode", "detect", "landmarks", "describe", "steady", "crop", "write"}
     assert all(seconds > 0 for seconds in result.seconds.values())
-    faces = every_face(path)
+    faces = all_faces(path)
     assert {face.track for face in faces} == {0}
     origins = [face.origin for face in faces]
     assert origins.count("followed") > 80
@@ -242,7 +242,7 @@ def test_steady_landmarks_tremble_less_and_stay_where_they_are(
 ) -> None:
     extract(clips["sample_02"], tmp_path / "shaken")
     for path, ratio in ((whole[0], 3.0), (tmp_path / "shaken", 1.4)):
-        faces = every_face(path)
+        faces = all_faces(path)
         raw = np.array([face.landmarks for face in faces])
         steady = np.array([face.steady for face in faces])
         eyes = np.mean([eye_distance(points) for points in raw])
@@ -261,7 +261,7 @@ def test_steady_landmarks_tremble_less_and_stay_where_they_are(
 def test_a_phone_clip_whose_face_goes(phone_clips: dict[str, Path], tmp_path: Path) -> None:
     result = extract(phone_clips["face_noface"], tmp_path / "faces")
     assert (result.frames, result.faces, result.frames_without_face) == (169, 72, 97)
-    assert [face.frame_index for face in every_face(tmp_path / "faces")] == list(range(72))
+    assert [face.frame_index for face in all_faces(tmp_path / "faces")] == list(range(72))
     with Faceset.open(tmp_path / "faces") as store:
         assert 71 in [frame.index for frame in store.frames() if frame.shot_ends]
         times = [frame.pts for frame in store.frames()]
@@ -278,7 +278,7 @@ def test_several_faces_in_a_picture(phone_clips: dict[str, Path], tmp_path: Path
     source = images(tmp_path / "in", read_image(phone_clips["multi_face"]))
     result = extract(source, tmp_path / "faces", ExtractSettings(processes=1, debug_landmarks=True))
     assert result.faces >= 4
-    faces = every_face(tmp_path / "faces")
+    faces = all_faces(tmp_path / "faces")
     assert [face.face_index for face in faces] == list(range(len(faces)))
     widths = [face.box.width for face in faces]
     assert widths == sorted(widths, reverse=True)
@@ -300,7 +300,7 @@ def test_several_faces_in_a_picture(phone_clips: dict[str, Path], tmp_path: Path
 
 
 def test_two_people_are_two_tracks(two_people: tuple[Path, Path, Path, Path]) -> None:
-    faces = every_face(two_people[1])
+    faces = all_faces(two_people[1])
     tracks = {track: [f for f in faces if f.track == track] for track in {f.track for f in faces}}
     assert {track: len(found) for track, found in tracks.items()} == {0: 40, 1: 40}
     sides = [{face.box.centre[0] < 640 for face in found} for found in tracks.values()]
@@ -326,7 +326,7 @@ def test_references_keep_one_person(
     settings = ExtractSettings(every=8, **chosen)  # type: ignore[arg-type]
     result = extract(clip, tmp_path / "faces", settings)
     assert (result.faces, result.left_out) == (5, {verdict: 5})
-    for face in every_face(tmp_path / "faces"):
+    for face in all_faces(tmp_path / "faces"):
         left = face.box.centre[0] < 640
         assert (face.verdict == "kept") is (left is left_kept)
         assert face.crop is not None
@@ -358,7 +358,7 @@ def test_a_frame_on_its_side_is_found_with_rotate_images(clips: dict[str, Path],
     for name, angles in (("step", "90"), ("list", "180,270")):
         settings = ExtractSettings(processes=1, rotate_images=angles)
         assert extract(source, tmp_path / name, settings).faces == 3
-        straight, lying, hanging = every_face(tmp_path / name)
+        straight, lying, hanging = all_faces(tmp_path / name)
         assert (straight.rotation, lying.rotation, hanging.rotation) == (0, 270, 180)
         # np.rot90 takes (x, y) of a picture W wide to (y, W - 1 - x).
         expected = np.stack([straight.landmarks[:, 1], 1279 - straight.landmarks[:, 0]], axis=1)
@@ -378,7 +378,7 @@ def test_angles_that_are_none(folder: Path, tmp_path: Path, angles: str) -> None
 
 def test_level_eyes(folder: Path, tmp_path: Path) -> None:
     extract(folder, tmp_path / "faces", ExtractSettings(processes=1, align_eyes=True))
-    for face in every_face(tmp_path / "faces"):
+    for face in all_faces(tmp_path / "faces"):
         points = face.steady @ face.alignment[:, :2].T + face.alignment[:, 2]
         assert abs(points[36:42, 1].mean() - points[42:48, 1].mean()) < 0.01
 
@@ -389,12 +389,12 @@ def test_blurry_faces_go_to_their_own_folder(clips: dict[str, Path], tmp_path: P
     source = images(tmp_path / "in", sharp, blurred)
     result = extract(source, tmp_path / "faces", ExtractSettings(processes=1, blur_threshold=20))
     assert (result.faces, result.left_out) == (1, {"blurry": 1})
-    first, second = every_face(tmp_path / "faces")
+    first, second = all_faces(tmp_path / "faces")
     assert first.sharpness > 20 > second.sharpness
     assert (first.crop, second.crop) == ("faces/000000_0.png", "blurry/000001_0.png")
     with Faceset.open(tmp_path / "faces") as store:
         assert [face.frame_index for face in store.faces()] == [0]
-        assert [face.frame_index for face in store.faces(blurry=True)] == [0, 1]
+        assert [face.frame_index for face in store.faces(include_blurry=True)] == [0, 1]
 
 
 def test_size_smallest_and_most(two_people: tuple[Path, Path, Path, Path], tmp_path: Path) -> None:
@@ -410,9 +410,9 @@ def test_size_smallest_and_most(two_people: tuple[Path, Path, Path, Path], tmp_p
 
 def test_only_some_frames(clips: dict[str, Path], tmp_path: Path) -> None:
     assert extract(clips["sample_01"], tmp_path / "every", ExtractSettings(every=25)).frames == 4
-    assert [face.frame_index for face in every_face(tmp_path / "every")] == [0, 25, 50, 75]
+    assert [face.frame_index for face in all_faces(tmp_path / "every")] == [0, 25, 50, 75]
     extract(clips["sample_01"], tmp_path / "fps", ExtractSettings(fps=2))
-    assert [face.frame_index for face in every_face(tmp_path / "fps")] == [0, 15, 30, 45, 60, 75, 90]
+    assert [face.frame_index for face in all_faces(tmp_path / "fps")] == [0, 15, 30, 45, 60, 75, 90]
     with pytest.raises(SettingsError, match="exclude"):
         extract(clips["sample_01"], tmp_path / "both", ExtractSettings(fps=2, every=2))
 
@@ -465,7 +465,7 @@ def test_a_bad_image_in_a_film_of_images_is_left_out(clips: dict[str, Path], tmp
     (source / "4.png").write_bytes(b"")
     result = extract(source, tmp_path / "faces", ALONE)
     assert (result.frames, result.faces, result.unreadable) == (9, 8, 1)
-    faces = every_face(tmp_path / "faces")
+    faces = all_faces(tmp_path / "faces")
     assert [face.frame_index for face in faces] == [0, 1, 2, 3, 5, 6, 7, 8]
     assert {face.track for face in faces} == {0}
 
@@ -553,7 +553,7 @@ def test_people_on_both_sides_of_a_bad_image_stay_apart(
     (source / "1.png").write_bytes(b"")
     extract(source, tmp_path / "out", ALONE)
     sides: dict[int, set[bool]] = {}
-    for face in every_face(tmp_path / "out"):
+    for face in all_faces(tmp_path / "out"):
         sides.setdefault(face.track, set()).add(face.box.centre[0] < 640)
     assert sorted(map(sorted, sides.values())) == [[False], [True]]
 
@@ -575,7 +575,7 @@ def test_a_disk_that_is_full(clips: dict[str, Path], tmp_path: Path) -> None:
     assert "Traceback" not in run.stderr
     again = facedouble(*words, "-s")
     assert again.returncode == 0, again.stderr
-    assert len(every_face(output)) == 50
+    assert len(all_faces(output)) == 50
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

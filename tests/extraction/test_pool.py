@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from facedouble.errors import ProcessError
-from facedouble.extraction.pool import in_processes
+from facedouble.extraction.pool import map_in_processes
 from facedouble.video import open_source
 from facedouble.video.images import write_png
 
@@ -32,7 +32,7 @@ def end(code: int) -> int:
 
 def test_a_process_that_is_gone_is_one_clear_line() -> None:
     with pytest.raises(ProcessError, match="ended by itself") as error:
-        list(in_processes(end, [1, 2, 3], 2, nothing))
+        list(map_in_processes(end, [1, 2, 3], 2, nothing))
     assert "\n" not in str(error.value)
 
 

@@ -9,7 +9,7 @@ from facedouble.errors import InputError, OutputError
 from facedouble.events import Event, Noted
 from facedouble.extraction.rebuild import RebuildResult, rebuild
 from facedouble.faceset import Faceset
-from facedouble.faceset.label import label
+from facedouble.faceset.record import encode_record
 from facedouble.faceset.store import DATABASE, FrameRecord, SourceRecord, crop_name
 from facedouble.types import Face
 from facedouble.video import open_source
@@ -58,7 +58,7 @@ def test_what_was_done_by_hand_is_kept(pair: Path) -> None:
     assert rows(pair, "face") == {row for row in held["face"] if row[:2] != (1, 0)}
     assert rows(pair, "frame") == held["frame"], "frames without a face are there as well"
     with Faceset.open(pair) as store:
-        assert {face.key for face in store.every_face()} - {face.key for face in store.faces()} == {(2, 1)}
+        assert {face.key for face in store.all_faces()} - {face.key for face in store.faces()} == {(2, 1)}
 
 
 def test_a_damaged_database_is_kept_beside(pair: Path) -> None:
@@ -116,7 +116,7 @@ def test_crops_without_a_usable_label_are_named_and_left_alone(pair: Path) -> No
     before = everything(pair)
     heard: list[Event] = []
     result = rebuild(pair, listener=heard.append)
-    assert result.without_label == tuple(f"faces/00000{n}_0.png" for n in (0, 1, 2, 4))
+    assert result.without_record == tuple(f"faces/00000{n}_0.png" for n in (0, 1, 2, 4))
     assert result.faces == FACES - 5
     assert {row[:2] for row in rows(pair, "face")} == {row[:2] for row in held["face"]} - {
         (n, 0) for n in range(5)
@@ -138,12 +138,12 @@ def test_without_any_label_nothing_is_done(pair: Path) -> None:
 
 
 def relabel(crop: Path, face: Face, frame: FrameRecord, source: SourceRecord) -> None:
-    write_png(crop, read_image(crop), comment=label(face, frame, source))
+    write_png(crop, read_image(crop), comment=encode_record(face, frame, source))
 
 
 def test_crops_of_two_facesets_are_refused(pair: Path) -> None:
     with Faceset.open(pair) as store:
-        face, frame, source = store.every_face()[5], store.frames()[2], store.source
+        face, frame, source = store.all_faces()[5], store.frames()[2], store.source
         crop = store.crop_path(face)
     lose(pair)
     other = SourceRecord(
@@ -158,7 +158,7 @@ def test_crops_of_two_facesets_are_refused(pair: Path) -> None:
 
 def test_the_source_may_have_moved_and_is_checked(pair: Path, pair_frames: Path, tmp_path: Path) -> None:
     with Faceset.open(pair) as store:
-        faces, frames, source = store.every_face(), store.frames(), store.source
+        faces, frames, source = store.all_faces(), store.frames(), store.source
         crops = [store.crop_path(face) for face in faces]
     held = lose(pair)
     gone = SourceRecord(
@@ -182,7 +182,7 @@ def test_the_source_may_have_moved_and_is_checked(pair: Path, pair_frames: Path,
 
 def test_a_label_with_another_time_is_refused(pair: Path) -> None:
     with Faceset.open(pair) as store:
-        face, frame, source = store.every_face()[0], store.frames()[0], store.source
+        face, frame, source = store.all_faces()[0], store.frames()[0], store.source
         crop = store.crop_path(face)
     lose(pair)
     relabel(crop, face, FrameRecord(frame.index, frame.pts + 1, frame.name), source)
@@ -196,7 +196,7 @@ def test_frames_of_a_clip_have_the_times_of_the_clip(pair: Path, clips: dict[str
     clip = clips["sample_01"]
     times = [frame.pts for frame in open_source(clip).frames()]
     with Faceset.open(pair) as store:
-        faces = store.every_face()
+        faces = store.all_faces()
         crops = [store.crop_path(face) for face in faces]
     lose(pair)
     info = open_source(clip).info

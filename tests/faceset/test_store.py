@@ -9,7 +9,14 @@ import pytest
 from facedouble.errors import InputError, OutputError
 from facedouble.faces.track import Handover
 from facedouble.faceset import Faceset
-from facedouble.faceset.store import DATABASE, FrameRecord, SourceRecord, crop_key, crop_name, writing
+from facedouble.faceset.store import (
+    DATABASE,
+    FrameRecord,
+    SourceRecord,
+    crop_name,
+    output_errors,
+    parse_crop_name,
+)
 from tests.factories import full_face, same_face
 
 RECORD = SourceRecord("a clip.mp4", "00ff", 640, 360, Fraction(1, 30000), {"size": 256}, "facedouble test")
@@ -27,14 +34,14 @@ def four(tmp_path: Path) -> Path:
     return path
 
 
-def used(path: Path, *, blurry: bool = False) -> list[int]:
+def used(path: Path, *, include_blurry: bool = False) -> list[int]:
     with Faceset.open(path) as faceset:
-        return [face.frame_index for face in faceset.faces(blurry=blurry)]
+        return [face.frame_index for face in faceset.faces(include_blurry=include_blurry)]
 
 
 def crops(path: Path) -> list[str | None]:
     with Faceset.open(path) as faceset:
-        return [face.crop for face in faceset.every_face()]
+        return [face.crop for face in faceset.all_faces()]
 
 
 # -- what is written is what is read -----------------------------------------------------------------
@@ -53,7 +60,7 @@ def test_what_is_written_is_read_to_the_bit(tmp_path: Path) -> None:
         faceset.add_frame(frames[1])
         faceset.commit()
     with Faceset.open(tmp_path / "set") as faceset:
-        found = faceset.every_face()
+        found = faceset.all_faces()
         assert len(found) == 2
         assert same_face(found[0], full_face(0))
         assert same_face(found[1], bare)
@@ -65,13 +72,13 @@ def test_what_is_written_is_read_to_the_bit(tmp_path: Path) -> None:
 
 def test_notes_and_completion_are_kept(tmp_path: Path) -> None:
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
-        assert faceset.noted("steadied") is None
-        faceset.note("steadied", "yes")
-        faceset.note("steadied", "1")
+        assert faceset.meta("steadied") is None
+        faceset.set_meta("steadied", "yes")
+        faceset.set_meta("steadied", "1")
         faceset.mark_complete()
         faceset.commit()
     with Faceset.open(tmp_path / "set") as faceset:
-        assert faceset.noted("steadied") == "1"
+        assert faceset.meta("steadied") == "1"
         assert faceset.complete
 
 
@@ -94,21 +101,21 @@ def test_what_was_not_committed_is_not_there(tmp_path: Path) -> None:
         faceset.add_frame(FrameRecord(0, 0), [full_face(0)])
     with Faceset.open(tmp_path / "set") as faceset:
         assert faceset.frame_indices() == set()
-        assert faceset.every_face() == []
+        assert faceset.all_faces() == []
 
 
 def test_a_frame_written_again_replaces_its_faces(tmp_path: Path) -> None:
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
         faceset.add_frame(FrameRecord(0, 0), [full_face(0), full_face(0, 1)])
         faceset.add_frame(FrameRecord(0, 5), [full_face(0)])
-        assert len(faceset.every_face()) == 1
+        assert len(faceset.all_faces()) == 1
         assert faceset.frames() == [FrameRecord(0, 5)]
 
 
 def test_faces_are_put_one_by_one_or_all_anew(four: Path) -> None:
     with Faceset.open(four) as faceset:
         faceset.put_faces([full_face(2).with_(sharpness=99.0), full_face(2, 1)])
-        assert [(f.key, f.sharpness) for f in faceset.every_face()] == [
+        assert [(f.key, f.sharpness) for f in faceset.all_faces()] == [
             ((0, 0), 12.5),
             ((1, 0), 12.5),
             ((2, 0), 99.0),
@@ -116,7 +123,7 @@ def test_faces_are_put_one_by_one_or_all_anew(four: Path) -> None:
             ((3, 0), 12.5),
         ]
         faceset.replace_faces([full_face(1)])
-        assert [f.key for f in faceset.every_face()] == [(1, 0)]
+        assert [f.key for f in faceset.all_faces()] == [(1, 0)]
 
 
 # -- a person works on a faceset by its files ---------------------------------------------------------
@@ -127,7 +134,7 @@ def test_a_deleted_crop_is_a_face_left_out(four: Path) -> None:
     assert used(four) == [0, 2, 3]
     with Faceset.open(four) as faceset:
         assert [f.frame_index for f in faceset] == [0, 2, 3]
-        gone = faceset.every_face()[1]
+        gone = faceset.all_faces()[1]
         assert gone.crop is None
         assert gone.cut
         with pytest.raises(InputError, match="no crop"):
@@ -138,7 +145,7 @@ def test_a_crop_moved_to_dropped_is_left_out_and_counts_again_when_moved_back(fo
     (four / "dropped").mkdir()
     here, there = four / "faces" / crop_name(2, 0), four / "dropped" / crop_name(2, 0)
     here.rename(there)
-    assert used(four) == used(four, blurry=True) == [0, 1, 3]
+    assert used(four) == used(four, include_blurry=True) == [0, 1, 3]
     assert crops(four)[2] == str(Path("dropped") / crop_name(2, 0)), "it is known where it lies"
     there.rename(here)
     assert used(four) == [0, 1, 2, 3]
@@ -148,7 +155,7 @@ def test_a_blurry_crop_counts_for_conversion_only(four: Path) -> None:
     (four / "blurry").mkdir()
     (four / "faces" / crop_name(0, 0)).rename(four / "blurry" / crop_name(0, 0))
     assert used(four) == [1, 2, 3]
-    assert used(four, blurry=True) == [0, 1, 2, 3]
+    assert used(four, include_blurry=True) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("name", ["good-000003_0.png", "0001-000003_0.png", "a_000003_0.png"])
@@ -159,7 +166,7 @@ def test_a_prefix_or_a_folder_changes_nothing(name: str, four: Path) -> None:
         plain.rename(place)
         assert used(four) == [0, 1, 2, 3]
         with Faceset.open(four) as faceset:
-            assert faceset.crop_path(faceset.every_face()[3]) == place
+            assert faceset.crop_path(faceset.all_faces()[3]) == place
         place.rename(plain)
 
 
@@ -178,7 +185,7 @@ def test_what_lies_in_faces_counts_before_copies_elsewhere(four: Path) -> None:
     assert used(four) == [0, 1, 2, 3]
     (four / "faces" / crop_name(1, 0)).unlink()
     assert used(four) == [0, 2, 3]
-    assert used(four, blurry=True) == [0, 1, 2, 3]
+    assert used(four, include_blurry=True) == [0, 1, 2, 3]
 
 
 def test_a_crop_of_a_face_that_was_not_cut_does_not_count(four: Path) -> None:
@@ -202,9 +209,9 @@ def test_a_crop_of_a_face_that_was_not_cut_does_not_count(four: Path) -> None:
     ],
 )
 def test_a_crop_is_known_by_the_end_of_its_name(name: str, key: tuple[int, int] | None) -> None:
-    assert crop_key(name) == key
+    assert parse_crop_name(name) == key
     if key:
-        assert crop_key(crop_name(*key)) == key
+        assert parse_crop_name(crop_name(*key)) == key
 
 
 # -- what cannot be opened or made --------------------------------------------------------------------
@@ -230,7 +237,7 @@ def test_damage_in_the_middle_is_one_clear_error(tmp_path: Path) -> None:
     data = (tmp_path / DATABASE).read_bytes()
     (tmp_path / DATABASE).write_bytes(data[: len(data) // 2] + b"\xa5" * (len(data) - len(data) // 2))
     with Faceset.open(tmp_path) as faceset, pytest.raises(InputError, match="--rebuild"):
-        faceset.every_face()
+        faceset.all_faces()
 
 
 def test_a_faceset_of_another_version_is_refused(four: Path) -> None:
@@ -256,7 +263,7 @@ def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> No
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="file"):
         Faceset.create(tmp_path / "file", RECORD)
-    with pytest.raises(OutputError, match="full"), writing(tmp_path):
+    with pytest.raises(OutputError, match="full"), output_errors(tmp_path):
         raise sqlite3.OperationalError("database or disk is full")
 
 

@@ -13,7 +13,7 @@ from facedouble.config import FacesSettings
 from facedouble.errors import SettingsError
 
 if TYPE_CHECKING:
-    from facedouble.curation.curate import Moved
+    from facedouble.curation.selection import MoveResult
     from facedouble.faceset.store import Faceset
 
 REVIEW = "review.jpg"
@@ -61,57 +61,57 @@ def check(settings: FacesSettings) -> None:
 
 def _curate(faceset: Faceset, settings: FacesSettings) -> None:
     """What is asked for, in this order: moved, sorted, looked at."""
-    from facedouble.curation import curate, order, sheets
-    from facedouble.curation.overview import describe, overview
-    from facedouble.curation.pictures import check_picture_name, write_picture
+    from facedouble.curation import contact_sheets, selection, sorting
+    from facedouble.curation.drawing import validate_picture_path, write_picture
+    from facedouble.curation.summary import summarise, summary_lines
     from facedouble.faceset.store import Faceset
 
     if settings == FacesSettings():
-        found = overview(faceset.frames(), faceset.every_face(), faceset.source.time_base)
-        print("\n".join(describe(found)))
+        found = summarise(faceset.frames(), faceset.all_faces(), faceset.source.time_base)
+        print("\n".join(summary_lines(found)))
         return
     # What can be wrong is looked at before anything is moved.
     for path in (settings.contact_sheet, settings.coverage):
         if path is not None:
-            check_picture_name(path)
+            validate_picture_path(path)
     if settings.sort:
-        order.check_key(settings.sort)
+        sorting.validate_sort_key(settings.sort)
     if settings.against is not None:
         Faceset.open(settings.against).close()
     if settings.remove:
-        _print_moved(curate.remove(faceset, settings.remove))
+        _print_moved(selection.remove(faceset, settings.remove))
     if settings.restore:
-        _print_moved(curate.restore(faceset, settings.restore))
+        _print_moved(selection.restore(faceset, settings.restore))
     if settings.sort:
-        done = order.sort_crops(faceset, settings.sort)
+        done = sorting.sort_crops(faceset, settings.sort)
         print(f"{done.renamed} crops renamed, in order of {settings.sort}")
         for name in done.left:
             print(f"left as it is, because the name it should get is taken: {name}")
     if settings.review:
         _review(faceset, settings.most or _REVIEWED)
     if settings.contact_sheet is not None:
-        write_picture(settings.contact_sheet, sheets.faces_sheet(faceset, settings.most or _SHOWN))
+        write_picture(settings.contact_sheet, contact_sheets.faces_sheet(faceset, settings.most or _SHOWN))
         print(f"written: {settings.contact_sheet}")
     if settings.coverage is not None:
         _coverage(faceset, settings.coverage, settings.against)
 
 
-def _print_moved(moved: Moved) -> None:
+def _print_moved(moved: MoveResult) -> None:
     origins = ", ".join(f"{count} from {folder}/" for folder, count in moved.by_folder.items())
     print(f"{moved.count} crops moved to {moved.target}/" + (f": {origins}" if origins else ""))
 
 
 def _review(faceset: Faceset, most: int) -> None:
-    from facedouble.curation import sheets
-    from facedouble.curation.pictures import write_picture
-    from facedouble.curation.places import frame_size_of
+    from facedouble.curation import contact_sheets
+    from facedouble.curation.crop_order import frame_size_of
+    from facedouble.curation.drawing import write_picture
     from facedouble.curation.review import review
-    from facedouble.curation.runs import runs
+    from facedouble.curation.suspect_spans import suspect_spans
 
     used = faceset.faces()
     keys = {face.key for face in used}
-    every = review(faceset.every_face(), frame_size_of(faceset))
-    found = runs([suspicion for suspicion in every if suspicion.face.key in keys], used)
+    every = review(faceset.all_faces(), frame_size_of(faceset))
+    found = suspect_spans([suspect for suspect in every if suspect.face.key in keys], used)
     if not found:
         print("nothing looks wrong")
         return
@@ -120,13 +120,13 @@ def _review(faceset: Faceset, most: int) -> None:
     if len(found) > most:
         print(f"and {len(found) - most} more (--most {len(found)})")
     picture = faceset.path / REVIEW
-    write_picture(picture, sheets.review_sheet(faceset, found[:most]))
+    write_picture(picture, contact_sheets.review_sheet(faceset, found[:most]))
     print(f"written: {picture}; take out what is wrong with --remove")
 
 
 def _coverage(faceset: Faceset, picture: Path, against: Path | None) -> None:
-    from facedouble.curation.pictures import write_picture
-    from facedouble.curation.sheets import coverage_sheet
+    from facedouble.curation.contact_sheets import coverage_sheet
+    from facedouble.curation.drawing import write_picture
     from facedouble.faceset.store import Faceset
 
     if against is None:
@@ -146,7 +146,7 @@ def _rebuild(faceset: Path, source: Path | None) -> None:
         result = rebuild(faceset, source, listener=listener)
     print(f"{result.faces} faces in {result.frames} frames are known again: {faceset}")
     print("faces that were not cut out yet, if extraction had not finished, are not")
-    for name in result.without_label[:_NAMED]:
+    for name in result.without_record[:_NAMED]:
         print(f"left alone, it carries no label that can be used: {name}")
-    if len(result.without_label) > _NAMED:
-        print(f"and {len(result.without_label) - _NAMED} more crops like that")
+    if len(result.without_record) > _NAMED:
+        print(f"and {len(result.without_record) - _NAMED} more crops like that")

@@ -188,7 +188,7 @@ def _find_faces(source: Path, path: Path, listener: Listener) -> Path:
         extract(source, path, ExtractSettings(skip_existing=True), listener=listener)
     except InputError:
         with Faceset.open(path) as store:
-            usable = store.complete and not store.every_face()
+            usable = store.complete and not store.all_faces()
         if not usable:
             shutil.rmtree(path)  # of a source that cannot be read to its end
             raise

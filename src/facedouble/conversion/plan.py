@@ -77,8 +77,8 @@ def make_plan(source: Path, faceset: Path, choice: Choice) -> FacePlan:
     """
     with Faceset.open(faceset) as store:
         store.check_source(source)
-        every = [face for face in store.every_face() if face.cut]
-        kept = {face.key for face in store.faces(blurry=True)}
+        every = [face for face in store.all_faces() if face.cut]
+        kept = {face.key for face in store.faces(include_blurry=True)}
     here = [face for face in every if choice.frames.hold(face.frame_index)]
     chosen = _chosen(every, choice)
     plan: dict[int, list[Planned]] = {}

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from facedouble.curation.measures import Array, Measures
+from facedouble.curation.attributes import Array, FaceAttributes
 from facedouble.faces.pose import PITCH_EDGES, YAW_EDGES, pose_bins
 
 Mask = npt.NDArray[np.bool_]
@@ -37,7 +37,7 @@ class Axis:
     goal: bool = True
     logarithmic: bool = False
 
-    def counts(self, measures: Measures) -> Counts:
+    def counts(self, measures: FaceAttributes) -> Counts:
         """How many faces fall into each bin."""
         values: Array = getattr(measures, self.measure)
         known = values[~np.isnan(values)]
@@ -56,7 +56,7 @@ AXES: tuple[Axis, ...] = (
 )
 
 
-def pose_counts(measures: Measures) -> Counts:
+def pose_counts(measures: FaceAttributes) -> Counts:
     """Faces by pitch and yaw: (rows of ``PITCH_EDGES`` from looking up to down, columns of
     ``YAW_EDGES``), see ``faces/pose.py``."""
     across, up = pose_bins(measures.yaw, measures.pitch)
@@ -129,7 +129,7 @@ _REGIONS = (
 )
 
 
-def sentences(here: Measures, crop_face: float, *, most: int = 5) -> list[str]:
+def coverage_sentences(here: FaceAttributes, crop_face: float, *, most: int = 5) -> list[str]:
     """What a faceset shows, and what it lacks most, in two to ``most`` sentences.
 
     ``crop_face`` is the width of a face in its crops, in pixels.
@@ -153,7 +153,9 @@ def sentences(here: Measures, crop_face: float, *, most: int = 5) -> list[str]:
     return _most_lacking(here, found, most, "Nothing is missing that heads usually do when they talk.")
 
 
-def sentences_against(here: Measures, there: Measures, other: str, *, most: int = 5) -> list[str]:
+def comparison_sentences(
+    here: FaceAttributes, there: FaceAttributes, other: str, *, most: int = 5
+) -> list[str]:
     """What a faceset lacks of what the one called ``other`` shows, in two to ``most`` sentences."""
     found: list[tuple[float, str]] = []
     alone = _uncovered(
@@ -217,7 +219,9 @@ def _uncovered(here: Array, there: Array, reach: Sequence[float]) -> Mask:
     return np.asarray(near < max(2, 0.003 * len(here)))
 
 
-def _most_lacking(here: Measures, found: list[tuple[float, str]], most: int, otherwise: str) -> list[str]:
+def _most_lacking(
+    here: FaceAttributes, found: list[tuple[float, str]], most: int, otherwise: str
+) -> list[str]:
     """A sentence on the whole, and those found, heaviest first; ``otherwise`` where there is none."""
     yaw, pitch = np.quantile(here.yaw, [0.025, 0.975]), np.quantile(here.pitch, [0.025, 0.975])
     summary = (

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from facedouble.curation.measures import Array, side_in_frame
-from facedouble.curation.places import FrameSize
+from facedouble.curation.attributes import Array, side_in_frame
+from facedouble.curation.crop_order import FrameSize
 from facedouble.faces.align import inverse
 from facedouble.faces.identity import SAME_PERSON
 from facedouble.faces.people import people
@@ -37,7 +37,7 @@ class Reason(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Suspicion:
+class SuspectFace:
     """A face that looks wrong, and why, the strongest reason first."""
 
     face: Face
@@ -52,7 +52,7 @@ class Suspicion:
         return "; ".join(reason.words for reason in self.reasons)
 
 
-def review(faces: Sequence[Face], frame_size: FrameSize) -> list[Suspicion]:
+def review(faces: Sequence[Face], frame_size: FrameSize) -> list[SuspectFace]:
     """Faces that look wrong among ``faces``, worst first.
 
     Give all the faces of a faceset: the checks compare each with the others.
@@ -63,7 +63,7 @@ def review(faces: Sequence[Face], frame_size: FrameSize) -> list[Suspicion]:
             if score >= 1:
                 reasons.setdefault(position, []).append(Reason(score, words, check.__name__))
     found = [
-        Suspicion(faces[position], tuple(sorted(known, key=lambda reason: -reason.score)))
+        SuspectFace(faces[position], tuple(sorted(known, key=lambda reason: -reason.score)))
         for position, known in reasons.items()
     ]
     return sorted(found, key=lambda s: (-s.score, s.face.frame_index, s.face.face_index))

@@ -95,7 +95,7 @@ def plan(source: Path, faceset: Path, settings: EvaluateSettings) -> Plan:
     with Faceset.open(faceset) as store:
         store.check_source(source)
         faces: dict[int, Face] = {}
-        for face in store.faces(blurry=True):
+        for face in store.faces(include_blurry=True):
             faces.setdefault(face.frame_index, face)
         cuts = frozenset(frame.index + 1 for frame in store.frames() if frame.shot_ends)
     if not faces:

@@ -18,7 +18,7 @@ from facedouble.faces.hull import face_hull
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.view import View, look
 from facedouble.faceset import Faceset
-from facedouble.faceset.held_out import split
+from facedouble.faceset.held_out import split_held_out
 from facedouble.models.base import SwapModel
 from facedouble.types import Face, FloatArray, Grey, Image, Landmarks, Mask, Side
 from facedouble.video.images import read_image
@@ -84,7 +84,7 @@ def _samples(view: View, facesets: Sequence[Path]) -> list[_Sample]:
             colours = smooth_statistics(faces)
             own = [(f, colour, faceset.crop_path(f)) for f, colour in zip(faces, colours, strict=True)]
         known += own
-        held += own[split([face.frame_index for face in faces])[1] :]
+        held += own[split_held_out([face.frame_index for face in faces])[1] :]
     chosen = held or known
     spread = np.linspace(0, len(chosen) - 1, min(_MOST, len(chosen))).round().astype(int)
     return [_sample(view, *chosen[i]) for i in spread]

@@ -17,13 +17,13 @@ from facedouble.assets import yunet_model
 from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, OutputError
 from facedouble.events import Listener, Noted, StageFinished, StageStarted, ignore
-from facedouble.extraction.cut import cut_faces
-from facedouble.extraction.find import check, find
+from facedouble.extraction.cropping import write_crops
+from facedouble.extraction.detection import detect_faces, validate
 from facedouble.faces.align import align
 from facedouble.faces.references import References
 from facedouble.faces.steady import steady
 from facedouble.faces.track import assign_tracks
-from facedouble.faceset.store import CROPS, DATABASE, STEADIED, Faceset, SourceRecord, writing
+from facedouble.faceset.store import CROPS, DATABASE, STEADIED, Faceset, SourceRecord, output_errors
 from facedouble.types import Face
 from facedouble.video import Source, open_source
 from facedouble.video.source import source_hash
@@ -62,27 +62,27 @@ def extract(
     """
     start = time.perf_counter()
     settings = settings or ExtractSettings()
-    check(settings)
+    validate(settings)
     if settings.detector == "yunet":
         yunet_model(listener=listener)  # once, before several processes want it
     references = References.read(settings)
     frames = open_source(source)
-    with _open(source, frames, output, settings) as faceset, writing(output):
+    with _open(source, frames, output, settings) as faceset, output_errors(output):
         seconds: dict[str, float] = {}
-        if faceset.noted(STEADIED) is None:
+        if faceset.meta(STEADIED) is None:
             try:
-                seconds = find(frames, faceset, settings, listener)
+                seconds = detect_faces(frames, faceset, settings, listener)
             except InputError as error:
-                faceset.note(_FAILURE, str(error))  # with what is steadied, so that going on knows it
+                faceset.set_meta(_FAILURE, str(error))  # with what is steadied, so that going on knows it
             seconds["steady"] = _steady(frames, faceset, settings, references, listener)
-        for name, spent in cut_faces(frames, faceset, settings, listener).items():
+        for name, spent in write_crops(frames, faceset, settings, listener).items():
             seconds[name] = seconds.get(name, 0.0) + spent
-        failure = faceset.noted(_FAILURE)
+        failure = faceset.meta(_FAILURE)
         if failure is None:
             faceset.mark_complete()
             faceset.commit()
         records = faceset.frames()
-        faces = faceset.every_face()
+        faces = faceset.all_faces()
     unreadable = sum(record.problem is not None for record in records)
     if failure is not None:
         raise InputError(f"{failure}; the faces of the {len(records)} frames before are in {output}")
@@ -170,7 +170,7 @@ def _steady(
         cuts = {after for record, after in zip(records, frames[1:], strict=False) if record.shot_ends}
     else:
         cuts = set(frames)  # a picture has no neighbours in time
-    tracks = assign_tracks(faceset.every_face(), faceset.handovers(), frames, cuts)
+    tracks = assign_tracks(faceset.all_faces(), faceset.handovers(), frames, cuts)
     if not source.info.is_film:
         listener(Noted("the images are not numbered without a gap: taken as single pictures, not as a film"))
     result: list[Face] = []
@@ -181,7 +181,7 @@ def _steady(
             for face in steady(judged, settings.steady)
         ]
     faceset.replace_faces(_numbered(result, settings))
-    faceset.note(STEADIED, "1")
+    faceset.set_meta(STEADIED, "1")
     faceset.commit()
     elapsed = time.perf_counter() - start
     listener(StageFinished("steady", elapsed, f"{len(result)} faces in {len(tracks)} tracks"))

@@ -16,10 +16,10 @@ from facedouble.errors import ProcessError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_AHEAD = 1  # items that wait for a process to be free
+_QUEUED = 1  # items that wait for a process to be free
 
 
-def in_processes(
+def map_in_processes(
     work: Callable[[Item], Result], items: Iterable[Item], processes: int, prepare: Callable[[], None]
 ) -> Generator[Result]:
     """``work`` of each item, in the order of the items; what goes wrong in a process is raised here.
@@ -38,7 +38,7 @@ def in_processes(
     # Spawned, not forked: the parent may hold threads of PyTorch or FFmpeg.
     executor = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=prepare)
     try:
-        yield from _in_order(executor, count + _AHEAD, work, items)
+        yield from _map_in_order(executor, count + _QUEUED, work, items)
     except BrokenProcessPool as error:
         raise ProcessError(
             "a process that was started to look for faces ended by itself: out of memory perhaps "
@@ -49,18 +49,18 @@ def in_processes(
         executor.shutdown(cancel_futures=True)
 
 
-def in_threads(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Generator[Result]:
+def map_in_threads(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Generator[Result]:
     """The same in threads of this process, for work that leaves Python mostly (OpenCV, FFmpeg, files):
     nothing has to be sent. ``threads`` 0 is one a core."""
     count = threads or os.cpu_count() or 1
     executor = ThreadPoolExecutor(count)
     try:
-        yield from _in_order(executor, 2 * count, work, items)
+        yield from _map_in_order(executor, 2 * count, work, items)
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-def _in_order(
+def _map_in_order(
     executor: Executor, most: int, work: Callable[[Item], Result], items: Iterable[Item]
 ) -> Generator[Result]:
     """Results in the order of the items, no more than ``most`` under way at a time."""

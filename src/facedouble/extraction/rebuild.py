@@ -13,8 +13,8 @@ from pathlib import Path
 from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, OutputError
 from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
-from facedouble.extraction.find import timed_frames
-from facedouble.faceset.label import read_label
+from facedouble.extraction.detection import selected_frames
+from facedouble.faceset.record import decode_record
 from facedouble.faceset.store import (
     BLURRY,
     CROPS,
@@ -24,7 +24,7 @@ from facedouble.faceset.store import (
     Faceset,
     FrameRecord,
     SourceRecord,
-    crop_key,
+    parse_crop_name,
 )
 from facedouble.types import Face, FloatArray
 from facedouble.video import open_source
@@ -43,7 +43,7 @@ class RebuildResult:
 
     faces: int
     frames: int
-    without_label: tuple[str, ...]
+    without_record: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _readable(path: Path) -> bool:
         return False
     try:
         with Faceset.open(path) as faceset:
-            _ = faceset.source, faceset.frames(), faceset.every_face()
+            _ = faceset.source, faceset.frames(), faceset.all_faces()
     except (InputError, sqlite3.DatabaseError, ValueError, KeyError) as error:
         cause = error.__cause__ if isinstance(error, InputError) else error
         # The lower byte is the primary code; an extraction under way holds the database now and then.
@@ -124,8 +124,8 @@ def _labels(path: Path, listener: Listener) -> tuple[list[_Labelled], tuple[str,
             if comment is None:
                 without.append(name)
                 continue
-            face, frame, source = read_label(comment)
-            if face.key != crop_key(name):
+            face, frame, source = decode_record(comment)
+            if face.key != parse_crop_name(name):
                 raise InputError("its label is that of another crop")
         except InputError as error:
             listener(Noted(f"{name}: {error}", warning=True))
@@ -144,7 +144,7 @@ def _crops(path: Path) -> Iterator[str]:
         for parent, folders, names in os.walk(path / folder):
             folders.sort()
             for name in sorted(names):
-                if crop_key(name) is not None:
+                if parse_crop_name(name) is not None:
                     yield (Path(parent) / name).relative_to(path).as_posix()
 
 
@@ -172,7 +172,7 @@ def _frames(
     before: FloatArray | None = None
     last = 0  # the last frame that could be read
     try:
-        for frame in timed_frames(source, settings, {"decode": 0.0}):
+        for frame in selected_frames(source, settings, {"decode": 0.0}):
             problem = None
             try:
                 picture = thumbnail(frame.grey())
@@ -230,7 +230,7 @@ def _write(
         with Faceset.create(draft, record) as faceset:
             for frame in frames:
                 faceset.add_frame(frame, by_frame.get(frame.index, ()))
-            faceset.note(STEADIED, "1")
+            faceset.set_meta(STEADIED, "1")
             if complete:
                 faceset.mark_complete()
             faceset.commit()

@@ -72,7 +72,7 @@ CREATE TABLE face (
     cut INTEGER NOT NULL,             -- 1 once its crop was made
     PRIMARY KEY (frame_index, face_index)
 ) WITHOUT ROWID;
-CREATE TABLE handover (                -- where a chain would go on in the next stretch of frames
+CREATE TABLE handover (                -- where a chain would go on in the next segment of frames
     chain INTEGER PRIMARY KEY,
     frame_index INTEGER NOT NULL,
     landmarks BLOB NOT NULL,
@@ -229,20 +229,18 @@ class Faceset:
         """Numbers of the frames that were looked at."""
         return {row[0] for row in self._database.execute("SELECT frame_index FROM frame")}
 
-    def every_face(self) -> list[Face]:
+    def all_faces(self) -> list[Face]:
         """All faces known, in order of frames, whatever was decided or done about them."""
         present = self._crops()
         with self._reading():
             return [_face(row, present) for row in self._database.execute(_SELECT)]
 
-    def faces(self, *, blurry: bool = False) -> list[Face]:
+    def faces(self, *, include_blurry: bool = False) -> list[Face]:
         """The faces in use, in order of frames: those whose crop lies in ``faces/``; for conversion
         also those that are only ``blurry``."""
-        folders = (CROPS, BLURRY) if blurry else (CROPS,)
+        folders = (CROPS, BLURRY) if include_blurry else (CROPS,)
         return [
-            face
-            for face in self.every_face()
-            if face.crop is not None and Path(face.crop).parts[0] in folders
+            face for face in self.all_faces() if face.crop is not None and Path(face.crop).parts[0] in folders
         ]
 
     def handovers(self) -> list[Handover]:
@@ -281,7 +279,7 @@ class Faceset:
             for parent, _, names in os.walk(self.path / folder):
                 inside = Path(parent).relative_to(self.path)
                 for name in sorted(names):
-                    key = crop_key(name)
+                    key = parse_crop_name(name)
                     if key is not None:
                         found[key] = str(inside / name)
         return found
@@ -316,24 +314,24 @@ class Faceset:
             ),
         )
 
-    def note(self, key: str, value: str) -> None:
+    def set_meta(self, key: str, value: str) -> None:
         """Keep a word about the whole faceset, such as which step of extraction is done."""
         self._database.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, value))
 
-    def noted(self, key: str) -> str | None:
-        """What :meth:`note` kept under ``key``."""
+    def meta(self, key: str) -> str | None:
+        """What :meth:`set_meta` kept under ``key``."""
         row = self._database.execute("SELECT value FROM about WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
     def mark_complete(self) -> None:
-        self.note("complete", "1")
+        self.set_meta("complete", "1")
 
     def commit(self) -> None:
         self._database.commit()
 
 
 @contextmanager
-def writing(path: Path) -> Generator[None]:
+def output_errors(path: Path) -> Generator[None]:
     """Turns what SQLite and the system say of a disk that is full or may not be written, inside the
     ``with``, into an ``OutputError`` about ``path``."""
     try:
@@ -353,7 +351,7 @@ def crop_name(frame_index: int, face_index: int) -> str:
     return f"{frame_index:06d}_{face_index}.png"
 
 
-def crop_key(name: str) -> tuple[int, int] | None:
+def parse_crop_name(name: str) -> tuple[int, int] | None:
     """Frame and face number that a crop's file name ends with; ``None`` for another name.
 
     Names with a leading dot are not the user's: macOS leaves such files beside others on foreign disks.

@@ -25,7 +25,7 @@ from facedouble.events import Listener, Noted, Progressed, StageFinished, StageS
 from facedouble.faces.colour import smooth_statistics
 from facedouble.faces.pose import head_poses, pose_bins
 from facedouble.faceset import Faceset
-from facedouble.faceset.held_out import MIN_FACES, split
+from facedouble.faceset.held_out import MIN_FACES, split_held_out
 from facedouble.training.batch import CHANNELS
 from facedouble.training.data import Data, SideData
 from facedouble.training.neighbours import nearest
@@ -111,7 +111,7 @@ def _known(side: Side, facesets: Sequence[Path]) -> tuple[list[Known], list[Know
                 Known(face, faceset.crop_path(face), colour)
                 for face, colour in zip(faces, statistics, strict=True)
             ]
-        until, first = split([face.frame_index for face in faces])
+        until, first = split_held_out([face.frame_index for face in faces])
         trained += known[:until]
         held += known[first:]
     if len(trained) < MIN_FACES:

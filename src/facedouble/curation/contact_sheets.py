@@ -8,12 +8,12 @@ from pathlib import PurePath
 import cv2
 import numpy as np
 
-from facedouble.curation.coverage import sentences, sentences_against
-from facedouble.curation.coverage_picture import coverage_picture
-from facedouble.curation.measures import FACE_SHARE, measure
-from facedouble.curation.pictures import Cell, contact_sheet
-from facedouble.curation.places import in_order, person_name
-from facedouble.curation.runs import Run
+from facedouble.curation.attributes import FACE_SHARE, face_attributes
+from facedouble.curation.coverage import comparison_sentences, coverage_sentences
+from facedouble.curation.coverage_chart import coverage_chart
+from facedouble.curation.crop_order import in_browsing_order, person_name
+from facedouble.curation.drawing import Cell, contact_sheet
+from facedouble.curation.suspect_spans import SuspectSpan
 from facedouble.errors import InputError
 from facedouble.faces.align import apply
 from facedouble.faces.people import people
@@ -24,14 +24,14 @@ from facedouble.video.images import read_image
 _DOT = (40, 230, 90)
 
 
-def review_sheet(faceset: Faceset, found: Sequence[Run]) -> Image:
-    """The worst crop of each run that looks wrong, with its landmarks, and the reasons below it."""
+def review_sheet(faceset: Faceset, found: Sequence[SuspectSpan]) -> Image:
+    """The worst crop of each span that looks wrong, with its landmarks, and the reasons below it."""
     cells = []
-    for run in found:
-        face = run.worst.face
+    for span in found:
+        face = span.worst.face
         image = _with_landmarks(read_image(faceset.crop_path(face)), face)
-        cells.append(Cell(image, run.name.replace("..", " to "), run.worst.words))
-    count = sum(run.count for run in found)
+        cells.append(Cell(image, span.name.replace("..", " to "), span.worst.words))
+    count = sum(span.count for span in found)
     title = f"{shown_name(faceset)}: {count} faces that look wrong, worst first"
     return contact_sheet(cells, title, columns=5, side=256, lines=4)
 
@@ -41,8 +41,8 @@ def faces_sheet(faceset: Faceset, most: int) -> Image:
 
     Raises ``InputError`` when there is none.
     """
-    every = faceset.every_face()
-    used = in_order(faceset.faces())
+    every = faceset.all_faces()
+    used = in_browsing_order(faceset.faces())
     if not used:
         raise InputError(f"{faceset.path}: no face is in use, so there is nothing to draw")
     chosen = [
@@ -67,13 +67,13 @@ def coverage_sheet(faceset: Faceset, against: Faceset | None) -> tuple[Image, li
     Raises ``InputError`` when one of them has no face in use.
     """
     used = _used(faceset)
-    here = measure(used)
+    here = face_attributes(used)
     if against is None:
-        words = sentences(here, FACE_SHARE * used[0].crop_size)
-        return coverage_picture(here, shown_name(faceset), words), words
-    there = measure(_used(against))
-    words = sentences_against(here, there, shown_name(against))
-    return coverage_picture(here, shown_name(faceset), words, there, shown_name(against)), words
+        words = coverage_sentences(here, FACE_SHARE * used[0].crop_size)
+        return coverage_chart(here, shown_name(faceset), words), words
+    there = face_attributes(_used(against))
+    words = comparison_sentences(here, there, shown_name(against))
+    return coverage_chart(here, shown_name(faceset), words, there, shown_name(against)), words
 
 
 def short_name(face: Face) -> str:

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from facedouble.curation.curate import select
-from facedouble.curation.review import Reason, Suspicion, review
-from facedouble.curation.runs import runs
+from facedouble.curation.review import Reason, SuspectFace, review
+from facedouble.curation.selection import select
+from facedouble.curation.suspect_spans import suspect_spans
 from facedouble.faceset import Faceset
 from facedouble.types import Face
 
@@ -21,14 +21,14 @@ def track(faces: list[Face], position: int) -> list[Face]:
     return [face for face in faces if face.track == faces[position].track]
 
 
-def wrong(face: Face, score: float, check: str = "one") -> Suspicion:
-    return Suspicion(face, (Reason(score, f"{check} {score}", check),))
+def wrong(face: Face, score: float, check: str = "one") -> SuspectFace:
+    return SuspectFace(face, (Reason(score, f"{check} {score}", check),))
 
 
 def test_neighbours_with_one_reason_are_one_run(faces: list[Face]) -> None:
     own = track(faces, 0)
     found = [wrong(own[4], 3), wrong(own[8], 2.5), wrong(own[3], 2), wrong(own[5], 1)]
-    first, second = runs(found, faces)
+    first, second = suspect_spans(found, faces)
     assert (first.worst, first.first.key, first.last.key, first.count) == (
         found[0],
         own[3].key,
@@ -50,23 +50,28 @@ def test_another_reason_or_another_track_is_another_run(faces: list[Face]) -> No
         wrong(right[2], 2),
         wrong(left[3], 1),
     ]
-    assert [(run.worst.score, run.count) for run in runs(found, faces)] == [(5, 1), (4, 1), (3, 2), (1, 1)]
+    assert [(span.worst.score, span.count) for span in suspect_spans(found, faces)] == [
+        (5, 1),
+        (4, 1),
+        (3, 2),
+        (1, 1),
+    ]
 
 
 def test_what_is_not_in_use_does_not_part_a_run(faces: list[Face]) -> None:
     own = track(faces, 0)
     found = [wrong(own[4], 2), wrong(own[6], 1)]
-    assert len(runs(found, faces)) == 2
-    assert len(runs(found, [face for face in faces if face is not own[5]])) == 1
+    assert len(suspect_spans(found, faces)) == 2
+    assert len(suspect_spans(found, [face for face in faces if face is not own[5]])) == 1
 
 
 def test_the_name_of_a_run_selects_it(faces: list[Face]) -> None:
     own = track(faces, 0)
     unsure = [face.with_(confidence=-1.0) if face in own[2:6] else face for face in faces]
-    [run] = runs(review(unsure, None), unsure)
-    assert run.count == 4
-    assert [face.key for face in select(faces, [run.name])] == [face.key for face in own[2:6]]
+    [span] = suspect_spans(review(unsure, None), unsure)
+    assert span.count == 4
+    assert [face.key for face in select(faces, [span.name])] == [face.key for face in own[2:6]]
 
 
 def test_nothing_is_no_run(faces: list[Face]) -> None:
-    assert runs([], faces) == []
+    assert suspect_spans([], faces) == []

@@ -13,12 +13,12 @@ import numpy as np
 
 from facedouble.config import ExtractSettings
 from facedouble.events import Listener, Progressed, StageFinished, StageStarted
-from facedouble.extraction.find import timed_frames
-from facedouble.extraction.pool import in_threads
+from facedouble.extraction.detection import selected_frames
+from facedouble.extraction.pool import map_in_threads
 from facedouble.faces.align import apply, of_part, part_of, scale_of, warp
 from facedouble.faces.colour import colour_statistics
 from facedouble.faces.hull import face_hull
-from facedouble.faceset.label import label
+from facedouble.faceset.record import encode_record
 from facedouble.faceset.store import (
     BLURRY,
     CROPS,
@@ -27,7 +27,7 @@ from facedouble.faceset.store import (
     FrameRecord,
     SourceRecord,
     crop_name,
-    writing,
+    output_errors,
 )
 from facedouble.types import Box, Face, Image
 from facedouble.video import Source
@@ -35,7 +35,7 @@ from facedouble.video.images import write_png
 from facedouble.video.raw import RawFrame
 
 LANDMARKS = "landmarks"
-NOT_CUT = ("small", "surplus")  # verdicts for which there is no crop
+NEVER_CROPPED = ("small", "surplus")  # verdicts for which there is no crop
 
 _FINER = 0.8  # crop pixels for a pixel of the averaged frame: sharpness of the crop as of a finer one
 _COMMIT_SECONDS = 0.5
@@ -56,28 +56,28 @@ class _Done:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def cut_faces(
+def write_crops(
     source: Source, faceset: Faceset, settings: ExtractSettings, listener: Listener
 ) -> dict[str, float]:
     """Cut out every face that has no crop yet and should have one; returns the seconds by kind."""
     start = time.perf_counter()
     seconds = {"decode": 0.0, "crop": 0.0, "write": 0.0}
     todo: dict[int, list[Face]] = {}
-    for face in faceset.every_face():
-        if not face.cut and face.verdict not in NOT_CUT:
+    for face in faceset.all_faces():
+        if not face.cut and face.verdict not in NEVER_CROPPED:
             todo.setdefault(face.frame_index, []).append(face)
     listener(StageStarted("cut", len(todo), "frames"))
     done = 0
     if todo:
         records = {frame.index: frame for frame in faceset.frames()}
-        with writing(faceset.path):
+        with output_errors(faceset.path):
             for folder in (CROPS, BLURRY, DROPPED, *((LANDMARKS,) if settings.debug_landmarks else ())):
                 (faceset.path / folder).mkdir(exist_ok=True)
-        jobs = _jobs(timed_frames(source, settings, seconds), todo, records)
+        jobs = _jobs(selected_frames(source, settings, seconds), todo, records)
         work = partial(_cut_all, faceset=faceset.path, settings=settings, source=faceset.source)
         last_commit = start
         try:
-            for result in in_threads(work, jobs, settings.processes):
+            for result in map_in_threads(work, jobs, settings.processes):
                 faceset.put_faces(result.faces)
                 done += 1
                 for name, spent in result.seconds.items():
@@ -113,9 +113,9 @@ def _cut_all(job: _Job, *, faceset: Path, settings: ExtractSettings, source: Sou
         start = time.perf_counter()
         image, face = crop(job.frame, known, settings)
         cropped = time.perf_counter()
-        with writing(faceset):
+        with output_errors(faceset):
             name = crop_name(*face.key)
-            write_png(faceset / folder_of(face) / name, image, label(face, job.record, source))
+            write_png(faceset / folder_of(face) / name, image, encode_record(face, job.record, source))
             if settings.debug_landmarks:
                 write_png(faceset / LANDMARKS / name, drawn(image, face))
         result.faces.append(face)

@@ -18,7 +18,7 @@ def folder_of(face: Face) -> str | None:
     return None if face.crop is None else _slashed(face.crop).split("/", 1)[0]
 
 
-def in_order(faces: Iterable[Face]) -> list[Face]:
+def in_browsing_order(faces: Iterable[Face]) -> list[Face]:
     """The faces that have a crop, in the order in which a file browser shows their crops: those of a
     folder before those of the folders in it, 2 before 10."""
 

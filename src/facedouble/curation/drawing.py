@@ -36,12 +36,12 @@ class Cell:
     text: str = ""
 
 
-def blank(width: int, height: int) -> Image:
+def blank_sheet(width: int, height: int) -> Image:
     """An empty sheet (height, width, 3)."""
     return np.full((height, width, 3), PAPER, dtype=np.uint8)
 
 
-def write(
+def draw_text(
     image: Image,
     text: str,
     at: tuple[float, float],
@@ -63,19 +63,19 @@ def write(
     cv2.putText(image, text, where, _FONT, scale, colour, thickness, cv2.LINE_AA)
 
 
-def width_of(text: str, height: float, *, bold: bool = False) -> int:
+def text_width(text: str, height: float, *, bold: bool = False) -> int:
     """How wide :func:`write` makes ``text``, in pixels."""
     size, _ = cv2.getTextSize(_plain(text), _FONT, _scale(height, bold), _thickness(height, bold))
     return int(size[0])
 
 
-def wrapped(text: str, height: float, width: float, *, most: int | None = None) -> list[str]:
+def wrap_text(text: str, height: float, width: float, *, most: int | None = None) -> list[str]:
     """``text`` as lines not wider than ``width`` pixels, ``most`` of them, the last ending in dots
     where that is not all."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and width_of(longer, height) <= width:
+        if lines and text_width(longer, height) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
@@ -91,9 +91,9 @@ def contact_sheet(cells: Sequence[Cell], title: str, *, columns: int, side: int,
     columns = max(1, min(columns, len(cells)))
     rows = -(-len(cells) // columns)
     top = 70
-    width = max(gap + columns * (side + gap), width_of(title, 13, bold=True) + 3 * gap)
-    sheet = blank(width, top + rows * (side + caption_height + gap))
-    write(sheet, title, (gap + 2, 44), 13, bold=True)
+    width = max(gap + columns * (side + gap), text_width(title, 13, bold=True) + 3 * gap)
+    sheet = blank_sheet(width, top + rows * (side + caption_height + gap))
+    draw_text(sheet, title, (gap + 2, 44), 13, bold=True)
     for number, cell in enumerate(cells):
         left = gap + number % columns * (side + gap)
         upper = top + number // columns * (side + caption_height + gap)
@@ -103,13 +103,13 @@ def contact_sheet(cells: Sequence[Cell], title: str, *, columns: int, side: int,
         )
         sheet[upper : upper + side, left : left + side] = shown
         cv2.rectangle(sheet, (left - 1, upper - 1), (left + side, upper + side), EDGE, 1)
-        write(sheet, cell.caption, (left, upper + side + 18), letters)
-        for line, words in enumerate(wrapped(cell.text, letters, side, most=lines)):
-            write(sheet, words, (left, upper + side + 37 + 18 * line), letters, colour=FAINT)
+        draw_text(sheet, cell.caption, (left, upper + side + 18), letters)
+        for line, words in enumerate(wrap_text(cell.text, letters, side, most=lines)):
+            draw_text(sheet, words, (left, upper + side + 37 + 18 * line), letters, colour=FAINT)
     return sheet
 
 
-def check_picture_name(path: Path) -> None:
+def validate_picture_path(path: Path) -> None:
     """Raises ``SettingsError`` for a name that does not end as a picture that can be written."""
     if path.suffix.lower() not in _PICTURE_SUFFIXES:
         raise SettingsError(f"{path}: the picture's name must end in {' or '.join(_PICTURE_SUFFIXES)}")
@@ -120,7 +120,7 @@ def write_picture(path: Path, image: Image) -> None:
 
     Raises ``SettingsError`` for another name, ``OutputError`` when it cannot be written.
     """
-    check_picture_name(path)
+    validate_picture_path(path)
     suffix = path.suffix.lower()
     options = [cv2.IMWRITE_JPEG_QUALITY, 92] if suffix != ".png" else [cv2.IMWRITE_PNG_COMPRESSION, 6]
     done, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)

@@ -1,4 +1,4 @@
-"""First pass of extraction: faces found, followed and described, stretch by stretch."""
+"""First pass of extraction: faces found, followed and described, segment by segment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, SettingsError
 from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted
-from facedouble.extraction.pool import in_processes
+from facedouble.extraction.pool import map_in_processes
 from facedouble.faces.align import align
 from facedouble.faces.detect import DETECTORS
 from facedouble.faces.find import Finder
@@ -29,17 +29,17 @@ from facedouble.video.cuts import is_cut, thumbnail
 from facedouble.video.raw import RawFrame
 from facedouble.video.sampling import exact_rate, sampled
 
-_LONGEST_STRETCH = 30  # frames
-_SHORTEST_STRETCH = 8
-_STRETCH_PIXELS = 60e6  # of all frames of a stretch together, so that large frames fit in memory
-_CHAINS = 1000  # more than a stretch has
+_LONGEST_SEGMENT = 30  # frames
+_SHORTEST_SEGMENT = 8
+_SEGMENT_PIXELS = 60e6  # of all frames of a segment together, so that large frames fit in memory
+_CHAINS = 1000  # more than a segment has
 _COMMIT_SECONDS = 2.0
-_DESCRIBE_EVERY = 90  # frames of a face that fills its stretches
+_DESCRIBE_EVERY = 90  # frames of a face that fills its segments
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """Frames to be worked on together. ``has_next`` says that the last one is the next stretch's
+class Segment:
+    """Frames to be worked on together. ``has_next`` says that the last one is the next segment's
     first, lent to this one so that it can hand its faces over."""
 
     frames: Sequence[RawFrame]
@@ -65,8 +65,8 @@ class _Seen:
 
 
 @dataclass(slots=True)
-class StretchResult:
-    """What was found in a stretch, and the seconds it took by kind of work."""
+class SegmentResult:
+    """What was found in a segment, and the seconds it took by kind of work."""
 
     frames: list[FrameRecord]
     faces: list[Face]
@@ -74,7 +74,9 @@ class StretchResult:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def find(source: Source, faceset: Faceset, settings: ExtractSettings, listener: Listener) -> dict[str, float]:
+def detect_faces(
+    source: Source, faceset: Faceset, settings: ExtractSettings, listener: Listener
+) -> dict[str, float]:
     """Find the faces of every frame that is not done yet; returns the seconds by kind of work.
 
     A clip that cannot be read to its end raises ``InputError`` after what was read is stored.
@@ -85,15 +87,15 @@ def find(source: Source, faceset: Faceset, settings: ExtractSettings, listener: 
     looked_at, faces = len(done), 0
     listener(StageStarted("find", _expected(source, settings) or None, "frames"))
     failure: list[InputError] = []
-    readable = _until_error(timed_frames(source, settings, seconds), failure)
+    readable = _until_error(selected_frames(source, settings, seconds), failure)
     todo = (
-        stretch
-        for stretch in stretches(readable, stretch_length(source))
-        if any(frame.index not in done for frame in stretch.own)
+        segment
+        for segment in segments(readable, segment_length(source))
+        if any(frame.index not in done for frame in segment.own)
     )
     last_commit = start
     try:
-        for result in in_processes(_work, todo, settings.processes, partial(_prepare, settings)):
+        for result in map_in_processes(_work, todo, settings.processes, partial(_prepare, settings)):
             faceset.add_handovers(result.handovers)  # before the frames, which say that it is done
             by_frame: dict[int, list[Face]] = {}
             for face in result.faces:
@@ -118,7 +120,9 @@ def find(source: Source, faceset: Faceset, settings: ExtractSettings, listener: 
     return seconds
 
 
-def timed_frames(source: Source, settings: ExtractSettings, seconds: dict[str, float]) -> Iterator[RawFrame]:
+def selected_frames(
+    source: Source, settings: ExtractSettings, seconds: dict[str, float]
+) -> Iterator[RawFrame]:
     """The frames that the settings choose; the time that reading takes is added to ``seconds``."""
     rate = exact_rate(settings.fps) if settings.fps > 0 else None
     frames = sampled(source.raw_frames(), rate)
@@ -134,27 +138,27 @@ def timed_frames(source: Source, settings: ExtractSettings, seconds: dict[str, f
             yield frame
 
 
-def stretch_length(source: Source) -> int:
-    """Frames in a stretch: one where the source is no film, as its frames are not neighbours in time."""
+def segment_length(source: Source) -> int:
+    """Frames in a segment: one where the source is no film, as its frames are not neighbours in time."""
     if not source.info.is_film:
         return 1
     pixels = source.info.width * source.info.height
-    return int(np.clip(_STRETCH_PIXELS // pixels, _SHORTEST_STRETCH, _LONGEST_STRETCH))
+    return int(np.clip(_SEGMENT_PIXELS // pixels, _SHORTEST_SEGMENT, _LONGEST_SEGMENT))
 
 
-def stretches(frames: Iterator[RawFrame], length: int) -> Iterator[Stretch]:
-    """Frames in stretches of ``length``, each but the last with the next one's first frame."""
+def segments(frames: Iterator[RawFrame], length: int) -> Iterator[Segment]:
+    """Frames in segments of ``length``, each but the last with the next one's first frame."""
     held: list[RawFrame] = []
     for frame in frames:
         held.append(frame)
         if length == 1:
-            yield Stretch(held, False)
+            yield Segment(held, False)
             held = []
         elif len(held) > length:
-            yield Stretch(held, True)
+            yield Segment(held, True)
             held = [frame]
     if held:
-        yield Stretch(held, False)
+        yield Segment(held, False)
 
 
 def _until_error(frames: Iterator[RawFrame], failure: list[InputError]) -> Iterator[RawFrame]:
@@ -185,32 +189,32 @@ def _prepare(settings: ExtractSettings) -> None:
     _settings, _loaded = settings, None
 
 
-def _work(stretch: Stretch) -> StretchResult:
+def _work(segment: Segment) -> SegmentResult:
     global _loaded
     assert _settings is not None
     if _loaded is None:
-        _loaded = Finder(_settings.detector, angles_of(_settings.rotate_images)), _settings
-    return find_in(stretch, *_loaded)
+        _loaded = Finder(_settings.detector, parse_angles(_settings.rotate_images)), _settings
+    return analyse_segment(segment, *_loaded)
 
 
-def find_in(stretch: Stretch, finder: Finder, settings: ExtractSettings) -> StretchResult:
-    """The faces of one stretch. Frames that cannot be read are named, and cut it in two."""
+def analyse_segment(segment: Segment, finder: Finder, settings: ExtractSettings) -> SegmentResult:
+    """The faces of one segment. Frames that cannot be read are named, and cut it in two."""
     before = dict(finder.seconds)
-    result = StretchResult([], [], [])
-    greys, problems, shot_ends = _survey(stretch.frames)
-    identities = count(stretch.frames[0].index * _CHAINS)
-    for run in _readable(stretch.frames, problems):
-        frames = stretch.frames[run.start : run.stop]
+    result = SegmentResult([], [], [])
+    greys, problems, shot_ends = _survey(segment.frames)
+    identities = count(segment.frames[0].index * _CHAINS)
+    for run in _readable(segment.frames, problems):
+        frames = segment.frames[run.start : run.stop]
         seen = [_Seen(frame, greys[frame.index]) for frame in frames]
         cuts = {at - run.start + 1 for at in shot_ends if run.start <= at < run.stop - 1}
         chains = follow(seen, cuts, finder, smallest=settings.min_face_size)
-        lent = len(frames) - 1 if stretch.has_next and run.stop == len(stretch.frames) else len(frames)
+        lent = len(frames) - 1 if segment.has_next and run.stop == len(segment.frames) else len(frames)
         for chain in chains:
             faces, handover = _faces(chain, next(identities), frames, lent, finder, settings.size)
             result.faces += faces
             result.handovers += handover
     _number(result.faces)
-    for position, frame in enumerate(stretch.own):
+    for position, frame in enumerate(segment.own):
         result.frames.append(
             FrameRecord(frame.index, frame.pts, frame.name, position in shot_ends, problems.get(position))
         )
@@ -249,10 +253,10 @@ def _readable(frames: Sequence[RawFrame], problems: dict[int, str]) -> Iterator[
 def _faces(
     chain: Chain, identity: int, frames: Sequence[RawFrame], lent: int, finder: Finder, size: int
 ) -> tuple[list[Face], list[Handover]]:
-    """The faces of a chain on the stretch's own frames, the one seen most from the front described
-    where that is due; and where the chain is handed over to the next stretch."""
+    """The faces of a chain on the segment's own frames, the one seen most from the front described
+    where that is due; and where the chain is handed over to the next segment."""
     own = [sighting for sighting in chain.sightings if sighting.position < lent]
-    goes_on = len(own) == lent and chain.last.position == lent  # so the next stretch may describe it
+    goes_on = len(own) == lent and chain.last.position == lent  # so the next segment may describe it
     due = (frames[0].index - 1) // _DESCRIBE_EVERY < frames[lent - 1].index // _DESCRIBE_EVERY
     described = None
     if due or not goes_on:
@@ -314,9 +318,9 @@ def _number(faces: list[Face]) -> None:
         faces[place] = face.with_(face_index=number)
 
 
-def check(settings: ExtractSettings) -> None:
+def validate(settings: ExtractSettings) -> None:
     """Raises ``SettingsError`` for settings that cannot be, before anything is made."""
-    angles_of(settings.rotate_images)
+    parse_angles(settings.rotate_images)
     if settings.detector not in DETECTORS:
         raise SettingsError(f"no detector {settings.detector!r}; there are: {', '.join(DETECTORS)}")
     if settings.every > 1 and settings.fps > 0:
@@ -328,7 +332,7 @@ def check(settings: ExtractSettings) -> None:
             raise SettingsError(f"--{name.replace('_', '-')} must be a number, not {getattr(settings, name)}")
 
 
-def angles_of(text: str) -> tuple[int, ...]:
+def parse_angles(text: str) -> tuple[int, ...]:
     """Angles in degrees that ``--rotate-images`` asks for: the multiples of a step up to a full turn,
     or a list. Raises ``SettingsError`` for anything else."""
     try:

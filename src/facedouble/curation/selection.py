@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from facedouble.curation.places import folder_of
+from facedouble.curation.crop_order import folder_of
 from facedouble.errors import InputError, OutputError
 from facedouble.faces.people import UNKNOWN, people
-from facedouble.faceset.store import BLURRY, CROPS, DROPPED, Faceset, crop_key, crop_name
+from facedouble.faceset.store import BLURRY, CROPS, DROPPED, Faceset, crop_name, parse_crop_name
 from facedouble.types import Face
 
 _WAYS = "person:0, person:unknown, track:3, a crop such as 000123_0, or a run such as 000123_0..000130_0"
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MoveResult:
     """How many crops were moved, by the folder they lay in, and the folder they lie in now."""
 
     by_folder: dict[str, int]
@@ -27,20 +27,20 @@ class Moved:
         return sum(self.by_folder.values())
 
 
-def remove(faceset: Faceset, names: Sequence[str]) -> Moved:
+def remove(faceset: Faceset, names: Sequence[str]) -> MoveResult:
     """Move the crops that ``names`` stand for to ``dropped/``; see :func:`select` for the names.
 
     Raises ``InputError`` for a name that stands for nothing, before anything is moved.
     """
-    return _move(faceset, select(faceset.every_face(), names), (CROPS, BLURRY), DROPPED)
+    return _move(faceset, select(faceset.all_faces(), names), (CROPS, BLURRY), DROPPED)
 
 
-def restore(faceset: Faceset, names: Sequence[str]) -> Moved:
+def restore(faceset: Faceset, names: Sequence[str]) -> MoveResult:
     """Move the crops that ``names`` stand for from ``dropped/`` and ``blurry/`` to ``faces/``.
 
     Raises ``InputError`` for a name that stands for nothing, before anything is moved.
     """
-    return _move(faceset, select(faceset.every_face(), names), (DROPPED, BLURRY), CROPS)
+    return _move(faceset, select(faceset.all_faces(), names), (DROPPED, BLURRY), CROPS)
 
 
 def select(faces: Sequence[Face], names: Sequence[str]) -> list[Face]:
@@ -61,7 +61,7 @@ def select(faces: Sequence[Face], names: Sequence[str]) -> list[Face]:
         elif kind == "track" and number:
             wanted = _number(number, name)
             found = [face for face in faces if face.track == wanted]
-        elif all(_crop_key(part) for part in name.partition("..")[::2]):
+        elif all(_key_of(part) for part in name.partition("..")[::2]):
             found = _run(faces, name)
         else:
             found = [_by_crop(faces, name)]
@@ -79,13 +79,13 @@ def _run(faces: Sequence[Face], name: str) -> list[Face]:
     return [face for face in faces if face.track == first.track and face.frame_index in frames]
 
 
-def _crop_key(name: str) -> tuple[int, int] | None:
+def _key_of(name: str) -> tuple[int, int] | None:
     file = PurePath(name.replace("\\", "/")).name
-    return crop_key(file if file.endswith(".png") else f"{file}.png")
+    return parse_crop_name(file if file.endswith(".png") else f"{file}.png")
 
 
 def _by_crop(faces: Sequence[Face], name: str) -> Face:
-    key = _crop_key(name)
+    key = _key_of(name)
     if key is None:
         raise InputError(f"{name!r} is none of: {_WAYS}")
     for face in faces:
@@ -102,7 +102,7 @@ def _number(text: str, name: str) -> int:
     return int(text)
 
 
-def _move(faceset: Faceset, faces: Sequence[Face], sources: tuple[str, ...], target: str) -> Moved:
+def _move(faceset: Faceset, faces: Sequence[Face], sources: tuple[str, ...], target: str) -> MoveResult:
     counts: dict[str, int] = {}
     for face in faces:
         folder = folder_of(face)
@@ -115,7 +115,7 @@ def _move(faceset: Faceset, faces: Sequence[Face], sources: tuple[str, ...], tar
         except OSError as error:
             raise OutputError(f"{source}: cannot be moved to {target}/ ({error.strerror})") from error
         counts[folder] = counts.get(folder, 0) + 1
-    return Moved(counts, target)
+    return MoveResult(counts, target)
 
 
 def _free(path: Path) -> Path:

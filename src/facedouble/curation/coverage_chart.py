@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from facedouble.curation.attributes import FaceAttributes
 from facedouble.curation.coverage import (
     AXES,
     Axis,
@@ -15,8 +16,7 @@ from facedouble.curation.coverage import (
     missing_values,
     pose_counts,
 )
-from facedouble.curation.measures import Measures
-from facedouble.curation.pictures import FAINT, INK, Colour, blank, width_of, wrapped, write
+from facedouble.curation.drawing import FAINT, INK, Colour, blank_sheet, draw_text, text_width, wrap_text
 from facedouble.faces.pose import PITCH_EDGES, YAW_EDGES
 from facedouble.types import Image
 
@@ -36,15 +36,19 @@ _WORDS_TOP = 996
 _SMALL, _TEXT, _TITLE = 9, 11, 16  # heights of capitals
 
 
-def coverage_picture(
-    here: Measures, name: str, words: Sequence[str], there: Measures | None = None, other: str = ""
+def coverage_chart(
+    here: FaceAttributes,
+    name: str,
+    words: Sequence[str],
+    there: FaceAttributes | None = None,
+    other: str = "",
 ) -> Image:
     """Draw what the faceset called ``name`` covers, with ``words`` below; beside it what ``there``,
     called ``other``, does, where given."""
-    lines = [wrapped(sentence, _TEXT, _WIDTH - 2 * _MARGIN - 30) for sentence in words]
-    sheet = blank(_WIDTH, _WORDS_TOP + sum(14 + 27 * len(sentence) for sentence in lines) + 20)
+    lines = [wrap_text(sentence, _TEXT, _WIDTH - 2 * _MARGIN - 30) for sentence in words]
+    sheet = blank_sheet(_WIDTH, _WORDS_TOP + sum(14 + 27 * len(sentence) for sentence in lines) + 20)
     title = f"What {name} shows" if there is None else f"What {name} shows, and lacks of {other}"
-    write(sheet, title, (_MARGIN, 72), _TITLE, bold=True)
+    draw_text(sheet, title, (_MARGIN, 72), _TITLE, bold=True)
     _poses(sheet, pose_counts(here), None if there is None else pose_counts(there))
     _legend(sheet, name, len(here.yaw), None if there is None else (other, len(there.yaw)))
     for number, axis in enumerate(AXES):
@@ -54,7 +58,7 @@ def coverage_picture(
     for sentence in lines:
         cv2.circle(sheet, (_MARGIN + 5, y - 6), 4, HERE, -1, cv2.LINE_AA)
         for line in sentence:
-            write(sheet, line, (_MARGIN + 24, y), _TEXT)
+            draw_text(sheet, line, (_MARGIN + 24, y), _TEXT)
             y += 27
         y += 14
     return sheet
@@ -95,13 +99,13 @@ def _number(
     """A number above the point ``at``; on a ``plate`` where the ground is hatched."""
     text = str(number)
     if plate:
-        half = width_of(text, height) / 2 + 4
+        half = text_width(text, height) / 2 + 4
         first, last = (
             (round(at[0] - half), round(at[1] - height - 3)),
             (round(at[0] + half), round(at[1] + 3)),
         )
         cv2.rectangle(sheet, first, last, _WHITE, -1)
-    write(sheet, text, at, height, colour=colour, anchor="middle")
+    draw_text(sheet, text, at, height, colour=colour, anchor="middle")
 
 
 def _pose_axes(sheet: Image, shape: tuple[int, ...]) -> None:
@@ -109,17 +113,21 @@ def _pose_axes(sheet: Image, shape: tuple[int, ...]) -> None:
     right, bottom = left + shape[1] * across, top + shape[0] * down
     for number in range(shape[1]):
         middle = (YAW_EDGES[number] + YAW_EDGES[number + 1]) / 2
-        write(sheet, f"{middle:.0f}", (left + (number + 0.5) * across, bottom + 24), _SMALL, anchor="middle")
+        draw_text(
+            sheet, f"{middle:.0f}", (left + (number + 0.5) * across, bottom + 24), _SMALL, anchor="middle"
+        )
     for number in range(shape[0]):
         middle = 0.0 - (PITCH_EDGES[number] + PITCH_EDGES[number + 1]) / 2
-        write(sheet, f"{middle:.0f}", (left - 12, top + (number + 0.5) * down + 5), _SMALL, anchor="right")
+        draw_text(
+            sheet, f"{middle:.0f}", (left - 12, top + (number + 0.5) * down + 5), _SMALL, anchor="right"
+        )
     centre = (left + right) / 2
-    write(sheet, "yaw, degrees", (centre, bottom + 54), _SMALL, colour=FAINT, anchor="middle")
-    write(sheet, "looks to the left of the image", (left, bottom + 54), _SMALL, colour=FAINT)
-    write(sheet, "to the right", (right, bottom + 54), _SMALL, colour=FAINT, anchor="right")
-    write(sheet, "pitch", (_MARGIN, (top + bottom) / 2 + 6), _SMALL, colour=FAINT)
-    write(sheet, "up", (_MARGIN, top + down / 2 + 6), _SMALL, colour=FAINT)
-    write(sheet, "down", (_MARGIN, bottom - down / 2 + 6), _SMALL, colour=FAINT)
+    draw_text(sheet, "yaw, degrees", (centre, bottom + 54), _SMALL, colour=FAINT, anchor="middle")
+    draw_text(sheet, "looks to the left of the image", (left, bottom + 54), _SMALL, colour=FAINT)
+    draw_text(sheet, "to the right", (right, bottom + 54), _SMALL, colour=FAINT, anchor="right")
+    draw_text(sheet, "pitch", (_MARGIN, (top + bottom) / 2 + 6), _SMALL, colour=FAINT)
+    draw_text(sheet, "up", (_MARGIN, top + down / 2 + 6), _SMALL, colour=FAINT)
+    draw_text(sheet, "down", (_MARGIN, bottom - down / 2 + 6), _SMALL, colour=FAINT)
 
 
 def _legend(sheet: Image, name: str, faces: int, other: tuple[str, int] | None) -> None:
@@ -130,8 +138,8 @@ def _legend(sheet: Image, name: str, faces: int, other: tuple[str, int] | None) 
 
     def entry(text: str) -> None:
         nonlocal y
-        for line in wrapped(text, _TEXT, room):
-            write(sheet, line, (x + 48, y + 18), _TEXT)
+        for line in wrap_text(text, _TEXT, room):
+            draw_text(sheet, line, (x + 48, y + 18), _TEXT)
             y += 26
         y += 20
 
@@ -143,12 +151,12 @@ def _legend(sheet: Image, name: str, faces: int, other: tuple[str, int] | None) 
     _mark(sheet, x, y, x + 34, y + 22)
     entry("missing here, there in the other" if other else "missing here, though heads that talk do it")
     y += 6
-    for line in wrapped(
+    for line in wrap_text(
         "Numbers are faces. Each cell is 10 degrees wide and high; what lies beyond is in the outermost.",
         _SMALL,
         room + 48,
     ):
-        write(sheet, line, (x, y + 14), _SMALL, colour=FAINT)
+        draw_text(sheet, line, (x, y + 14), _SMALL, colour=FAINT)
         y += 22
 
 
@@ -156,7 +164,7 @@ def _histogram(sheet: Image, left: int, axis: Axis, here: Counts, there: Counts 
     """Bars of the share of faces in each bin; those of the other faceset as outlines."""
     width, height = _BARS
     top, bottom = _BARS_TOP, _BARS_TOP + height
-    write(sheet, axis.name, (left, top - 16), _TEXT, bold=True)
+    draw_text(sheet, axis.name, (left, top - 16), _TEXT, bold=True)
     cv2.rectangle(sheet, (left, top), (left + width, bottom), _WHITE, -1)
     shares = [counts / max(int(counts.sum()), 1) for counts in (here, there) if counts is not None]
     most = max(float(share.max()) for share in shares) or 1.0
@@ -178,14 +186,14 @@ def _histogram(sheet: Image, left: int, axis: Axis, here: Counts, there: Counts 
         if there is not None and share:
             cv2.rectangle(sheet, first, last, THERE, 2)
     cv2.line(sheet, (left, bottom), (left + width, bottom), FAINT, 1)
-    write(sheet, f"{most:.0%}", (left + width - 4, top + 16), 8, colour=FAINT, anchor="right")
+    draw_text(sheet, f"{most:.0%}", (left + width - 4, top + 16), 8, colour=FAINT, anchor="right")
     low, high = _position(axis, float(axis.edges[0])), _position(axis, float(axis.edges[-1]))
     for tick in axis.ticks:
         x = left + (_position(axis, tick) - low) / (high - low) * width
         cv2.line(sheet, (round(x), bottom), (round(x), bottom + 5), FAINT, 1)
         text = f"{tick:g}"
-        x = min(max(x, left + width_of(text, _SMALL) / 2), left + width - width_of(text, _SMALL) / 2)
-        write(sheet, text, (x, bottom + 25), _SMALL, anchor="middle")
+        x = min(max(x, left + text_width(text, _SMALL) / 2), left + width - text_width(text, _SMALL) / 2)
+        draw_text(sheet, text, (x, bottom + 25), _SMALL, anchor="middle")
 
 
 def _position(axis: Axis, value: float) -> float:

@@ -4,20 +4,20 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.curation.coverage_picture import HERE, THERE
-from facedouble.curation.pictures import (
+from facedouble.curation.contact_sheets import coverage_sheet, faces_sheet, review_sheet
+from facedouble.curation.coverage_chart import HERE, THERE
+from facedouble.curation.drawing import (
     PAPER,
     Cell,
-    blank,
+    blank_sheet,
     contact_sheet,
-    width_of,
-    wrapped,
-    write,
+    draw_text,
+    text_width,
+    wrap_text,
     write_picture,
 )
-from facedouble.curation.review import Reason, Suspicion
-from facedouble.curation.runs import Run
-from facedouble.curation.sheets import coverage_sheet, faces_sheet, review_sheet
+from facedouble.curation.review import Reason, SuspectFace
+from facedouble.curation.suspect_spans import SuspectSpan
 from facedouble.errors import InputError, OutputError, SettingsError
 from facedouble.faceset import Faceset
 from facedouble.types import Image
@@ -38,20 +38,20 @@ def near(image: Image, colour: tuple[int, int, int]) -> int:
 @pytest.mark.parametrize("height", [11, 15, 30])
 @pytest.mark.parametrize("bold", [False, True])
 def test_text_is_as_high_and_wide_as_it_says(height: int, bold: bool) -> None:
-    sheet = blank(800, 100)
-    write(sheet, "HIM", (100, 60), height, bold=bold)
+    sheet = blank_sheet(800, 100)
+    draw_text(sheet, "HIM", (100, 60), height, bold=bold)
     left, top, right, bottom = ink(sheet)
     assert abs(bottom - 60) <= 2
     assert abs(bottom - top + 1 - height) <= 2
     assert abs(left - 100) <= 4
-    assert abs(right - left + 1 - width_of("HIM", height, bold=bold)) <= 0.3 * height + 2
+    assert abs(right - left + 1 - text_width("HIM", height, bold=bold)) <= 0.3 * height + 2
 
 
 def test_text_is_anchored() -> None:
     places = {}
     for anchor in ("left", "middle", "right"):
-        sheet = blank(400, 60)
-        write(sheet, "12345", (200, 40), 15, anchor=anchor)  # type: ignore[arg-type]
+        sheet = blank_sheet(400, 60)
+        draw_text(sheet, "12345", (200, 40), 15, anchor=anchor)  # type: ignore[arg-type]
         left, _, right, _ = ink(sheet)
         places[anchor] = (left + right) / 2 - 200
     assert abs(places["middle"]) < 3
@@ -60,21 +60,21 @@ def test_text_is_anchored() -> None:
 
 
 def test_letters_that_fonts_lack_do_no_harm() -> None:
-    sheet = blank(400, 60)
-    write(sheet, "Grüße 日本", (10, 40), 15)
+    sheet = blank_sheet(400, 60)
+    draw_text(sheet, "Grüße 日本", (10, 40), 15)
     assert ink(sheet)[0] > 5
-    assert width_of("日本", 15) == width_of("??", 15)
+    assert text_width("日本", 15) == text_width("??", 15)
 
 
 def test_lines_are_wrapped_between_words() -> None:
     text = "the crop jumps by a tenth of its side and the detector was unsure"
-    lines = wrapped(text, 11, 160)
+    lines = wrap_text(text, 11, 160)
     assert len(lines) > 2
     assert " ".join(lines) == text
-    assert all(width_of(line, 11) <= 160 for line in lines)
-    assert wrapped(text, 11, 160, most=2) == [lines[0], lines[1] + " ..."]
-    assert wrapped("incomprehensibilities", 11, 20) == ["incomprehensibilities"]
-    assert wrapped("", 11, 20) == []
+    assert all(text_width(line, 11) <= 160 for line in lines)
+    assert wrap_text(text, 11, 160, most=2) == [lines[0], lines[1] + " ..."]
+    assert wrap_text("incomprehensibilities", 11, 20) == ["incomprehensibilities"]
+    assert wrap_text("", 11, 20) == []
 
 
 def test_a_sheet_has_every_picture_in_its_place() -> None:
@@ -94,7 +94,7 @@ def test_a_sheet_has_every_picture_in_its_place() -> None:
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.JPEG"])
 def test_a_picture_is_written_as_its_name_says(name: str, tmp_path: Path) -> None:
-    image = blank(60, 40)
+    image = blank_sheet(60, 40)
     image[:20] = (200, 30, 30)
     write_picture(tmp_path / name, image)
     assert np.abs(read_image(tmp_path / name).astype(int) - image).mean() < 2
@@ -104,9 +104,9 @@ def test_a_picture_is_written_as_its_name_says(name: str, tmp_path: Path) -> Non
 
 def test_another_name_and_another_place_are_clear_errors(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"\.jpg"):
-        write_picture(tmp_path / "a.gif", blank(10, 10))
+        write_picture(tmp_path / "a.gif", blank_sheet(10, 10))
     with pytest.raises(OutputError, match="none"):
-        write_picture(tmp_path / "none" / "a.png", blank(10, 10))
+        write_picture(tmp_path / "none" / "a.png", blank_sheet(10, 10))
 
 
 # -- of a real faceset ---------------------------------------------------------------------------------
@@ -128,8 +128,8 @@ def test_what_looks_wrong_is_shown_with_its_landmarks(extracted_pair: Path) -> N
     with Faceset.open(extracted_pair) as store:
         face = store.faces()[3]
         plain = read_image(store.crop_path(face))
-        wrong = Suspicion(face, (Reason(2.0, "its track is 1 frame long"),))
-        sheet = review_sheet(store, [Run(wrong, face, face, 1)])
+        wrong = SuspectFace(face, (Reason(2.0, "its track is 1 frame long"),))
+        sheet = review_sheet(store, [SuspectSpan(wrong, face, face, 1)])
     shown = sheet[70 : 70 + 256, 12 : 12 + 256]
     different = (shown != plain).any(axis=2)
     assert 68 < different.sum() < 68 * 20, "68 small dots"
@@ -139,7 +139,7 @@ def test_what_looks_wrong_is_shown_with_its_landmarks(extracted_pair: Path) -> N
 
 def test_coverage_is_drawn_alone_and_beside_another(extracted_pair: Path, pair: Path) -> None:
     with Faceset.open(pair) as other, Faceset.open(extracted_pair) as store:
-        for face in other.every_face():
+        for face in other.all_faces():
             turned = face.steady * np.float32([0.7, 1])  # narrower faces
             other.put_faces([face.with_(steady=turned, sharpness=face.sharpness * 4)])
         alone, said = coverage_sheet(store, None)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from facedouble.curation.curate import Moved, remove, restore, select
-from facedouble.curation.overview import describe, overview
+from facedouble.curation.selection import MoveResult, remove, restore, select
+from facedouble.curation.summary import summarise, summary_lines
 from facedouble.errors import InputError
 from facedouble.faceset import Faceset
 from facedouble.faceset.store import crop_name
@@ -24,7 +24,7 @@ def keys(faces: list[Face]) -> list[tuple[int, int]]:
 def uneven(pair: Path) -> Path:
     """The two people, of whom the right one has lost three faces, and so is person 1."""
     with Faceset.open(pair) as store:
-        faces = store.every_face()
+        faces = store.all_faces()
         right = [face for face in faces if face.box.left >= 640]
         described = next(face.descriptor for face in right if face.descriptor is not None)
         gone = {face.key for face in right[-3:]}
@@ -39,7 +39,7 @@ def uneven(pair: Path) -> Path:
 
 def person(path: Path, number: int) -> list[Face]:
     with Faceset.open(path) as store:
-        return select(store.every_face(), [f"person:{number}"])
+        return select(store.all_faces(), [f"person:{number}"])
 
 
 def test_people_are_told_apart(uneven: Path) -> None:
@@ -53,20 +53,20 @@ def test_people_are_told_apart(uneven: Path) -> None:
 def test_a_person_is_thrown_out_and_brought_back(uneven: Path) -> None:
     before = tree(uneven)
     with Faceset.open(uneven) as store:
-        assert remove(store, ["person:1"]) == Moved({"faces": FRAMES - 3}, "dropped")
+        assert remove(store, ["person:1"]) == MoveResult({"faces": FRAMES - 3}, "dropped")
         assert all(face.box.right < 640 for face in store.faces())
         assert len(store.faces()) == FRAMES
         assert set(tree(uneven).values()) == set(before.values()), "nothing is deleted"
         # Persons keep their numbers, whatever lies where.
-        assert remove(store, ["person:1"]) == Moved({}, "dropped")
-        assert restore(store, ["person:1"]) == Moved({"dropped": FRAMES - 3}, "faces")
+        assert remove(store, ["person:1"]) == MoveResult({}, "dropped")
+        assert restore(store, ["person:1"]) == MoveResult({"dropped": FRAMES - 3}, "faces")
     assert tree(uneven) == before
 
 
 def test_a_track_is_thrown_out(uneven: Path) -> None:
     with Faceset.open(uneven) as store:
-        track = store.every_face()[0].track
-        count = sum(face.track == track for face in store.every_face())
+        track = store.all_faces()[0].track
+        count = sum(face.track == track for face in store.all_faces())
         assert remove(store, [f"track:{track}"]).count == count
         assert track not in {face.track for face in store.faces()}
 
@@ -76,7 +76,7 @@ def test_a_track_is_thrown_out(uneven: Path) -> None:
 )
 def test_a_crop_is_named_in_many_ways(name: str, pair: Path) -> None:
     with Faceset.open(pair) as store:
-        assert keys(select(store.every_face(), [name])) == [(3, 1)]
+        assert keys(select(store.all_faces(), [name])) == [(3, 1)]
         assert remove(store, [name]).count == 1
     assert (pair / "dropped" / crop_name(3, 1)).is_file()
     assert not (pair / "faces" / crop_name(3, 1)).exists()
@@ -85,7 +85,7 @@ def test_a_crop_is_named_in_many_ways(name: str, pair: Path) -> None:
 def test_several_names_move_each_face_once(pair: Path) -> None:
     with Faceset.open(pair) as store:
         assert remove(store, ["000003_1", "000001_0", "000003_1.png"]).count == 2
-        assert {face.key for face in store.every_face()} - {face.key for face in store.faces()} == {
+        assert {face.key for face in store.all_faces()} - {face.key for face in store.faces()} == {
             (3, 1),
             (1, 0),
         }
@@ -93,14 +93,14 @@ def test_several_names_move_each_face_once(pair: Path) -> None:
 
 def test_a_run_of_a_track_is_named_by_its_ends(pair: Path) -> None:
     with Faceset.open(pair) as store:
-        faces = store.every_face()
+        faces = store.all_faces()
         own = [face for face in faces if face.track == faces[0].track]
         other = next(face for face in faces if face.track != faces[0].track)
         ends = [Path(str(face.crop)).name for face in (own[3], own[7], other)]
         assert keys(select(faces, [f"{ends[0]}..{ends[1]}"])) == [face.key for face in own[3:8]]
         assert keys(select(faces, [f"0001-{ends[0]}..{ends[0]}"])) == [own[3].key]
         (pair / "faces" / ends[0]).rename(pair / "dropped" / ends[0])
-        assert remove(store, [f"{ends[0]}..{ends[1]}"]) == Moved({"faces": 4}, "dropped")
+        assert remove(store, [f"{ends[0]}..{ends[1]}"]) == MoveResult({"faces": 4}, "dropped")
         with pytest.raises(InputError, match="different tracks"):
             remove(store, [f"{ends[0]}..{ends[2]}"])
         with pytest.raises(InputError, match="there is no"):
@@ -142,9 +142,9 @@ def test_blurry_crops_are_brought_into_use_and_thrown_out(pair: Path) -> None:
     for number in (2, 3):
         (pair / "faces" / crop_name(number, 0)).rename(pair / "blurry" / crop_name(number, 0))
     with Faceset.open(pair) as store:
-        assert restore(store, ["000002_0"]) == Moved({"blurry": 1}, "faces")
-        assert remove(store, ["000003_0"]) == Moved({"blurry": 1}, "dropped")
-        assert [face.crop for face in select(store.every_face(), ["000002_0", "000003_0"])] == [
+        assert restore(store, ["000002_0"]) == MoveResult({"blurry": 1}, "faces")
+        assert remove(store, ["000003_0"]) == MoveResult({"blurry": 1}, "dropped")
+        assert [face.crop for face in select(store.all_faces(), ["000002_0", "000003_0"])] == [
             str(Path("faces") / crop_name(2, 0)),
             str(Path("dropped") / crop_name(3, 0)),
         ]
@@ -164,7 +164,7 @@ def test_moving_never_writes_over_another_file(pair: Path) -> None:
 
 def test_an_overview_counts_everything(uneven: Path) -> None:
     with Faceset.open(uneven) as store:
-        faces = store.every_face()
+        faces = store.all_faces()
         store.put_faces(
             [
                 faces[0].with_(verdict="small", cut=False),
@@ -182,7 +182,7 @@ def test_an_overview_counts_everything(uneven: Path) -> None:
     (uneven / "faces" / names[3]).rename(uneven / "dropped" / names[3])
     (uneven / "faces" / names[4]).unlink()
     with Faceset.open(uneven) as store:
-        found = overview(store.frames(), store.every_face(), store.source.time_base)
+        found = summarise(store.frames(), store.all_faces(), store.source.time_base)
     total = 2 * FRAMES - 3
     assert (found.frames, found.frames_without_face, found.frames_unreadable) == (FRAMES + 2, 1, 1)
     assert (found.faces, found.in_use, found.blurry, found.deleted) == (total, total - 5, 1, 1)
@@ -198,7 +198,7 @@ def test_an_overview_counts_everything(uneven: Path) -> None:
     assert 140 < found.width.least < found.width.median < found.width.most < 170
     assert found.yaw is not None
     assert -12 < found.yaw.least < found.yaw.most < 6
-    shown = "\n".join(describe(found))
+    shown = "\n".join(summary_lines(found))
     for text in (
         "14 frames: 1 without a face, 1 that could not be read",
         "left out, in dropped/: 1 by hand, 1 stranger",
@@ -212,17 +212,17 @@ def test_an_overview_counts_everything(uneven: Path) -> None:
 def test_an_overview_of_nothing(pair: Path) -> None:
     with Faceset.open(pair) as store:
         store.replace_faces([])
-        found = overview(store.frames(), store.every_face(), store.source.time_base)
+        found = summarise(store.frames(), store.all_faces(), store.source.time_base)
     assert (found.faces, found.in_use, found.people, found.tracks, found.yaw) == (0, 0, {}, [], None)
-    assert "0 faces:" in describe(found)
+    assert "0 faces:" in summary_lines(found)
 
 
 def test_of_many_tracks_the_longest_are_shown(pair: Path) -> None:
     with Faceset.open(pair) as store:
-        faces = store.every_face()
+        faces = store.all_faces()
         lonely = [face.with_(track=number) for number, face in enumerate(faces)]
-        shown = describe(
-            overview(
+        shown = summary_lines(
+            summarise(
                 store.frames(), [*lonely, faces[0].with_(face_index=9, track=23)], store.source.time_base
             )
         )

@@ -10,8 +10,8 @@ from typing import get_args
 
 import numpy as np
 
-from facedouble.curation.measures import Array, measure
-from facedouble.curation.places import folder_of, person_name
+from facedouble.curation.attributes import Array, face_attributes
+from facedouble.curation.crop_order import folder_of, person_name
 from facedouble.faces.people import UNKNOWN, people
 from facedouble.faceset.store import BLURRY, CROPS, DROPPED, FrameRecord
 from facedouble.types import Face, Verdict
@@ -33,7 +33,7 @@ class TrackSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class Quartiles:
     """How a measure is spread over the faces in use: least, lower quartile, median, upper, most."""
 
     least: float
@@ -43,12 +43,12 @@ class Spread:
     most: float
 
     @classmethod
-    def of(cls, values: Array) -> Spread:
+    def of(cls, values: Array) -> Quartiles:
         return cls(*np.quantile(values, [0, 0.25, 0.5, 0.75, 1]).tolist())
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class FacesetSummary:
     """Counts of a faceset. ``dropped`` is by verdict; ``"kept"`` there means dropped by hand.
 
     ``deleted`` had a crop once; ``uncut`` never had, by verdict. ``people`` maps a person to the number
@@ -66,21 +66,21 @@ class Overview:
     uncut: dict[Verdict, int]
     people: dict[int, int]
     tracks: list[TrackSummary]
-    sharpness: Spread | None
-    width: Spread | None
-    yaw: Spread | None
-    pitch: Spread | None
+    sharpness: Quartiles | None
+    width: Quartiles | None
+    yaw: Quartiles | None
+    pitch: Quartiles | None
 
 
-def overview(frames: Sequence[FrameRecord], faces: Sequence[Face], time_base: Fraction) -> Overview:
+def summarise(frames: Sequence[FrameRecord], faces: Sequence[Face], time_base: Fraction) -> FacesetSummary:
     """Count frames and all the faces known of them. ``time_base`` is seconds per unit of ``pts``."""
     in_use = [face for face in faces if folder_of(face) == CROPS]
     unreadable = {frame.index for frame in frames if frame.problem is not None}
     seen = unreadable | {face.frame_index for face in faces}
     person_of = people(faces)
     persons = Counter(person_of.values())
-    measured = measure(in_use)
-    return Overview(
+    measured = face_attributes(in_use)
+    return FacesetSummary(
         frames=len(frames),
         frames_without_face=sum(frame.index not in seen for frame in frames),
         frames_unreadable=len(unreadable),
@@ -92,10 +92,10 @@ def overview(frames: Sequence[FrameRecord], faces: Sequence[Face], time_base: Fr
         uncut=_by_verdict(face for face in faces if not face.cut),
         people=dict(sorted(persons.items(), key=lambda item: (item[0] == UNKNOWN, item[0]))),
         tracks=_tracks(frames, faces, person_of, time_base),
-        sharpness=Spread.of(measured.sharpness) if in_use else None,
-        width=Spread.of(measured.width) if in_use else None,
-        yaw=Spread.of(measured.yaw) if in_use else None,
-        pitch=Spread.of(measured.pitch) if in_use else None,
+        sharpness=Quartiles.of(measured.sharpness) if in_use else None,
+        width=Quartiles.of(measured.width) if in_use else None,
+        yaw=Quartiles.of(measured.yaw) if in_use else None,
+        pitch=Quartiles.of(measured.pitch) if in_use else None,
     )
 
 
@@ -128,7 +128,7 @@ def _tracks(
     return result
 
 
-def describe(result: Overview) -> list[str]:
+def summary_lines(result: FacesetSummary) -> list[str]:
     """An overview as lines that a person reads."""
     lines = [
         f"{result.frames} frames: {result.frames_without_face} without a face, "

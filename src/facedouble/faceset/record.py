@@ -24,7 +24,7 @@ from facedouble.faceset.store import FrameRecord, SourceRecord
 from facedouble.types import Box, Face, Origin, Verdict
 
 VERSION = 1
-LONGEST = 1 << 18
+MAX_LENGTH = 1 << 18
 """Characters beyond which a text is no label; one has some 4000."""
 
 _INDEX = 2**31
@@ -34,7 +34,7 @@ _RATIO = re.compile(r"([1-9][0-9]{0,11})(?:/([1-9][0-9]{0,11}))?")
 _Kind = TypeVar("_Kind")
 
 
-def label(face: Face, frame: FrameRecord, source: SourceRecord) -> str:
+def encode_record(face: Face, frame: FrameRecord, source: SourceRecord) -> str:
     """The label of a face's crop, for :func:`facedouble.video.images.write_png`.
 
     What says where the crop lies now (``cut`` and ``crop``) is left out: the crop itself says so.
@@ -80,12 +80,12 @@ def label(face: Face, frame: FrameRecord, source: SourceRecord) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-def read_label(text: str) -> tuple[Face, FrameRecord, SourceRecord]:
+def decode_record(text: str) -> tuple[Face, FrameRecord, SourceRecord]:
     """What a label says. Raises ``InputError`` for a text that is none, or is damaged.
 
     ``face.cut`` is true and ``face.crop`` unknown.
     """
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         _wrong("it is too long")
     try:
         value = json.loads(text, parse_constant=lambda name: _wrong(f"{name} in it"))

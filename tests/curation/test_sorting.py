@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedouble.curation.order import FOLDERS, FRAME, RANKS, Sorted, new_names, sort_crops
-from facedouble.curation.places import in_order
+from facedouble.curation.crop_order import in_browsing_order
+from facedouble.curation.sorting import FOLDERS, FRAME, RANKS, SortResult, new_names, sort_crops
 from facedouble.errors import OutputError, SettingsError
 from facedouble.faces.landmarks import mouth_opening
 from facedouble.faces.pose import head_pose
@@ -18,7 +18,7 @@ FRAMES = 12
 FACES = 2 * FRAMES
 
 
-def sort(path: Path, key: str) -> Sorted:
+def sort(path: Path, key: str) -> SortResult:
     with Faceset.open(path) as store:
         return sort_crops(store, key)
 
@@ -26,7 +26,7 @@ def sort(path: Path, key: str) -> Sorted:
 def listed(path: Path) -> list[Face]:
     """The faces in the order of their crops' names."""
     with Faceset.open(path) as store:
-        return in_order(store.faces())
+        return in_browsing_order(store.faces())
 
 
 def contents(path: Path) -> dict[tuple[int, int], bytes]:
@@ -45,7 +45,7 @@ def test_every_order_is_the_same_faceset_and_goes_back(key: str, pair: Path) -> 
     sort(pair, key)
     assert contents(pair) == before
     again = sort(pair, key)
-    assert again == Sorted(0, ()), "sorted is sorted"
+    assert again == SortResult(0, ()), "sorted is sorted"
     sort(pair, FRAME)
     assert contents(pair) == before
     assert names(pair) == plain == [crop_name(i, n) for i in range(FRAMES) for n in range(2)]
@@ -73,7 +73,7 @@ def test_names_rise_with_the_measure(key: str, value: object, pair: Path) -> Non
 
 def test_what_looks_wrong_comes_first(pair: Path) -> None:
     with Faceset.open(pair) as store:
-        faces = store.every_face()
+        faces = store.all_faces()
         wrong = faces[9]
         store.put_faces([wrong.with_(landmarks=wrong.landmarks + np.float32(30))])
         store.commit()
@@ -100,7 +100,7 @@ def test_people_and_tracks_get_folders(pair: Path) -> None:
 
 def test_faces_of_whom_nothing_is_known_get_a_folder(pair: Path) -> None:
     with Faceset.open(pair) as store:
-        store.put_faces([face.with_(descriptor=None) for face in store.every_face() if face.face_index == 1])
+        store.put_faces([face.with_(descriptor=None) for face in store.all_faces() if face.face_index == 1])
         store.commit()
     sort(pair, "identity")
     assert (pair / "faces" / "person_unknown").is_dir()
@@ -137,7 +137,7 @@ def test_files_of_the_users_own_are_left_alone(pair: Path) -> None:
 
 def test_another_file_under_the_new_name_is_not_overwritten(pair: Path) -> None:
     with Faceset.open(pair) as store:
-        old, new = new_names(store.every_face(), "yaw", None)[4]
+        old, new = new_names(store.all_faces(), "yaw", None)[4]
     (pair / new).write_bytes(b"another picture")
     before = (pair / old).read_bytes()
     result = sort(pair, "yaw")
@@ -204,7 +204,7 @@ def test_an_unknown_key_names_those_there_are(pair: Path) -> None:
 
 def test_ranks_are_as_wide_as_needed(pair: Path) -> None:
     with Faceset.open(pair) as store:
-        one = store.every_face()[0]
+        one = store.all_faces()[0]
     many = [one.with_(frame_index=index, crop=f"faces/{crop_name(index, 0)}") for index in range(10_001)]
     planned = [new for _, new in new_names(many, "sharpness", None)]
     assert planned[0] == "faces/00001-000000_0.png"
@@ -221,4 +221,4 @@ def test_crops_are_listed_as_people_count(pair: Path) -> None:
     shuffled = [
         base.with_(crop=name) for name in (order[4], order[1], order[5], order[0], order[3], order[2])
     ]
-    assert [face.crop for face in in_order([*shuffled, base])] == order
+    assert [face.crop for face in in_browsing_order([*shuffled, base])] == order

@@ -22,7 +22,7 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722])  # BT.709
 
 
 @dataclass(frozen=True, slots=True)
-class Measures:
+class FaceAttributes:
     """One number for each of N faces, arrays (N,) in the order of the faces.
 
     ``yaw``, ``pitch``, ``roll``, ``misfit`` as in :class:`facedouble.faces.pose.Pose`; ``mouth`` and
@@ -42,11 +42,11 @@ class Measures:
     brightness: Array
 
 
-def measure(faces: Sequence[Face]) -> Measures:
-    """Measures of faces, from their steady landmarks."""
+def face_attributes(faces: Sequence[Face]) -> FaceAttributes:
+    """FaceAttributes of faces, from their steady landmarks."""
     points = np.stack([face.steady for face in faces]) if faces else np.zeros((0, 68, 2))
     yaw, pitch, roll, misfit = head_poses(points).T
-    return Measures(
+    return FaceAttributes(
         yaw=yaw,
         pitch=pitch,
         roll=roll,

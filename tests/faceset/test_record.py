@@ -9,7 +9,7 @@ import pytest
 
 from facedouble.errors import InputError
 from facedouble.faceset import Faceset
-from facedouble.faceset.label import LONGEST, label, read_label
+from facedouble.faceset.record import MAX_LENGTH, decode_record, encode_record
 from facedouble.faceset.store import FrameRecord, SourceRecord
 from facedouble.types import Box, Face
 from facedouble.video.images import read_png_comment
@@ -29,14 +29,14 @@ SOURCE = SourceRecord(
 
 def changed(part: str, name: str, value: object) -> str:
     """A good label with one field changed."""
-    whole: dict[str, Any] = json.loads(label(full_face(7, 2), FRAME, SOURCE))
+    whole: dict[str, Any] = json.loads(encode_record(full_face(7, 2), FRAME, SOURCE))
     target = whole[part] if part else whole
     target[name] = value
     return json.dumps(whole)
 
 
 def test_a_label_says_everything_to_the_bit() -> None:
-    face, frame, source = read_label(label(full_face(7, 2), FRAME, SOURCE))
+    face, frame, source = decode_record(encode_record(full_face(7, 2), FRAME, SOURCE))
     assert same_face(face, full_face(7, 2), apart_from=("crop", "cut"))
     assert face.cut
     assert face.crop is None
@@ -49,7 +49,7 @@ def test_a_label_says_everything_to_the_bit() -> None:
 
 def test_what_is_not_known_stays_unknown() -> None:
     bare = full_face(7, 2).with_(descriptor=None, colour=None, motion=None, wanted=None, unwanted=None)
-    face, _, _ = read_label(label(bare, FRAME, SOURCE))
+    face, _, _ = decode_record(encode_record(bare, FRAME, SOURCE))
     assert same_face(face, bare, apart_from=("crop", "cut"))
 
 
@@ -57,15 +57,15 @@ def test_numbers_of_numpy_are_as_good_as_others() -> None:
     odd = full_face(7, 2).with_(
         sharpness=np.float32(2.5), frame_index=np.int64(7), box=Box(*np.array([1, 2, 3, 4]))
     )
-    face, _, _ = read_label(label(odd, FRAME, SOURCE))
+    face, _, _ = decode_record(encode_record(odd, FRAME, SOURCE))
     assert (face.sharpness, face.frame_index, face.box) == (2.5, 7, (1, 2, 3, 4))
 
 
 def test_every_field_of_a_face_is_in_its_label() -> None:
     """A field that is new must be put into the label, or it is lost with the database."""
-    known = json.loads(label(full_face(7, 2), FRAME, SOURCE))["face"]
+    known = json.loads(encode_record(full_face(7, 2), FRAME, SOURCE))["face"]
     assert set(known) == set(Face.__dataclass_fields__) - {"cut", "crop"}
-    assert set(json.loads(label(full_face(7, 2), FRAME, SOURCE))["source"]) == set(
+    assert set(json.loads(encode_record(full_face(7, 2), FRAME, SOURCE))["source"]) == set(
         SourceRecord.__dataclass_fields__
     )
 
@@ -139,17 +139,17 @@ BAD = [
 )
 def test_anything_else_is_refused(part: str, name: str, value: object) -> None:
     with pytest.raises(InputError, match="label"):
-        read_label(changed(part, name, value))
+        decode_record(changed(part, name, value))
 
 
 @pytest.mark.parametrize("part", ["", "face", "frame", "source"])
 def test_a_missing_field_is_refused(part: str) -> None:
-    whole = json.loads(label(full_face(7, 2), FRAME, SOURCE))
+    whole = json.loads(encode_record(full_face(7, 2), FRAME, SOURCE))
     target = whole[part] if part else whole
     for name in list(target):
         value = target.pop(name)
         with pytest.raises(InputError, match="label"):
-            read_label(json.dumps(whole))
+            decode_record(json.dumps(whole))
         target[name] = value
 
 
@@ -165,29 +165,29 @@ def test_a_missing_field_is_refused(part: str) -> None:
         '{"facedouble":1}',
         "[" * 100_000,
         "9" * 5000,
-        " " * (LONGEST + 1),
+        " " * (MAX_LENGTH + 1),
     ],
     ids=range(10),
 )
 def test_a_text_that_is_no_label_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="label"):
-        read_label(text)
+        decode_record(text)
 
 
 def test_numbers_that_are_none_are_refused() -> None:
-    text = label(full_face(7, 2), FRAME, SOURCE).replace('"sharpness":12.5', '"sharpness":NaN')
+    text = encode_record(full_face(7, 2), FRAME, SOURCE).replace('"sharpness":12.5', '"sharpness":NaN')
     assert "NaN" in text
     with pytest.raises(InputError, match="NaN"):
-        read_label(text)
+        decode_record(text)
 
 
 def test_extraction_labels_every_crop(extracted_pair: Path) -> None:
     with Faceset.open(extracted_pair) as store:
         frames = {frame.index: frame for frame in store.frames()}
-        for known in store.every_face():
+        for known in store.all_faces():
             comment = read_png_comment(store.crop_path(known))
             assert comment is not None
-            face, frame, source = read_label(comment)
+            face, frame, source = decode_record(comment)
             assert same_face(face, known, apart_from=("crop", "cut"))
             assert frame == frames[known.frame_index]
             assert source == store.source

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facedouble.curation.measures import Array, brightness, measure, width_in_frame
-from facedouble.curation.places import FrameSize, folder_of, frame_size_of
+from facedouble.curation.attributes import Array, brightness, face_attributes, width_in_frame
+from facedouble.curation.crop_order import FrameSize, folder_of, frame_size_of
 from facedouble.curation.review import review
 from facedouble.errors import OutputError, SettingsError
 from facedouble.faces.landmarks import mouth_opening
@@ -26,7 +26,7 @@ _OWN_FOLDER = re.compile(r"(person|track)_(\d+|unknown)")
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
+class SortResult:
     """What sorting did: how many crops got another name, and which ones did not, because a file of the
     user's has the name they should get."""
 
@@ -44,11 +44,11 @@ def _sharpness(faces: Sequence[Face], _: FrameSize) -> Array:
 
 
 def _yaw(faces: Sequence[Face], _: FrameSize) -> Array:
-    return measure(faces).yaw
+    return face_attributes(faces).yaw
 
 
 def _pitch(faces: Sequence[Face], _: FrameSize) -> Array:
-    return measure(faces).pitch
+    return face_attributes(faces).pitch
 
 
 def _mouth(faces: Sequence[Face], _: FrameSize) -> Array:
@@ -96,7 +96,7 @@ FRAME = "frame"
 """The names that extraction gave, in order of frames."""
 
 
-def check_key(key: str) -> None:
+def validate_sort_key(key: str) -> None:
     """Raises ``SettingsError`` for a key that faces cannot be sorted by."""
     known = [FRAME, *FOLDERS, *RANKS]
     if key not in known:
@@ -109,7 +109,7 @@ def new_names(faces: Sequence[Face], key: str, frame_size: FrameSize) -> list[tu
     ``faces`` are all of the faceset; ``frame_size`` as in ``review``. Equal ones stay in order of
     frames, those that have no such measure come last. Raises ``SettingsError`` for an unknown key.
     """
-    check_key(key)
+    validate_sort_key(key)
     used = [position for position, face in enumerate(faces) if folder_of(face) == CROPS]
     plain = {position: crop_name(*faces[position].key) for position in used}
     named = {position: f"{CROPS}/{plain[position]}" for position in used}
@@ -125,7 +125,7 @@ def new_names(faces: Sequence[Face], key: str, frame_size: FrameSize) -> list[tu
     return [(str(faces[position].crop), named[position]) for position in used]
 
 
-def sort_crops(faceset: Faceset, key: str) -> Sorted:
+def sort_crops(faceset: Faceset, key: str) -> SortResult:
     """Rename the crops in ``faces/`` so that they stand in the order of ``key``.
 
     Nothing is overwritten, and files that are no crops stay where they are. Raises ``SettingsError``
@@ -134,7 +134,7 @@ def sort_crops(faceset: Faceset, key: str) -> Sorted:
     renamed = 0
     left: list[str] = []
     emptied: set[Path] = set()
-    for old, new in new_names(faceset.every_face(), key, frame_size_of(faceset)):
+    for old, new in new_names(faceset.all_faces(), key, frame_size_of(faceset)):
         source, target = faceset.path / old, faceset.path / new
         if source == target:
             continue
@@ -150,7 +150,7 @@ def sort_crops(faceset: Faceset, key: str) -> Sorted:
         renamed += 1
         emptied.add(source.parent)
     _remove_empty(faceset.path / CROPS, emptied)
-    return Sorted(renamed, tuple(left))
+    return SortResult(renamed, tuple(left))
 
 
 def _remove_empty(crops: Path, emptied: set[Path]) -> None:
