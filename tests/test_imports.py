@@ -12,7 +12,18 @@ PACKAGE = "facedouble"
 SOURCE = Path(__file__).resolve().parents[1] / "src" / PACKAGE
 
 PARTS = {"video", "networks", "faces", "models"}
-FOUNDATION = {"_version", "types", "config", "errors", "events", "assets", "device", "files", "registry"}
+FOUNDATION = {
+    "_version",
+    "types",
+    "config",
+    "errors",
+    "events",
+    "assets",
+    "device",
+    "files",
+    "registry",
+    "run",
+}
 STAGES = {"extraction", "curation", "training", "conversion", "evaluation", "provenance"}
 
 # What each part may import, besides itself. Parts and stages do not know one another; but faces are found by

@@ -47,6 +47,10 @@ class OutputError(FacedoubleError):
     """The result cannot be written: no permission, no space, a name that is taken."""
 
 
+class BusyError(OutputError):
+    """Another run is writing the same output."""
+
+
 class SettingsError(FacedoubleError):
     """A setting that is unknown, of the wrong type, out of range, or in contradiction to another.
 

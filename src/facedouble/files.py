@@ -1,76 +1,119 @@
-"""Writing files so that a name never stands for half a file, and by one process at a time."""
+"""Files: written so that a name never stands for half a file, locked, and opened only if they are files."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_DO_NOT_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for its other end
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Write ``data`` under another name beside ``path`` and rename it, so that ``path`` is whole or
     not there. ``durable`` waits for the disk first, so that this outlives a loss of power as well.
 
-    Raises ``OSError``; what ``path`` held before is then still there, and nothing is left beside it.
+    The draft is always a new file: a link that lies under its name is removed, not followed. Raises
+    ``OSError``; what ``path`` held before is then still there, and nothing is left beside it.
     """
     draft = path.with_name(path.name + ".new")
     try:
-        with draft.open("wb") as file:
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS, 0o666), "wb") as file:
             file.write(data)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
         draft.replace(path)
     except OSError:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise
 
 
+def read_regular(path: Path, most: int) -> bytes:
+    """The first ``most`` bytes of a regular file. Raises ``OSError`` for links, devices and pipes too."""
+    with os.fdopen(_open_regular(path, os.O_RDONLY), "rb") as file:
+        return file.read(most)
+
+
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file ``path``, made if need be and removed afterwards. The system lets go of it when the
-    process ends, however that is; a file that was left is no lock.
+def locked(path: Path, content: bytes = b"") -> Iterator[None]:
+    """Hold the lock file ``path``, which is made with this ``content`` and removed afterwards. The system
+    lets go of it when the process ends, however that happens; a file that was left behind locks nothing.
 
     Raises ``BlockingIOError`` when it is held already, ``OSError`` when it cannot be made.
     """
     while True:
-        file = path.open("ab")
+        handle = _open_regular(path, os.O_RDWR | os.O_CREAT)
         try:
-            _lock(file.fileno())
-            if _is_at(file.fileno(), path):
+            _lock(handle)
+            if _is_at(handle, path):
+                os.truncate(handle, 0)
+                os.write(handle, content)
                 break
         except BaseException:
-            file.close()
+            os.close(handle)
             raise
-        file.close()  # who held it before has removed it in the meantime
+        os.close(handle)  # who held it before has removed it in the meantime
     try:
         yield
     finally:
         if sys.platform == "win32":
-            file.close()  # there, what is open cannot be removed; and then another may have opened it
+            os.close(handle)  # there, what is open cannot be removed; and then another may have opened it
             with contextlib.suppress(PermissionError):
                 path.unlink(missing_ok=True)
         else:
             path.unlink(missing_ok=True)
-            file.close()
+            os.close(handle)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock file ``path``. Raises ``OSError`` where that cannot be found out."""
+    try:
+        handle = _open_regular(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        _lock(handle, shared=True)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _open_regular(path: Path, flags: int) -> int:
+    handle = os.open(path, flags | _NO_LINKS | _DO_NOT_WAIT, 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(f"{path} is not a regular file")
+    return handle
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(handle: int) -> None:
+    _FAR = 1 << 30  # there, locked bytes cannot be read; those at the start of the file should be
+
+    def _lock(handle: int, *, shared: bool = False) -> None:
+        os.lseek(handle, _FAR, os.SEEK_SET)
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         except PermissionError as error:
             raise BlockingIOError(*error.args) from error
+        finally:
+            os.lseek(handle, 0, os.SEEK_SET)
 
 else:
     import fcntl
 
-    def _lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def _lock(handle: int, *, shared: bool = False) -> None:
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
 def _is_at(handle: int, path: Path) -> bool:

@@ -1,0 +1,116 @@
+"""Who is writing what: a lock on each output, which others can read.
+
+The lock of a file, or of a folder that appears when it is finished, is a hidden file beside it
+(``.out.mp4.lock``); that of a folder that is worked on in place (a faceset, a model) lies inside it
+(``.lock``). It holds one JSON object that says who has it. The operating system lets go of it when the
+process ends, however that happens; a file that was left behind locks nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from facedouble.errors import BusyError, OutputError
+from facedouble.files import is_locked, locked, read_regular
+
+_UNSUPPORTED = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+_TRIES, _PAUSE = 5, 0.05  # a reader that looks holds the lock for an instant
+_MOST_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who holds a lock. ``since`` is a time in ISO 8601 (UTC); ``run`` tells runs of one process apart."""
+
+    command: str = ""
+    pid: int = 0
+    host: str = ""
+    since: str = ""
+    run: str = ""
+
+    def __str__(self) -> str:
+        if not self.pid:
+            return "another process"
+        return f"{self.command or 'a program'}, process {self.pid} on {self.host}, since {self.since}"
+
+
+def this_writer(run: str = "") -> Writer:
+    """This process, now."""
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv else ""
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return Writer(command, os.getpid(), socket.gethostname(), since, run)
+
+
+def lock_file(path: Path, *, inside: bool) -> Path:
+    """The lock file of the output ``path``: ``inside`` it, or beside it."""
+    path = path.absolute()
+    return path / ".lock" if inside else path.with_name(f".{path.name}.lock")
+
+
+@contextmanager
+def hold(path: Path, *, inside: bool = False, run: str = "") -> Iterator[bool]:
+    """Keep every other run from writing ``path``. False where the file system has no locks.
+
+    A folder (``inside``) is made if it is not there. Raises ``BusyError`` when another run is writing it, and
+    ``OutputError`` when the place cannot be written to.
+    """
+    file = lock_file(path, inside=inside)
+    content = json.dumps(asdict(this_writer(run)), ensure_ascii=False).encode()
+    with ExitStack() as held:
+        supported = True
+        for attempt in range(_TRIES):
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                held.enter_context(locked(file, content))
+                break
+            except BlockingIOError as error:
+                if attempt == _TRIES - 1:
+                    raise BusyError(
+                        f"{path}: another run is writing it ({_read(file)}); wait until it ends, or choose "
+                        "another output"
+                    ) from error
+                time.sleep(_PAUSE)
+            except OSError as error:
+                if error.errno not in _UNSUPPORTED:
+                    raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+                supported = False
+                break
+        yield supported
+
+
+def writer_of(path: Path) -> Writer | None:
+    """Who is writing ``path`` now, ``None`` if nobody."""
+    for inside in (True, False):
+        file = lock_file(path, inside=inside)
+        try:
+            if is_locked(file):
+                return _read(file)
+        except OSError:
+            continue  # no lock can be had there, so nobody has one
+    return None
+
+
+def _read(file: Path) -> Writer:
+    """What a lock file says; whoever could write there may have written anything."""
+    try:
+        data = json.loads(read_regular(file, _MOST_BYTES))
+        pid = data["pid"]
+        command, host, since, run = (str(data[name]) for name in ("command", "host", "since", "run"))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return Writer()
+    if not isinstance(pid, int):
+        return Writer()
+    command, host, since, run = (
+        "".join(c for c in text if c.isprintable())[:300] for text in (command, host, since, run)
+    )
+    return Writer(command, pid, host, since, run)
