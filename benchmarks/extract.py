@@ -26,7 +26,7 @@ from facedouble.assets import demo_clips
 from facedouble.config import ExtractSettings
 from facedouble.extraction.extract import ExtractResult, extract
 from facedouble.faces.align import align, inverse
-from facedouble.faces.find import Finder
+from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.landmarks import box_around, eye_distance
 from facedouble.faceset import Faceset
 from facedouble.networks.dlib_files import LANDMARKS_68, weights_file
@@ -79,7 +79,7 @@ def plain_loop(clip: Path, upsampling: int) -> tuple[float, Counts]:
 
 def every_frame(clip: Path) -> dict[int, list[Landmarks]]:
     """Landmarks with the detector on every frame, nothing followed."""
-    finder = Finder(ExtractSettings().detector)
+    finder = FaceAnalyser(ExtractSettings().detector)
     found = {}
     for raw in open_source(clip).raw_frames():
         seen = raw.rgb() if finder.detector.colour else raw.grey()
@@ -122,14 +122,14 @@ def steadiness(faces: Sequence[Face]) -> Steadiness:
     def size(vectors: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
         return float(np.sqrt((vectors**2).sum(axis=1).mean())) / eyes
 
-    raw, steady = middles("landmarks"), middles("steady")
+    raw, steady = middles("landmarks"), middles("smoothed")
     steps = [
         face.motion[:, :2] @ place + face.motion[:, 2] - place
         for face, place in zip(faces[1:], raw, strict=False)
         if face.motion is not None
     ]
     apart = np.array(
-        [np.linalg.norm(f.steady - f.landmarks, axis=1).mean() / eye_distance(f.landmarks) for f in faces]
+        [np.linalg.norm(f.smoothed - f.landmarks, axis=1).mean() / eye_distance(f.landmarks) for f in faces]
     )
     speed = np.linalg.norm(np.gradient(raw, axis=0), axis=1)
     return Steadiness(

@@ -18,7 +18,7 @@ from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
 from facedouble.config import VideoSettings
 from facedouble.device import choose_precision
-from facedouble.faces.detect import make_detector
+from facedouble.faces.detectors import make_detector
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks
 from facedouble.video import open_sink, open_source

@@ -28,8 +28,8 @@ from facedouble.conversion.sharpen import SHARPENERS
 from facedouble.conversion.survey import survey
 from facedouble.conversion.swapper import Swapper
 from facedouble.errors import SettingsError
-from facedouble.faces.align import part_of
-from facedouble.faces.view import View
+from facedouble.faces.align import crop_bounds
+from facedouble.faces.network_input import InputCrop
 from facedouble.types import Image
 from facedouble.video import open_source
 
@@ -71,8 +71,8 @@ class Bench:
         self._surveyed: dict[tuple[str, ...], dict[int, list[Planned]]] = {}
         (item, *_), size = self._plan[index], self.frame.shape[:2]
         face = item.face
-        self._part = part_of(
-            View(100, 0.85).of(face.alignment, face.crop_size), 100, size[1], size[0], margin=0
+        self._part = crop_bounds(
+            InputCrop(100, 0.85).of(face.alignment, face.crop_size), 100, size[1], size[0], margin=0
         )
 
     def tile(self, side: int, **settings: Any) -> Image | None:

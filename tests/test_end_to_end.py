@@ -66,7 +66,7 @@ def test_the_face_is_changed_and_the_rest_is_not(demo_run: tuple[Path, str], cli
         faces = {face.frame_index: face for face in faceset.faces()}
     source, result = frames(clips["sample_02"]), frames(output / "swap.mp4")
     for index in range(0, len(source), 10):
-        inside = face_hull(faces[index].steady, source[index].shape[:2], forehead=0.35) > 0
+        inside = face_hull(faces[index].smoothed, source[index].shape[:2], forehead=0.35) > 0
         around = cv2.dilate(inside.astype(np.uint8), np.ones((41, 41), np.uint8)) > 0
         difference = np.abs(source[index].astype(float) - result[index]).mean(axis=2)
         assert difference[inside].mean() > 6, "the face is as it was"
@@ -134,7 +134,7 @@ def test_a_deleted_crop_leaves_that_face_unswapped_and_counted(
     assert not np.array_equal(source[7], written[7])
     # In images, pixels away from the face are exactly the source's.
     face = next(f for f in Faceset.open(original) if f.frame_index == 7)
-    away = cv2.dilate(face_hull(face.steady, (720, 1280), forehead=0.5), np.ones((31, 31))) == 0
+    away = cv2.dilate(face_hull(face.smoothed, (720, 1280), forehead=0.5), np.ones((31, 31))) == 0
     assert np.array_equal(source[7][away], written[7][away])
 
 

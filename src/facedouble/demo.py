@@ -22,8 +22,8 @@ from facedouble.evaluation.evaluate import Evaluation, evaluate
 from facedouble.evaluation.report.write import write_report
 from facedouble.events import Listener, Noted, ignore
 from facedouble.extraction.extract import extract
-from facedouble.faces.align import cut
-from facedouble.faces.view import View
+from facedouble.faces.align import extract_crop
+from facedouble.faces.network_input import InputCrop
 from facedouble.faceset import Faceset
 from facedouble.files import write_whole
 from facedouble.models import checkpoint
@@ -170,7 +170,9 @@ def contact_sheet(source: Path, result: Path, faceset: Path) -> Image:
         for frame in open_source(clip).frames():
             if frame.index in tiles:
                 face = faces[frame.index]
-                tile = cut(frame.image, View(_TILE, 1.0).of(face.alignment, face.crop_size), _TILE)
+                tile = extract_crop(
+                    frame.image, InputCrop(_TILE, 1.0).of(face.alignment, face.crop_size), _TILE
+                )
                 tiles[frame.index].append(_numbered(tile, frame.index))
     return _grid([np.vstack(tiles[index]) for index in chosen])
 

@@ -1,15 +1,16 @@
-"""The values that pass between the parts of the program, and the legend of their shapes and axes.
+"""The values that pass between the parts of the program, and the conventions for their shapes and axes.
 
-Legend, valid everywhere unless a docstring says otherwise:
+These hold everywhere unless a docstring says otherwise:
 
 - *image*: ``(H, W, 3)`` uint8, rows then columns, channels R, G, B, full range 0..255.
-- *grey*: ``(H, W)`` uint8, luma of full range.
+- *grey*: ``(H, W)`` uint8, full-range luma.
 - *batch*: ``(N, 3, H, W)`` float32 in 0..1, channels R, G, B.
 - *point*: ``(x, y)``, x to the right, y down, pixel **centres** at whole numbers.
-- *landmarks*: ``(68, 2)`` float32 points in the order of Multi-PIE / iBUG 300-W.
+- *landmarks*: ``(P, 2)`` float32 points; how many, and what each of them is, says the landmark scheme
+  (``faces.schemes``). A point that the predictor could not place is NaN, where the scheme allows it.
 - *alignment*: ``(2, 3)`` float64 matrix that takes a frame point to a crop point.
 - *box*: left, top, right, bottom in whole pixels, right and bottom exclusive.
-- *descriptor*: ``(128,)`` float32 identity vector; Euclidean distance, 0.6 is "the same person".
+- *descriptor*: ``(128,)`` float32 identity vector. Euclidean distance; below 0.6 is the same person.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ FloatArray = npt.NDArray[np.float32]
 
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
-OTHER: Mapping[Side, Side] = {"a": "b", "b": "a"}
+OTHER_SIDE: Mapping[Side, Side] = {"a": "b", "b": "a"}
 
 Origin = Literal["detected", "followed", "filled"]
-"""How a face came to be known: found by the detector, followed from a frame next to it, or filled in
-between two frames of its track."""
+"""How a face was found: by the detector, tracked from a neighbouring frame, or interpolated between two
+frames of its track."""
 
-Verdict = Literal["kept", "small", "surplus", "blurry", "stranger", "unwanted"]
-"""What extraction decided of a face, and why: narrower than the smallest wanted, beyond the number
-wanted of each frame, less sharp than wanted, not the person asked for, or one asked to be left out."""
+FaceStatus = Literal["kept", "small", "surplus", "blurry", "stranger", "unwanted"]
+"""Whether extraction kept a face, or why it did not: narrower than the minimum, beyond the number wanted
+of each frame, not sharp enough, not a person asked for, or a person asked to be left out."""
 
 
 class Box(NamedTuple):
@@ -61,7 +62,7 @@ class Box(NamedTuple):
 
     @property
     def centre(self) -> tuple[float, float]:
-        """The middle of the rectangle as a point (pixel centres at whole numbers)."""
+        """The centre as a point (pixel centres at whole numbers)."""
         return (self.left + self.right - 1) / 2, (self.top + self.bottom - 1) / 2
 
     def overlap(self, other: Box) -> float:
@@ -76,10 +77,10 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture of a clip or folder.
+    """One frame of a clip or folder.
 
     ``index`` counts from 0 in presentation order. ``pts`` is the presentation time in units of
-    ``time_base`` seconds. ``name`` is the file's name where the frame came from a folder.
+    ``time_base`` seconds. ``name`` is the file name if the frame came from a folder of images.
     """
 
     index: int
@@ -95,7 +96,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What a detector returns: where a face is and how sure it is (the detector's own scale)."""
+    """A detector's result: where a face is, and its confidence on the detector's own scale."""
 
     box: Box
     confidence: float
@@ -105,46 +106,53 @@ class Detection:
 class Face:
     """One face in one frame.
 
-    ``landmarks`` are as measured on this frame alone, ``steady`` as smoothed over the track (equal
-    to ``landmarks`` until the track is known). ``alignment`` takes frame points to points of the
-    square crop of side ``crop_size``. ``confidence`` is on the detector's own scale, of the last
-    detection that bore the face out. ``descriptor`` is there for some faces of each track only.
-    ``sharpness`` is the variance of the Laplacian of the luma of the crop (Pech-Pacheco 2000), so it
-    does not depend on the face's size on screen. ``colour`` is (2, 3) float32: mean and standard
-    deviation of R, G, B over the face, 0..1. ``wanted`` and ``unwanted`` are the distances to the
-    nearest reference picture of each kind, where there are any. ``motion`` (2, 3) takes points of
-    this face on the frame before to where the picture of them is now, in frame pixels; ``None`` where
-    it was not followed. Faces of one ``chain`` were followed from frame to frame; a ``track`` is made
-    of chains. ``rotation`` is by how many degrees,
-    counter-clockwise, the frame was turned to find the face. ``cut`` says whether its crop was made,
-    ``crop`` where it lies now, from the faceset's folder; ``None`` when it was deleted.
+    Each face has exactly one place in its faceset, its :attr:`key`.
     """
 
     frame_index: int
     face_index: int
     box: Box
     confidence: float
+    """On the detector's own scale, from the last detection that confirmed the face."""
     landmarks: Landmarks
-    steady: Landmarks
+    """As measured on this frame alone."""
+    smoothed: Landmarks
+    """Smoothed along the track; equal to ``landmarks`` until the track is known."""
     alignment: Alignment
     crop_size: int
+    """Side of the square crop in pixels."""
     descriptor: Descriptor | None = None
+    """Computed for some faces of each track only."""
     sharpness: float = 0.0
+    """Variance of the Laplacian of the crop's luma (Pech-Pacheco et al. 2000). Measured on the crop, so
+    it does not depend on the face's size on screen."""
     colour: FloatArray | None = None
+    """(2, 3): mean and standard deviation of R, G, B over the face, 0..1."""
     motion: Alignment | None = None
-    chain: int = 0
+    """(2, 3): takes points of this face in the previous frame to this frame, in frame pixels; ``None``
+    where it was not tracked from there."""
+    tracklet: int = 0
+    """Faces of one tracklet were followed from frame to frame."""
     track: int = 0
+    """Tracklets that belong to one person, joined."""
     rotation: int = 0
+    """Degrees, counter-clockwise, by which the frame was turned to find the face."""
     origin: Origin = "detected"
-    verdict: Verdict = "kept"
-    wanted: float | None = None
-    unwanted: float | None = None
-    cut: bool = False
+    status: FaceStatus = "kept"
+    wanted_distance: float | None = None
+    """Descriptor distance to the nearest picture of a person wanted; ``None`` without such pictures."""
+    unwanted_distance: float | None = None
+    """Descriptor distance to the nearest picture of a person not wanted."""
+    cropped: bool = False
+    """Whether its crop was ever written."""
     crop: str | None = None
+    """Path of its crop, relative to the faceset's folder; ``None`` once it was deleted."""
+    scheme: str = "dlib68"
+    """Name of the landmark scheme that ``landmarks`` and ``smoothed`` follow, see ``faces.schemes``."""
 
     @property
     def key(self) -> tuple[int, int]:
-        """What tells it from every other face of its faceset: frame and face number."""
+        """Frame and face number: unique within a faceset."""
         return self.frame_index, self.face_index
 
     def with_(self, **changes: object) -> Face:

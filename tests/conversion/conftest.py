@@ -100,7 +100,7 @@ class Scene:
 @pytest.fixture(scope="session")
 def scene(pair_frames: Path, extracted_pair: Path) -> Scene:
     with Faceset.open(extracted_pair) as faceset:
-        items = planned([face for face in faceset.all_faces() if face.cut])
+        items = planned([face for face in faceset.all_faces() if face.cropped])
     plan: dict[int, list[Planned]] = {}
     for item in items:
         if item.face.box.centre[0] < 640:

@@ -19,7 +19,7 @@ from facedouble.conversion.survey import survey
 from facedouble.conversion.swapper import Drawn
 from facedouble.errors import SettingsError
 from facedouble.faces.align import inverse
-from facedouble.faces.view import View
+from facedouble.faces.network_input import InputCrop
 
 REGISTRIES = {
     "converter": CONVERTERS,
@@ -37,7 +37,7 @@ ENTRIES = [(option, name) for option, registry in REGISTRIES.items() for name in
 def view_area(scene, index: int = 5) -> np.ndarray:
     """The pixels of a frame that the model's square covers."""
     face = scene.plan[index][0].face
-    alignment = View(96, 0.7).of(face.alignment, face.crop_size)
+    alignment = InputCrop(96, 0.7).of(face.alignment, face.crop_size)
     height, width = scene.frames[index].shape[:2]
     ones = np.ones((96, 96), np.uint8)
     return cv2.warpAffine(ones, inverse(alignment), (width, height), flags=cv2.INTER_NEAREST) > 0
@@ -98,7 +98,7 @@ def test_frames_may_come_in_any_order(scene) -> None:
 
 
 def test_a_frame_without_faces_is_what_each_mode_shows_of_none(scene) -> None:
-    frame, view = scene.frames[0], View(96, 0.7)
+    frame, view = scene.frames[0], InputCrop(96, 0.7)
     shown = {name: Compositor(ConvertSettings(output_mode=name), view).compose(frame, []) for name in OUTPUTS}
     assert np.array_equal(shown["composite"], frame)
     assert np.array_equal(shown["side-by-side"], np.hstack([frame, frame]))
@@ -174,7 +174,7 @@ def test_a_turned_face_comes_back_turned(scene, turn: int) -> None:
 
     back = np.linalg.inv(np.vstack([matrix, (0, 0, 1)]))
     alignment = (np.vstack([item.face.alignment, (0, 0, 1)]) @ back)[:2]
-    face = item.face.with_(steady=along(item.face.steady), alignment=alignment, rotation=turn)
+    face = item.face.with_(smoothed=along(item.face.smoothed), alignment=alignment, rotation=turn)
     there = replace(item, face=face, outline=along(item.outline))
     swapper = scene.swapper()
     compositor = Compositor(ConvertSettings(), swapper.view)

@@ -5,9 +5,9 @@ import numpy as np
 from facedouble.config import ConvertSettings
 from facedouble.conversion.plan import outlines
 from facedouble.conversion.survey import survey, too_large
-from facedouble.faces.align import apply, scale_of
-from facedouble.faces.colour import colour_like
-from facedouble.faces.view import View
+from facedouble.faces.align import map_points, scale_of
+from facedouble.faces.colour import apply_statistics
+from facedouble.faces.network_input import InputCrop
 from facedouble.faceset import Faceset
 
 
@@ -48,53 +48,52 @@ def test_what_the_model_always_draws_wrong_is_put_right(scene) -> None:
     drawn = scene.drawn(swapper, scene.frames[5], [item])[0].picture
     middle = np.s_[30:70, 30:70]
     right = plan[5][0].tones(drawn, item.colour)[middle].mean(axis=(0, 1))
-    wrong = colour_like(drawn, item.colour)[middle].mean(axis=(0, 1))
-    from facedouble.faces.align import cut
+    wrong = apply_statistics(drawn, item.colour)[middle].mean(axis=(0, 1))
+    from facedouble.faces.align import extract_crop
 
     alignment = swapper.view.of(item.face.alignment, item.face.crop_size)
-    real = cut(scene.frames[5], alignment, 96)[middle].mean(axis=(0, 1)) / 255
+    real = extract_crop(scene.frames[5], alignment, 96)[middle].mean(axis=(0, 1)) / 255
     assert np.abs(right - real).max() < 0.6 * np.abs(wrong - real).max()
 
 
 def test_faces_larger_than_the_model_are_counted(scene) -> None:
     face = scene.plan[5][0].face
-    small = too_large(scene.plan, View(32, 0.7))
+    small = too_large(scene.plan, InputCrop(32, 0.7))
     on_screen = 0.7 * face.crop_size / scale_of(face.alignment)
     assert small.faces == small.of == sum(map(len, scene.plan.values()))
     assert small.most >= on_screen / 32 * 0.99
-    assert too_large(scene.plan, View(1024, 0.7)).faces == 0
-    assert too_large({}, View(96, 0.7)).most == 0
+    assert too_large(scene.plan, InputCrop(1024, 0.7)).faces == 0
+    assert too_large({}, InputCrop(96, 0.7)).most == 0
 
 
 def test_the_outline_of_masks_is_steadier_than_landmarks_and_follows_the_face(scene) -> None:
     faces = [items[0].face for _, items in sorted(scene.plan.items())]
     random = np.random.default_rng(0)
-    shaken = [
-        face.with_(steady=face.steady + random.normal(0, 1.5, (68, 2)).astype(np.float32)) for face in faces
-    ]
+    noise = [random.normal(0, 1.5, face.smoothed.shape).astype(np.float32) for face in faces]
+    shaken = [face.with_(smoothed=face.smoothed + by) for face, by in zip(faces, noise, strict=True)]
     smooth = outlines(shaken)
 
     def tremble(points: list[np.ndarray]) -> float:
-        inside = np.stack([apply(face.alignment, p) for face, p in zip(faces, points, strict=True)])
+        inside = np.stack([map_points(face.alignment, p) for face, p in zip(faces, points, strict=True)])
         return float(np.abs(np.diff(inside, n=2, axis=0)).mean())
 
-    assert tremble(smooth) < 0.5 * tremble([face.steady for face in shaken])
+    assert tremble(smooth) < 0.5 * tremble([face.smoothed for face in shaken])
     moved = np.stack([points.mean(axis=0) for points in smooth])
-    assert np.abs(moved - np.stack([face.steady.mean(axis=0) for face in faces])).max() < 2
+    assert np.abs(moved - np.stack([face.smoothed.mean(axis=0) for face in faces])).max() < 2
 
 
 def test_an_outline_does_not_reach_into_another_track(scene) -> None:
     face = scene.plan[5][0].face
-    far = face.with_(frame_index=6, track=99, steady=face.steady + np.float32(40))
-    assert np.allclose(outlines([face, far])[0], face.steady, atol=0.01)
+    far = face.with_(frame_index=6, track=99, smoothed=face.smoothed + np.float32(40))
+    assert np.allclose(outlines([face, far])[0], face.smoothed, atol=0.01)
 
 
 def test_a_track_with_hardly_a_pixel_of_face_takes_the_frames_light(scene) -> None:
     """Landmarks of a full profile lie almost on a line."""
     item = scene.plan[5][0]
-    narrow = item.face.steady.copy()
+    narrow = item.face.smoothed.copy()
     narrow[:, 0] = narrow[:, 0].mean() + 0.01 * (narrow[:, 0] - narrow[:, 0].mean())
-    there = replace(item, face=item.face.with_(steady=narrow))
+    there = replace(item, face=item.face.with_(smoothed=narrow))
     plan = survey({5: [there]}, scene.faceset, scene.swapper(), ConvertSettings())
     tones = plan[5][0].tones
     assert np.allclose(tones.base, item.colour)

@@ -140,8 +140,8 @@ def test_what_looks_wrong_is_shown_with_its_landmarks(extracted_pair: Path) -> N
 def test_coverage_is_drawn_alone_and_beside_another(extracted_pair: Path, pair: Path) -> None:
     with Faceset.open(pair) as other, Faceset.open(extracted_pair) as store:
         for face in other.all_faces():
-            turned = face.steady * np.float32([0.7, 1])  # narrower faces
-            other.put_faces([face.with_(steady=turned, sharpness=face.sharpness * 4)])
+            turned = face.smoothed * np.float32([0.7, 1])  # narrower faces
+            other.put_faces([face.with_(smoothed=turned, sharpness=face.sharpness * 4)])
         alone, said = coverage_sheet(store, None)
         beside, said_beside = coverage_sheet(store, other)
     assert near(alone, HERE) > 5000

@@ -53,9 +53,9 @@ def test_landmarks_off_their_smooth_path(faces: list[Face]) -> None:
 
 
 def test_a_crop_that_jumps(faces: list[Face]) -> None:
-    moved = faces[8].steady + np.float32([0.1 * side_in_frame(faces[8]), 0])
+    moved = faces[8].smoothed + np.float32([0.1 * side_in_frame(faces[8]), 0])
     face, words = only_suspicion(
-        changed(faces, 8, steady=moved, landmarks=moved, alignment=align(moved, faces[8].crop_size))
+        changed(faces, 8, smoothed=moved, landmarks=moved, alignment=align(moved, faces[8].crop_size))
     )
     assert face.key == faces[8].key, "and not those before and after it"
     assert "jumps by 10" in words
@@ -65,8 +65,8 @@ def test_a_head_that_moves_fast_does_not_jump(faces: list[Face]) -> None:
     """Evenly, by a tenth of the crop's side each frame."""
     moving = []
     for face in faces:
-        points = face.steady + np.float32([face.frame_index * 0.1 * side_in_frame(face), 0])
-        moving.append(face.with_(steady=points, landmarks=points, alignment=align(points, face.crop_size)))
+        points = face.smoothed + np.float32([face.frame_index * 0.1 * side_in_frame(face), 0])
+        moving.append(face.with_(smoothed=points, landmarks=points, alignment=align(points, face.crop_size)))
     assert review(moving, (5000, 360)) == []
 
 
@@ -76,11 +76,11 @@ def test_a_face_unlike_its_track(faces: list[Face]) -> None:
     own = [position for position, face in enumerate(faces) if face.track == faces[0].track]
     near = next(f.descriptor for f in faces if f.descriptor is not None and f.track == faces[0].track)
     assert near is not None
-    mixed = [face.with_(descriptor=None, chain=face.track) for face in faces]
+    mixed = [face.with_(descriptor=None, tracklet=face.track) for face in faces]
     for position in own[:8]:
         mixed[position] = mixed[position].with_(descriptor=near + np.float32(0.001 * position))
-    mixed[own[9]] = mixed[own[9]].with_(descriptor=other, chain=77)
-    mixed[own[10]] = mixed[own[10]].with_(chain=77)
+    mixed[own[9]] = mixed[own[9]].with_(descriptor=other, tracklet=77)
+    mixed[own[10]] = mixed[own[10]].with_(tracklet=77)
     found = review(mixed, SIZE)
     assert [s.face.key for s in found] == [mixed[own[9]].key, mixed[own[10]].key]
     assert all("unlike the rest of its track (0." in s.words for s in found)
@@ -100,8 +100,8 @@ def test_single_pictures_are_not_short_tracks(faces: list[Face]) -> None:
 
 
 def test_a_face_cut_by_the_border(faces: list[Face]) -> None:
-    left = faces[6].steady - np.float32([faces[6].steady[:, 0].min() + 40, 0])
-    face, words = only_suspicion(changed(faces, 6, steady=left, landmarks=left))
+    left = faces[6].smoothed - np.float32([faces[6].smoothed[:, 0].min() + 40, 0])
+    face, words = only_suspicion(changed(faces, 6, smoothed=left, landmarks=left))
     assert face.key == faces[6].key
     assert "outside the frame" in words
     # At the right border, where the frames' size is known.
@@ -117,8 +117,8 @@ def test_a_detector_that_was_unsure(faces: list[Face]) -> None:
 
 def test_the_worst_comes_first_with_all_its_reasons(faces: list[Face]) -> None:
     bad = changed(faces, 3, confidence=-1.0)
-    moved = bad[8].steady + np.float32([0.2 * side_in_frame(bad[8]), 0])
-    bad = changed(bad, 8, steady=moved, alignment=align(moved, 256), confidence=-1.0)
+    moved = bad[8].smoothed + np.float32([0.2 * side_in_frame(bad[8]), 0])
+    bad = changed(bad, 8, smoothed=moved, alignment=align(moved, 256), confidence=-1.0)
     found = review(bad, SIZE)
     assert [s.face.key for s in found] == [faces[8].key, faces[3].key]
     assert len(found[0].reasons) == 3

@@ -167,9 +167,9 @@ def test_an_overview_counts_everything(uneven: Path) -> None:
         faces = store.all_faces()
         store.put_faces(
             [
-                faces[0].with_(verdict="small", cut=False),
-                faces[1].with_(verdict="stranger"),
-                faces[2].with_(verdict="blurry"),
+                faces[0].with_(status="small", cropped=False),
+                faces[1].with_(status="stranger"),
+                faces[2].with_(status="blurry"),
             ]
         )
         frame = store.frames()[11]

@@ -55,9 +55,9 @@ def test_every_order_is_the_same_faceset_and_goes_back(key: str, pair: Path) -> 
     ("key", "value"),
     [
         ("sharpness", lambda face: face.sharpness),
-        ("yaw", lambda face: head_pose(face.steady).yaw),
-        ("pitch", lambda face: head_pose(face.steady).pitch),
-        ("mouth", lambda face: mouth_opening(face.steady)),
+        ("yaw", lambda face: head_pose(face.smoothed).yaw),
+        ("pitch", lambda face: head_pose(face.smoothed).pitch),
+        ("mouth", lambda face: mouth_opening(face.smoothed)),
         ("colour", lambda face: face.colour[0] @ (0.2126, 0.7152, 0.0722)),
         ("size", lambda face: -np.hypot(*face.alignment[0, :2])),
     ],

@@ -45,7 +45,7 @@ class Material:
     def face(self, number: int) -> np.ndarray:
         """A soft mask (H, W, 1) of the face."""
         with Faceset.open(self.faceset) as store:
-            points = store.faces()[number].steady
+            points = store.faces()[number].smoothed
         return cv2.GaussianBlur(face_hull(points, (SIZE[1], SIZE[0]), forehead=0.3), (0, 0), 3)[..., None]
 
 
@@ -111,7 +111,7 @@ def measured(material: Material) -> Callable[[str], ResultEvaluation]:
 
     def turned_face(image: np.ndarray) -> np.ndarray:
         with Faceset.open(material.faceset) as store:
-            x, y = store.faces()[0].steady.mean(axis=0)
+            x, y = store.faces()[0].smoothed.mean(axis=0)
         matrix = cv2.getRotationMatrix2D((float(x), float(y)), 8, 1)
         return cv2.warpAffine(image, matrix, SIZE, borderMode=cv2.BORDER_REPLICATE)
 
@@ -122,7 +122,7 @@ def measured(material: Material) -> Callable[[str], ResultEvaluation]:
 
 def face_hull_of(material: Material, number: int) -> np.ndarray:
     with Faceset.open(material.faceset) as store:
-        points = store.faces()[number].steady
+        points = store.faces()[number].smoothed
     return face_hull(points, (SIZE[1], SIZE[0]), forehead=0.3)[..., None]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from facedouble.evaluation.expression import euler_distance, expression_distance, frontal, gaze
 from facedouble.faces.align import MEAN_SHAPE
-from facedouble.faces.detect import make_detector
+from facedouble.faces.detectors import make_detector
 from facedouble.faces.landmarks import DlibLandmarks
 from facedouble.faces.pose import SHAPE, head_poses
 from facedouble.video import open_source

@@ -124,7 +124,7 @@ def test_one_face_in_every_frame_upright_in_its_crop(faceset: Path) -> None:
         for face in faces:
             crop = read_image(store.crop_path(face))
             assert crop.shape == (256, 256, 3)
-            eyes = face.alignment[:, :2] @ face.steady[36:48].reshape(2, 6, 2).mean(axis=1).T
+            eyes = face.alignment[:, :2] @ face.smoothed[36:48].reshape(2, 6, 2).mean(axis=1).T
             assert abs(eyes[1, 0] - eyes[1, 1]) < 8, "the line of the eyes is level"
             assert 50 < eyes[0, 1] - eyes[0, 0] < 90
             assert face.sharpness > 10
@@ -244,7 +244,7 @@ def test_steady_landmarks_tremble_less_and_stay_where_they_are(
     for path, ratio in ((whole[0], 3.0), (tmp_path / "shaken", 1.4)):
         faces = all_faces(path)
         raw = np.array([face.landmarks for face in faces])
-        steady = np.array([face.steady for face in faces])
+        steady = np.array([face.smoothed for face in faces])
         eyes = np.mean([eye_distance(points) for points in raw])
         apart = np.linalg.norm(steady - raw, axis=2).mean(axis=1) / eyes
         assert apart.mean() < 0.015
@@ -290,7 +290,7 @@ def test_several_faces_in_a_picture(phone_clips: dict[str, Path], tmp_path: Path
         marked = read_image(tmp_path / "faces" / "landmarks" / f"000000_{face.face_index}.png")
         changed = (crop != marked).any(axis=2)
         assert 68 < changed.sum() < 68 * 40
-        points = face.steady @ face.alignment[:, :2].T + face.alignment[:, 2]
+        points = face.smoothed @ face.alignment[:, :2].T + face.alignment[:, 2]
         inside = ((points >= 0) & (points < 256)).all(axis=1)
         x, y = points[inside].round().astype(int).T
         assert changed[y, x].all()
@@ -328,15 +328,15 @@ def test_references_keep_one_person(
     assert (result.faces, result.left_out) == (5, {verdict: 5})
     for face in all_faces(tmp_path / "faces"):
         left = face.box.centre[0] < 640
-        assert (face.verdict == "kept") is (left is left_kept)
+        assert (face.status == "kept") is (left is left_kept)
         assert face.crop is not None
-        assert face.crop.startswith("faces/" if face.verdict == "kept" else "dropped/")
+        assert face.crop.startswith("faces/" if face.status == "kept" else "dropped/")
         if "filter" in chosen:
-            assert face.wanted is not None
+            assert face.wanted_distance is not None
             if options != "filter ab nfilter b":
-                assert (face.wanted <= 0.6) is left
+                assert (face.wanted_distance <= 0.6) is left
         if "nfilter" in chosen:
-            assert face.unwanted is not None
+            assert face.unwanted_distance is not None
     if options == "filter a":
         strict = ExtractSettings(every=8, filter=(a,), ref_threshold=0.01)
         assert extract(clip, tmp_path / "strict", strict).left_out == {"stranger": 10}
@@ -379,7 +379,7 @@ def test_angles_that_are_none(folder: Path, tmp_path: Path, angles: str) -> None
 def test_level_eyes(folder: Path, tmp_path: Path) -> None:
     extract(folder, tmp_path / "faces", ExtractSettings(processes=1, align_eyes=True))
     for face in all_faces(tmp_path / "faces"):
-        points = face.steady @ face.alignment[:, :2].T + face.alignment[:, 2]
+        points = face.smoothed @ face.alignment[:, :2].T + face.alignment[:, 2]
         assert abs(points[36:42, 1].mean() - points[42:48, 1].mean()) < 0.01
 
 

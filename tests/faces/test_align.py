@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from facedouble.faces.align import MEAN_SHAPE, align, apply, cut, inverse, recrop, scale_of, similarity
+from facedouble.faces.align import (
+    MEAN_SHAPE,
+    align,
+    extract_crop,
+    fit_similarity,
+    inverse,
+    map_points,
+    recrop,
+    scale_of,
+)
 
 
 def moved(points: np.ndarray, angle: float, scale: float, shift: tuple[float, float]) -> np.ndarray:
@@ -12,7 +21,7 @@ def moved(points: np.ndarray, angle: float, scale: float, shift: tuple[float, fl
 def test_a_face_turned_scaled_and_shifted_comes_to_the_same_crop() -> None:
     template = MEAN_SHAPE * 256 - 0.5
     face = moved(template, 0.4, 1.7, (300, 120))
-    assert np.allclose(apply(align(face, 256), face), template, atol=1e-2)
+    assert np.allclose(map_points(align(face, 256), face), template, atol=1e-2)
 
 
 def test_opening_the_mouth_does_not_move_the_crop() -> None:
@@ -28,7 +37,7 @@ def test_similarity_is_the_least_squares_one() -> None:
     source, noise = random.normal(size=(30, 2)), random.normal(size=(30, 2)) * 0.1
     target = source * 2 + noise
     weights = np.ones(30)
-    best = similarity(source, target, weights)
+    best = fit_similarity(source, target, weights)
 
     def error(matrix: np.ndarray) -> float:
         return float(((source @ matrix[:, :2].T + matrix[:, 2] - target) ** 2).sum())
@@ -47,25 +56,25 @@ def test_coinciding_points_are_refused() -> None:
 def test_inverse_undoes() -> None:
     alignment = align(moved(MEAN_SHAPE * 100, -0.3, 2.0, (5, 9)), 128)
     points = np.array([[0, 0], [50.5, 20], [127, 127]], dtype=np.float32)
-    assert np.allclose(apply(inverse(alignment), apply(alignment, points)), points, atol=1e-3)
+    assert np.allclose(map_points(inverse(alignment), map_points(alignment, points)), points, atol=1e-3)
 
 
 def test_recrop_keeps_edges_on_edges() -> None:
     # The central half of a 200 pixel crop lies between the edges at 49.5 and 149.5.
     inner = recrop(np.eye(2, 3), 200, 0.5, 50)
     edges = np.array([[49.5, 49.5], [149.5, 149.5]], dtype=np.float32)
-    assert np.allclose(apply(inner, edges), [[-0.5, -0.5], [49.5, 49.5]])
+    assert np.allclose(map_points(inner, edges), [[-0.5, -0.5], [49.5, 49.5]])
     assert scale_of(inner) == pytest.approx(0.5)
 
 
 def test_cut_takes_the_pixels_it_says() -> None:
     frame = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     alignment = np.array([[1.0, 0, -30], [0, 1.0, -20]])
-    assert np.array_equal(cut(frame, alignment, 40), frame[20:60, 30:70])
+    assert np.array_equal(extract_crop(frame, alignment, 40), frame[20:60, 30:70])
 
 
 def test_cut_averages_when_it_shrinks() -> None:
     stripes = np.zeros((256, 256, 3), dtype=np.uint8)
     stripes[:, ::2] = 200
-    small = cut(stripes, np.array([[0.25, 0, -0.375], [0, 0.25, -0.375]]), 64)
+    small = extract_crop(stripes, np.array([[0.25, 0, -0.375], [0, 0.25, -0.375]]), 64)
     assert np.abs(small[4:-4, 4:-4].astype(int) - 100).max() <= 8

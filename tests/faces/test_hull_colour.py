@@ -1,8 +1,8 @@
 import numpy as np
 
 from facedouble.faces.align import MEAN_SHAPE
-from facedouble.faces.colour import colour_like, colour_statistics, smooth_statistics, standardise
-from facedouble.faces.hull import eyes_and_mouth, face_hull
+from facedouble.faces.colour import apply_statistics, colour_statistics, smooth_statistics, standardise
+from facedouble.faces.hull import eyes_and_mouth_mask, face_hull
 from tests.factories import make_face
 
 
@@ -19,7 +19,7 @@ def test_hull_holds_the_features_and_not_the_corners() -> None:
 
 def test_eyes_and_mouth_lie_where_they_are() -> None:
     points = (MEAN_SHAPE * 200).astype(np.float32)
-    mask = eyes_and_mouth(points, 200)
+    mask = eyes_and_mouth_mask(points, 200)
     for part in (slice(36, 42), slice(42, 48), slice(48, 60)):
         x, y = points[part].mean(axis=0).round().astype(int)
         assert mask[y, x] == 1
@@ -34,7 +34,7 @@ def test_standard_colouring_is_undone_by_its_inverse_and_has_the_standard_statis
     standard = standardise(image.astype(np.float32) / 255, statistics)
     assert np.allclose(standard.reshape(-1, 3).mean(axis=0), 0.5, atol=1e-3)
     assert np.allclose(standard.reshape(-1, 3).std(axis=0), 0.18, atol=1e-3)
-    assert np.allclose(colour_like(standard, statistics) * 255, image, atol=0.01)
+    assert np.allclose(apply_statistics(standard, statistics) * 255, image, atol=0.01)
 
 
 def test_statistics_look_only_inside_the_mask() -> None:

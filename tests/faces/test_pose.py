@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facedouble.faces.align import MEAN_SHAPE
-from facedouble.faces.detect import make_detector
+from facedouble.faces.detectors import make_detector
 from facedouble.faces.landmarks import DlibLandmarks, eye_distance
 from facedouble.faces.pose import SHAPE, head_pose, head_poses
 from facedouble.types import Landmarks

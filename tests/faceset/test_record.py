@@ -37,20 +37,22 @@ def changed(part: str, name: str, value: object) -> str:
 
 def test_a_label_says_everything_to_the_bit() -> None:
     face, frame, source = decode_record(encode_record(full_face(7, 2), FRAME, SOURCE))
-    assert same_face(face, full_face(7, 2), apart_from=("crop", "cut"))
-    assert face.cut
+    assert same_face(face, full_face(7, 2), apart_from=("crop", "cropped"))
+    assert face.cropped
     assert face.crop is None
     assert frame == FRAME
     assert source == SOURCE
-    for name in ("landmarks", "steady", "alignment", "descriptor", "colour", "motion"):
+    for name in ("landmarks", "smoothed", "alignment", "descriptor", "colour", "motion"):
         assert getattr(face, name).dtype == getattr(full_face(7, 2), name).dtype
         assert getattr(face, name).flags.writeable
 
 
 def test_what_is_not_known_stays_unknown() -> None:
-    bare = full_face(7, 2).with_(descriptor=None, colour=None, motion=None, wanted=None, unwanted=None)
+    bare = full_face(7, 2).with_(
+        descriptor=None, colour=None, motion=None, wanted_distance=None, unwanted_distance=None
+    )
     face, _, _ = decode_record(encode_record(bare, FRAME, SOURCE))
-    assert same_face(face, bare, apart_from=("crop", "cut"))
+    assert same_face(face, bare, apart_from=("crop", "cropped"))
 
 
 def test_numbers_of_numpy_are_as_good_as_others() -> None:
@@ -64,7 +66,10 @@ def test_numbers_of_numpy_are_as_good_as_others() -> None:
 def test_every_field_of_a_face_is_in_its_label() -> None:
     """A field that is new must be put into the label, or it is lost with the database."""
     known = json.loads(encode_record(full_face(7, 2), FRAME, SOURCE))["face"]
-    assert set(known) == set(Face.__dataclass_fields__) - {"cut", "crop"}
+    names = {"smoothed": "steady", "tracklet": "chain", "status": "verdict"}
+    names |= {"wanted_distance": "wanted", "unwanted_distance": "unwanted"}
+    fields = set(Face.__dataclass_fields__) - {"cropped", "crop", "scheme"}
+    assert set(known) == {names.get(field, field) for field in fields}
     assert set(json.loads(encode_record(full_face(7, 2), FRAME, SOURCE))["source"]) == set(
         SourceRecord.__dataclass_fields__
     )
@@ -188,6 +193,6 @@ def test_extraction_labels_every_crop(extracted_pair: Path) -> None:
             comment = read_png_comment(store.crop_path(known))
             assert comment is not None
             face, frame, source = decode_record(comment)
-            assert same_face(face, known, apart_from=("crop", "cut"))
+            assert same_face(face, known, apart_from=("crop", "cropped"))
             assert frame == frames[known.frame_index]
             assert source == store.source

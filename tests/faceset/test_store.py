@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facedouble.errors import InputError, OutputError
-from facedouble.faces.track import Handover
+from facedouble.faces.tracks import Handover
 from facedouble.faceset import Faceset
 from facedouble.faceset.store import (
     DATABASE,
@@ -49,7 +49,13 @@ def crops(path: Path) -> list[str | None]:
 
 def test_what_is_written_is_read_to_the_bit(tmp_path: Path) -> None:
     bare = full_face(0, 1).with_(
-        descriptor=None, colour=None, motion=None, wanted=None, unwanted=None, cut=False, verdict="kept"
+        descriptor=None,
+        colour=None,
+        motion=None,
+        wanted_distance=None,
+        unwanted_distance=None,
+        cropped=False,
+        status="kept",
     )
     frames = [
         FrameRecord(0, 0, "a.png", shot_ends=True),
@@ -89,7 +95,12 @@ def test_handovers_are_kept_in_order_of_frames(tmp_path: Path) -> None:
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
         faceset.add_handovers([late, early])
         first, second = faceset.handovers()
-    assert (first.chain, first.frame_index, second.chain, second.frame_index) == (7_000_000_000, 10, 2, 20)
+    assert (first.tracklet, first.frame_index, second.tracklet, second.frame_index) == (
+        7_000_000_000,
+        10,
+        2,
+        20,
+    )
     assert np.array_equal(first.landmarks, points + 1)
     assert first.motion is not None
     assert np.array_equal(first.motion, [[0, 1, 2], [3, 4, 5]])
@@ -136,7 +147,7 @@ def test_a_deleted_crop_is_a_face_left_out(four: Path) -> None:
         assert [f.frame_index for f in faceset] == [0, 2, 3]
         gone = faceset.all_faces()[1]
         assert gone.crop is None
-        assert gone.cut
+        assert gone.cropped
         with pytest.raises(InputError, match="no crop"):
             faceset.crop_path(gone)
 
@@ -191,7 +202,7 @@ def test_what_lies_in_faces_counts_before_copies_elsewhere(four: Path) -> None:
 def test_a_crop_of_a_face_that_was_not_cut_does_not_count(four: Path) -> None:
     """It is half a step of a run that was killed, which goes on with it."""
     with Faceset.open(four) as faceset:
-        faceset.put_faces([full_face(0).with_(cut=False)])
+        faceset.put_faces([full_face(0).with_(cropped=False)])
         faceset.commit()
     assert used(four) == [1, 2, 3]
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from facedouble.errors import AssetError
-from facedouble.faces.align import apply
+from facedouble.faces.align import map_points
 from facedouble.faceset import Faceset
 from facedouble.networks.dlib_descriptor import CHIP, CHIP_PADDING, DlibDescriptorNetwork
 from facedouble.networks.dlib_files import DESCRIPTOR, LANDMARKS_68, weights_file
@@ -28,7 +28,7 @@ def chips(extracted_pair: Path) -> list[Image]:
     found = []
     with Faceset.open(extracted_pair) as faceset:
         for face in faceset.faces()[::3]:
-            points = apply(face.alignment, face.steady)
+            points = map_points(face.alignment, face.smoothed)
             shape = dlib.full_object_detection(
                 dlib.rectangle(0, 0, face.crop_size, face.crop_size),
                 dlib.points([dlib.point(round(x), round(y)) for x, y in points.tolist()]),

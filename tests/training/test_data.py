@@ -12,8 +12,8 @@ from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, TrainingError
 from facedouble.events import Event, Noted, Progressed, StageStarted
 from facedouble.extraction.extract import extract
-from facedouble.faces.align import apply, cut
-from facedouble.faces.view import View, look
+from facedouble.faces.align import extract_crop, map_points
+from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faceset import Faceset
 from facedouble.training.batch import Share
 from facedouble.training.data import Data, SideData
@@ -46,10 +46,10 @@ def test_a_face_is_kept_as_conversion_will_see_it(faces: Data, whole_clips: Face
     with Faceset.open(whole_clips["a"][0]) as faceset:
         face = faceset.faces()[4]
         crop = read_image(faceset.crop_path(face))
-    inner = View(128, 0.7).of(np.eye(2, 3), face.crop_size)
-    points = apply(inner, apply(face.alignment, face.steady))
+    inner = InputCrop(128, 0.7).of(np.eye(2, 3), face.crop_size)
+    points = map_points(inner, map_points(face.alignment, face.smoothed))
     kept = side.store.take(torch.tensor([4]))[0].numpy()
-    expected = look(cut(crop, inner, 128), points, side.colours[4])
+    expected = network_input(extract_crop(crop, inner, 128), points, side.colours[4])
     assert np.abs(kept[:3].transpose(1, 2, 0) / 255 - expected).max() < 0.003
     assert np.allclose((side.landmarks[4].numpy() + 1) * 64 - 0.5, points, atol=1e-3)
 

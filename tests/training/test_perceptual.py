@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from facedouble.errors import AssetError, SettingsError
-from facedouble.faces.align import apply, cut
-from facedouble.faces.view import View
+from facedouble.faces.align import extract_crop, map_points
+from facedouble.faces.network_input import InputCrop
 from facedouble.faceset import Faceset
 from facedouble.models.recipe import Recipe
 from facedouble.networks.dlib_descriptor import CHIP, CHIP_PADDING
@@ -33,9 +33,11 @@ def seen(extracted_pair: Path) -> tuple[torch.Tensor, torch.Tensor, list[np.ndar
     with Faceset.open(extracted_pair) as faceset:
         for face in faceset.faces():
             crop = read_image(faceset.crop_path(face))
-            view = View(RESOLUTION, 0.7).of(np.eye(2, 3), face.crop_size)
-            views.append(cut(crop, view, RESOLUTION))
-            points = [dlib.point(round(x), round(y)) for x, y in apply(face.alignment, face.steady).tolist()]
+            view = InputCrop(RESOLUTION, 0.7).of(np.eye(2, 3), face.crop_size)
+            views.append(extract_crop(crop, view, RESOLUTION))
+            points = [
+                dlib.point(round(x), round(y)) for x, y in map_points(face.alignment, face.smoothed).tolist()
+            ]
             shape = dlib.full_object_detection(dlib.rectangle(0, 0, 256, 256), dlib.points(points))
             chips.append(dlib.get_face_chip(crop, shape, CHIP, CHIP_PADDING))
             right.append(face.box.left > 640)  # the actors are side by side

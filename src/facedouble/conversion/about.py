@@ -51,6 +51,6 @@ def _digest(plan: FacePlan) -> str:
         for item in plan.faces[index]:
             face = item.face
             digest.update(repr((*face.key, face.crop_size, face.track)).encode())
-            for array in (face.alignment, face.steady, item.colour, item.outline):
+            for array in (face.alignment, face.smoothed, item.colour, item.outline):
                 digest.update(array.tobytes())
     return digest.hexdigest()

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facedouble.errors import SettingsError
-from facedouble.faces.colour import colour_like, standardise
+from facedouble.faces.colour import apply_statistics, standardise
 from facedouble.types import FloatArray
 
 Samples = npt.NDArray[np.float32]
@@ -174,14 +174,14 @@ class Tones:
     def __call__(self, picture: FloatArray, now: FloatArray) -> FloatArray:
         """A picture (..., 3) in the standard colouring as it belongs into a frame whose face has the
         statistics ``now`` (2, 3)."""
-        colours = colour_like(picture, self.base)
+        colours = apply_statistics(picture, self.base)
         if self.maps:
             colours = into(self.space, colours)
             for change in self.maps:
                 colours = change(colours)
             colours = out_of(self.space, colours)
         if self.light is not None:
-            colours = colour_like(standardise(colours, self.light), now)
+            colours = apply_statistics(standardise(colours, self.light), now)
         return np.asarray(colours, dtype=np.float32)
 
 
@@ -197,7 +197,7 @@ def fit_tones(
     colouring, ``wanted`` (M, 3) RGB colours 0..1 of the frame's faces in the mean light of the track."""
     if space not in SPACES:
         raise SettingsError(f"no colour space {space!r}; there are: {', '.join(SPACES)}")
-    colours, target = into(space, colour_like(drawn, base)), into(space, wanted)
+    colours, target = into(space, apply_statistics(drawn, base)), into(space, wanted)
     maps: list[Map] = []
     for fit in fits:
         maps.append(fit(colours, target))

@@ -14,9 +14,9 @@ from facedouble.conversion.patch import Patch
 from facedouble.conversion.plan import Planned
 from facedouble.conversion.steps import edge_width, make_steps
 from facedouble.conversion.swapper import Drawn
-from facedouble.faces.align import apply, inverse, recrop, scale_of
-from facedouble.faces.colour import unit
-from facedouble.faces.view import View
+from facedouble.faces.align import inverse, map_points, recrop, scale_of
+from facedouble.faces.colour import to_float
+from facedouble.faces.network_input import InputCrop
 from facedouble.types import Alignment, FloatArray, Grey, Image, Mask
 
 _EDGE_PIXELS = 12.0  # of the mask across its soft edge: finer would not be seen once it is in the frame
@@ -27,7 +27,7 @@ class Compositor:
     """Puts drawn faces into their frames. It keeps nothing from frame to frame, so frames may be
     composed in any order and in any thread."""
 
-    def __init__(self, settings: ConvertSettings, view: View) -> None:
+    def __init__(self, settings: ConvertSettings, view: InputCrop) -> None:
         self.view = view
         self.steps = make_steps(settings)
         self.blend = BLENDS["seamless" if settings.seamless else settings.blend]
@@ -54,9 +54,9 @@ class Compositor:
             layer = placed
             mask = layer.alpha
             if matte is not None:
-                mask = mask * unit(matte[layer.place])
+                mask = mask * to_float(matte[layer.place])
             layers.append(
-                Layer(layer.left, layer.top, *self.blend(unit(image[layer.place]), layer.picture, mask))
+                Layer(layer.left, layer.top, *self.blend(to_float(image[layer.place]), layer.picture, mask))
             )
         return self.output.compose(image, layers)
 
@@ -82,7 +82,7 @@ def place(patch: Patch, seen: Alignment) -> Layer | None:
     edges = np.array([(left, top), (left + across, top), (left + across, top + down), (left, top + down)])
     back = inverse(patch.alignment)
     # Bilinear interpolation reaches one pixel of the mask beyond its last.
-    spots = apply(back, edges.astype(np.float32) - 0.5 + np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]))
+    spots = map_points(back, edges.astype(np.float32) - 0.5 + np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]))
     x, y = np.maximum(np.floor(spots.min(axis=0)).astype(int), 0).tolist()
     right, bottom = np.minimum(np.ceil(spots.max(axis=0)).astype(int) + 1, (width, height)).tolist()
     if right <= x or bottom <= y:

@@ -13,7 +13,7 @@ from facedouble.conversion.label import Label
 from facedouble.conversion.plan import Planned
 from facedouble.conversion.swapper import Drawn, Swapper
 from facedouble.errors import ConversionError
-from facedouble.faces.align import part_of
+from facedouble.faces.align import crop_bounds
 from facedouble.types import Box, FloatArray
 from facedouble.video.image_formats import to_eight_bits
 from facedouble.video.picture import Picture, Pixels, Shown, around, in_rgb, painted, size_of
@@ -128,7 +128,7 @@ class FrameWork:
         seen = self._swapper.view.of(item.face.alignment, item.face.crop_size)
         if not np.isfinite(seen).all():
             raise ValueError("the place of a face is not a number")
-        return part_of(seen, self._swapper.view.resolution, *size, margin=_MARGIN)
+        return crop_bounds(seen, self._swapper.view.resolution, *size, margin=_MARGIN)
 
     def _draw(self, jobs: Sequence[Job]) -> None:
         regions = [region for job in jobs for region in job.regions]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from facedouble.conversion.plan import Planned
-from facedouble.faces.align import apply
+from facedouble.faces.align import map_points
 from facedouble.types import Alignment, FloatArray, Image, Landmarks, Mask
 
 
@@ -35,7 +35,7 @@ class Patch:
     @property
     def landmarks(self) -> Landmarks:
         """The outline that masks are drawn from (68, 2), in the mask's pixels."""
-        return apply(self.alignment, self.item.outline)
+        return map_points(self.alignment, self.item.outline)
 
     def with_(self, **changes: object) -> Patch:
         """A copy with some fields changed."""

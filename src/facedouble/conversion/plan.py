@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from facedouble.conversion.colours import Tones
 from facedouble.conversion.ranges import Ranges
 from facedouble.errors import SettingsError
-from facedouble.faces.align import apply, inverse
+from facedouble.faces.align import inverse, map_points
 from facedouble.faces.colour import smooth_statistics
 from facedouble.faces.references import References
 from facedouble.faceset import Faceset
@@ -44,7 +44,7 @@ class Planned:
         alignment[:, 2] += alignment[:, :2] @ (left, top)
         box = Box(face.box.left - left, face.box.top - top, face.box.right - left, face.box.bottom - top)
         there = face.with_(
-            box=box, landmarks=face.landmarks - by, steady=face.steady - by, alignment=alignment
+            box=box, landmarks=face.landmarks - by, smoothed=face.smoothed - by, alignment=alignment
         )
         return replace(self, face=there, outline=self.outline - by)
 
@@ -77,7 +77,7 @@ def make_plan(source: Path, faceset: Path, choice: Choice) -> FacePlan:
     """
     with Faceset.open(faceset) as store:
         store.check_source(source)
-        every = [face for face in store.all_faces() if face.cut]
+        every = [face for face in store.all_faces() if face.cropped]
         kept = {face.key for face in store.faces(include_blurry=True)}
     here = [face for face in every if choice.frames.hold(face.frame_index)]
     chosen = _chosen(every, choice)
@@ -108,7 +108,7 @@ def _chosen(faces: Sequence[Face], choice: Choice) -> set[tuple[int, int]]:
         if choice.tracks and number not in choice.tracks:
             continue
         judged = members if choice.references is None else choice.references.judge(members)
-        found.update(face.key for face in judged if face.verdict not in ("stranger", "unwanted"))
+        found.update(face.key for face in judged if face.status not in ("stranger", "unwanted"))
     return found
 
 
@@ -133,14 +133,14 @@ def outlines(faces: Sequence[Face]) -> list[Landmarks]:
 
     The edge of a mask may not tremble with single landmarks; where the face is stays untouched.
     """
-    result: list[Landmarks] = [face.steady for face in faces]
+    result: list[Landmarks] = [face.smoothed for face in faces]
     tracks: dict[int, list[int]] = {}
     for position, face in enumerate(faces):
         tracks.setdefault(face.track, []).append(position)
     for positions in tracks.values():
         members = [faces[position] for position in positions]
-        shapes = np.stack([apply(face.alignment, face.steady) / face.crop_size for face in members])
+        shapes = np.stack([map_points(face.alignment, face.smoothed) / face.crop_size for face in members])
         smooth = gaussian_filter1d(shapes, _OUTLINE_FRAMES, axis=0, mode="nearest")
         for position, face, shape in zip(positions, members, smooth, strict=True):
-            result[position] = apply(inverse(face.alignment), shape * face.crop_size)
+            result[position] = map_points(inverse(face.alignment), shape * face.crop_size)
     return result

@@ -19,10 +19,10 @@ from facedouble.conversion.plan import Planned
 from facedouble.conversion.steps import check, make_fits
 from facedouble.conversion.swapper import Swapper
 from facedouble.errors import SettingsError
-from facedouble.faces.align import apply, cut, scale_of
-from facedouble.faces.colour import colour_like, standardise, unit
+from facedouble.faces.align import extract_crop, map_points, scale_of
+from facedouble.faces.colour import apply_statistics, standardise, to_float
 from facedouble.faces.hull import inner_face_mask
-from facedouble.faces.view import View, look
+from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faceset import Faceset
 from facedouble.types import FloatArray, Image, Landmarks
 from facedouble.video.images import read_image
@@ -63,7 +63,7 @@ def _tones(members: Sequence[Planned], store: Faceset, swapper: Swapper, setting
     sample = [members[place] for place in places]
     crops = [_seen(item, store, swapper.view) for item in sample]
     drawn = swapper.draw(
-        [look(crop, points, item.colour) for item, (crop, points) in zip(sample, crops, strict=True)]
+        [network_input(crop, points, item.colour) for item, (crop, points) in zip(sample, crops, strict=True)]
     )
     if drawn and drawn[0].mask is None and "learned" in (settings.mask_type, settings.occlusion):
         option = "--mask-type" if settings.mask_type == "learned" else "--occlusion"
@@ -80,18 +80,18 @@ def _tones(members: Sequence[Planned], store: Faceset, swapper: Swapper, setting
         inside = inner_face_mask(points, swapper.view.resolution, _MARGIN) > 0.5
         new.append(face.picture[inside])
         # All in one light, or what changes between the samples would count as contrast of the face.
-        old.append(colour_like(standardise(unit(crop)[inside], item.colour), light))
+        old.append(apply_statistics(standardise(to_float(crop)[inside], item.colour), light))
     if sum(map(len, new)) < _FEWEST:
         return Tones(light, light=light)
     return fit_tones(fits, settings.colour_space, base, light, _thinned(new), _thinned(old))
 
 
-def _seen(item: Planned, store: Faceset, view: View) -> tuple[Image, Landmarks]:
+def _seen(item: Planned, store: Faceset, view: InputCrop) -> tuple[Image, Landmarks]:
     """A face's crop as the model sees it, from the faceset, and its landmarks there."""
     face = item.face
     inner = view.of(np.eye(2, 3), face.crop_size)
-    crop = cut(read_image(store.crop_path(face)), inner, view.resolution)
-    return crop, apply(inner, apply(face.alignment, face.steady))
+    crop = extract_crop(read_image(store.crop_path(face)), inner, view.resolution)
+    return crop, map_points(inner, map_points(face.alignment, face.smoothed))
 
 
 def _thinned(parts: Sequence[FloatArray]) -> Samples:
@@ -110,7 +110,7 @@ class TooLarge:
     most: float
 
 
-def too_large(plan: Plan, view: View) -> TooLarge:
+def too_large(plan: Plan, view: InputCrop) -> TooLarge:
     """How many faces of a plan come out softer than the frame because the model draws too few pixels."""
     times = [
         1 / scale_of(view.of(item.face.alignment, item.face.crop_size))

@@ -13,11 +13,11 @@ from facedouble.config import ConvertSettings
 from facedouble.conversion.plan import Planned
 from facedouble.device import choose_device, choose_precision
 from facedouble.events import Listener, ignore
-from facedouble.faces.align import apply, cut
-from facedouble.faces.view import View, look
+from facedouble.faces.align import extract_crop, map_points
+from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.models import checkpoint
 from facedouble.models.base import SwapModel
-from facedouble.types import OTHER, FloatArray, Image, Mask, Side
+from facedouble.types import OTHER_SIDE, FloatArray, Image, Mask, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Swapper:
     ) -> None:
         self.network, self.card, self.side = network, card, side
         self.device, self.precision = device, precision
-        self.view = View(network.resolution, card.coverage)
+        self.view = InputCrop(network.resolution, card.coverage)
 
     @classmethod
     def load(cls, model: Path, settings: ConvertSettings, listener: Listener = ignore) -> Swapper:
@@ -57,8 +57,8 @@ class Swapper:
     def crop(self, image: Image, item: Planned) -> FloatArray:
         """The face as the network sees it: (R, R, 3) float32 0..1 in the standard colouring."""
         alignment = self.view.of(item.face.alignment, item.face.crop_size)
-        crop = cut(image, alignment, self.view.resolution)
-        return look(crop, apply(alignment, item.face.steady), item.colour)
+        crop = extract_crop(image, alignment, self.view.resolution)
+        return network_input(crop, map_points(alignment, item.face.smoothed), item.colour)
 
     def draw(self, crops: Sequence[FloatArray]) -> list[Drawn]:
         """Faces of the model's person for crops as :meth:`crop` makes them, in one call of the network."""
@@ -70,7 +70,7 @@ class Swapper:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16),
         ):
-            picture, mask = self.network(batch, OTHER[self.side], self.side)
+            picture, mask = self.network(batch, OTHER_SIDE[self.side], self.side)
         pictures = picture.float().permute(0, 2, 3, 1).cpu().numpy()
         masks = [None] * len(crops) if mask is None else mask.float()[:, 0].cpu().numpy()
         return [Drawn(*drawn) for drawn in zip(pictures, masks, strict=True)]

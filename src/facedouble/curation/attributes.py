@@ -44,15 +44,15 @@ class FaceAttributes:
 
 def face_attributes(faces: Sequence[Face]) -> FaceAttributes:
     """FaceAttributes of faces, from their steady landmarks."""
-    points = np.stack([face.steady for face in faces]) if faces else np.zeros((0, 68, 2))
+    points = np.stack([face.smoothed for face in faces]) if faces else np.zeros((0, 68, 2))
     yaw, pitch, roll, misfit = head_poses(points).T
     return FaceAttributes(
         yaw=yaw,
         pitch=pitch,
         roll=roll,
         misfit=misfit,
-        mouth=np.array([mouth_opening(face.steady) for face in faces]),
-        eyes=np.array([eye_opening(face.steady) for face in faces]),
+        mouth=np.array([mouth_opening(face.smoothed) for face in faces]),
+        eyes=np.array([eye_opening(face.smoothed) for face in faces]),
         sharpness=np.array([face.sharpness for face in faces]),
         width=np.array([width_in_frame(face) for face in faces]),
         brightness=np.array([brightness(face.colour) for face in faces]),

@@ -15,8 +15,8 @@ from facedouble.curation.crop_order import in_browsing_order, person_name
 from facedouble.curation.drawing import Cell, contact_sheet
 from facedouble.curation.suspect_spans import SuspectSpan
 from facedouble.errors import InputError
-from facedouble.faces.align import apply
-from facedouble.faces.people import people
+from facedouble.faces.align import map_points
+from facedouble.faces.clustering import assign_people
 from facedouble.faceset.store import Faceset
 from facedouble.types import Face, Image
 from facedouble.video.images import read_image
@@ -48,7 +48,7 @@ def faces_sheet(faceset: Faceset, most: int) -> Image:
     chosen = [
         used[i] for i in np.unique(np.linspace(0, len(used) - 1, min(most, len(used))).round().astype(int))
     ]
-    person_of = people(every)
+    person_of = assign_people(every)
     cells = [
         Cell(
             read_image(faceset.crop_path(face)),
@@ -97,6 +97,6 @@ def _with_landmarks(image: Image, face: Face) -> Image:
     """A crop with the landmarks measured on its frame, as dots."""
     picture = image.copy()
     size = max(1, image.shape[0] // 170)
-    for x, y in np.rint(apply(face.alignment, face.landmarks)).astype(int).tolist():
+    for x, y in np.rint(map_points(face.alignment, face.landmarks)).astype(int).tolist():
         cv2.circle(picture, (x, y), size, _DOT, -1, cv2.LINE_AA)
     return picture

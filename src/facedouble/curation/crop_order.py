@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from facedouble.faces.people import UNKNOWN
+from facedouble.faces.clustering import UNKNOWN_PERSON
 from facedouble.faceset.store import Faceset
 from facedouble.types import Face
 
@@ -40,7 +40,7 @@ def frame_size_of(faceset: Faceset) -> FrameSize:
 
 def person_name(person: int) -> str:
     """``person 3``; ``person unknown`` for the one without a descriptor."""
-    return "person unknown" if person == UNKNOWN else f"person {person}"
+    return "person unknown" if person == UNKNOWN_PERSON else f"person {person}"
 
 
 def _slashed(path: str) -> str:

@@ -17,8 +17,8 @@ import numpy as np
 from facedouble.curation.attributes import Array, side_in_frame
 from facedouble.curation.crop_order import FrameSize
 from facedouble.faces.align import inverse
+from facedouble.faces.clustering import assign_people
 from facedouble.faces.identity import SAME_PERSON
-from facedouble.faces.people import people
 from facedouble.faces.pose import head_poses
 from facedouble.types import Descriptor, Face
 
@@ -82,7 +82,7 @@ def _landmarks(faces: Sequence[Face], _: FrameSize) -> Iterator[_Finding]:
     if not faces:
         return
     misfits = head_poses(np.stack([face.landmarks for face in faces]))[:, 3]
-    person_of = people(faces)
+    person_of = assign_people(faces)
     persons = np.array([person_of[face.key] for face in faces])
     for person in np.unique(persons):
         own = np.flatnonzero(persons == person)
@@ -115,12 +115,12 @@ def _identity(faces: Sequence[Face], _: FrameSize) -> Iterator[_Finding]:
         limit = min(SAME_PERSON, usual + deviation)
     chains: dict[int, list[float]] = {}
     for position, distance in distances.items():
-        chains.setdefault(faces[position].chain, []).append(distance)
+        chains.setdefault(faces[position].tracklet, []).append(distance)
     for position, face in enumerate(faces):
         if position in distances:
             distance = distances[position]
-        elif face.descriptor is None and face.chain in chains:
-            distance = float(np.mean(chains[face.chain]))
+        elif face.descriptor is None and face.tracklet in chains:
+            distance = float(np.mean(chains[face.tracklet]))
         else:
             continue
         yield position, distance / limit, f"looks unlike the rest of its track ({distance:.2f})"
@@ -153,7 +153,7 @@ def _trembling(faces: Sequence[Face], _: FrameSize) -> Iterator[_Finding]:
     """Landmarks measured far from where the smoothed ones are."""
     away = []
     for face in faces:
-        squares = ((face.landmarks.astype(np.float64) - face.steady) ** 2).sum(axis=1)
+        squares = ((face.landmarks.astype(np.float64) - face.smoothed) ** 2).sum(axis=1)
         away.append(float(np.sqrt(squares.mean())) / (_EYE_SHARE * side_in_frame(face)))
     if len(away) < _ENOUGH:
         return
@@ -181,7 +181,7 @@ def _outside(faces: Sequence[Face], frame_size: FrameSize) -> Iterator[_Finding]
     # The frames of a folder need not have one size: then only the upper left border is known.
     last = np.array(frame_size, dtype=np.float64) - 0.5 if frame_size else np.array([np.inf, np.inf])
     for position, face in enumerate(faces):
-        share = float(((face.steady < -0.5) | (face.steady > last)).any(axis=1).mean())
+        share = float(((face.smoothed < -0.5) | (face.smoothed > last)).any(axis=1).mean())
         yield position, share / 0.1, f"{share:.0%} of its landmarks lie outside the frame"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from facedouble.curation.crop_order import folder_of
 from facedouble.errors import InputError, OutputError
-from facedouble.faces.people import UNKNOWN, people
+from facedouble.faces.clustering import UNKNOWN_PERSON, assign_people
 from facedouble.faceset.store import BLURRY, CROPS, DROPPED, Faceset, crop_name, parse_crop_name
 from facedouble.types import Face
 
@@ -51,12 +51,12 @@ def select(faces: Sequence[Face], names: Sequence[str]) -> list[Face]:
     are all of a faceset, so that persons have the numbers that its overview gives them. Raises
     ``InputError`` for a name that stands for no face or no crop.
     """
-    person_of = people(faces)
+    person_of = assign_people(faces)
     chosen: set[tuple[int, int]] = set()
     for name in names:
         kind, _, number = name.partition(":")
         if kind == "person" and number:
-            wanted = UNKNOWN if number == "unknown" else _number(number, name)
+            wanted = UNKNOWN_PERSON if number == "unknown" else _number(number, name)
             found = [face for face in faces if person_of[face.key] == wanted]
         elif kind == "track" and number:
             wanted = _number(number, name)

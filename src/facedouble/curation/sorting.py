@@ -17,8 +17,8 @@ from facedouble.curation.attributes import Array, brightness, face_attributes, w
 from facedouble.curation.crop_order import FrameSize, folder_of, frame_size_of
 from facedouble.curation.review import review
 from facedouble.errors import OutputError, SettingsError
+from facedouble.faces.clustering import UNKNOWN_PERSON, assign_people
 from facedouble.faces.landmarks import mouth_opening
-from facedouble.faces.people import UNKNOWN, people
 from facedouble.faceset.store import CROPS, Faceset, crop_name
 from facedouble.types import Face
 
@@ -52,7 +52,7 @@ def _pitch(faces: Sequence[Face], _: FrameSize) -> Array:
 
 
 def _mouth(faces: Sequence[Face], _: FrameSize) -> Array:
-    return np.array([mouth_opening(face.steady) for face in faces])
+    return np.array([mouth_opening(face.smoothed) for face in faces])
 
 
 def _colour(faces: Sequence[Face], _: FrameSize) -> Array:
@@ -69,9 +69,9 @@ def _review(faces: Sequence[Face], frame_size: FrameSize) -> Array:
 
 
 def _person_folder(faces: Sequence[Face]) -> list[str]:
-    person_of = people(faces)
+    person_of = assign_people(faces)
     persons = [person_of[face.key] for face in faces]
-    return ["person_unknown" if person == UNKNOWN else f"person_{person}" for person in persons]
+    return ["person_unknown" if person == UNKNOWN_PERSON else f"person_{person}" for person in persons]
 
 
 def _track_folder(faces: Sequence[Face]) -> list[str]:

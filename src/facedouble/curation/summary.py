@@ -12,9 +12,9 @@ import numpy as np
 
 from facedouble.curation.attributes import Array, face_attributes
 from facedouble.curation.crop_order import folder_of, person_name
-from facedouble.faces.people import UNKNOWN, people
+from facedouble.faces.clustering import UNKNOWN_PERSON, assign_people
 from facedouble.faceset.store import BLURRY, CROPS, DROPPED, FrameRecord
-from facedouble.types import Face, Verdict
+from facedouble.types import Face, FaceStatus
 
 _TRACKS_SHOWN = 20
 
@@ -61,9 +61,9 @@ class FacesetSummary:
     faces: int
     in_use: int
     blurry: int
-    dropped: dict[Verdict, int]
+    dropped: dict[FaceStatus, int]
     deleted: int
-    uncut: dict[Verdict, int]
+    uncut: dict[FaceStatus, int]
     people: dict[int, int]
     tracks: list[TrackSummary]
     sharpness: Quartiles | None
@@ -77,7 +77,7 @@ def summarise(frames: Sequence[FrameRecord], faces: Sequence[Face], time_base: F
     in_use = [face for face in faces if folder_of(face) == CROPS]
     unreadable = {frame.index for frame in frames if frame.problem is not None}
     seen = unreadable | {face.frame_index for face in faces}
-    person_of = people(faces)
+    person_of = assign_people(faces)
     persons = Counter(person_of.values())
     measured = face_attributes(in_use)
     return FacesetSummary(
@@ -88,9 +88,9 @@ def summarise(frames: Sequence[FrameRecord], faces: Sequence[Face], time_base: F
         in_use=len(in_use),
         blurry=sum(folder_of(face) == BLURRY for face in faces),
         dropped=_by_verdict(face for face in faces if folder_of(face) == DROPPED),
-        deleted=sum(face.cut and face.crop is None for face in faces),
-        uncut=_by_verdict(face for face in faces if not face.cut),
-        people=dict(sorted(persons.items(), key=lambda item: (item[0] == UNKNOWN, item[0]))),
+        deleted=sum(face.cropped and face.crop is None for face in faces),
+        uncut=_by_verdict(face for face in faces if not face.cropped),
+        people=dict(sorted(persons.items(), key=lambda item: (item[0] == UNKNOWN_PERSON, item[0]))),
         tracks=_tracks(frames, faces, person_of, time_base),
         sharpness=Quartiles.of(measured.sharpness) if in_use else None,
         width=Quartiles.of(measured.width) if in_use else None,
@@ -99,9 +99,9 @@ def summarise(frames: Sequence[FrameRecord], faces: Sequence[Face], time_base: F
     )
 
 
-def _by_verdict(faces: Iterable[Face]) -> dict[Verdict, int]:
-    counts = Counter(face.verdict for face in faces)
-    verdicts: tuple[Verdict, ...] = get_args(Verdict)
+def _by_verdict(faces: Iterable[Face]) -> dict[FaceStatus, int]:
+    counts = Counter(face.status for face in faces)
+    verdicts: tuple[FaceStatus, ...] = get_args(FaceStatus)
     return {verdict: counts[verdict] for verdict in verdicts if counts[verdict]}
 
 
@@ -171,7 +171,7 @@ def summary_lines(result: FacesetSummary) -> list[str]:
     return lines
 
 
-def _named(counts: Mapping[Verdict, int], kept: str) -> str:
+def _named(counts: Mapping[FaceStatus, int], kept: str) -> str:
     """Counts by verdict as words after a colon; those that were kept are called ``kept``."""
     words = [f"{count} {kept if verdict == 'kept' else verdict}" for verdict, count in counts.items()]
     return ": " + ", ".join(words) if words else ""

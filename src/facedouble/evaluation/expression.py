@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.faces.align import apply
+from facedouble.faces.align import map_points
 from facedouble.faces.landmarks import LEFT_EYE, RIGHT_EYE
 from facedouble.faces.pose import SHAPE, head_poses
 from facedouble.types import Alignment, Image, Landmarks
@@ -105,7 +105,7 @@ def _iris(image: Image, eye: Landmarks) -> float | None:
     patch = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
     dark = 255 - cv2.cvtColor(np.asarray(patch, dtype=np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float64)
     area = np.zeros((size, size), dtype=np.uint8)
-    cv2.fillConvexPoly(area, np.round(apply(matrix, eye)).astype(np.int32), 1)
+    cv2.fillConvexPoly(area, np.round(map_points(matrix, eye)).astype(np.int32), 1)
     inside = area > 0
     weight = np.where(inside, np.maximum(dark - np.median(dark[inside]), 0), 0) ** 2
     if weight.sum() <= 0:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from facedouble.evaluation import expression, people, steadiness
 from facedouble.evaluation.metrics import correlation
 from facedouble.evaluation.rating import Evidence, Outcome, Values
-from facedouble.faces.align import apply, similarity
+from facedouble.faces.align import fit_similarity, map_points
 from facedouble.faces.landmarks import eye_distance, eye_opening, mouth_opening
 from facedouble.faces.pose import head_poses
 from facedouble.types import Side
@@ -148,7 +148,7 @@ def jitter(evidence: Evidence) -> Outcome:
     size = np.array([eye_distance(points) for points in seen.source_points])
     # Single landmarks tremble by 2% from being found anew; the place, turn and scale they agree on do not.
     together_moved = [
-        apply(similarity(own.astype(np.float64), new.astype(np.float64), np.ones(68)), own)
+        map_points(fit_similarity(own.astype(np.float64), new.astype(np.float64), np.ones(68)), own)
         for own, new in zip(seen.source_points, seen.points, strict=True)
     ]
     series = steadiness.jitter(np.stack(together_moved), seen.source_points, size)

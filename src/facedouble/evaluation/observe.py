@@ -24,8 +24,8 @@ from facedouble.evaluation import fidelity, people, seam, steadiness
 from facedouble.evaluation.expression import gaze
 from facedouble.evaluation.metrics import fine_detail
 from facedouble.events import Listener, Progressed, StageFinished, StageStarted, ignore
-from facedouble.faces.align import apply, cut, recrop, scale_of
-from facedouble.faces.find import Finder
+from facedouble.faces.align import extract_crop, map_points, recrop, scale_of
+from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.hull import FOREHEAD, face_hull
 from facedouble.faceset import Faceset
 from facedouble.types import Face, Grey, Image
@@ -114,7 +114,7 @@ class Observer:
 
     def __init__(self, source: Path, looked_for: Plan) -> None:
         self.source, self.plan = source, looked_for
-        self.finder = Finder("hog")
+        self.finder = FaceAnalyser("hog")
 
     def observe(self, result: Path, pictured: Pictured | None = None, listener: Listener = ignore) -> Seen:
         """What there is to see of ``result``. Frames are paired by their number, as far as both have any.
@@ -190,7 +190,7 @@ class Observer:
             "ring": seam.ring_step(crops.small_result, crops.small_source, crops.small_distance),
             "detail": [fine_detail(crop, crops.inner) for crop in (crops.result, crops.source)],
             "detail_around": [fine_detail(crop, crops.around) for crop in (crops.result, crops.source)],
-            "detail_small": people.detail_of(images[0], view, apply(view, source_points)),
+            "detail_small": people.detail_of(images[0], view, map_points(view, source_points)),
             "width": crops.extent,
             "descriptor": self.finder.descriptor.describe(images[0], points) if closely else nothing,
         }
@@ -205,8 +205,8 @@ class _Crops:
         self.source_frame, self.result_frame = source, result
         self.extent = face.crop_size / scale_of(face.alignment)
         alignment = recrop(face.alignment, face.crop_size, 1.0, side)
-        self.source, self.result = (cut(image, alignment, side) for image in (source, result))
-        self.distance = seam.outline_distance(apply(alignment, face.steady), side)
+        self.source, self.result = (extract_crop(image, alignment, side) for image in (source, result))
+        self.distance = seam.outline_distance(map_points(alignment, face.smoothed), side)
         self.inner = (self.distance < -_INSIDE).astype(np.float32)
         self.around = ((self.distance > _AROUND[0]) & (self.distance < _AROUND[1])).astype(np.float32)
         self.small_source, self.small_result = (_reduced(crop, _SMALL) for crop in (self.source, self.result))
@@ -216,7 +216,7 @@ class _Crops:
     def outside(self) -> npt.NDArray[np.float32]:
         """Mask of the frame (H, W) without the face and some room around it."""
         height, width = self.source_frame.shape[:2]
-        hull = (face_hull(self.face.steady, (height, width), forehead=FOREHEAD) > 0).astype(np.uint8)
+        hull = (face_hull(self.face.smoothed, (height, width), forehead=FOREHEAD) > 0).astype(np.uint8)
         room = _OUTSIDE * self.extent
         x, y, w, h = cv2.boundingRect(hull)
         left, top = max(0, x - int(room) - 1), max(0, y - int(room) - 1)

@@ -12,18 +12,18 @@ import numpy.typing as npt
 from facedouble.assets import demo_clips, have_demo_clips
 from facedouble.errors import InputError
 from facedouble.evaluation.metrics import fine_detail
-from facedouble.faces.align import apply, cut
-from facedouble.faces.detect import make_detector
+from facedouble.faces.align import extract_crop, map_points
+from facedouble.faces.detectors import make_detector
 from facedouble.faces.hull import inner_face_mask
 from facedouble.faces.identity import SAME_PERSON, DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks
-from facedouble.faces.view import View
+from facedouble.faces.network_input import InputCrop
 from facedouble.faceset import Faceset
 from facedouble.types import Descriptor, Image, Landmarks
 from facedouble.video import open_source
 from facedouble.video.images import read_image
 
-DETAIL_VIEW = View(128, 0.7)
+DETAIL_VIEW = InputCrop(128, 0.7)
 """What fine detail is compared on: the face 128 pixels wide, whatever it was or the model draws."""
 
 _MOST_CROPS = 60
@@ -56,7 +56,7 @@ def know(name: str, facesets: Sequence[Path], *, detail: bool = False) -> Person
             step = max(1, len(faces) * len(facesets) // _MOST_CROPS)
             for face in faces[::step] if detail else ():
                 inner = DETAIL_VIEW.of(np.eye(2, 3), face.crop_size)
-                points = apply(inner, apply(face.alignment, face.steady))
+                points = map_points(inner, map_points(face.alignment, face.smoothed))
                 details.append(detail_of(read_image(faceset.crop_path(face)), inner, points))
     if not descriptors:
         raise InputError(f"{', '.join(map(str, facesets))}: no face with a descriptor; extract again")
@@ -67,7 +67,7 @@ def detail_of(image: Image, alignment: npt.NDArray[np.float64], points: Landmark
     """Fine detail of the face that ``alignment`` cuts out of ``image``; ``points`` are its landmarks in
     the cut-out's pixels."""
     size = DETAIL_VIEW.resolution
-    return fine_detail(cut(image, alignment, size), inner_face_mask(points, size))
+    return fine_detail(extract_crop(image, alignment, size), inner_face_mask(points, size))
 
 
 def strangers(known: Sequence[Person]) -> list[Person]:

@@ -12,11 +12,11 @@ import torch
 
 from facedouble.evaluation.fidelity import ssim
 from facedouble.evaluation.people import Person
-from facedouble.faces.align import apply, cut, recrop
-from facedouble.faces.colour import colour_like, smooth_statistics
+from facedouble.faces.align import extract_crop, map_points, recrop
+from facedouble.faces.colour import apply_statistics, smooth_statistics
 from facedouble.faces.hull import face_hull
 from facedouble.faces.identity import DlibDescriptor
-from facedouble.faces.view import View, look
+from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faceset import Faceset
 from facedouble.faceset.held_out import split_held_out
 from facedouble.models.base import SwapModel
@@ -53,7 +53,7 @@ def restore(
 ) -> Reconstruction:
     """Restore the faces of a side's facesets that training holds out, or all where it holds out none, up to
     24 spread over them."""
-    samples = _samples(View(network.resolution, coverage), facesets)
+    samples = _samples(InputCrop(network.resolution, coverage), facesets)
     batch = torch.from_numpy(np.stack([sample.seen for sample in samples]).transpose(0, 3, 1, 2)).contiguous()
     with torch.inference_mode():
         drawn = network(batch, side, side).picture.float().permute(0, 2, 3, 1).numpy()
@@ -67,7 +67,7 @@ def restore(
         square = ((picture - sample.seen) ** 2).mean(axis=2)
         errors.append(float((square * sample.mask).sum() / sample.mask.sum()))
         if number in described:
-            image, points = _enlarged(colour_like(picture, sample.colour), sample.points)
+            image, points = _enlarged(apply_statistics(picture, sample.colour), sample.points)
             distances.append(float(np.linalg.norm(descriptor.describe(image, points) - person.mean)))
     noise = max(float(np.mean(errors)), 1e-10)
     return Reconstruction(
@@ -75,7 +75,7 @@ def restore(
     )
 
 
-def _samples(view: View, facesets: Sequence[Path]) -> list[_Sample]:
+def _samples(view: InputCrop, facesets: Sequence[Path]) -> list[_Sample]:
     known: list[tuple[Face, FloatArray, Path]] = []
     held: list[tuple[Face, FloatArray, Path]] = []
     for path in facesets:
@@ -90,10 +90,10 @@ def _samples(view: View, facesets: Sequence[Path]) -> list[_Sample]:
     return [_sample(view, *chosen[i]) for i in spread]
 
 
-def _sample(view: View, face: Face, colour: FloatArray, crop: Path) -> _Sample:
+def _sample(view: InputCrop, face: Face, colour: FloatArray, crop: Path) -> _Sample:
     inner = view.of(np.eye(2, 3), face.crop_size)
-    points = apply(inner, apply(face.alignment, face.steady))
-    seen = look(cut(read_image(crop), inner, view.resolution), points, colour)
+    points = map_points(inner, map_points(face.alignment, face.smoothed))
+    seen = network_input(extract_crop(read_image(crop), inner, view.resolution), points, colour)
     return _Sample(seen, face_hull(points, view.resolution), points, colour)
 
 
@@ -106,4 +106,4 @@ def _enlarged(picture: FloatArray, points: Landmarks) -> tuple[Image, Landmarks]
     matrix = recrop(np.eye(2, 3), picture.shape[0], 1.0, _LOOK_SIZE)
     image = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
     large = cv2.resize(image, (_LOOK_SIZE, _LOOK_SIZE), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(large, dtype=np.uint8), apply(matrix, points)
+    return np.asarray(large, dtype=np.uint8), map_points(matrix, points)

@@ -15,7 +15,7 @@ from facedouble.config import ExtractSettings
 from facedouble.events import Listener, Progressed, StageFinished, StageStarted
 from facedouble.extraction.detection import selected_frames
 from facedouble.extraction.pool import map_in_threads
-from facedouble.faces.align import apply, of_part, part_of, scale_of, warp
+from facedouble.faces.align import alignment_in_region, crop_bounds, map_points, scale_of, warp_bicubic
 from facedouble.faces.colour import colour_statistics
 from facedouble.faces.hull import face_hull
 from facedouble.faceset.record import encode_record
@@ -64,7 +64,7 @@ def write_crops(
     seconds = {"decode": 0.0, "crop": 0.0, "write": 0.0}
     todo: dict[int, list[Face]] = {}
     for face in faceset.all_faces():
-        if not face.cut and face.verdict not in NEVER_CROPPED:
+        if not face.cropped and face.status not in NEVER_CROPPED:
             todo.setdefault(face.frame_index, []).append(face)
     listener(StageStarted("cut", len(todo), "frames"))
     done = 0
@@ -131,7 +131,7 @@ def crop(frame: RawFrame, face: Face, settings: ExtractSettings) -> tuple[Image,
     to RGB, which is several times faster than doing one after the other, and as sharp.
     """
     size = face.crop_size
-    left, top, right, bottom = part_of(face.alignment, size, *frame.size, margin=8)
+    left, top, right, bottom = crop_bounds(face.alignment, size, *frame.size, margin=8)
     left, top = left & ~1, top & ~1  # even edges, so that chroma need not be cut in two
     width, height = frame.size
     right, bottom = (min(edge + (edge & 1), most) for edge, most in ((right, width), (bottom, height)))
@@ -139,21 +139,21 @@ def crop(frame: RawFrame, face: Face, settings: ExtractSettings) -> tuple[Image,
     reduction = min(1.0, scale_of(face.alignment) / _FINER)
     to = (max(1, round(part.width * reduction)), max(1, round(part.height * reduction)))
     pixels = frame.rgb(part, to if reduction < 1 else None)
-    image = warp(pixels, of_part(face.alignment, part, to), size)
-    inside = face_hull(apply(face.alignment, face.steady), size)
+    image = warp_bicubic(pixels, alignment_in_region(face.alignment, part, to), size)
+    inside = face_hull(map_points(face.alignment, face.smoothed), size)
     sharp = sharpness(image)
-    blurry = face.verdict == "kept" and sharp < settings.blur_threshold
+    blurry = face.status == "kept" and sharp < settings.blur_threshold
     return image, face.with_(
-        cut=True,
+        cropped=True,
         sharpness=sharp,
         colour=colour_statistics(image, inside),
-        verdict="blurry" if blurry else face.verdict,
+        status="blurry" if blurry else face.status,
     )
 
 
 def folder_of(face: Face) -> str:
     """The folder that a face's crop is written into."""
-    return {"kept": CROPS, "blurry": BLURRY}.get(face.verdict, DROPPED)
+    return {"kept": CROPS, "blurry": BLURRY}.get(face.status, DROPPED)
 
 
 def sharpness(crop: Image) -> float:
@@ -165,7 +165,7 @@ def sharpness(crop: Image) -> float:
 def drawn(image: Image, face: Face) -> Image:
     """A crop with its landmarks: as measured in red, steady in green over them."""
     picture = image.copy()
-    for points, colour in ((face.landmarks, (255, 40, 40)), (face.steady, (60, 255, 60))):
-        for x, y in np.rint(apply(face.alignment, points)).astype(int).tolist():
+    for points, colour in ((face.landmarks, (255, 40, 40)), (face.smoothed, (60, 255, 60))):
+        for x, y in np.rint(map_points(face.alignment, points)).astype(int).tolist():
             cv2.circle(picture, (x, y), max(1, face.crop_size // 170), colour, -1, cv2.LINE_AA)
     return picture

@@ -16,12 +16,12 @@ from facedouble.errors import InputError, SettingsError
 from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted
 from facedouble.extraction.pool import map_in_processes
 from facedouble.faces.align import align
-from facedouble.faces.detect import DETECTORS
-from facedouble.faces.find import Finder
-from facedouble.faces.follow import Chain, follow
+from facedouble.faces.analyser import FaceAnalyser
+from facedouble.faces.detectors import DETECTORS
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.pose import head_pose
-from facedouble.faces.track import Handover
+from facedouble.faces.tracklets import Tracklet, track_faces
+from facedouble.faces.tracks import Handover
 from facedouble.faceset.store import Faceset, FrameRecord
 from facedouble.types import Box, Face, Grey, Image, Landmarks
 from facedouble.video import Source
@@ -179,7 +179,7 @@ def _expected(source: Source, settings: ExtractSettings) -> int:
 
 # -- in a worker process -----------------------------------------------------------------------------
 
-_loaded: tuple[Finder, ExtractSettings] | None = None  # by this process, when it first finds something
+_loaded: tuple[FaceAnalyser, ExtractSettings] | None = None  # by this process, when it first finds something
 _settings: ExtractSettings | None = None
 
 
@@ -193,11 +193,11 @@ def _work(segment: Segment) -> SegmentResult:
     global _loaded
     assert _settings is not None
     if _loaded is None:
-        _loaded = Finder(_settings.detector, parse_angles(_settings.rotate_images)), _settings
+        _loaded = FaceAnalyser(_settings.detector, parse_angles(_settings.rotate_images)), _settings
     return analyse_segment(segment, *_loaded)
 
 
-def analyse_segment(segment: Segment, finder: Finder, settings: ExtractSettings) -> SegmentResult:
+def analyse_segment(segment: Segment, finder: FaceAnalyser, settings: ExtractSettings) -> SegmentResult:
     """The faces of one segment. Frames that cannot be read are named, and cut it in two."""
     before = dict(finder.seconds)
     result = SegmentResult([], [], [])
@@ -207,7 +207,7 @@ def analyse_segment(segment: Segment, finder: Finder, settings: ExtractSettings)
         frames = segment.frames[run.start : run.stop]
         seen = [_Seen(frame, greys[frame.index]) for frame in frames]
         cuts = {at - run.start + 1 for at in shot_ends if run.start <= at < run.stop - 1}
-        chains = follow(seen, cuts, finder, smallest=settings.min_face_size)
+        chains = track_faces(seen, cuts, finder, smallest=settings.min_face_size)
         lent = len(frames) - 1 if segment.has_next and run.stop == len(segment.frames) else len(frames)
         for chain in chains:
             faces, handover = _faces(chain, next(identities), frames, lent, finder, settings.size)
@@ -251,7 +251,7 @@ def _readable(frames: Sequence[RawFrame], problems: dict[int, str]) -> Iterator[
 
 
 def _faces(
-    chain: Chain, identity: int, frames: Sequence[RawFrame], lent: int, finder: Finder, size: int
+    chain: Tracklet, identity: int, frames: Sequence[RawFrame], lent: int, finder: FaceAnalyser, size: int
 ) -> tuple[list[Face], list[Handover]]:
     """The faces of a chain on the segment's own frames, the one seen most from the front described
     where that is due; and where the chain is handed over to the next segment."""
@@ -274,12 +274,12 @@ def _faces(
                 box=box_around(sighting.landmarks),
                 confidence=sighting.confidence,
                 landmarks=sighting.landmarks,
-                steady=sighting.landmarks,
+                smoothed=sighting.landmarks,
                 alignment=align(sighting.landmarks, size),
                 crop_size=size,
                 descriptor=descriptor,
                 motion=sighting.motion,
-                chain=identity,
+                tracklet=identity,
                 rotation=sighting.rotation,
                 origin=sighting.origin,
             )
@@ -310,7 +310,7 @@ def _portrait(
 
 def _number(faces: list[Face]) -> None:
     """Give the faces of each frame their numbers, the largest first."""
-    faces.sort(key=lambda face: (face.frame_index, -face.box.width, face.chain))
+    faces.sort(key=lambda face: (face.frame_index, -face.box.width, face.tracklet))
     numbers: dict[int, int] = {}
     for place, face in enumerate(faces):
         number = numbers.get(face.frame_index, 0)

@@ -21,8 +21,8 @@ from facedouble.extraction.cropping import write_crops
 from facedouble.extraction.detection import detect_faces, validate
 from facedouble.faces.align import align
 from facedouble.faces.references import References
-from facedouble.faces.steady import steady
-from facedouble.faces.track import assign_tracks
+from facedouble.faces.smoothing import smooth_track
+from facedouble.faces.tracks import link_tracklets
 from facedouble.faceset.store import CROPS, DATABASE, STEADIED, Faceset, SourceRecord, output_errors
 from facedouble.types import Face
 from facedouble.video import Source, open_source
@@ -90,7 +90,7 @@ def extract(
         raise InputError(f"{source}: none of its {unreadable} images can be read")
     if not faces:
         raise InputError(f"{source}: no face was found in its {len(records) - unreadable} frames")
-    verdicts: Counter[str] = Counter(face.verdict for face in faces)
+    verdicts: Counter[str] = Counter(face.status for face in faces)
     kept = verdicts.pop("kept", 0)
     return ExtractResult(
         faceset=output,
@@ -170,15 +170,15 @@ def _steady(
         cuts = {after for record, after in zip(records, frames[1:], strict=False) if record.shot_ends}
     else:
         cuts = set(frames)  # a picture has no neighbours in time
-    tracks = assign_tracks(faceset.all_faces(), faceset.handovers(), frames, cuts)
+    tracks = link_tracklets(faceset.all_faces(), faceset.handovers(), frames, cuts)
     if not source.info.is_film:
         listener(Noted("the images are not numbered without a gap: taken as single pictures, not as a film"))
     result: list[Face] = []
     for track in tracks:
         judged = references.judge(track) if references else track
         result += [
-            face.with_(alignment=align(face.steady, settings.size, level_eyes=settings.align_eyes))
-            for face in steady(judged, settings.steady)
+            face.with_(alignment=align(face.smoothed, settings.size, level_eyes=settings.align_eyes))
+            for face in smooth_track(judged, settings.steady)
         ]
     faceset.replace_faces(_numbered(result, settings))
     faceset.set_meta(STEADIED, "1")
@@ -196,10 +196,10 @@ def _numbered(faces: list[Face], settings: ExtractSettings) -> list[Face]:
     for face in sorted(faces, key=lambda face: (face.frame_index, -face.box.width, face.track)):
         number = numbers[face.frame_index]
         numbers[face.frame_index] += 1
-        verdict = face.verdict
+        verdict = face.status
         if face.box.width < settings.min_face_size:
             verdict = "small"
         elif settings.max_faces and number >= settings.max_faces:
             verdict = "surplus"
-        result.append(face.with_(face_index=number, verdict=verdict))
+        result.append(face.with_(face_index=number, status=verdict))
     return result

@@ -72,17 +72,17 @@ def align(landmarks: Landmarks, size: int, *, level_eyes: bool = False) -> Align
     the crop afterwards around the point between the eyes until these are at one height.
     """
     target = MEAN_SHAPE.astype(np.float64) * size - 0.5
-    alignment = similarity(landmarks.astype(np.float64), target, _WEIGHTS)
+    alignment = fit_similarity(landmarks.astype(np.float64), target, _WEIGHTS)
     if not level_eyes:
         return alignment
-    right, left = apply(alignment, landmarks)[36:48].reshape(2, 6, 2).mean(axis=1).astype(np.float64)
+    right, left = map_points(alignment, landmarks)[36:48].reshape(2, 6, 2).mean(axis=1).astype(np.float64)
     along = left - right
     turn = np.array([[along[0], along[1]], [-along[1], along[0]]]) / np.hypot(*along)
     middle = (left + right) / 2
     return np.column_stack([turn @ alignment[:, :2], turn @ alignment[:, 2] + middle - turn @ middle])
 
 
-def similarity(
+def fit_similarity(
     source: np.ndarray[tuple[int, int], np.dtype[np.float64]],
     target: np.ndarray[tuple[int, int], np.dtype[np.float64]],
     weights: np.ndarray[tuple[int], np.dtype[np.float64]],
@@ -112,7 +112,7 @@ def inverse(alignment: Alignment) -> Alignment:
     return np.column_stack([linear, -linear @ alignment[:, 2]])
 
 
-def apply(alignment: Alignment, points: Landmarks) -> Landmarks:
+def map_points(alignment: Alignment, points: Landmarks) -> Landmarks:
     """Points moved by an alignment: (N, 2) to (N, 2)."""
     return (points @ alignment[:, :2].T + alignment[:, 2]).astype(np.float32)
 
@@ -132,7 +132,7 @@ def recrop(alignment: Alignment, size: int, coverage: float, new_size: int) -> A
     return np.column_stack([move[:, :2] @ alignment[:, :2], move[:, :2] @ alignment[:, 2] + move[:, 2]])
 
 
-def cut(image: Image | Grey, alignment: Alignment, size: int) -> Image:
+def extract_crop(image: Image | Grey, alignment: Alignment, size: int) -> Image:
     """The crop of side ``size`` that an alignment describes, grey or RGB, uint8 or uint16 as ``image`` is.
 
     What lies outside the frame is black. A crop smaller than its part of the frame is first cut at a
@@ -145,13 +145,13 @@ def cut(image: Image | Grey, alignment: Alignment, size: int) -> Image:
         image, alignment = _averaged(image, alignment, size, reduction)
     factor = max(1, int(np.ceil(1 / max(scale_of(alignment), 1e-6) - 0.1)))
     if factor == 1:
-        return warp(image, alignment, size)
+        return warp_bicubic(image, alignment, size)
     finer = recrop(alignment, size, 1.0, size * factor)
-    large = warp(image, finer, size * factor)
+    large = warp_bicubic(image, finer, size * factor)
     return np.asarray(cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA), dtype=image.dtype)
 
 
-def glance(image: Image | Grey, alignment: Alignment, size: int) -> Image:
+def fast_crop(image: Image | Grey, alignment: Alignment, size: int) -> Image:
     """The same for looking at and not for keeping, several times faster: the part of the frame is
     averaged down by a whole factor, to about the crop's resolution, and interpolated linearly."""
     factor = max(1, int(1 / max(scale_of(alignment), 1e-6) + 0.35))
@@ -167,19 +167,19 @@ def _averaged(
     """The part of a frame that a crop is cut from, averaged down by a whole ``factor``, and the crop's
     alignment there."""
     height, width = image.shape[:2]
-    left, top, right, bottom = part_of(alignment, size, width, height, margin=2 * factor)
+    left, top, right, bottom = crop_bounds(alignment, size, width, height, margin=2 * factor)
     wide, high = max(1, (right - left) // factor), max(1, (bottom - top) // factor)
     part = Box(left, top, min(left + wide * factor, width), min(top + high * factor, height))
     pixels = image[part.top : part.bottom, part.left : part.right]
     reduced = np.asarray(cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_AREA), dtype=image.dtype)
-    return reduced, of_part(alignment, part, (wide, high))
+    return reduced, alignment_in_region(alignment, part, (wide, high))
 
 
-def part_of(alignment: Alignment, size: int, width: int, height: int, *, margin: int) -> Box:
+def crop_bounds(alignment: Alignment, size: int, width: int, height: int, *, margin: int) -> Box:
     """The upright part of a frame, ``width`` by ``height``, that a crop of side ``size`` is cut from,
     with ``margin`` pixels around it where the frame has them; never empty."""
     corners = np.array([(0, 0), (size - 1, 0), (0, size - 1), (size - 1, size - 1)], dtype=np.float32)
-    points = apply(inverse(alignment), corners)
+    points = map_points(inverse(alignment), corners)
     left, top = np.floor(points.min(axis=0)).astype(int).tolist()
     right, bottom = np.ceil(points.max(axis=0)).astype(int).tolist()
     left, top = max(0, min(left - margin, width - 1)), max(0, min(top - margin, height - 1))
@@ -187,7 +187,7 @@ def part_of(alignment: Alignment, size: int, width: int, height: int, *, margin:
     return Box(left, top, max(left + 1, right), max(top + 1, bottom))
 
 
-def of_part(alignment: Alignment, part: Box, size: tuple[int, int]) -> Alignment:
+def alignment_in_region(alignment: Alignment, part: Box, size: tuple[int, int]) -> Alignment:
     """The alignment for a part of the frame that was resized to ``size`` (width, height)."""
     step = np.array([part.width / size[0], part.height / size[1]])
     # Point p of the resized part lies at (p + 1/2) step - 1/2 + (left, top) of the frame.
@@ -195,7 +195,7 @@ def of_part(alignment: Alignment, part: Box, size: tuple[int, int]) -> Alignment
     return np.column_stack([alignment[:, :2] * step, shift])
 
 
-def warp(image: Image | Grey, alignment: Alignment, size: int) -> Image:
+def warp_bicubic(image: Image | Grey, alignment: Alignment, size: int) -> Image:
     """A crop interpolated from the frame's pixels (bicubic), with nothing averaged: for crops that are
     not much smaller than their part of the frame."""
     warped = cv2.warpAffine(image, alignment, (size, size), flags=cv2.INTER_CUBIC)

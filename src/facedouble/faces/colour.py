@@ -19,14 +19,14 @@ STANDARD_DEVIATION = 0.18
 _SMOOTHING_FRAMES = 8.0
 
 
-def unit(image: Image) -> FloatArray:
+def to_float(image: Image) -> FloatArray:
     """An image (H, W, 3) or grey (H, W) as float32 0..1: uint8 of 0..255, or uint16 of 0..65535."""
     return np.asarray(image, dtype=np.float32) / np.float32(np.iinfo(image.dtype).max)
 
 
 def colour_statistics(image: Image, mask: Mask) -> FloatArray:
     """Mean and standard deviation (2, 3) of R, G, B, 0..1, weighted by ``mask`` (H, W)."""
-    pixels = unit(image).reshape(-1, 3)
+    pixels = to_float(image).reshape(-1, 3)
     weights = mask.reshape(-1)
     total = max(float(weights.sum()), 1e-6)
     mean = weights @ pixels / total
@@ -63,7 +63,7 @@ def standardise(image: FloatArray, statistics: FloatArray) -> FloatArray:
     return np.asarray(scaled, dtype=np.float32)
 
 
-def colour_like(image: FloatArray, statistics: FloatArray) -> FloatArray:
+def apply_statistics(image: FloatArray, statistics: FloatArray) -> FloatArray:
     """The inverse of :func:`standardise`: a standard image (..., 3) given ``statistics``."""
     mean, deviation = statistics
     coloured = (image - STANDARD_MEAN) / STANDARD_DEVIATION * np.maximum(deviation, 0.02) + mean

@@ -21,16 +21,16 @@ def face_hull(landmarks: Landmarks, size: int | tuple[int, int], *, forehead: fl
     raises the brows away from the nose by that share of the distance between brows and nose base,
     so that the hull takes in some of the forehead.
     """
-    points = np.vstack([landmarks, raised_brows(landmarks, forehead)]) if forehead else landmarks
+    points = np.vstack([landmarks, raise_brows(landmarks, forehead)]) if forehead else landmarks
     return _fill(points, size)
 
 
 def inner_face_mask(landmarks: Landmarks, size: int, margin: float = 0.06) -> Mask:
     """Mask (size, size) of the face without its outline: the hull, eroded by ``margin`` of the side."""
-    return shrunk(face_hull(landmarks, size), margin)
+    return erode_mask(face_hull(landmarks, size), margin)
 
 
-def shrunk(mask: Mask, share: float, *, beyond: float = 0.0) -> Mask:
+def erode_mask(mask: Mask, share: float, *, beyond: float = 0.0) -> Mask:
     """A square mask (S, S) eroded by a disc of radius ``share`` of its side, in whole pixels; dilated
     where ``share`` is negative. ``beyond`` is what is taken to lie beyond the picture's border."""
     radius = round(share * mask.shape[0])
@@ -42,7 +42,7 @@ def shrunk(mask: Mask, share: float, *, beyond: float = 0.0) -> Mask:
     return np.asarray(result, dtype=np.float32)
 
 
-def raised_brows(landmarks: Landmarks, amount: float) -> Landmarks:
+def raise_brows(landmarks: Landmarks, amount: float) -> Landmarks:
     """The ten brow points (10, 2) moved up along the face by ``amount`` of the distance from the
     base of the nose (33) to the middle of the brows."""
     brows = landmarks[RIGHT_BROW.start : LEFT_BROW.stop]
@@ -50,7 +50,7 @@ def raised_brows(landmarks: Landmarks, amount: float) -> Landmarks:
     return np.asarray(brows + amount * up, dtype=np.float32)
 
 
-def eyes_and_mouth(landmarks: Landmarks, size: int) -> Mask:
+def eyes_and_mouth_mask(landmarks: Landmarks, size: int) -> Mask:
     """Mask (size, size) float32 of both eyes and the mouth with some room around each."""
     mask: Mask = np.zeros((size, size), dtype=np.float32)
     for part in (RIGHT_EYE, LEFT_EYE, MOUTH):

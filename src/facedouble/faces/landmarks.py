@@ -7,7 +7,7 @@ from typing import Protocol
 import dlib
 import numpy as np
 
-from facedouble.faces.align import MEAN_SHAPE, align, apply, glance, inverse
+from facedouble.faces.align import MEAN_SHAPE, align, fast_crop, inverse, map_points
 from facedouble.networks.dlib_files import LANDMARKS_68, weights_file
 from facedouble.types import Box, Grey, Image, Landmarks
 
@@ -57,8 +57,8 @@ class DlibLandmarks:
 
     def refine(self, image: Image | Grey, landmarks: Landmarks) -> Landmarks:
         upright = align(landmarks, self.PATCH)
-        found = self._run(glance(image, upright, self.PATCH), self._box)
-        return apply(inverse(upright), found)
+        found = self._run(fast_crop(image, upright, self.PATCH), self._box)
+        return map_points(inverse(upright), found)
 
     def _run(self, image: Image | Grey, box: dlib.rectangle) -> Landmarks:
         shape = self._predictor(image, box)

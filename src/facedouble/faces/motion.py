@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.faces.align import MEAN_SHAPE, align, apply, glance, inverse, similarity
+from facedouble.faces.align import MEAN_SHAPE, align, fast_crop, fit_similarity, inverse, map_points
 from facedouble.types import Alignment, FloatArray, Grey, Landmarks
 
 PATCH = 192
@@ -34,7 +34,7 @@ _POINTS = np.array(
 
 
 @dataclass(frozen=True, slots=True)
-class Motion:
+class FaceMotion:
     """The similarity (2, 3) that takes points of the face from one frame to the next, in frame
     pixels, and how it fits: the share of points followed, and their median distance from it as a
     share of the patch's side."""
@@ -44,7 +44,7 @@ class Motion:
     misfit: float
 
 
-def motion(before: Grey, after: Grey, landmarks: Landmarks) -> Motion:
+def estimate_motion(before: Grey, after: Grey, landmarks: Landmarks) -> FaceMotion:
     """How the face with ``landmarks`` in ``before`` moved until ``after``.
 
     Points of an upright patch are followed by the pyramidal Lucas and Kanade method (Bouguet 2001),
@@ -52,22 +52,22 @@ def motion(before: Grey, after: Grey, landmarks: Landmarks) -> Motion:
     squares with Cauchy weights, so that blinking eyes and points that got lost do not count.
     """
     upright = align(landmarks, PATCH)
-    first, second = (glance(grey, upright, PATCH) for grey in (before, after))
+    first, second = (fast_crop(grey, upright, PATCH) for grey in (before, after))
     moved, found = _flow(first, second, _POINTS)
     back, found_again = _flow(second, first, moved)
     missed = np.linalg.norm(back - _POINTS, axis=1)
     good = found & found_again & (missed < _ROUND_TRIP)
     if good.sum() < 3:
-        return Motion(np.eye(2, 3), 0.0, np.inf)
+        return FaceMotion(np.eye(2, 3), 0.0, np.inf)
     source, target = _POINTS.astype(np.float64), moved.astype(np.float64)
     weights = good.astype(np.float64)
-    fit = similarity(source, target, weights)
+    fit = fit_similarity(source, target, weights)
     for _ in range(4):
-        distance = np.linalg.norm(apply(fit, _POINTS) - target, axis=1)
+        distance = np.linalg.norm(map_points(fit, _POINTS) - target, axis=1)
         weights = good / (1 + (distance / _TOLERANCE) ** 2)
-        fit = similarity(source, target, weights)
-    misfit = float(np.median(np.linalg.norm(apply(fit, _POINTS) - target, axis=1)[good])) / PATCH
-    return Motion(_compose(inverse(upright), fit, upright), float(good.mean()), misfit)
+        fit = fit_similarity(source, target, weights)
+    misfit = float(np.median(np.linalg.norm(map_points(fit, _POINTS) - target, axis=1)[good])) / PATCH
+    return FaceMotion(_compose(inverse(upright), fit, upright), float(good.mean()), misfit)
 
 
 def _flow(before: Grey, after: Grey, points: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from facedouble.config import ExtractSettings
 from facedouble.errors import InputError
-from facedouble.faces.find import Finder
-from facedouble.types import Descriptor, Face, Verdict
+from facedouble.faces.analyser import FaceAnalyser
+from facedouble.types import Descriptor, Face, FaceStatus
 from facedouble.video.images import read_image
 
 
@@ -34,7 +34,7 @@ class References:
         """
         if not settings.filter and not settings.nfilter:
             return None
-        finder = Finder(settings.detector)
+        finder = FaceAnalyser(settings.detector)
         return cls(
             [_describe(path, finder) for path in settings.filter],
             [_describe(path, finder) for path in settings.nfilter],
@@ -56,15 +56,15 @@ class References:
     def _judged(self, face: Face, descriptor: Descriptor) -> Face:
         wanted = _distance(descriptor, self.wanted)
         unwanted = _distance(descriptor, self.unwanted)
-        verdict: Verdict = face.verdict
+        verdict: FaceStatus = face.status
         if wanted is not None and wanted > self.threshold:
             verdict = "stranger"
         elif unwanted is not None and unwanted <= self.threshold and (wanted is None or unwanted <= wanted):
             verdict = "unwanted"
-        return face.with_(wanted=wanted, unwanted=unwanted, verdict=verdict)
+        return face.with_(wanted_distance=wanted, unwanted_distance=unwanted, status=verdict)
 
 
-def _describe(path: Path, finder: Finder) -> Descriptor:
+def _describe(path: Path, finder: FaceAnalyser) -> Descriptor:
     image = read_image(path)
     grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     found = finder.look(image if finder.detector.colour else grey, grey, thorough=True)

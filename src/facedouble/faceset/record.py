@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from facedouble.errors import InputError
 from facedouble.faceset.store import FrameRecord, SourceRecord
-from facedouble.types import Box, Face, Origin, Verdict
+from facedouble.types import Box, Face, FaceStatus, Origin
 
 VERSION = 1
 MAX_LENGTH = 1 << 18
@@ -47,20 +47,20 @@ def encode_record(face: Face, frame: FrameRecord, source: SourceRecord) -> str:
             "box": [int(edge) for edge in face.box],
             "confidence": float(face.confidence),
             "landmarks": _encoded(face.landmarks, "<f4"),
-            "steady": _encoded(face.steady, "<f4"),
+            "steady": _encoded(face.smoothed, "<f4"),
             "alignment": _encoded(face.alignment, "<f8"),
             "crop_size": int(face.crop_size),
             "descriptor": _encoded(face.descriptor, "<f4"),
             "sharpness": float(face.sharpness),
             "colour": _encoded(face.colour, "<f4"),
             "motion": _encoded(face.motion, "<f8"),
-            "chain": int(face.chain),
+            "chain": int(face.tracklet),
             "track": int(face.track),
             "rotation": int(face.rotation),
             "origin": face.origin,
-            "verdict": face.verdict,
-            "wanted": None if face.wanted is None else float(face.wanted),
-            "unwanted": None if face.unwanted is None else float(face.unwanted),
+            "verdict": face.status,
+            "wanted": None if face.wanted_distance is None else float(face.wanted_distance),
+            "unwanted": None if face.unwanted_distance is None else float(face.unwanted_distance),
         },
         "frame": {
             "pts": int(frame.pts),
@@ -83,7 +83,7 @@ def encode_record(face: Face, frame: FrameRecord, source: SourceRecord) -> str:
 def decode_record(text: str) -> tuple[Face, FrameRecord, SourceRecord]:
     """What a label says. Raises ``InputError`` for a text that is none, or is damaged.
 
-    ``face.cut`` is true and ``face.crop`` unknown.
+    ``face.cropped`` is true and ``face.crop`` unknown.
     """
     if len(text) > MAX_LENGTH:
         _wrong("it is too long")
@@ -125,7 +125,7 @@ class _Fields:
 def _face(fields: _Fields) -> Face:
     points = _array("<f4", (68, 2), _FAR)
     matrix = _array("<f8", (2, 3), _FAR)
-    verdicts: tuple[Verdict, ...] = get_args(Verdict)
+    verdicts: tuple[FaceStatus, ...] = get_args(FaceStatus)
     origins: tuple[Origin, ...] = get_args(Origin)
     face = Face(
         frame_index=fields.take("frame_index", _whole(0, _INDEX)),
@@ -133,21 +133,21 @@ def _face(fields: _Fields) -> Face:
         box=fields.take("box", _box),
         confidence=fields.take("confidence", _number(-1e9, 1e9)),
         landmarks=fields.take("landmarks", points),
-        steady=fields.take("steady", points),
+        smoothed=fields.take("steady", points),
         alignment=_invertible(fields.take("alignment", matrix)),
         crop_size=fields.take("crop_size", _whole(16, 4096)),
         descriptor=fields.take("descriptor", _or_none(_array("<f4", (128,), 100))),
         sharpness=fields.take("sharpness", _number(0, 1e9)),
         colour=fields.take("colour", _or_none(_array("<f4", (2, 3), 2))),
         motion=fields.take("motion", _or_none(matrix)),
-        chain=fields.take("chain", _whole(-1, _TIME)),
+        tracklet=fields.take("chain", _whole(-1, _TIME)),
         track=fields.take("track", _whole(-1, _TIME)),
         rotation=fields.take("rotation", _whole(-360, 360)),
         origin=fields.take("origin", _one_of(origins)),
-        verdict=fields.take("verdict", _one_of(verdicts)),
-        wanted=fields.take("wanted", _or_none(_number(0, 1e9))),
-        unwanted=fields.take("unwanted", _or_none(_number(0, 1e9))),
-        cut=True,
+        status=fields.take("verdict", _one_of(verdicts)),
+        wanted_distance=fields.take("wanted", _or_none(_number(0, 1e9))),
+        unwanted_distance=fields.take("unwanted", _or_none(_number(0, 1e9))),
+        cropped=True,
     )
     fields.end()
     return face

@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facedouble.errors import InputError, OutputError
-from facedouble.faces.track import Handover
+from facedouble.faces.tracks import Handover
 from facedouble.types import Box, Face
 from facedouble.video.source import source_hash
 
@@ -309,7 +309,7 @@ class Faceset:
         self._database.executemany(
             "INSERT OR REPLACE INTO handover VALUES (?, ?, ?, ?)",
             (
-                (h.chain, h.frame_index, _bytes(h.landmarks, "<f4"), _bytes(h.motion, "<f8"))
+                (h.tracklet, h.frame_index, _bytes(h.landmarks, "<f4"), _bytes(h.motion, "<f8"))
                 for h in handovers
             ),
         )
@@ -376,21 +376,21 @@ def _row(face: Face) -> tuple[object, ...]:
         *face.box,
         face.confidence,
         _bytes(face.landmarks, "<f4"),
-        _bytes(face.steady, "<f4"),
+        _bytes(face.smoothed, "<f4"),
         _bytes(face.alignment, "<f8"),
         face.crop_size,
         _bytes(face.descriptor, "<f4"),
         face.sharpness,
         _bytes(face.colour, "<f4"),
         _bytes(face.motion, "<f8"),
-        face.chain,
+        face.tracklet,
         face.track,
         face.rotation,
         face.origin,
-        face.verdict,
-        face.wanted,
-        face.unwanted,
-        int(face.cut),
+        face.status,
+        face.wanted_distance,
+        face.unwanted_distance,
+        int(face.cropped),
     )
 
 
@@ -402,21 +402,21 @@ def _face(row: Sequence[Any], present: Mapping[tuple[int, int], str]) -> Face:
         box=Box(values["left"], values["top"], values["right"], values["bottom"]),
         confidence=values["confidence"],
         landmarks=_array(values["landmarks"], "<f4", 68, 2),
-        steady=_array(values["steady"], "<f4", 68, 2),
+        smoothed=_array(values["steady"], "<f4", 68, 2),
         alignment=_array(values["alignment"], "<f8", 2, 3),
         crop_size=values["crop_size"],
         descriptor=_optional(values["descriptor"], "<f4", 128),
         sharpness=values["sharpness"],
         colour=_optional(values["colour"], "<f4", 2, 3),
         motion=_optional(values["motion"], "<f8", 2, 3),
-        chain=values["chain"],
+        tracklet=values["chain"],
         track=values["track"],
         rotation=values["rotation"],
         origin=values["origin"],
-        verdict=values["verdict"],
-        wanted=values["wanted"],
-        unwanted=values["unwanted"],
-        cut=bool(values["cut"]),
+        status=values["verdict"],
+        wanted_distance=values["wanted"],
+        unwanted_distance=values["unwanted"],
+        cropped=bool(values["cut"]),
         crop=present.get((values["frame_index"], values["face_index"])) if values["cut"] else None,
     )
 

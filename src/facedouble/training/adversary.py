@@ -16,7 +16,7 @@ from facedouble.models.discriminator import Discriminator
 from facedouble.models.recipe import Recipe
 from facedouble.training.adam import make_adam, moments, restore_moments
 from facedouble.training.warp import Pairs
-from facedouble.types import OTHER, SIDES, Side
+from facedouble.types import OTHER_SIDE, SIDES, Side
 
 _RAMP = 0.05  # of the training, in which it comes to its full weight
 _CRITIC = "critic/"  # begins the names of the discriminators' weights among those of a save
@@ -106,7 +106,7 @@ class Adversary:
         picture around it, and a swapped one, which has none, learns inside the outline of the face."""
         picture = drawn.picture.float()
         if self.of_swaps:
-            still, face = picture.detach(), pairs[OTHER[side]].face
+            still, face = picture.detach(), pairs[OTHER_SIDE[side]].face
         else:
             still, face = pairs[side].targets, pairs[side].face
         return still + (picture - still) * face

@@ -31,7 +31,7 @@ from facedouble.training.data import Data, SideData
 from facedouble.training.neighbours import nearest
 from facedouble.training.prepare import Known, kept_size, places, prepare
 from facedouble.training.store import InMemory, OnDisk, Store
-from facedouble.types import OTHER, SIDES, Image, Side
+from facedouble.types import OTHER_SIDE, SIDES, Image, Side
 
 _MEMORY_SHARE = 0.5  # of what is free, for the faces of both sides
 _AT_A_TIME = 64  # faces prepared before the first of them is put away
@@ -78,7 +78,7 @@ def load(
         held_out = {side: loader.side(found[side][1]) for side in SIDES}
     listener(StageFinished("load", time.perf_counter() - start, f"{len(everything)} faces"))
     for side, here in list(training.items()):
-        there = training[OTHER[side]]
+        there = training[OTHER_SIDE[side]]
         training[side] = replace(
             here,
             others=there.landmarks,

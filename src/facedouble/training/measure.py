@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from facedouble.faces.colour import colour_like
+from facedouble.faces.colour import apply_statistics
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.landmarks import (
     LEFT_EYE,
@@ -190,7 +190,7 @@ def pictures_of(drawn: Tensor, colours: FloatArray) -> list[Image]:
     large = F.interpolate(drawn, size=(_SIZE, _SIZE), mode="bicubic", align_corners=False)
     pictures = large.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return [
-        np.clip(colour_like(picture, own) * 255 + 0.5, 0, 255).astype(np.uint8)
+        np.clip(apply_statistics(picture, own) * 255 + 0.5, 0, 255).astype(np.uint8)
         for picture, own in zip(pictures, colours, strict=True)
     ]
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from facedouble.errors import InputError
-from facedouble.faces.align import apply, cut
-from facedouble.faces.hull import FOREHEAD, eyes_and_mouth, face_hull
-from facedouble.faces.view import View, look_within, seen_part
+from facedouble.faces.align import extract_crop, map_points
+from facedouble.faces.hull import FOREHEAD, eyes_and_mouth_mask, face_hull
+from facedouble.faces.network_input import InputCrop, input_mask, masked_input
 from facedouble.training.batch import MAX_WEIGHT
 from facedouble.types import Face, FloatArray, Image, Landmarks
 from facedouble.video.images import read_image
@@ -45,7 +45,7 @@ def kept_size(resolution: int, seen: float) -> int:
 def places(face: Face, coverage: float) -> Landmarks:
     """A face's landmarks (68, 2) in the view of ``coverage``, in units of ``Batch``."""
     # In a view one pixel wide the centre is 0 and the edges are half a pixel away.
-    return 2 * apply(View(1, coverage).of(face.alignment, face.crop_size), face.steady)
+    return 2 * map_points(InputCrop(1, coverage).of(face.alignment, face.crop_size), face.smoothed)
 
 
 def prepare(known: Known, size: int, coverage: float) -> Image:
@@ -60,13 +60,13 @@ def prepare(known: Known, size: int, coverage: float) -> Image:
             f"{known.crop}: {image.shape[1]}x{image.shape[0]} pixels, and was cut at {face.crop_size}; "
             "a crop that was resized no longer fits its landmarks: extract it again or take it out"
         )
-    inner = View(size, coverage).of(np.eye(2, 3), face.crop_size)
-    points = apply(inner, apply(face.alignment, face.steady))
+    inner = InputCrop(size, coverage).of(np.eye(2, 3), face.crop_size)
+    points = map_points(inner, map_points(face.alignment, face.smoothed))
     hull = face_hull(points, size, forehead=FOREHEAD)
-    part = seen_part(hull)
-    seen = look_within(cut(image, inner, size), part, known.colour)
+    part = input_mask(hull)
+    seen = masked_input(extract_crop(image, inner, size), part, known.colour)
     weight = np.full((size, size), _WEIGHT_OUTSIDE, dtype=np.float32)
     weight += (_WEIGHT_FACE - _WEIGHT_OUTSIDE) * cv2.blur(hull, (size // 16, size // 16))
-    weight += (_WEIGHT_FEATURES - _WEIGHT_FACE) * cv2.blur(eyes_and_mouth(points, size), (5, 5))
+    weight += (_WEIGHT_FEATURES - _WEIGHT_FACE) * cv2.blur(eyes_and_mouth_mask(points, size), (5, 5))
     stacked = np.concatenate([seen, weight[..., None] / MAX_WEIGHT, part[..., None]], axis=2)
     return np.clip(stacked.transpose(2, 0, 1) * 255 + 0.5, 0, 255).astype(np.uint8)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from facedouble.models.base import SwapModel
-from facedouble.types import OTHER, SIDES, Image, Side
+from facedouble.types import OTHER_SIDE, SIDES, Image, Side
 
 COLUMNS = 14
 _TILE = 128  # largest side of a picture on the sheet, pixels
@@ -23,7 +23,7 @@ def preview(network: SwapModel, faces: Mapping[Side, Tensor]) -> Image:
     as they are, a row from their own decoder, and a row from the other's."""
     bands = []
     for side in SIDES:
-        other = OTHER[side]
+        other = OTHER_SIDE[side]
         rows = {
             side.upper(): faces[side],
             f"{side}>{side}".upper(): network(faces[side], side, side).picture,

@@ -20,7 +20,7 @@ from facedouble.training.objective import Objective
 from facedouble.training.parallel import World, average_gradients, spread
 from facedouble.training.schedule import Phase
 from facedouble.training.warp import Pairs
-from facedouble.types import OTHER, SIDES, Side
+from facedouble.types import OTHER_SIDE, SIDES, Side
 
 
 class Both(nn.Module):
@@ -41,7 +41,7 @@ class Both(nn.Module):
         if not swaps:
             return restored, {}
         return restored, {
-            side: self.network.decode(codes[other].detach(), side) for side, other in OTHER.items()
+            side: self.network.decode(codes[other].detach(), side) for side, other in OTHER_SIDE.items()
         }
 
 

@@ -21,7 +21,7 @@ _NEAR = 0.25  # overlap of the boxes at the two ends of a gap
 class Handover:
     """Where a chain's face was followed to, on the first frame of the stretch after its own."""
 
-    chain: int
+    tracklet: int
     frame_index: int
     landmarks: Landmarks
     motion: Alignment | None
@@ -38,7 +38,7 @@ class _Thread:
         return np.mean(known, axis=0) if known else None
 
 
-def assign_tracks(
+def link_tracklets(
     faces: Sequence[Face], handovers: Sequence[Handover], frames: Sequence[int], cuts: Collection[int]
 ) -> list[list[Face]]:
     """Faces as tracks: each a list of the faces of one person on consecutive frames.
@@ -51,7 +51,7 @@ def assign_tracks(
     """
     chains: dict[int, _Thread] = {}
     for face in faces:
-        chains.setdefault(face.chain, _Thread()).faces.append(face)
+        chains.setdefault(face.tracklet, _Thread()).faces.append(face)
     threads = _hand_over(chains, handovers)
     position = {index: place for place, index in enumerate(frames)}
     begins = sorted(position[index] for index in cuts if index in position)
@@ -70,7 +70,7 @@ def _hand_over(chains: Mapping[int, _Thread], handovers: Sequence[Handover]) -> 
         beginnings.setdefault(thread.faces[0].frame_index, []).append(number)
     owner = dict(chains)  # chain number -> the thread it is part of
     for handover in sorted(handovers, key=lambda h: h.frame_index):
-        if handover.chain not in owner:
+        if handover.tracklet not in owner:
             continue
         here = box_around(handover.landmarks)
         candidates = [
@@ -81,10 +81,10 @@ def _hand_over(chains: Mapping[int, _Thread], handovers: Sequence[Handover]) -> 
         if overlap < _SAME_FACE:
             continue
         beginnings[handover.frame_index].remove(number)
-        later, thread = owner[number], owner[handover.chain]
+        later, thread = owner[number], owner[handover.tracklet]
         later.faces[0] = later.faces[0].with_(motion=handover.motion)
         thread.faces += later.faces
-        for joined in {face.chain for face in later.faces}:
+        for joined in {face.tracklet for face in later.faces}:
             owner[joined] = thread
     return list(dict.fromkeys(owner.values()))
 
@@ -141,7 +141,7 @@ def _filled(faces: Sequence[Face], frames: Sequence[int], position: Mapping[int,
                 before.with_(
                     frame_index=frames[place],
                     landmarks=landmarks,
-                    steady=landmarks,
+                    smoothed=landmarks,
                     box=box_around(landmarks),
                     confidence=min(before.confidence, face.confidence),
                     descriptor=None,

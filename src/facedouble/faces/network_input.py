@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from facedouble.faces.align import recrop
-from facedouble.faces.colour import STANDARD_MEAN, standardise, unit
-from facedouble.faces.hull import FOREHEAD, face_hull, shrunk
+from facedouble.faces.colour import STANDARD_MEAN, standardise, to_float
+from facedouble.faces.hull import FOREHEAD, erode_mask, face_hull
 from facedouble.types import Alignment, FloatArray, Image, Landmarks, Mask
 
 _REACH = 0.10  # of the picture's side: how far the face's own colours are carried outwards
@@ -19,7 +19,7 @@ _INSIDE = 0.03  # the landmarks of the jaw lie on its edge, and sometimes beside
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class InputCrop:
     """The part of a face that a model sees: the central ``coverage`` (0..1) of the stored crop,
     ``resolution`` pixels wide."""
 
@@ -31,27 +31,27 @@ class View:
         return recrop(alignment, crop_size, self.coverage, self.resolution)
 
 
-def look(crop: Image, landmarks: Landmarks, statistics: FloatArray) -> FloatArray:
+def network_input(crop: Image, landmarks: Landmarks, statistics: FloatArray) -> FloatArray:
     """A crop (S, S, 3) as networks see it: float32 0..1 in the standard colouring, the face alone.
 
     ``landmarks`` (68, 2) are in the crop's pixels, ``statistics`` (2, 3) the colours of the face.
     Training and conversion both look through this, so both see the same.
     """
     hull = face_hull(landmarks, crop.shape[0], forehead=FOREHEAD)
-    return look_within(crop, seen_part(hull), statistics)
+    return masked_input(crop, input_mask(hull), statistics)
 
 
-def seen_part(hull: Mask) -> Mask:
+def input_mask(hull: Mask) -> Mask:
     """The part of a face's hull (S, S) that networks see: without the edge, where landmarks err."""
-    return shrunk(hull, _INSIDE, beyond=1.0)
+    return erode_mask(hull, _INSIDE, beyond=1.0)
 
 
-def look_within(crop: Image, part: Mask, statistics: FloatArray) -> FloatArray:
-    """:func:`look` for a part of the face (S, S) that is known already."""
-    return isolate(np.clip(standardise(unit(crop), statistics), 0, 1), part)
+def masked_input(crop: Image, part: Mask, statistics: FloatArray) -> FloatArray:
+    """:func:`network_input` for a part of the face (S, S) that is known already."""
+    return fill_background(np.clip(standardise(to_float(crop), statistics), 0, 1), part)
 
 
-def isolate(picture: FloatArray, mask: Mask) -> FloatArray:
+def fill_background(picture: FloatArray, mask: Mask) -> FloatArray:
     """A picture (S, S, 3) in the standard colouring with what lies outside ``mask`` (S, S) painted
     over by the face's own colours, carried outwards and fading to the standard mean.
 

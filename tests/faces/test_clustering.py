@@ -4,31 +4,41 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedouble.faces.detect import make_detector
+from facedouble.faces.clustering import (
+    CLUSTER_DISTANCE,
+    UNKNOWN_PERSON,
+    assign_people,
+    cluster_descriptors,
+    track_descriptors,
+)
+from facedouble.faces.detectors import make_detector
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks
-from facedouble.faces.people import ONE_PERSON, UNKNOWN, cluster, people, track_descriptors
 from facedouble.video import open_source
 from tests.factories import descriptor, make_face
 
 
 def test_groups_are_labelled_by_weight() -> None:
-    near, far = ONE_PERSON * 0.9, ONE_PERSON * 1.5
+    near, far = CLUSTER_DISTANCE * 0.9, CLUSTER_DISTANCE * 1.5
     points = np.stack([descriptor(0), descriptor(far), descriptor(0, near), descriptor(far, 0, near)])
-    assert cluster(points, [1, 5, 1, 1]).tolist() == [1, 0, 1, 0]
-    assert cluster(points, [5, 1, 1, 1]).tolist() == [0, 1, 0, 1]
-    assert cluster(points, [1, 1, 1, 1]).tolist() == [0, 1, 0, 1], "of one weight in order of appearance"
+    assert cluster_descriptors(points, [1, 5, 1, 1]).tolist() == [1, 0, 1, 0]
+    assert cluster_descriptors(points, [5, 1, 1, 1]).tolist() == [0, 1, 0, 1]
+    assert cluster_descriptors(points, [1, 1, 1, 1]).tolist() == [0, 1, 0, 1], (
+        "of one weight in order of appearance"
+    )
 
 
 def test_a_chain_is_not_one_person() -> None:
     """Average linkage, not single: the ends of a chain of small steps are different people."""
     points = np.stack([descriptor(step * 0.4) for step in range(8)])
-    assert len(set(cluster(points, np.ones(8)).tolist())) >= 3
+    assert len(set(cluster_descriptors(points, np.ones(8)).tolist())) >= 3
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_few_descriptors(count: int) -> None:
-    assert cluster(np.zeros((count, 128), dtype=np.float32), np.ones(count)).tolist() == [0] * count
+    assert (
+        cluster_descriptors(np.zeros((count, 128), dtype=np.float32), np.ones(count)).tolist() == [0] * count
+    )
 
 
 def test_a_face_has_the_person_of_its_track() -> None:
@@ -41,9 +51,16 @@ def test_a_face_has_the_person_of_its_track() -> None:
         make_face(3, track=2),
         make_face(4, track=3),  # a track of which nothing is known
     ]
-    assert people(faces) == {(0, 0): 1, (0, 1): 0, (1, 0): 1, (2, 0): 0, (3, 0): 0, (4, 0): UNKNOWN}
-    assert people([]) == {}
-    assert people([make_face(0, track=0)]) == {(0, 0): UNKNOWN}
+    assert assign_people(faces) == {
+        (0, 0): 1,
+        (0, 1): 0,
+        (1, 0): 1,
+        (2, 0): 0,
+        (3, 0): 0,
+        (4, 0): UNKNOWN_PERSON,
+    }
+    assert assign_people([]) == {}
+    assert assign_people([make_face(0, track=0)]) == {(0, 0): UNKNOWN_PERSON}
 
 
 def test_a_track_is_known_by_the_mean_of_its_descriptors() -> None:
@@ -72,6 +89,6 @@ def test_two_actors_in_four_clips_are_two_people(clips: dict[str, Path]) -> None
                 )
             )
     faces.append(make_face(99, track=0))  # makes the first actor the most frequent
-    found_people = people(faces)
+    found_people = assign_people(faces)
     assert {found_people[f.frame_index, f.face_index] for f in faces if f.track in (0, 1)} == {0}
     assert {found_people[f.frame_index, f.face_index] for f in faces if f.track in (2, 3)} == {1}

@@ -10,10 +10,10 @@ from scipy.cluster.hierarchy import fcluster, linkage
 
 from facedouble.types import Descriptor, Face
 
-UNKNOWN = -1
+UNKNOWN_PERSON = -1
 """The person of a face of whose track no descriptor is known."""
 
-ONE_PERSON = 0.48
+CLUSTER_DISTANCE = 0.48
 """Mean distance up to which groups of track descriptors are one person's.
 
 Lower than dlib's 0.6, which is for two single pictures: the mean of a track has little noise left, and
@@ -24,18 +24,20 @@ early among people whom dlib's network tells apart least well, young women and E
 """
 
 
-def cluster(descriptors: npt.NDArray[np.floating], weights: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def cluster_descriptors(
+    descriptors: npt.NDArray[np.floating], weights: npt.ArrayLike
+) -> npt.NDArray[np.int64]:
     """Which of N descriptors (N, 128) belong together: labels (N,), 0 for the group that weighs most.
 
     Groups are joined, nearest first, by the mean distance between their members (average linkage),
-    while that is at most :data:`ONE_PERSON`. ``weights`` (N,) only decide the order of the labels.
+    while that is at most :data:`CLUSTER_DISTANCE`. ``weights`` (N,) only decide the order of the labels.
     """
     if len(descriptors) == 0:
         return np.zeros(0, dtype=np.int64)
     if len(descriptors) == 1:
         return np.zeros(1, dtype=np.int64)
     tree = linkage(descriptors.astype(np.float64), method="average")
-    groups = fcluster(tree, ONE_PERSON, criterion="distance") - 1
+    groups = fcluster(tree, CLUSTER_DISTANCE, criterion="distance") - 1
     heaviness = np.bincount(groups, weights=np.asarray(weights, dtype=np.float64))
     # Groups of one weight in order of appearance, so that the result does not depend on the tree.
     first = [int(np.flatnonzero(groups == group)[0]) for group in range(len(heaviness))]
@@ -45,20 +47,22 @@ def cluster(descriptors: npt.NDArray[np.floating], weights: npt.ArrayLike) -> np
     return np.asarray(labels[groups], dtype=np.int64)
 
 
-def people(faces: Sequence[Face]) -> dict[tuple[int, int], int]:
+def assign_people(faces: Sequence[Face]) -> dict[tuple[int, int], int]:
     """The person of each face, by frame and face number; 0 is who has the most faces.
 
     A face is its track's person, and a track's person is decided by the mean of the descriptors known
-    of it. :data:`UNKNOWN` where there is none.
+    of it. :data:`UNKNOWN_PERSON` where there is none.
     """
     means = track_descriptors(faces)
     lengths: dict[int, int] = {}
     for face in faces:
         lengths[face.track] = lengths.get(face.track, 0) + 1
     tracks = sorted(means)
-    person = dict.fromkeys(lengths, UNKNOWN)
+    person = dict.fromkeys(lengths, UNKNOWN_PERSON)
     if tracks:
-        labels = cluster(np.stack([means[track] for track in tracks]), [lengths[track] for track in tracks])
+        labels = cluster_descriptors(
+            np.stack([means[track] for track in tracks]), [lengths[track] for track in tracks]
+        )
         person.update(zip(tracks, labels.tolist(), strict=True))
     return {face.key: person[face.track] for face in faces}
 

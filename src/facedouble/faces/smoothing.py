@@ -16,11 +16,11 @@ import numpy.typing as npt
 from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d
 
-from facedouble.faces.align import align, apply, inverse
+from facedouble.faces.align import align, inverse, map_points
 from facedouble.faces.landmarks import eye_distance
 from facedouble.types import Alignment, Face, Landmarks
 
-Path = npt.NDArray[np.float64]  # (frames, 4): x, y, logarithm of the scale, angle
+PosePath = npt.NDArray[np.float64]  # (frames, 4): x, y, logarithm of the scale, angle
 
 _SIZE = 256  # any: the side of the crop in which shapes are compared
 _MOTION = 10.0  # weight of the picture's motion against landmarks: the ratio of their variances
@@ -29,7 +29,7 @@ _SHAKEN = 0.01  # acceleration at which evenness counts half: of the eye distanc
 _EXPRESSION = 0.6  # deviation in frames of the Gaussian that smooths the shape within the crop
 
 
-def steady(faces: Sequence[Face], strength: float = 1.0) -> list[Face]:
+def smooth_track(faces: Sequence[Face], strength: float = 1.0) -> list[Face]:
     """Faces of one track on consecutive frames, with their ``steady`` landmarks.
 
     The pose (the alignment's place, scale and angle) minimises the sum of squares of its distance
@@ -38,7 +38,7 @@ def steady(faces: Sequence[Face], strength: float = 1.0) -> list[Face]:
     the crop is smoothed a little. ``strength`` 0 leaves everything as it is.
     """
     if strength <= 0 or len(faces) < 3:
-        return [face.with_(steady=face.landmarks) for face in faces]
+        return [face.with_(smoothed=face.landmarks) for face in faces]
     alignments = [align(face.landmarks, _SIZE) for face in faces]
     unit = float(np.median([eye_distance(face.landmarks) for face in faces]))
     path = _path(alignments, unit)
@@ -47,15 +47,17 @@ def steady(faces: Sequence[Face], strength: float = 1.0) -> list[Face]:
     smooth = _fuse(
         path, velocity, trusted, np.where(known, _MOTION, 0.0), _evenness(velocity, known, strength)
     )
-    shapes = np.stack([apply(matrix, face.landmarks) for matrix, face in zip(alignments, faces, strict=True)])
+    shapes = np.stack(
+        [map_points(matrix, face.landmarks) for matrix, face in zip(alignments, faces, strict=True)]
+    )
     shapes = gaussian_filter1d(shapes, _EXPRESSION * min(strength, 1.0), axis=0, mode="nearest")
     return [
-        face.with_(steady=_placed(shape, pose, unit))
+        face.with_(smoothed=_placed(shape, pose, unit))
         for face, shape, pose in zip(faces, shapes, smooth, strict=True)
     ]
 
 
-def _path(alignments: Sequence[Alignment], unit: float) -> Path:
+def _path(alignments: Sequence[Alignment], unit: float) -> PosePath:
     """Pose of each crop in the frame: its middle in units of ``unit`` pixels, scale and angle."""
     back = np.stack([inverse(matrix) for matrix in alignments])
     middle = (_SIZE - 1) / 2
@@ -65,7 +67,7 @@ def _path(alignments: Sequence[Alignment], unit: float) -> Path:
     return np.column_stack([place / unit, scale, angle])
 
 
-def _placed(shape: Landmarks, pose: Path, unit: float) -> Landmarks:
+def _placed(shape: Landmarks, pose: PosePath, unit: float) -> Landmarks:
     """Crop points (68, 2) put into the frame at a pose."""
     scale, angle = float(np.exp(pose[2])), float(pose[3])
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
@@ -76,7 +78,7 @@ def _placed(shape: Landmarks, pose: Path, unit: float) -> Landmarks:
 
 def _velocity(
     faces: Sequence[Face], alignments: Sequence[Alignment], unit: float
-) -> tuple[Path, npt.NDArray[np.bool_]]:
+) -> tuple[PosePath, npt.NDArray[np.bool_]]:
     """How each pose changed from the frame before by the picture's motion, and where that is known."""
     velocity = np.zeros((len(faces), 4))
     known = np.zeros(len(faces), dtype=np.bool_)
@@ -92,7 +94,7 @@ def _velocity(
     return velocity, known
 
 
-def _evenness(velocity: Path, known: npt.NDArray[np.bool_], strength: float) -> npt.NDArray[np.float64]:
+def _evenness(velocity: PosePath, known: npt.NDArray[np.bool_], strength: float) -> npt.NDArray[np.float64]:
     """Weight of even motion at each frame, less where the picture's motion changes fast."""
     change = np.zeros(len(velocity))
     both = known[2:] & known[1:-1]
@@ -102,12 +104,12 @@ def _evenness(velocity: Path, known: npt.NDArray[np.bool_], strength: float) -> 
 
 
 def _fuse(
-    path: Path,
-    velocity: Path,
+    path: PosePath,
+    velocity: PosePath,
     trusted: npt.NDArray[np.float64],
     moving: npt.NDArray[np.float64],
     even: npt.NDArray[np.float64],
-) -> Path:
+) -> PosePath:
     """The path s that minimises, over frames t, the sum of
     trusted (s - path)² + moving (s[t] - s[t-1] - velocity)² + even (s[t+1] - 2 s[t] + s[t-1])².
 

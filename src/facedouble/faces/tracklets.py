@@ -17,9 +17,9 @@ from typing import Protocol
 import numpy as np
 
 from facedouble.faces.align import inverse
-from facedouble.faces.find import Finder, Found
+from facedouble.faces.analyser import DetectedFace, FaceAnalyser
 from facedouble.faces.landmarks import box_around, eye_distance
-from facedouble.faces.motion import Motion, motion
+from facedouble.faces.motion import FaceMotion, estimate_motion
 from facedouble.types import Alignment, Box, Grey, Image, Landmarks, Origin
 
 _CONFIRM_EVERY = 6  # frames between looks at a face that is followed
@@ -34,7 +34,7 @@ _SAME_FACE = 0.4  # overlap of two boxes
 _RIGID = slice(27, 48)  # nose and eyes
 
 
-class Picture(Protocol):
+class DecodedFrame(Protocol):
     """What is looked at, such as a ``video.raw.RawFrame``. Its luma is asked for several times."""
 
     def grey(self) -> Grey: ...
@@ -43,7 +43,7 @@ class Picture(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class Observation:
     """A face on one frame of a stretch; ``position`` counts from the stretch's first frame.
 
     ``motion`` (2, 3) takes points of the frame before to this one, as the picture moved; ``None``
@@ -59,37 +59,37 @@ class Sighting:
 
 
 @dataclass(slots=True, eq=False)
-class Chain:
+class Tracklet:
     """One face on consecutive frames. ``confirmed`` is the last position where the detector saw it."""
 
-    sightings: list[Sighting] = field(default_factory=list)
+    sightings: list[Observation] = field(default_factory=list)
     confirmed: int = 0
 
     @property
-    def last(self) -> Sighting:
+    def last(self) -> Observation:
         return self.sightings[-1]
 
 
 class _Stretch:
     """The frames of a stretch, and what can be asked of them."""
 
-    def __init__(self, frames: Sequence[Picture], cuts: Collection[int], finder: Finder) -> None:
+    def __init__(self, frames: Sequence[DecodedFrame], cuts: Collection[int], finder: FaceAnalyser) -> None:
         self.frames, self.cuts, self.finder = frames, cuts, finder
 
     def grey(self, position: int) -> Grey:
         return self.frames[position].grey()
 
-    def look(self, position: int, *, thorough: bool) -> list[Found]:
+    def look(self, position: int, *, thorough: bool) -> list[DetectedFace]:
         return self.finder.look(self._seen(position), self.grey(position), thorough=thorough)
 
     def confirm(self, position: int, landmarks: Landmarks) -> float | None:
         return self.finder.confirm(self._seen(position), landmarks)
 
-    def step(self, start: int, end: int, landmarks: Landmarks) -> tuple[Landmarks, Motion] | None:
+    def step(self, start: int, end: int, landmarks: Landmarks) -> tuple[Landmarks, FaceMotion] | None:
         """Landmarks on the neighbouring frame ``end``, and how the picture moved; ``None`` when it
         is doubtful that this is still the face."""
         with self.finder.timed("landmarks"):
-            moved = motion(self.grey(start), self.grey(end), landmarks)
+            moved = estimate_motion(self.grey(start), self.grey(end), landmarks)
         if not _plausible(moved):
             return None
         expected = landmarks @ moved.matrix[:, :2].T + moved.matrix[:, 2]
@@ -110,9 +110,9 @@ class _Stretch:
         return bool(0 <= x < width and 0 <= y < height)
 
 
-def follow(
-    frames: Sequence[Picture], cuts: Collection[int], finder: Finder, *, smallest: int = 1
-) -> list[Chain]:
+def track_faces(
+    frames: Sequence[DecodedFrame], cuts: Collection[int], finder: FaceAnalyser, *, smallest: int = 1
+) -> list[Tracklet]:
     """The faces of a stretch of frames.
 
     ``cuts`` holds the positions at which a new shot begins. The last frame should be the first of
@@ -120,8 +120,8 @@ def follow(
     Faces narrower than ``smallest`` pixels are reported where they are seen, and not followed.
     """
     stretch = _Stretch(frames, cuts, finder)
-    done: list[Chain] = []
-    active: list[Chain] = []
+    done: list[Tracklet] = []
+    active: list[Tracklet] = []
     for position in range(len(frames)):
         begins = position == 0 or position in cuts
         if begins:
@@ -144,7 +144,9 @@ def follow(
     return done + active
 
 
-def _carry_on(stretch: _Stretch, position: int, active: Sequence[Chain]) -> tuple[list[Chain], list[Chain]]:
+def _carry_on(
+    stretch: _Stretch, position: int, active: Sequence[Tracklet]
+) -> tuple[list[Tracklet], list[Tracklet]]:
     """The chains that reach ``position`` by following, and those of which it is doubtful."""
     carried, doubtful = [], []
     for chain in active:
@@ -163,7 +165,7 @@ def _carry_on(stretch: _Stretch, position: int, active: Sequence[Chain]) -> tupl
     return carried, doubtful
 
 
-def _confirm(stretch: _Stretch, chain: Chain) -> None:
+def _confirm(stretch: _Stretch, chain: Tracklet) -> None:
     """Ask the detector about the chain's last sighting, when that is due."""
     last = chain.last
     if abs(last.position - chain.confirmed) < _CONFIRM_EVERY:
@@ -175,13 +177,13 @@ def _confirm(stretch: _Stretch, chain: Chain) -> None:
 
 
 def _take_in(
-    stretch: _Stretch, position: int, thorough: bool, carried: list[Chain], doubtful: list[Chain]
-) -> list[Chain]:
+    stretch: _Stretch, position: int, thorough: bool, carried: list[Tracklet], doubtful: list[Tracklet]
+) -> list[Tracklet]:
     """Look at the whole frame; bear out the chains that are seen, bring back doubtful ones, and
     return a chain for every other face."""
     fresh = []
     for found in stretch.look(position, thorough=thorough):
-        seen = Sighting(position, found.landmarks, found.confidence, found.rotation, "detected")
+        seen = Observation(position, found.landmarks, found.confidence, found.rotation, "detected")
         known = next((c for c in carried if _same(c.last.landmarks, found.landmarks)), None)
         if known is not None:
             known.sightings[-1] = replace(known.last, confidence=found.confidence, origin="detected")
@@ -194,14 +196,14 @@ def _take_in(
             doubtful.remove(lost)
             carried.append(lost)
             continue
-        fresh.append(Chain([seen], position))
+        fresh.append(Tracklet([seen], position))
     return fresh
 
 
-def _follow_back(stretch: _Stretch, chain: Chain, others: Sequence[Chain]) -> None:
+def _follow_back(stretch: _Stretch, chain: Tracklet, others: Sequence[Tracklet]) -> None:
     """Put before a chain the frames on which its face was there already and nobody had looked."""
     first = chain.sightings[0]
-    back = Chain([first], first.position)
+    back = Tracklet([first], first.position)
     taken = {(s.position, i): s.landmarks for i, other in enumerate(others) for s in other.sightings}
     while (position := back.last.position) > 0 and position not in stretch.cuts:
         step = stretch.step(position, position - 1, back.last.landmarks)
@@ -212,7 +214,7 @@ def _follow_back(stretch: _Stretch, chain: Chain, others: Sequence[Chain]) -> No
             break
         back.sightings[-1] = replace(back.last, motion=inverse(moved.matrix))
         back.sightings.append(
-            Sighting(position - 1, landmarks, back.last.confidence, first.rotation, "followed")
+            Observation(position - 1, landmarks, back.last.confidence, first.rotation, "followed")
         )
         _confirm(stretch, back)
     _trim(stretch, back)
@@ -220,11 +222,11 @@ def _follow_back(stretch: _Stretch, chain: Chain, others: Sequence[Chain]) -> No
     chain.sightings[:1] = back.sightings[::-1]
 
 
-def _without_doubles(chains: Sequence[Chain]) -> tuple[list[Chain], list[Chain]]:
+def _without_doubles(chains: Sequence[Tracklet]) -> tuple[list[Tracklet], list[Tracklet]]:
     """Of chains that have come to lie on one face, the one with the longest past goes on; the others
     end before this frame."""
-    kept: list[Chain] = []
-    doubles: list[Chain] = []
+    kept: list[Tracklet] = []
+    doubles: list[Tracklet] = []
     for chain in sorted(chains, key=lambda chain: -len(chain.sightings)):
         if any(_same(chain.last.landmarks, other.last.landmarks) for other in kept):
             del chain.sightings[-1]
@@ -236,7 +238,7 @@ def _without_doubles(chains: Sequence[Chain]) -> tuple[list[Chain], list[Chain]]
     return kept, doubles
 
 
-def _trim(stretch: _Stretch, chain: Chain) -> None:
+def _trim(stretch: _Stretch, chain: Tracklet) -> None:
     """Take away the end of a chain, as far as the detector sees no face there any more."""
     while chain.last.position != chain.confirmed:
         if stretch.confirm(chain.last.position, chain.last.landmarks) is not None:
@@ -244,7 +246,7 @@ def _trim(stretch: _Stretch, chain: Chain) -> None:
         del chain.sightings[-1]
 
 
-def _plausible(moved: Motion) -> bool:
+def _plausible(moved: FaceMotion) -> bool:
     scaling = float(np.log(max(np.hypot(moved.matrix[0, 0], moved.matrix[1, 0]), 1e-6)))
     turn = float(np.arctan2(moved.matrix[1, 0], moved.matrix[0, 0]))
     return (

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.faces.find import Finder, turned
-from facedouble.faces.follow import Chain, follow
+from facedouble.faces.analyser import FaceAnalyser, rotation_matrix
 from facedouble.faces.landmarks import RIGHT_EYE, eye_distance
-from facedouble.faces.motion import motion
+from facedouble.faces.motion import estimate_motion
+from facedouble.faces.tracklets import Tracklet, track_faces
 from facedouble.types import Box, Grey, Image
 from facedouble.video import open_source
 
@@ -33,13 +33,13 @@ def stills(clip: Path, count: int, start: int = 0) -> list[Still]:
     return [Still(frame.image) for frame in islice(open_source(clip).frames(), start, start + count)]
 
 
-def positions(chain: Chain) -> list[int]:
+def positions(chain: Tracklet) -> list[int]:
     return [sighting.position for sighting in chain.sightings]
 
 
 @pytest.fixture(scope="module")
-def finder() -> Finder:
-    return Finder("hog")
+def finder() -> FaceAnalyser:
+    return FaceAnalyser("hog")
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +49,15 @@ def talking(clips: dict[str, Path]) -> list[Still]:
 
 
 @pytest.fixture(scope="module")
-def chains(talking: list[Still], finder: Finder) -> list[Chain]:
-    return follow(talking, (), finder)
+def chains(talking: list[Still], finder: FaceAnalyser) -> list[Tracklet]:
+    return track_faces(talking, (), finder)
 
 
-def detected(frames: Sequence[Still], finder: Finder) -> list[np.ndarray]:
+def detected(frames: Sequence[Still], finder: FaceAnalyser) -> list[np.ndarray]:
     return [finder.look(f.grey(), f.grey(), thorough=True)[0].landmarks for f in frames]
 
 
-def test_one_face_is_one_chain_over_all_frames(chains: list[Chain]) -> None:
+def test_one_face_is_one_chain_over_all_frames(chains: list[Tracklet]) -> None:
     assert [positions(chain) for chain in chains] == [list(range(31))]
     origins = [sighting.origin for sighting in chains[0].sightings]
     assert origins[0] == origins[-1] == "detected"
@@ -66,7 +66,7 @@ def test_one_face_is_one_chain_over_all_frames(chains: list[Chain]) -> None:
 
 
 def test_landmarks_are_those_of_detecting_every_frame(
-    talking: list[Still], chains: list[Chain], finder: Finder
+    talking: list[Still], chains: list[Tracklet], finder: FaceAnalyser
 ) -> None:
     apart = [
         np.linalg.norm(sighting.landmarks - landmarks, axis=1).mean() / eye_distance(landmarks)
@@ -77,39 +77,41 @@ def test_landmarks_are_those_of_detecting_every_frame(
 
 
 def test_a_face_that_comes_in_is_followed_back_to_where_it_came_in(
-    talking: list[Still], finder: Finder
+    talking: list[Still], finder: FaceAnalyser
 ) -> None:
     empty = Still(np.full_like(talking[0].image, 200))
     frames = [*[empty] * 7, *talking[:14]]
-    found = follow(frames, {7}, finder)
+    found = track_faces(frames, {7}, finder)
     assert [positions(chain) for chain in found] == [list(range(7, 21))]
     # Without being told of the cut, it is found out between two looks, and followed back.
-    assert [positions(chain) for chain in follow(frames, (), finder)] == [list(range(7, 21))]
+    assert [positions(chain) for chain in track_faces(frames, (), finder)] == [list(range(7, 21))]
 
 
-def test_a_face_that_goes_is_not_seen_in_what_comes_after(talking: list[Still], finder: Finder) -> None:
+def test_a_face_that_goes_is_not_seen_in_what_comes_after(talking: list[Still], finder: FaceAnalyser) -> None:
     random = np.random.default_rng(0)
     leaves = Still(random.integers(0, 255, talking[0].image.shape, dtype=np.uint8))
     frames = [*talking[:9], *[leaves] * 6]
     for cuts in ((), {9}):
-        assert [positions(chain) for chain in follow(frames, cuts, finder)] == [list(range(9))]
+        assert [positions(chain) for chain in track_faces(frames, cuts, finder)] == [list(range(9))]
 
 
-def test_two_people_are_two_chains_and_a_cut_ends_both(clips: dict[str, Path], finder: Finder) -> None:
+def test_two_people_are_two_chains_and_a_cut_ends_both(clips: dict[str, Path], finder: FaceAnalyser) -> None:
     left, right = stills(clips["sample_01"], 16), stills(clips["sample_03"], 16)
     both = [
         Still(np.hstack([a.image[:, 300:1000], b.image[:, 300:1000]]))
         for a, b in zip(left, right, strict=True)
     ]
     swapped = [Still(still.image[:, ::-1].copy()) for still in both]
-    found = follow([*both[:8], *swapped[8:]], {8}, finder)
+    found = track_faces([*both[:8], *swapped[8:]], {8}, finder)
     assert sorted(positions(chain) for chain in found) == [list(range(8))] * 2 + [list(range(8, 16))] * 2
     sides = [chain.sightings[0].landmarks[:, 0].mean() < 700 for chain in found]
     assert sides.count(True) == 2
 
 
-def test_faces_smaller_than_wanted_are_seen_and_not_followed(talking: list[Still], finder: Finder) -> None:
-    found = follow(talking[:10], (), finder, smallest=2000)
+def test_faces_smaller_than_wanted_are_seen_and_not_followed(
+    talking: list[Still], finder: FaceAnalyser
+) -> None:
+    found = track_faces(talking[:10], (), finder, smallest=2000)
     assert all(len(chain.sightings) == 1 for chain in found)
     assert {chain.sightings[0].position for chain in found} >= {0, 9}
 
@@ -118,12 +120,12 @@ def test_faces_smaller_than_wanted_are_seen_and_not_followed(talking: list[Still
 def test_a_turned_face_is_found_and_followed_upright(talking: list[Still], angle: int) -> None:
     upright = talking[:5]
     height, width = upright[0].image.shape[:2]
-    matrix, size = turned(-angle, width, height)
+    matrix, size = rotation_matrix(-angle, width, height)
     lying = [Still(cv2.warpAffine(still.image, matrix, size)) for still in upright]
-    finder = Finder("hog", (angle,))
-    found = follow(lying, (), finder)
+    finder = FaceAnalyser("hog", (angle,))
+    found = track_faces(lying, (), finder)
     assert [positions(chain) for chain in found] == [list(range(5))]
-    straight = follow(upright, (), finder)
+    straight = track_faces(upright, (), finder)
     for turned_face, face in zip(found[0].sightings, straight[0].sightings, strict=True):
         assert turned_face.rotation == angle
         expected = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
@@ -131,29 +133,29 @@ def test_a_turned_face_is_found_and_followed_upright(talking: list[Still], angle
         assert apart < 0.03 * eye_distance(face.landmarks)
 
 
-def test_without_angles_a_turned_face_is_not_found(talking: list[Still], finder: Finder) -> None:
+def test_without_angles_a_turned_face_is_not_found(talking: list[Still], finder: FaceAnalyser) -> None:
     lying = [Still(np.rot90(still.image).copy()) for still in talking[:2]]
-    assert follow(lying, (), finder) == []
+    assert track_faces(lying, (), finder) == []
 
 
-def test_motion_of_a_picture_that_is_moved(talking: list[Still], finder: Finder) -> None:
+def test_motion_of_a_picture_that_is_moved(talking: list[Still], finder: FaceAnalyser) -> None:
     before = talking[0]
     landmarks = detected([before], finder)[0]
     turn = cv2.getRotationMatrix2D((640.0, 300.0), 4.0, 1.03)
     turn[:, 2] += (5.3, -3.6)
     after = cv2.warpAffine(before.grey(), turn, (1280, 720), flags=cv2.INTER_CUBIC)
-    moved = motion(before.grey(), np.asarray(after, dtype=np.uint8), landmarks)
+    moved = estimate_motion(before.grey(), np.asarray(after, dtype=np.uint8), landmarks)
     assert moved.followed > 0.9
     corners = landmarks[RIGHT_EYE]
     apart = np.linalg.norm(corners @ (moved.matrix - turn)[:, :2].T + (moved.matrix - turn)[:, 2], axis=1)
     assert apart.max() < 0.004 * eye_distance(landmarks)
 
 
-def test_motion_to_another_picture_is_known_to_be_unknown(talking: list[Still], finder: Finder) -> None:
+def test_motion_to_another_picture_is_known_to_be_unknown(talking: list[Still], finder: FaceAnalyser) -> None:
     landmarks = detected([talking[0]], finder)[0]
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280), dtype=np.uint8)
-    assert motion(talking[0].grey(), noise, landmarks).followed < 0.5
-    assert motion(talking[0].grey(), np.zeros_like(noise), landmarks).followed < 0.5
+    assert estimate_motion(talking[0].grey(), noise, landmarks).followed < 0.5
+    assert estimate_motion(talking[0].grey(), np.zeros_like(noise), landmarks).followed < 0.5
 
 
 def test_a_face_that_only_the_cnn_sees_is_borne_out_by_it(clips: dict[str, Path]) -> None:
@@ -163,6 +165,6 @@ def test_a_face_that_only_the_cnn_sees_is_borne_out_by_it(clips: dict[str, Path]
         image = still.image[::2, ::2].copy()
         image[:, 310:] = 90
         half.append(Still(image))
-    finder = Finder("all")
-    assert Finder("hog").look(half[0].image, half[0].grey(), thorough=True) == []
-    assert [positions(chain) for chain in follow(half, (), finder)] == [list(range(8))]
+    finder = FaceAnalyser("all")
+    assert FaceAnalyser("hog").look(half[0].image, half[0].grey(), thorough=True) == []
+    assert [positions(chain) for chain in track_faces(half, (), finder)] == [list(range(8))]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facedouble.faces.align import align, apply, glance, inverse
-from facedouble.faces.detect import Detector, make_detector
+from facedouble.faces.align import align, fast_crop, inverse, map_points
+from facedouble.faces.detectors import Detector, make_detector
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks, box_around
 from facedouble.types import Alignment, Descriptor, Grey, Image, Landmarks
@@ -21,7 +21,7 @@ _LEAST_OVERLAP = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DetectedFace:
     """A face on a frame: its landmarks, how sure the detector was, by how many degrees
     (counter-clockwise) the frame had to be turned."""
 
@@ -30,7 +30,7 @@ class Found:
     rotation: int = 0
 
 
-class Finder:
+class FaceAnalyser:
     """The loaded networks of one process. ``seconds`` adds up where the time goes."""
 
     def __init__(self, detector: str, angles: Sequence[int] = ()) -> None:
@@ -40,7 +40,7 @@ class Finder:
         self.angles = tuple(angles)
         self.seconds = {"detect": 0.0, "landmarks": 0.0, "describe": 0.0}
 
-    def look(self, image: Image | Grey, grey: Grey, *, thorough: bool) -> list[Found]:
+    def look(self, image: Image | Grey, grey: Grey, *, thorough: bool) -> list[DetectedFace]:
         """Faces of a frame, largest first. ``image`` is what the detector looks at (grey or RGB, as
         ``detector.colour`` says), ``grey`` the luma of the same frame.
 
@@ -51,9 +51,9 @@ class Finder:
             detections = self.detector.detect(image, thorough)
         if detections:
             with self.timed("landmarks"):
-                return [Found(self.landmarks.predict(grey, d.box), d.confidence) for d in detections]
+                return [DetectedFace(self.landmarks.predict(grey, d.box), d.confidence) for d in detections]
         for angle in self.angles if thorough else ():
-            matrix, size = turned(angle, image.shape[1], image.shape[0])
+            matrix, size = rotation_matrix(angle, image.shape[1], image.shape[0])
             with self.timed("detect"):
                 detections = self.detector.detect(_turn(image, matrix, size), thorough)
             if detections:
@@ -61,7 +61,7 @@ class Finder:
                     upright, back = _turn(grey, matrix, size), inverse(matrix)
                     found = [self.landmarks.predict(upright, detection.box) for detection in detections]
                 return [
-                    Found(apply(back, points), detection.confidence, angle)
+                    DetectedFace(map_points(back, points), detection.confidence, angle)
                     for points, detection in zip(found, detections, strict=True)
                 ]
         return []
@@ -76,8 +76,8 @@ class Finder:
         none. It looks at the face alone, upright, so it costs little and knows no rotation."""
         with self.timed("detect"):
             upright = align(landmarks, _PATCH)
-            expected = box_around(apply(upright, landmarks))
-            patch = glance(image, upright, _PATCH)
+            expected = box_around(map_points(upright, landmarks))
+            patch = fast_crop(image, upright, _PATCH)
             return max(
                 (
                     detection.confidence
@@ -102,7 +102,7 @@ class Finder:
             self.seconds[name] += time.perf_counter() - start
 
 
-def turned(angle: int, width: int, height: int) -> tuple[Alignment, tuple[int, int]]:
+def rotation_matrix(angle: int, width: int, height: int) -> tuple[Alignment, tuple[int, int]]:
     """The matrix (2, 3) that turns a picture by ``angle`` degrees counter-clockwise into one that
     holds all of it, and that one's width and height."""
     radians = np.deg2rad(angle)
