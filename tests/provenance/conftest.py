@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from facedouble.provenance.credentials import Credentials
-from facedouble.provenance.identity import SigningIdentity, own_identity
+from facedouble.provenance.signing_identity import SigningIdentity, own_identity
 
 Contents = tuple[list[tuple[int | None, str]], list[tuple[int | None, bytes]]]
 

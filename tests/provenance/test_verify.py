@@ -15,10 +15,10 @@ import pytest
 from facedouble.cli.main import main
 from facedouble.errors import InputError
 from facedouble.provenance.credentials import Credentials
-from facedouble.provenance.identity import SigningIdentity
-from facedouble.provenance.mark import Marker
+from facedouble.provenance.describe import describe
+from facedouble.provenance.marker import Marker
+from facedouble.provenance.signing_identity import SigningIdentity
 from facedouble.provenance.verify import State, Verdict, Verifier, verify
-from facedouble.provenance.words import sentences
 from facedouble.video.images import write_png
 
 
@@ -72,7 +72,7 @@ def test_changed_in_words(marked: Path, capsys: pytest.CaptureFixture[str]) -> N
 def test_unmarked_in_words(picture: Callable[[str], Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(picture("b.jpg"))]) == 1
     out = capsys.readouterr().out
-    assert out.startswith("b.jpg: unmarked, it carries no content credentials.")
+    assert out.startswith("b.jpg: unmarked; it carries no content credentials.")
     assert "none of the plain labels" in out
 
 
@@ -83,7 +83,7 @@ def test_labels_alone_are_told_for_what_they_are(marked: Path) -> None:
     marked.write_bytes(data[:start] + data[start + 12 + length :])
     [found] = verify(marked)
     assert found.state is State.UNMARKED
-    assert "anyone can write or change them" in sentences(found)[-1]
+    assert "anyone can write or change them" in describe(found)[-1]
 
 
 def test_several_and_a_folder(
@@ -111,7 +111,7 @@ def test_an_unknown_signer_is_no_failure(
 ) -> None:
     monkeypatch.setenv("FACEDOUBLE_CONFIG", str(tmp_path / "of another"))
     assert main(["verify", str(marked)]) == 0
-    assert "who that is, nobody trusted here vouches for" in capsys.readouterr().out
+    assert "no certificate trusted here vouches for that signer" in capsys.readouterr().out
     assert not (tmp_path / "of another").exists()  # looking makes nothing
     (tmp_path / "root.pem").write_bytes(identity.root)
     assert main(["verify", "--trust", str(tmp_path / "root.pem"), str(marked)]) == 0
@@ -159,8 +159,8 @@ def test_credentials_of_a_camera(picture: Callable[[str], Path], identity: Signi
     found = Verifier(identity).verify(path)
     assert found.state is State.INTACT
     assert not found.synthetic
-    assert found.done == "c2pa.created"
-    told = sentences(found)
+    assert found.action == "c2pa.created"
+    told = describe(found)
     assert told[0] == "a.png: carries credentials that do not say it is synthetic, and was not changed since."
     assert "release" not in "".join(told)
     assert "\x1b" not in "".join(told)
@@ -179,7 +179,7 @@ def test_an_edit_by_another_program_hides_nothing(marked: Path, identity: Signin
     }
     sign(marked, identity, definition, parent=json.dumps(parent))
     found = Verifier(identity).verify(marked)
-    assert (found.state, found.earlier) == (State.INTACT, 1)
+    assert (found.state, found.ancestors) == (State.INTACT, 1)
     assert found.program == "Grading 3"
     assert found.synthetic
     assert found.consent_sha256 == "cd" * 32
@@ -204,7 +204,7 @@ def test_details_that_others_wrote_wrongly(
     found = Verifier(identity).verify(path)
     assert found.synthetic
     assert found.source_sha256 is found.consent_sha256 is None
-    assert sentences(found)[0] == "a.png: marked as synthetic, and not changed since."
+    assert describe(found)[0] == "a.png: marked as synthetic, and not changed since."
 
 
 def test_credentials_elsewhere_are_not_fetched(
@@ -230,10 +230,10 @@ def test_credentials_elsewhere_are_not_fetched(
     sign(path, identity, definition, url="http://127.0.0.1:9/none.c2pa")
     found = Verifier(identity).verify(path)
     assert found.state is State.UNMARKED
-    assert "http://127.0.0.1:9/none.c2pa" in "".join(sentences(found))
+    assert "http://127.0.0.1:9/none.c2pa" in "".join(describe(found))
 
 
 def test_a_label_of_unknown_value_is_told() -> None:
     verdict = Verdict(path=Path("a.png"), state=State.UNMARKED)
     labels = dataclasses.replace(verdict.labels, aigc=json.loads('{"Label": "9"}'))
-    assert "of no known value (9)" in sentences(dataclasses.replace(verdict, labels=labels))[-1]
+    assert "of no known value (9)" in describe(dataclasses.replace(verdict, labels=labels))[-1]

@@ -7,9 +7,9 @@ import pytest
 from facedouble.config import VideoSettings
 from facedouble.errors import SettingsError
 from facedouble.types import Frame
-from facedouble.video.ends import frames, video
 from facedouble.video.exr import decode_exr, encode_exr, from_linear, linear
 from facedouble.video.image_formats import IMAGE_FORMATS, image_format, to_eight_bits
+from facedouble.video.image_sequences import clip_to_images, images_to_clip
 from facedouble.video.images import read_image, read_pixels
 from facedouble.video.source import ClipSource, FolderSource
 
@@ -86,10 +86,10 @@ def test_an_exr_that_is_none(tmp_path: Path) -> None:
 def test_a_clip_taken_apart_and_put_together(clips: dict[str, Path], tmp_path: Path, name: str) -> None:
     folder = tmp_path / "images"
     settings = VideoSettings(crf=1, preset="ultrafast")
-    count = frames(clips["sample_01"], folder, fps=2, image_format=name)
+    count = clip_to_images(clips["sample_01"], folder, fps=2, image_format=name)
     suffix = IMAGE_FORMATS[name].suffix
     assert len(list(folder.glob(f"*{suffix}"))) == count == 7
-    assert video(folder, tmp_path / "again.mp4", fps=2, settings=settings) == count
+    assert images_to_clip(folder, tmp_path / "again.mp4", fps=2, settings=settings) == count
     taken = [int(path.stem) for path in sorted(folder.iterdir())]
     old: list[Frame] = [frame for frame in ClipSource(clips["sample_01"]).frames() if frame.index in taken]
     again = ClipSource(tmp_path / "again.mp4")

@@ -11,7 +11,7 @@ import pytest
 
 from facedouble.config import VideoSettings
 from facedouble.types import Frame
-from facedouble.video.sinks import Work, open_parts
+from facedouble.video.sinks import WorkFolder, open_parts
 from facedouble.video.source import ClipSource, SourceInfo
 
 TICK = Fraction(1, 90_000)
@@ -41,13 +41,13 @@ def test_parts_in_a_row_play_as_one(tmp_path: Path, codec: str, suffix: str) -> 
     crf = VideoSettings().crf if codec == "ffv1" else 20
     settings = VideoSettings(codec=codec, crf=crf, preset=preset)
     like = SourceInfo(tmp_path, "folder", 96, 72, 0, Fraction(30), TICK)
-    work = Work(path, {"test": 1})
+    work = WorkFolder(path, {"test": 1})
     with open_parts(path, like, settings, work, audio_from=None, overwrite=False) as sink:
         for frame in frames(times):
             sink.write(frame)
             if frame.index in (11, 23, 24):  # parts of 12, 12, 1 and 1 frames
-                sink.end_part({})
-        sink.end_part({})
+                sink.finish_part({})
+        sink.finish_part({})
     found = ClipSource(path)
     exact = suffix == ".mp4"
     assert [float(pts * found.info.time_base) for pts in found.times()] == pytest.approx(

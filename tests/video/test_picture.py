@@ -13,9 +13,9 @@ from av.video.reformatter import ColorRange, Colorspace
 from facedouble.config import VideoSettings
 from facedouble.types import Box
 from facedouble.video.picture import LAYOUTS, Planar, around, painted
-from facedouble.video.rgb import Colouring
-from facedouble.video.sinks import Work, open_parts, open_sink
+from facedouble.video.sinks import WorkFolder, open_parts, open_sink
 from facedouble.video.source import ClipSource
+from facedouble.video.yuv import YuvColour
 
 
 def planar(format: str, *, full_range: bool = False, width: int = 192, height: int = 128) -> Planar:
@@ -29,7 +29,7 @@ def planar(format: str, *, full_range: bool = False, width: int = 192, height: i
     step = slice(None, None, 1 << layout.down), slice(None, None, 1 << layout.across)
     planes = [luma, *(plane[step] for plane in chroma)]
     y_, cb, cr = (np.rint(plane).astype(kind) for plane in planes)
-    return Planar(format, (y_, cb, cr), Colouring(Colorspace.ITU709, full_range))
+    return Planar(format, (y_, cb, cr), YuvColour(Colorspace.ITU709, full_range))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_phone_clips_keep_their_samples_times_and_tags(
     assert copy.times() == [shown.pts for shown in islice(source.pictures(), count)]
     assert (copy.info.width, copy.info.height) == (source.info.width, source.info.height)
     assert copy.info.pixel_format.replace("yuvj", "yuv") == source.info.pixel_format.replace("yuvj", "yuv")
-    for tag in ("color_range", "colorspace", "color_primaries", "color_trc"):
+    for tag in ("colour_range", "colour_matrix", "colour_primaries", "colour_transfer"):
         assert getattr(copy.info, tag) == getattr(source.info, tag)
     for old, new in zip(source.pictures(), copy.pictures(), strict=False):
         assert isinstance(old.picture, Planar)
@@ -136,14 +136,16 @@ def test_ten_bits_through_the_default_encoder(tmp_path: Path) -> None:
     opened = ClipSource(source)
     path = tmp_path / "out.mp4"
     settings = VideoSettings(crf=1, preset="ultrafast")
-    with open_parts(path, opened.info, settings, Work(path, {}), audio_from=None, overwrite=False) as sink:
+    with open_parts(
+        path, opened.info, settings, WorkFolder(path, {}), audio_from=None, overwrite=False
+    ) as sink:
         for shown in opened.pictures():
             sink.write(shown)
             if shown.index == 1:
-                sink.end_part({})
-        sink.end_part({})
+                sink.finish_part({})
+        sink.finish_part({})
     found = ClipSource(path)
-    assert (found.info.pixel_format, found.info.color_range) == ("yuv420p10le", int(ColorRange.JPEG))
+    assert (found.info.pixel_format, found.info.colour_range) == ("yuv420p10le", int(ColorRange.JPEG))
     for picture, again in zip(pictures, found.pictures(), strict=True):
         assert isinstance(again.picture, Planar)
         for old, new in zip(picture.planes, again.picture.planes, strict=True):

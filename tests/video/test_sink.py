@@ -51,9 +51,9 @@ def sound_of(path: Path) -> list[list[tuple[bytes, Fraction, Fraction]]]:
         return [packets[s.index] for s in streams]
 
 
-def tags_of(path: Path) -> tuple[int, int, int, int]:
+def colour_tags(path: Path) -> tuple[int, int, int, int]:
     found = ClipSource(path).info
-    return found.color_range, found.colorspace, found.color_primaries, found.color_trc
+    return found.colour_range, found.colour_matrix, found.colour_primaries, found.colour_transfer
 
 
 def one_line(error: FacedoubleError, path: Path) -> str:
@@ -115,7 +115,7 @@ def test_a_copy_has_the_same_frames_at_the_same_times_in_the_same_colours(
     copied: tuple[Path, Path],
 ) -> None:
     source, copy = (ClipSource(path) for path in copied)
-    assert tags_of(copied[0]) == tags_of(copied[1]) == (1, 1, 1, 1)
+    assert colour_tags(copied[0]) == colour_tags(copied[1]) == (1, 1, 1, 1)
     assert copy.info.time_base == source.info.time_base == Fraction(1, 30000)
     assert copy.info.rate == source.info.rate
     assert copy.info.frames == source.info.frames == 99
@@ -331,7 +331,7 @@ def test_a_source_without_sound_gives_a_clip_without_sound(tmp_path: Path) -> No
 def test_colours_survive_whatever_the_clip_calls_them(
     clips: dict[str, Path], tmp_path: Path, tags: tuple[int, int, int, int]
 ) -> None:
-    names = ("color_range", "colorspace", "color_primaries", "color_trc")
+    names = ("colour_range", "colour_matrix", "colour_primaries", "colour_transfer")
     like = info(
         tmp_path, 160, 90, kind="folder", pixel_format="yuv420p", **dict(zip(names, tags, strict=True))
     )
@@ -342,7 +342,7 @@ def test_colours_survive_whatever_the_clip_calls_them(
         target, like, VideoSettings(crf=0, preset="ultrafast"), audio_from=None, overwrite=False
     ) as sink:
         sink.write(Frame(index=0, pts=0, time_base=Fraction(1, 25), image=image))
-    assert tags_of(target) == tags
+    assert colour_tags(target) == tags
     again = next(ClipSource(target).frames()).image
     assert (
         np.abs(again[:, 3:17].reshape(-1, 3).mean(axis=0) - (180, 60, 40)).max() <= 2
@@ -359,7 +359,7 @@ def test_a_folder_becomes_a_clip_that_says_its_colours(tmp_path: Path, height: i
     with open_sink(target, source.info, FINE, audio_from=None, overwrite=False) as sink:
         for frame in source.frames():
             sink.write(frame)
-    assert tags_of(target)[:2] == (1, matrix)
+    assert colour_tags(target)[:2] == (1, matrix)
     assert np.abs(next(ClipSource(target).frames()).image.astype(int) - image).max() <= 2
 
 
@@ -488,14 +488,14 @@ def test_what_is_read_is_never_written_over(tmp_path: Path, clips: dict[str, Pat
     link = tmp_path / "b.mp4"
     link.symlink_to(clip)
     for target in (clip, link):
-        with pytest.raises(OutputError, match="what is being read"):
+        with pytest.raises(OutputError, match="is an input"):
             open_sink(target, like, FINE, audio_from=None, overwrite=True)
-        with pytest.raises(OutputError, match="what is being read"):
+        with pytest.raises(OutputError, match="is an input"):
             open_sink(target, info(tmp_path / "x"), FINE, audio_from=clip, overwrite=True)
     folder = tmp_path / "images"
     folder.mkdir()
     write_png(folder / "1.png", np.zeros((8, 8, 3), np.uint8))
-    with pytest.raises(OutputError, match="what is being read"):
+    with pytest.raises(OutputError, match="is an input"):
         open_sink(folder, FolderSource(folder).info, FINE, audio_from=None, overwrite=True)
     assert clip.read_bytes() == clips["sample_03"].read_bytes()
 
@@ -614,7 +614,7 @@ except OutputError as error:
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
     )
-    assert "out.mkv: cannot be written (File too large); make room there" in done.stdout
+    assert "out.mkv: cannot be written (File too large); free some space there" in done.stdout
     assert done.stdout.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -704,5 +704,5 @@ def test_a_folder_is_not_left_behind_empty(tmp_path: Path) -> None:
             raise RuntimeError
         assert (tmp_path / "out").exists() is not made
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(OutputError, match="cannot be a folder"):
+    with pytest.raises(OutputError, match="cannot be used as a folder"):
         open_sink(tmp_path / "file", info(tmp_path), FINE, audio_from=None, overwrite=False)

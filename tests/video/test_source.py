@@ -110,8 +110,8 @@ def test_a_real_clip_says_what_it_is(sample: ClipSource) -> None:
     info = sample.info
     assert (info.kind, info.width, info.height) == ("clip", 1280, 720)
     assert (info.rate, info.time_base) == (Fraction(30000, 1001), Fraction(1, 30000))
-    assert (info.pixel_format, info.color_range) == ("yuv420p", 1)
-    assert (info.colorspace, info.color_primaries, info.color_trc) == (1, 1, 1)
+    assert (info.pixel_format, info.colour_range) == ("yuv420p", 1)
+    assert (info.colour_matrix, info.colour_primaries, info.colour_transfer) == (1, 1, 1)
     assert info.has_audio
     assert info.sample_aspect == 1
 
@@ -191,7 +191,7 @@ def test_every_matrix_and_range(
     r, b = luma + 2 * (1 - kr) * red, luma + 2 * (1 - kb) * blue
     g = (luma - kr * r - kb * b) / (1 - kr - kb)
     source = ClipSource(clip)
-    assert (source.info.colorspace, source.info.color_range) == (colorspace, color_range)
+    assert (source.info.colour_matrix, source.info.colour_range) == (colorspace, color_range)
     image = next(source.frames()).image
     assert np.abs(image - np.array([r, g, b])).max() <= 1
 

@@ -21,7 +21,7 @@ def frames(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an output that exists")] = False,
 ) -> None:
     """Write the frames of a clip as images."""
-    from facedouble.video.ends import frames as run
+    from facedouble.video.image_sequences import clip_to_images as run
 
     with progress() as listener:
         count = run(

@@ -21,14 +21,16 @@ def verify(
 
     Ends with 0 when all are marked and not changed, and with 1 otherwise.
     """
-    from facedouble.provenance import words
+    from facedouble.provenance import describe
     from facedouble.provenance.verify import verify as run
 
     good = True
     for number, path in enumerate(paths):
         verdicts = run(path, trusted=trust or ())
-        good = good and all(verdict.state.good for verdict in verdicts)
-        first, *others = words.summary(path, verdicts) if path.is_dir() else words.sentences(verdicts[0])
+        good = good and all(verdict.state.is_intact for verdict in verdicts)
+        first, *others = (
+            describe.summarise(path, verdicts) if path.is_dir() else describe.describe(verdicts[0])
+        )
         if number:
             print()
         print(first)

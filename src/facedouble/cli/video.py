@@ -28,7 +28,7 @@ def video(
     settings: VideoSettings,
 ) -> None:
     """Make a clip of a folder of images."""
-    from facedouble.video.ends import video as run
+    from facedouble.video.image_sequences import images_to_clip as run
 
     with progress() as listener:
         count = run(

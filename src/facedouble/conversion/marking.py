@@ -9,9 +9,9 @@ from facedouble._version import __version__
 from facedouble.config import ConvertSettings
 from facedouble.errors import SettingsError
 from facedouble.provenance.credentials import Credentials, consent_hash
-from facedouble.provenance.identity import load_identity, own_identity
-from facedouble.provenance.mark import Marker, sidecar_of
-from facedouble.provenance.seal import BESIDE
+from facedouble.provenance.marker import Marker, sidecar_of
+from facedouble.provenance.signer import SIDECAR_TYPES
+from facedouble.provenance.signing_identity import load_identity, own_identity
 from facedouble.video.sinks import Marking
 from facedouble.video.source import source_hash
 
@@ -46,8 +46,10 @@ def make_marking(
         consent_sha256=consent_hash(settings.consent) if settings.consent else None,
         parameters=parameters or {},
     )
-    beside = output.suffix.lower() in BESIDE
+    beside = output.suffix.lower() in SIDECAR_TYPES
     if beside:
         sidecar_of(output)
     marker = Marker(credentials, identity)
-    return Marking(COMMENT, credentials.tags() if beside else {}, marker.image, marker.beside, marker.clip)
+    return Marking(
+        COMMENT, credentials.tags() if beside else {}, marker.image, marker.image_sidecar, marker.clip
+    )

@@ -101,7 +101,9 @@ def convert(
     shown = OUTPUTS[settings.output_mode]
     like = replace(frames.info, width=frames.info.width * shown.beside)
     with (
-        sinks.open_work(output, what, lambda part: settings.keep_going or not part["failures"]) as work,
+        sinks.open_work_folder(
+            output, what, lambda part: settings.keep_going or not part["failures"]
+        ) as work,
         sinks.open_parts(
             output,
             like,
@@ -114,7 +116,7 @@ def convert(
             alpha=shown.channels == 4,
         ) as sink,
     ):
-        if work.dropped:
+        if work.discarded:
             listener(Noted("what an unfinished run with other settings left is dropped"))
         if plan is None or faceset is None:
             faceset = _find_faces(source, work.make() / "faces", listener)

@@ -78,26 +78,26 @@ class Run:
         with closing(self._finished(work, len(sink.parts))) as finished:
             done: list[tuple[int, int, str | None]] = []
 
-            def end_part() -> None:
+            def finish_part() -> None:
                 with self.clock.measure("encode"):
-                    sink.end_part(_record(done))
+                    sink.finish_part(_record(done))
                 done.clear()
 
             for job in finished:
                 while len(sink.parts) < self._part_of(job):  # of some parts every frame is left out
-                    end_part()
+                    finish_part()
                 with self.clock.measure("encode"):
                     sink.write(job.shown, job.picture)
                 done.append((len(job.items), job.shown.index, job.failure))
                 written += 1
                 self._listener(Progressed("convert", written))
                 if (job.shown.index + 1) % self._settings.part == 0:
-                    end_part()
+                    finish_part()
             if done:
-                end_part()
+                finish_part()
         spans = self._schedule.spans()
         if spans is not None:
-            sink.cut(spans)
+            sink.trim(spans)
         self.seconds = time.perf_counter() - start
         return Totals(sink.parts)
 

@@ -79,7 +79,13 @@ def look_at(path: Path) -> Container:
         count += 1
         times.append(float(frame.pts * frame.time_base))
     is_clip = info.kind == "clip"
-    tags = (info.colorspace, info.color_primaries, info.color_trc, info.color_range, info.sample_aspect)
+    tags = (
+        info.colour_matrix,
+        info.colour_primaries,
+        info.colour_transfer,
+        info.colour_range,
+        info.sample_aspect,
+    )
     return Container(
         frames=count,
         size=(info.width, info.height),

@@ -25,9 +25,9 @@ from facedouble.faces.tracks import Handover
 from facedouble.faceset.store import Faceset, FrameRecord
 from facedouble.types import Box, Face, Grey, Image, Landmarks
 from facedouble.video import Source
-from facedouble.video.cuts import is_cut, thumbnail
 from facedouble.video.raw import RawFrame
 from facedouble.video.sampling import exact_rate, sampled
+from facedouble.video.shot_boundaries import is_cut, thumbnail
 
 _LONGEST_SEGMENT = 30  # frames
 _SHORTEST_SEGMENT = 8

@@ -28,8 +28,8 @@ from facedouble.faceset.store import (
 )
 from facedouble.types import Face, FloatArray
 from facedouble.video import open_source
-from facedouble.video.cuts import is_cut, thumbnail
 from facedouble.video.images import read_png_comment
+from facedouble.video.shot_boundaries import is_cut, thumbnail
 from facedouble.video.source import source_hash
 
 _DRAFT = "faceset.rebuilding"

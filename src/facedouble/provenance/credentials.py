@@ -1,8 +1,8 @@
-"""What content credentials say: the manifest of the C2PA specification, from values of ours.
+"""The C2PA manifest of a result, built from a few values of ours.
 
 Sections of the specification 2.x: "Actions" (an edit begins with ``c2pa.opened`` of its parent;
 ``c2pa.edited`` carries the digital source type and the program), "Ingredient" (the source, by name and
-hash, as ``parentOf``), and labels of one's own for what it has no word for (``ASSERTION`` below).
+hash, as ``parentOf``), and custom assertions for everything else (``ASSERTION_LABEL`` below).
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from typing import Any
 
 from facedouble._version import __version__
 from facedouble.errors import InputError
-from facedouble.provenance.labels import AIGC, SOURCE_TYPE, aigc_label
+from facedouble.provenance.xmp import AIGC, DIGITAL_SOURCE_TYPE, aigc_label
 
-PROGRAM = "facedouble"
-ASSERTION = "org.facedouble.double"
-WHAT_WAS_DONE = "a person's face was replaced by a trained model"
+GENERATOR = "facedouble"
+ASSERTION_LABEL = "org.facedouble.double"
+EDIT_DESCRIPTION = "a person's face was replaced by a trained model"
 
 # Labels by which actions name ingredients within a manifest.
-SOURCE, EARLIER = "source", "earlier"
+SOURCE, PREVIOUS = "source", "earlier"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What is to be known of a result. Hashes are SHA-256 in hexadecimal.
+    """What a result's manifest records. Hashes are SHA-256 in hexadecimal.
 
-    ``source`` is the clip itself, if credentials that it carries are to be carried on. ``consent_sha256``
-    is the hash of a release signed by the performer; only the hash is written. ``parameters`` are
-    details, such as the model's name and iteration. ``producer`` and ``identifier`` go into the AIGC
-    label. Raises ``SettingsError`` for a producer that the label cannot hold.
+    ``source`` is the source file itself; give it to keep the credentials that it carries.
+    ``consent_sha256`` is the hash of a release signed by the performer; only the hash is written.
+    ``parameters`` are details such as the model's name and iteration. ``producer`` and ``identifier`` go
+    into the AIGC label. Raises ``SettingsError`` for a producer that the label cannot hold.
     """
 
     source_name: str
@@ -42,23 +42,23 @@ class Credentials:
     source: Path | None = None
     consent_sha256: str | None = None
     parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
-    producer: str = PROGRAM
+    producer: str = GENERATOR
     version: str = __version__
     identifier: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def __post_init__(self) -> None:
-        aigc_label(self.producer, self.identifier)  # says so now and not after hours of converting
+        aigc_label(self.producer, self.identifier)  # fail now, not after hours of conversion
 
     def aigc(self, frame: str | None = None) -> str:
-        """The AIGC label's text; of one image of many, with a number of its own made of its name."""
+        """The text of the AIGC label. Each image of a folder (``frame`` is its name) gets its own number."""
         number = self.identifier
         if frame is not None:
             number = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.identifier}/{frame}"))
         return aigc_label(self.producer, number)
 
     def tags(self) -> dict[str, str]:
-        """Tags for a container that cannot be changed once it is written: Matroska and WebM."""
-        return {AIGC: self.aigc(), "DIGITAL_SOURCE_TYPE": SOURCE_TYPE}
+        """Tags for containers that cannot be labelled after they are written: Matroska and WebM."""
+        return {AIGC: self.aigc(), "DIGITAL_SOURCE_TYPE": DIGITAL_SOURCE_TYPE}
 
 
 def consent_hash(path: Path) -> str:
@@ -70,19 +70,22 @@ def consent_hash(path: Path) -> str:
         raise InputError(f"{path}: the release cannot be read ({error.strerror})") from error
 
 
-def manifest(credentials: Credentials, name: str, format: str, *, again: bool, known: bool) -> dict[str, Any]:
+def manifest(
+    credentials: Credentials, name: str, format: str, *, marked_before: bool, source_has_credentials: bool
+) -> dict[str, Any]:
     """The definition of a manifest for the file ``name`` of media type ``format``.
 
-    ``again``: the file carried credentials, which are added as its parent, ``EARLIER``; the source
-    then is what went into it. ``known``: the source is added with its own credentials.
+    ``marked_before``: the file already carries credentials. They become the parent ingredient
+    ``PREVIOUS``, and the source becomes an input. ``source_has_credentials``: the caller adds the source
+    as an ingredient with its own credentials, so it is not listed here.
     """
-    parent, used = (EARLIER, [SOURCE]) if again else (SOURCE, [])
+    parent, used = (PREVIOUS, [SOURCE]) if marked_before else (SOURCE, [])
     edited: dict[str, Any] = {
         "action": "c2pa.edited",
         "when": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "digitalSourceType": SOURCE_TYPE,
-        "softwareAgent": {"name": PROGRAM, "version": credentials.version},
-        "description": WHAT_WAS_DONE,
+        "digitalSourceType": DIGITAL_SOURCE_TYPE,
+        "softwareAgent": {"name": GENERATOR, "version": credentials.version},
+        "description": EDIT_DESCRIPTION,
     }
     if used:
         edited["parameters"] = {"ingredientIds": used}
@@ -93,10 +96,12 @@ def manifest(credentials: Credentials, name: str, format: str, *, again: bool, k
     if credentials.consent_sha256 is not None:
         details["consent"] = {"sha256": credentials.consent_sha256}
     return {
-        "claim_generator_info": [{"name": PROGRAM, "version": credentials.version}],
+        "claim_generator_info": [{"name": GENERATOR, "version": credentials.version}],
         "title": name,
         "format": format,
-        "ingredients": [] if known else [source_ingredient(credentials, parent=not again)],
+        "ingredients": []
+        if source_has_credentials
+        else [source_ingredient(credentials, parent=not marked_before)],
         "assertions": [
             {
                 "label": "c2pa.actions.v2",
@@ -107,13 +112,13 @@ def manifest(credentials: Credentials, name: str, format: str, *, again: bool, k
                     ]
                 },
             },
-            {"label": ASSERTION, "kind": "Json", "data": details},
+            {"label": ASSERTION_LABEL, "kind": "Json", "data": details},
         ],
     }
 
 
 def source_ingredient(credentials: Credentials, *, parent: bool) -> dict[str, Any]:
-    """The source as an ingredient, known by its hash."""
+    """The source as an ingredient, identified by its hash."""
     return {
         "title": credentials.source_name,
         "relationship": "parentOf" if parent else "inputTo",

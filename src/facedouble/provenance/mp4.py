@@ -1,13 +1,13 @@
-"""Labels in a finished MP4 or MOV file, without touching its streams.
+"""Labels in a finished MP4 or MOV file; its streams stay as they are.
 
-ISO/IEC 14496-12 (the box format): a box is its size, four letters and what it holds; chunk offsets in
-``stco`` and ``co64`` count from the start of the file. So when ``moov`` grows before the media data,
+ISO/IEC 14496-12 (the box format): a box is its size, a four-letter type and its content; chunk offsets in
+``stco`` and ``co64`` count from the start of the file. So when ``moov`` grows in front of the media data,
 every offset behind it is raised by as much.
 
 The AIGC label: TC260-PG-20257A has key ``AIGC`` in ``moov.udta.meta.keys`` and its JSON text in
 ``.ilst``, as FFmpeg's option ``use_metadata_tags`` writes them (QuickTime's metadata keys, handler
-``mdta``). That option would turn title and comment into keys too, which players do not show. Here the
-keys get a ``meta`` of their own behind the one with title and comment.
+``mdta``). That option would also turn title and comment into keys, which players do not show. Here the
+keys get their own ``meta`` behind the one with title and comment.
 
 XMP: the XMP specification, part 3, has a ``uuid`` box at the end of an MP4, and ``moov.udta.XMP_`` in a
 MOV.
@@ -26,20 +26,20 @@ from uuid import UUID
 import numpy as np
 
 from facedouble.errors import InputError, OutputError
-from facedouble.provenance.labels import AIGC, MOST
-from facedouble.provenance.streams import Span, Spliced
+from facedouble.provenance.splicing import ByteRange, SplicedFile
+from facedouble.provenance.xmp import AIGC, MAX_BYTES
 
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov"})
 
 _XMP_UUID = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes
 _HANDLER = b"mdta"
 _TEXT = 1  # well-known type of QuickTime's metadata: UTF-8
-_MOST_MOOV = 1 << 30
+_MAX_MOOV = 1 << 30
 _PATHS = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}  # boxes that lead to the chunk offsets
 
 
 class Box(NamedTuple):
-    """A box: its letters, and where it, what it holds, and what follows begin (bytes)."""
+    """A box: its type, and the offsets of the box, of its content, and of its end."""
 
     kind: bytes
     start: int
@@ -49,17 +49,16 @@ class Box(NamedTuple):
 
 def labelled(
     file: BinaryIO, path: Path, aigc: str, packet: Callable[[str | None, bytes | None], bytes]
-) -> Spliced:
-    """``file`` with the AIGC label ``aigc`` and an XMP packet, to be read.
+) -> SplicedFile:
+    """A readable view of ``file`` with the AIGC label ``aigc`` and an XMP packet.
 
-    ``packet`` makes the XMP from what is to be in it of the AIGC label (nothing, where it is in
-    ``moov``) and the packet that was there. Raises ``InputError`` when the file is damaged, and
-    ``OutputError`` when it cannot grow.
+    ``packet`` builds the XMP from the AIGC label (``None`` where that goes into ``moov``) and the existing
+    packet. Raises ``InputError`` when the file is damaged, ``OutputError`` when it cannot grow.
     """
     layout = _layout(file, path)
     moov = layout.moov
-    if layout.fragmented:  # offsets in fragments may count from anywhere; only something at the end is safe
-        return Spliced(file, [*layout.without_xmp(), _uuid_box(packet(aigc, layout.xmp))])
+    if layout.fragmented:  # fragments may count offsets from anywhere; only appending is safe
+        return SplicedFile(file, [*layout.without_xmp(), _uuid_box(packet(aigc, layout.xmp))])
     content = layout.content
     udta = next((box for box in _inside(content, 0, len(content), path) if box.kind == b"udta"), None)
     inner = b"" if udta is None else content[udta.body : udta.end]
@@ -78,11 +77,11 @@ def labelled(
     whole = _box(b"moov", content)
     delta = len(whole) - (moov.end - moov.start)
     whole = _box(b"moov", _shifted(content, delta, moov.end, path))
-    return Spliced(file, [*layout.without_xmp(instead={moov: whole}), tail])
+    return SplicedFile(file, [*layout.without_xmp(instead={moov: whole}), tail])
 
 
 def read_labels(file: BinaryIO, path: Path) -> tuple[str | None, bytes | None]:
-    """The AIGC label's text and the XMP packet of a file, ``None`` for what is not there.
+    """The text of the AIGC label and the XMP packet of a file, ``None`` for what it lacks.
 
     Raises ``InputError`` when the file is damaged.
     """
@@ -95,7 +94,7 @@ def read_labels(file: BinaryIO, path: Path) -> tuple[str | None, bytes | None]:
             for part in _inside(inner, 0, len(inner), path):
                 if part.kind == b"meta":
                     aigc = aigc or dict(_keys(inner[part.body : part.end], path)).get(AIGC)
-        elif box.kind == b"meta":  # where phones put it
+        elif box.kind == b"meta":  # phones put it here
             aigc = aigc or dict(_keys(layout.content[box.body : box.end], path)).get(AIGC)
     return aigc, xmp
 
@@ -109,22 +108,22 @@ class _Layout:
     xmp_box: Box | None
     quicktime: bool
     fragmented: bool
-    open_end: bool  # the last box has no size: it goes to the end of the file
+    open_end: bool  # the last box has no size: it extends to the end of the file
 
-    def without_xmp(self, instead: dict[Box, bytes] | None = None) -> list[bytes | Span]:
-        """The file's boxes; the XMP one becomes free space as large, so that nothing moves."""
-        pieces: list[bytes | Span] = []
+    def without_xmp(self, instead: dict[Box, bytes] | None = None) -> list[bytes | ByteRange]:
+        """The file's boxes; the XMP box becomes free space of the same size, so that nothing moves."""
+        pieces: list[bytes | ByteRange] = []
         for box in self.boxes:
             if instead and box in instead:
                 pieces.append(instead[box])
             elif box == self.xmp_box:
                 size = box.end - box.start
                 pieces.append(struct.pack(">I4s", size, b"free") + bytes(size - 8))
-            elif box == self.boxes[-1] and self.open_end:  # something may follow once its size is known
+            elif box == self.boxes[-1] and self.open_end:  # give it a size, so that a box may follow
                 head = struct.pack(">I4s", box.end - box.start, box.kind)
-                pieces += [head, Span(box.start + len(head), box.end)]
+                pieces += [head, ByteRange(box.start + len(head), box.end)]
             else:
-                pieces.append(Span(box.start, box.end))
+                pieces.append(ByteRange(box.start, box.end))
         return pieces
 
 
@@ -140,10 +139,10 @@ def _layout(file: BinaryIO, path: Path) -> _Layout:
         boxes.append(box)
         position = box.end
     moov = next((box for box in boxes if box.kind == b"moov"), None)
-    if moov is None or moov.end - moov.start > _MOST_MOOV:
+    if moov is None or moov.end - moov.start > _MAX_MOOV:
         raise _damaged(path)
     if open_end and boxes[-1].end - boxes[-1].start >= 1 << 32:
-        raise OutputError(f"{path}: its last part has no size and is too large to get one; remux the clip")
+        raise OutputError(f"{path}: its last box has no size and is too large to get one; remux the clip")
     xmp_box = next((box for box in boxes if box.kind == b"uuid" and _is_xmp(file, box)), None)
     file.seek(0)
     return _Layout(
@@ -159,7 +158,7 @@ def _layout(file: BinaryIO, path: Path) -> _Layout:
 
 
 def _is_xmp(file: BinaryIO, box: Box) -> bool:
-    return box.end - box.body <= MOST and _read(file, box.body, box.body + 16) == _XMP_UUID
+    return box.end - box.body <= MAX_BYTES and _read(file, box.body, box.body + 16) == _XMP_UUID
 
 
 def _read(file: BinaryIO, start: int, end: int) -> bytes:
@@ -168,7 +167,7 @@ def _read(file: BinaryIO, start: int, end: int) -> bytes:
 
 
 def _parse(head: bytes, start: int, limit: int, path: Path) -> Box:
-    """The box whose first bytes are ``head``."""
+    """The box whose header is in ``head``."""
     if len(head) < 8:
         raise _damaged(path)
     size, kind = struct.unpack_from(">I4s", head)
@@ -184,9 +183,9 @@ def _parse(head: bytes, start: int, limit: int, path: Path) -> Box:
 
 
 def _inside(data: bytes, start: int, end: int, path: Path) -> Iterator[Box]:
-    """The boxes one after the other in ``data``."""
+    """The boxes in ``data``, one after the other."""
     while start < end:
-        if end - start < 8 and not data[start:end].strip(b"\0"):  # QuickTime ends its lists with zeros
+        if end - start < 8 and not data[start:end].strip(b"\0"):  # QuickTime ends lists with zeros
             return
         box = _parse(data[start : min(end, start + 32)], start, end, path)
         yield box
@@ -202,7 +201,7 @@ def _uuid_box(packet: bytes) -> bytes:
 
 
 def _take_xmp(udta: bytes, path: Path) -> tuple[bytes | None, bytes]:
-    """The XMP in what a ``udta`` holds, and the rest of it."""
+    """The XMP in the content of a ``udta``, and the rest of the content."""
     found, kept = None, []
     for box in _inside(udta, 0, len(udta), path):
         if box.kind == b"XMP_":
@@ -213,7 +212,7 @@ def _take_xmp(udta: bytes, path: Path) -> tuple[bytes | None, bytes]:
 
 
 def _with_key(udta: bytes, aigc: str, path: Path) -> bytes:
-    """What a ``udta`` holds, with the label among the keys of a ``meta``; an earlier label goes."""
+    """The content of a ``udta`` with the label among the keys of a ``meta``, replacing an older label."""
     kept, keys = [], []
     for box in _inside(udta, 0, len(udta), path):
         found = _keys(udta[box.body : box.end], path) if box.kind == b"meta" else []
@@ -225,7 +224,7 @@ def _with_key(udta: bytes, aigc: str, path: Path) -> bytes:
 
 
 def _meta(keys: list[tuple[str, str]]) -> bytes:
-    """A ``meta`` box of QuickTime's metadata keys, all of them texts."""
+    """A ``meta`` box of QuickTime metadata keys with text values."""
     handler = _box(b"hdlr", bytes(8) + _HANDLER + bytes(13))
     names = b"".join(_box(_HANDLER, key.encode()) for key, _ in keys)
     items = b"".join(
@@ -237,11 +236,11 @@ def _meta(keys: list[tuple[str, str]]) -> bytes:
 
 
 def _keys(meta: bytes, path: Path) -> list[tuple[str, str]]:
-    """The metadata keys in what a ``meta`` box holds, and their texts; none of any other ``meta``.
+    """The metadata keys in the content of a ``meta`` box, and their texts; empty for any other ``meta``.
 
-    Also none when one of them is not a text (cover pictures): such a box is left as it is.
+    Also empty when a value is not text (cover art): such a box is left as it is.
     """
-    start = 0 if meta[4:8] == b"hdlr" else 4  # QuickTime's own has no version and flags
+    start = 0 if meta[4:8] == b"hdlr" else 4  # QuickTime's form has no version and flags
     parts = {box.kind: meta[box.body : box.end] for box in _inside(meta, start, len(meta), path)}
     if parts.get(b"hdlr", b"")[8:12] != _HANDLER or not {b"keys", b"ilst"} <= parts.keys():
         return []
@@ -262,7 +261,7 @@ def _keys(meta: bytes, path: Path) -> list[tuple[str, str]]:
 
 
 def _shifted(moov: bytes, delta: int, behind: int, path: Path) -> bytes:
-    """What ``moov`` holds, with every chunk offset from ``behind`` on raised by ``delta``."""
+    """The content of ``moov`` with every chunk offset at or after ``behind`` raised by ``delta``."""
     changed = bytearray(moov)
     for kind, start, end in _offset_tables(moov, 0, len(moov), path):
         number = ">u8" if kind == b"co64" else ">u4"
@@ -286,4 +285,4 @@ def _offset_tables(data: bytes, start: int, end: int, path: Path) -> Iterator[tu
 
 
 def _damaged(path: Path) -> InputError:
-    return InputError(f"{path}: damaged, or no MP4 or MOV file")
+    return InputError(f"{path}: damaged, or not an MP4 or MOV file")

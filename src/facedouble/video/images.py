@@ -136,7 +136,7 @@ def read_png_comment(path: Path) -> str | None:
                     return text
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    raise InputError(f"{path}: damaged, or not whole")
+    raise InputError(f"{path}: damaged or cut off")
 
 
 def _text_of(kind: bytes, body: bytes) -> str | None:

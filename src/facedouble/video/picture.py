@@ -19,7 +19,7 @@ from av.video.reformatter import ColorRange
 
 from facedouble.types import Box
 from facedouble.video.orientation import Orientation
-from facedouble.video.rgb import CONVERSION, Colouring, reformatter
+from facedouble.video.yuv import CONVERSION, YuvColour, reformatter
 
 Pixels = npt.NDArray[Any]
 """(H, W, 3) RGB or (H, W, 4) RGBA, not premultiplied; uint8 of 0..255 or uint16 of 0..65535."""
@@ -62,7 +62,7 @@ class Planar:
 
     format: str
     planes: tuple[Samples, Samples, Samples]
-    colouring: Colouring
+    colouring: YuvColour
 
     @property
     def size(self) -> tuple[int, int]:
@@ -197,7 +197,7 @@ def around(boxes: list[Box], size: tuple[int, int]) -> list[Box]:
     return found
 
 
-def planar(frame: av.VideoFrame, colouring: Colouring, turn: Orientation) -> Planar | None:
+def planar(frame: av.VideoFrame, colouring: YuvColour, turn: Orientation) -> Planar | None:
     """The planes of a decoded frame, upright; ``None`` for a format that does not lie like that, or
     cannot be turned so."""
     layout = LAYOUTS.get(frame.format.name)
@@ -223,7 +223,7 @@ def to_frame(picture: Picture) -> av.VideoFrame:
     return frame
 
 
-def to_format(picture: Picture, format: str, colouring: Colouring) -> av.VideoFrame:
+def to_format(picture: Picture, format: str, colouring: YuvColour) -> av.VideoFrame:
     """A picture as a frame in ``format``, a YUV one of FFmpeg's that has ``colouring``."""
     frame = to_frame(picture)
     # yuvj420p and the like are yuv420p with another range.
@@ -256,11 +256,11 @@ def _planes_of(pixels: Pixels, like: Planar) -> list[Samples]:
     return _views(frame, like.layout.depth)
 
 
-def _range(colouring: Colouring) -> ColorRange:
+def _range(colouring: YuvColour) -> ColorRange:
     return ColorRange.JPEG if colouring.full_range else ColorRange.MPEG
 
 
-def _converted(frame: av.VideoFrame, format: str, colouring: Colouring, *, to_rgb: bool) -> av.VideoFrame:
+def _converted(frame: av.VideoFrame, format: str, colouring: YuvColour, *, to_rgb: bool) -> av.VideoFrame:
     yuv = _range(colouring)
     return reformatter(frame.width, frame.height, to_rgb).reformat(
         frame,

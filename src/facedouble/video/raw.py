@@ -20,7 +20,7 @@ import numpy as np
 from facedouble.types import Box, Grey, Image
 from facedouble.video.images import read_image
 from facedouble.video.orientation import Orientation
-from facedouble.video.rgb import Colouring, reformatter, to_rgb
+from facedouble.video.yuv import YuvColour, reformatter, to_rgb
 
 PLANAR_FORMATS = frozenset({"yuv420p", "yuvj420p"})
 _MARGIN = 16  # pixels around a part, so that the filters for its colours see what they would see
@@ -69,7 +69,7 @@ class PlanarFrame:
     pts: int
     time_base: Fraction
     planes: Grey
-    colouring: Colouring
+    colouring: YuvColour
     turn: Orientation
     name: str | None = None
 

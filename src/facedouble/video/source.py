@@ -28,7 +28,7 @@ from facedouble.video.images import IMAGE_SUFFIXES, read_image, read_pixels
 from facedouble.video.orientation import display_matrix, orientation
 from facedouble.video.picture import Picture, Pixels, Shown, planar
 from facedouble.video.raw import PLANAR_FORMATS, FileFrame, PlanarFrame, RawFrame, RgbFrame
-from facedouble.video.rgb import UNSPECIFIED, Colouring, is_full_range, matrix_of, reformatter, to_rgb
+from facedouble.video.yuv import UNSPECIFIED, YuvColour, is_full_range, matrix_of, reformatter, to_rgb
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class SourceInfo:
     ``width`` and ``height`` are of the frames as they are given out, upright. ``frames`` is what
     the container says, 0 when it does not say; to be sure, count them. ``rate`` is frames per
     second, the average where the rate varies. The four colour fields are FFmpeg's numbers (ITU-T
-    H.273), 2 meaning "unspecified"; ``color_range`` 1 is limited, 2 full, 0 unspecified.
+    H.273), 2 meaning "unspecified"; ``colour_range`` 1 is limited, 2 full, 0 unspecified.
     ``sample_aspect`` is the width of a pixel divided by its height. ``is_film`` is false for images
     that do not follow one another in time.
     """
@@ -51,10 +51,10 @@ class SourceInfo:
     rate: Fraction
     time_base: Fraction
     pixel_format: str = "rgb24"
-    color_range: int = 0
-    colorspace: int = UNSPECIFIED
-    color_primaries: int = UNSPECIFIED
-    color_trc: int = UNSPECIFIED
+    colour_range: int = 0
+    colour_matrix: int = UNSPECIFIED
+    colour_primaries: int = UNSPECIFIED
+    colour_transfer: int = UNSPECIFIED
     has_audio: bool = False
     sample_aspect: Fraction = Fraction(1)
     is_film: bool = True
@@ -115,16 +115,16 @@ class ClipSource:
                 rate=Fraction(rate),
                 time_base=Fraction(stream.time_base or 1 / rate),
                 pixel_format=context.pix_fmt or first.format.name,
-                color_range=int(context.color_range),
-                colorspace=int(context.colorspace),
-                color_primaries=int(context.color_primaries),
-                color_trc=int(context.color_trc),
+                colour_range=int(context.color_range),
+                colour_matrix=int(context.colorspace),
+                colour_primaries=int(context.color_primaries),
+                colour_transfer=int(context.color_trc),
                 has_audio=bool(container.streams.audio),
                 sample_aspect=1 / aspect if swapped else aspect,
             )
-            self._colouring = Colouring(
-                matrix_of(self._info.colorspace, first.height, path),
-                is_full_range(self._info.color_range, self._info.pixel_format),
+            self._colouring = YuvColour(
+                matrix_of(self._info.colour_matrix, first.height, path),
+                is_full_range(self._info.colour_range, self._info.pixel_format),
             )
 
     @property

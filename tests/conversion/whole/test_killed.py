@@ -159,7 +159,7 @@ def test_a_second_run_keeps_out_of_the_way_of_the_first(
         assert second.returncode == 1
         errors = [line for line in second.stderr.splitlines() if line.startswith("error:")]
         assert len(errors) == 1
-        assert "out.mov: another run is writing it; wait for its end" in errors[0]
+        assert "out.mov: another run is writing it; wait for it to finish" in errors[0]
         assert {file: file.stat().st_mtime_ns for file in work.iterdir()} == held
     finally:
         first.kill()
@@ -230,7 +230,7 @@ def test_a_full_disk_is_said_and_what_is_done_is_kept(
     assert run.returncode == 1, run.stderr
     errors = [line for line in run.stderr.splitlines() if line.startswith("error:")]
     assert len(errors) == 1
-    assert "out.mov: cannot be written (File too large); make room there" in errors[0]
+    assert "out.mov: cannot be written (File too large); free some space there" in errors[0]
     assert "the same command goes on" in errors[0]
     assert "Traceback" not in run.stderr
     assert [path.name for path in tmp_path.iterdir()] == [".out.mov.work"]

@@ -142,7 +142,12 @@ def test_ten_bits_stay_ten_bits(
         convert(source, stand_in, tmp_path / name, settings(video), faceset=own)
         info = ClipSource(tmp_path / name).info
         assert info.pixel_format.endswith("10le")
-        assert (info.color_range, info.colorspace, info.color_primaries, info.color_trc) == (1, 9, 9, 16)
+        assert (info.colour_range, info.colour_matrix, info.colour_primaries, info.colour_transfer) == (
+            1,
+            9,
+            9,
+            16,
+        )
     old, new = planes(source), planes(tmp_path / "out.mkv")
     assert np.array_equal(old[3][0][:40], new[3][0][:40])
     changed = old[3][0] != new[3][0]

@@ -1,4 +1,4 @@
-"""One way to write frames, whether as a clip with its sound or as a folder of images."""
+"""Sinks: frames in, a clip with sound or a folder of images out."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from facedouble.video.sinks.clip import ClipSink
 from facedouble.video.sinks.container import FORMATS
 from facedouble.video.sinks.folder import FolderSink
 from facedouble.video.sinks.parts import ClipParts, FolderParts, PartsSink
-from facedouble.video.sinks.streams import Span
-from facedouble.video.sinks.work import Work, open_work
+from facedouble.video.sinks.stream_copy import Span
+from facedouble.video.sinks.work_folder import WorkFolder, open_work_folder
 from facedouble.video.source import SourceInfo
 
 CLIP_SUFFIXES = frozenset(FORMATS)
 
-# Files that cannot hold the time of each frame, or that hold one picture: never the name of a folder.
+# Containers without a time per frame, and single images: never the name of a folder.
 _OTHER_SUFFIXES = IMAGE_SUFFIXES | {
     ".3gp", ".avi", ".exr", ".flv", ".gif", ".m2ts", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".wmv",
 }  # fmt: skip
@@ -32,11 +32,11 @@ __all__ = [
     "PartsSink",
     "Sink",
     "Span",
-    "Work",
+    "WorkFolder",
     "check_output",
     "open_parts",
     "open_sink",
-    "open_work",
+    "open_work_folder",
 ]
 
 
@@ -51,17 +51,16 @@ def open_sink(
     images: str = "png",
     alpha: bool = False,
 ) -> Sink:
-    """Open ``path`` for writing: a clip where its suffix is one of ``CLIP_SUFFIXES``, else a folder.
+    """Open ``path`` for writing: a clip if its suffix is one of ``CLIP_SUFFIXES``, else a folder.
 
-    ``like`` gives a clip its size, times and colours. ``audio_from`` is a file whose sound streams
-    are copied, and where it is ``like`` itself its subtitles and chapters too; a folder cannot hold them.
-    ``marking`` says how what is written is marked. ``images`` is the format of a folder's images, one of
-    ``IMAGE_FORMATS``. ``alpha``: the pictures will have it.
+    ``like`` gives a clip its size, time base and colours. ``audio_from`` is a file whose sound streams are
+    copied, with subtitles and chapters if it is ``like`` itself; a folder holds none of these. ``marking``
+    marks the result. ``images`` is the format of a folder's images, one of ``IMAGE_FORMATS``. ``alpha``:
+    the frames have an alpha channel.
 
-    Raises ``OutputError`` before any work when the output exists and ``overwrite`` is false, when it
-    is what is being read, when the place cannot be written to, and when the format cannot hold
-    what it is to hold; ``SettingsError`` for a preset that the encoder does not have or an image format
-    that there is not.
+    Fails before any work: ``OutputError`` when the output exists and ``overwrite`` is false, when it is an
+    input, when it is not writable, or when the format cannot hold the streams; ``SettingsError`` for an
+    unknown preset or image format.
     """
     if _is_clip(path, like, audio_from, overwrite=overwrite):
         return ClipSink(path, like, settings, audio_from=audio_from, marking=marking, alpha=alpha)
@@ -73,7 +72,7 @@ def open_parts(
     path: Path,
     like: SourceInfo,
     settings: VideoSettings,
-    work: Work,
+    work: WorkFolder,
     *,
     audio_from: Path | None,
     overwrite: bool,
@@ -81,8 +80,7 @@ def open_parts(
     images: str = "png",
     alpha: bool = False,
 ) -> PartsSink:
-    """Like :func:`open_sink`, for a result that is made in parts, which ``work`` holds; it is removed
-    when the result is whole."""
+    """Like :func:`open_sink`, for a result made in parts; ``work`` stores them until it is complete."""
     if _is_clip(path, like, audio_from, overwrite=overwrite):
         return ClipParts(path, like, settings, work, audio_from=audio_from, marking=marking, alpha=alpha)
     format = image_format(images)
@@ -90,19 +88,19 @@ def open_parts(
 
 
 def check_output(path: Path, *, overwrite: bool, reading: list[Path]) -> None:
-    """Raises ``OutputError`` for an output that exists, unless it may be replaced, or that is among what
-    is being read, or whose folder is not there."""
+    """Raises ``OutputError`` for an output that exists (unless ``overwrite``), is an input, or lies in a
+    missing folder."""
     for read in reading:
         if path.exists() and read.exists() and path.samefile(read):
-            raise OutputError(f"{path} is what is being read; choose another output")
+            raise OutputError(f"{path} is an input; choose another output")
     suffix = path.suffix.lower()
     if suffix in CLIP_SUFFIXES:
         if path.is_dir():
             raise OutputError(f"{path} is a folder; choose another name for the clip")
         if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists; choose another output, or say to overwrite it")
+            raise OutputError(f"{path} exists; choose another output, or allow overwriting")
         if not path.parent.is_dir():
-            raise OutputError(f"{path}: there is no folder {path.parent}; make it first")
+            raise OutputError(f"{path}: there is no folder {path.parent}; create it first")
     elif suffix in _OTHER_SUFFIXES:
         known = ", ".join(sorted(CLIP_SUFFIXES))
         raise OutputError(f"{path}: cannot write {suffix}; choose one of {known}, or the name of a folder")

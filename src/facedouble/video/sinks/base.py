@@ -1,4 +1,4 @@
-"""What every sink offers, and what is said of a result in all its files."""
+"""The interface of sinks, the marks they write, and the lock and errors of outputs."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class Sink(Protocol):
     """Takes frames in presentation order. A context manager: leaving it by an exception aborts."""
 
     def write(self, frame: Frame | Shown, picture: Picture | None = None) -> None:
-        """Write ``picture``, or the frame's own, with the frame's time or name.
+        """Write ``picture``, or the frame's own, at the frame's time or under its name.
 
         Raises ``OutputError`` when it cannot be written.
         """
         ...
 
     def close(self) -> None:
-        """Finish: the output is whole once this returns. Raises ``OutputError``."""
+        """Finish; the output is complete once this returns. Raises ``OutputError``."""
         ...
 
     def abort(self) -> None:
-        """Give up: what is unfinished is removed. After ``close`` it does nothing."""
+        """Remove what is unfinished. Does nothing after ``close``."""
         ...
 
     def __enter__(self) -> Self:
@@ -54,56 +54,55 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Marking:
-    """How what is written is marked as synthetic, before it appears under its name.
+    """How results are marked as synthetic, before they appear under their names.
 
-    ``comment`` goes into a clip's ``comment`` and the text "Comment" of every PNG, ``tags`` among the
-    other tags of a clip. ``image`` is called with the data of an image file and its name and returns what
-    to write, ``beside`` with those of an image that cannot hold its credentials and returns what to
-    write beside it; ``clip`` with the finished clip and the name it is about to get.
+    ``comment`` becomes a clip's ``comment`` and the text "Comment" of every PNG; ``tags`` are added to a
+    clip's tags. ``image(data, name)`` returns the marked bytes of an image file; ``sidecar(data, name)``
+    returns the sidecar of an image that cannot embed credentials; ``clip(draft, name)`` marks a finished
+    clip that is about to get its name.
     """
 
     comment: str
     tags: Mapping[str, str] = field(default_factory=dict)
     image: Callable[[bytes, str], bytes] | None = None
-    beside: Callable[[bytes, str], bytes] | None = None
+    sidecar: Callable[[bytes, str], bytes] | None = None
     clip: Callable[[Path, Path], object] | None = None
 
 
 @contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keep every other run from writing ``path`` meanwhile. Raises ``OutputError`` when one is at it, or the
-    place cannot be written to."""
+def exclusive_output(path: Path) -> Iterator[None]:
+    """Lock the output ``path`` against other runs. Raises ``OutputError`` when another run is writing it,
+    or its folder is not writable."""
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(locked(path.with_name(f".{path.name}.lock")))
         except BlockingIOError as error:
             raise OutputError(
-                f"{path}: another run is writing it; wait for its end, or choose another output"
+                f"{path}: another run is writing it; wait for it to finish, or choose another output"
             ) from error
         except OSError as error:
-            raise unwritable(path, error) from error
+            raise write_error(path, error) from error
         yield
 
 
 def picture_of(frame: Frame | Shown, picture: Picture | None) -> Picture:
-    """What is to be written for a frame."""
+    """The picture to write for a frame."""
     if picture is not None:
         return picture
     return frame.image if isinstance(frame, Frame) else frame.picture
 
 
-def unwritable(path: Path, error: Exception) -> OutputError:
-    """What to raise where the system or the encoder says that ``path`` cannot be written: why, and what to
-    do about it."""
+def write_error(path: Path, error: Exception) -> OutputError:
+    """The error for an output that the system or the encoder refuses: the reason and what to do."""
     return OutputError(f"{path}: cannot be written ({reason(error)}){_advice(error)}")
 
 
 def _advice(error: Exception) -> str:
     number = getattr(error, "errno", None)
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return "; make room there, or choose another place"
+        return "; free some space there, or choose another place"
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "; choose a place where you may write"
+        return "; choose a folder that you may write to"
     if isinstance(error, av.error.ExternalError):
         return "; the encoder refused: check the codec, its preset and crf"
     return ""

@@ -1,4 +1,4 @@
-"""A clip, written from its first frame to its last in one go."""
+"""A clip written from first frame to last in one pass."""
 
 from __future__ import annotations
 
@@ -9,35 +9,34 @@ from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
 from facedouble.types import Frame
 from facedouble.video.picture import Picture, Shown, size_of
-from facedouble.video.sinks.base import Marking, Sink, alone, picture_of
+from facedouble.video.sinks.base import Marking, Sink, exclusive_output, picture_of
 from facedouble.video.sinks.container import ClipFile
 from facedouble.video.sinks.encoder import Encoding
 from facedouble.video.source import SourceInfo
 
 
 class ClipSink(Sink):
-    """A clip, written beside its final name and renamed when it is whole.
+    """A clip, written under a temporary name and renamed when it is complete.
 
-    *Times.* Every frame keeps its time, so a variable rate stays variable and the sound stays in
-    step. MP4 and MOV keep the source's time base; Matroska and WebM count in milliseconds, and move
-    sound and picture together where a time is below 0.
+    *Times.* Every frame keeps its time, so a variable rate stays variable and the sound stays in sync. MP4
+    and MOV keep the source's time base. Matroska and WebM count in milliseconds, and shift sound and
+    picture together where a time is negative.
 
-    *Colours.* Planes are encoded as they are, by the matrix and range that ``like`` names, and the tags
-    are written as they were. RGB becomes YUV by the same rules as in ``ClipSource``. ``like`` may be held
-    as RGB itself (a folder): the clip then has BT.709 from 720 lines up, BT.601 below, limited range, and
-    says so.
+    *Colours.* Planes are encoded unchanged, with the matrix and range of ``like``, and its tags are written
+    unchanged. RGB becomes YUV by the rules of ``ClipSource``. If ``like`` is RGB itself (a folder), the clip
+    gets BT.709 from 720 lines up, BT.601 below, limited range, and the matching tags.
 
-    *Pixels.* As many bits as the source has, if the encoder has them. Encoders made for editing and
-    those without loss (ProRes, FFV1) keep as much chroma as the source has; others write 4:2:0. H.264 and
-    H.265 have that only for even sizes, so a clip of an odd width or height is 4:4:4, which VLC,
-    FFmpeg and editors read but browsers and QuickTime may not. Interlaced clips become progressive ones.
+    *Pixels.* As many bits as the source has, if the encoder supports them. Intermediate and lossless codecs
+    (ProRes, FFV1) keep the source's chroma subsampling; others write 4:2:0. H.264 and H.265 support that
+    for even sizes only, so a clip of odd width or height is 4:4:4, which VLC, FFmpeg and editors read but
+    browsers and QuickTime may not. Interlaced clips become progressive.
 
-    *The rest.* The packets of every sound stream of ``audio_from`` are copied as they are; of the source
-    itself its subtitles and chapters too. Data streams are not; the timecode of MOV and MP4 and what the
-    container can hold of the source's metadata are.
+    *Other streams.* The packets of every sound stream of ``audio_from`` are copied; if that is the source
+    itself, its subtitles and chapters too. Data streams are not copied; the timecode of MOV and MP4 and as
+    much of the source's metadata as the container can hold are.
 
-    *Quality.* ``settings.crf`` goes to the encoder's constant quality (``crf``, NVENC's ``cq``).
-    Encoders without one are accepted when they are lossless or made for editing (FFV1, ProRes).
+    *Quality.* ``settings.crf`` sets the encoder's constant quality (``crf``, NVENC's ``cq``). Encoders
+    without one are accepted when they are lossless or intermediate codecs (FFV1, ProRes).
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class ClipSink(Sink):
         self._done = False
         draft = path.with_name(f".{path.stem}.partial{path.suffix}")
         with ExitStack() as held:
-            held.enter_context(alone(path))
+            held.enter_context(exclusive_output(path))
             self._file = ClipFile(path, draft, like, self._encoding, audio_from=audio_from, marking=marking)
             self._held = held.pop_all()
 
@@ -72,7 +71,7 @@ class ClipSink(Sink):
             return
         try:
             if not self._frames:
-                raise OutputError(f"{self._path}: there was no frame to write")
+                raise OutputError(f"{self._path}: there is no frame to write")
             self._file.attempt(self._finish)
         except BaseException:
             self.abort()
@@ -93,7 +92,7 @@ class ClipSink(Sink):
 
 
 def check_size(path: Path, frame: Frame | Shown, picture: Picture, encoding: Encoding) -> None:
-    """Raises ``OutputError`` for a picture of another size than the clip."""
+    """Raises ``OutputError`` when a picture differs in size from the clip."""
     width, height = size_of(picture)
     if (width, height) != (encoding.width, encoding.height):
         raise OutputError(

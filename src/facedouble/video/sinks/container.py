@@ -1,4 +1,4 @@
-"""The file of a clip: packets of the picture, with everything else of the source beside them."""
+"""A clip's container: video packets interleaved with the streams copied from the source."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from av.packet import Packet
 from av.stream import Stream
 
 from facedouble.errors import OutputError
-from facedouble.video.sinks.base import Marking, unwritable
+from facedouble.video.sinks.base import Marking, write_error
 from facedouble.video.sinks.encoder import Encoding
-from facedouble.video.sinks.streams import Companions, Span
-from facedouble.video.sinks.tags import marked, tags_of
+from facedouble.video.sinks.stream_copy import Span, StreamCopy
+from facedouble.video.sinks.tags import source_tags, with_comment
 from facedouble.video.source import SourceInfo
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
 
 class ClipFile:
-    """A container that is written as ``draft`` and renamed to ``path`` when it is whole.
+    """A container, written as ``draft`` and renamed to ``path`` when it is complete.
 
     The sound streams of ``audio_from`` are copied, and where that is ``like`` itself also its subtitles
-    and chapters; of those only what lies in ``spans``, where they are given. Raises ``OutputError`` when
+    and chapters; ``spans`` restricts that to parts of the source. Raises ``OutputError`` when
     the container cannot hold one of them or cannot be written, ``InputError`` when the source cannot be
     read.
     """
@@ -43,41 +43,43 @@ class ClipFile:
         spans: Sequence[Span] | None = None,
     ) -> None:
         self._path, self._draft, self._marking = path, draft, marking
-        self._companions: Companions | None = None
-        tags, video_tags = tags_of(like)
+        self._stream_copy: StreamCopy | None = None
+        tags, video_tags = source_tags(like)
         if marking is not None:
-            tags = marked(tags, marking.comment) | dict(marking.tags)
+            tags = with_comment(tags, marking.comment) | dict(marking.tags)
         format = FORMATS[path.suffix.lower()]
         try:
             self._container = av.open(f"file:{draft}", "w", format=format, options=_options(format, like))
         except (av.error.FFmpegError, OSError) as error:
-            raise unwritable(path, error) from error
+            raise write_error(path, error) from error
         try:
             self._container.metadata.update(tags)
             self.stream = self._add_video(encoding)
             self.stream.metadata.update(video_tags)
             if audio_from is not None:
                 whole = like.kind == "clip" and audio_from == like.path
-                self._companions = Companions(audio_from, self._container, path, subtitles=whole, spans=spans)
+                self._stream_copy = StreamCopy(
+                    audio_from, self._container, path, subtitles=whole, spans=spans
+                )
             self.attempt(self._container.start_encoding)
         except BaseException:
             self.abort()
             raise
 
     def mux(self, packets: Iterable[Packet[Stream]]) -> None:
-        """Write packets of the picture, each after what of the sound comes before it."""
+        """Write video packets, interleaved with the copied streams."""
         for packet in packets:
-            if self._companions is not None and packet.dts is not None:
-                for earlier in self._companions.until(packet.dts * packet.time_base):
-                    self._container.mux(earlier)
+            if self._stream_copy is not None and packet.dts is not None:
+                for copied in self._stream_copy.until(packet.dts * packet.time_base):
+                    self._container.mux(copied)
             self._container.mux(packet)
 
     def finish(self) -> None:
-        """Write what is left of the sound, mark the clip, and give it its name."""
-        if self._companions is not None:
-            for packet in self._companions.until(None):
+        """Write the rest of the copied streams, mark the clip, and rename it to its final name."""
+        if self._stream_copy is not None:
+            for packet in self._stream_copy.until(None):
                 self._container.mux(packet)
-            self._companions.close()
+            self._stream_copy.close()
         self._container.close()
         if self._marking is not None and self._marking.clip is not None:
             self._marking.clip(self._draft, self._path)
@@ -87,20 +89,20 @@ class ClipFile:
             flush(self._path.parent)
 
     def abort(self) -> None:
-        """Give up and leave nothing."""
-        if self._companions is not None:
-            self._companions.close()
-        # Closing writes the end of a file that is about to be removed; that may fail again.
+        """Close and delete the draft."""
+        if self._stream_copy is not None:
+            self._stream_copy.close()
+        # Closing writes a trailer to a file that is about to be removed; that may fail again.
         with suppress(av.error.FFmpegError, OSError):
             self._container.close()
         self._draft.unlink(missing_ok=True)
 
     def attempt(self, step: Callable[[], None]) -> None:
-        """Do a step of the writing; what FFmpeg or the system says of it becomes an ``OutputError``."""
+        """Run one step of writing; errors of FFmpeg and the system become ``OutputError``."""
         try:
             step()
         except (av.error.FFmpegError, OSError) as error:
-            raise unwritable(self._path, error) from error
+            raise write_error(self._path, error) from error
         except ValueError as error:  # PyAV's, where a stream does not fit its container
             raise OutputError(f"{self._path}: cannot be written ({error})") from error
 
@@ -128,7 +130,7 @@ def _options(format: str, like: SourceInfo) -> dict[str, str]:
 
 
 def flush(path: Path) -> None:
-    """Have the system put a file or folder on the disk before going on."""
+    """Wait until a file or folder is on disk (fsync)."""
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""How pictures are encoded: everything that is decided before the first of them, and the encoder."""
+"""The encoder, and every choice that is made before the first frame."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from av.video.reformatter import ColorRange
 from facedouble.config import VideoSettings
 from facedouble.errors import OutputError, SettingsError
 from facedouble.video.picture import LAYOUTS, Picture, to_format
-from facedouble.video.rgb import UNSPECIFIED, Colouring, is_full_range, matrix_of
 from facedouble.video.source import SourceInfo
+from facedouble.video.yuv import UNSPECIFIED, YuvColour, is_full_range, matrix_of
 
 _X26X_PRESETS = [
     "ultrafast",
@@ -31,23 +31,27 @@ _X26X_PRESETS = [
     "veryslow",
     "placebo",
 ]
-# What to take for an encoder without the source's own chroma: rather more than less of it.
-_MORE_CHROMA = {"420": ["420", "422", "444"], "422": ["422", "444", "420"], "444": ["444", "422", "420"]}
+# Chroma subsamplings to try, by the source's own: more chroma rather than less.
+_CHROMA_PREFERENCE = {
+    "420": ["420", "422", "444"],
+    "422": ["422", "444", "420"],
+    "444": ["444", "422", "420"],
+}
 
 _PRORES_4444 = "4"  # FFmpeg's number of the profile
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """An encoder with its settings, and what the pixels it is given mean.
+    """An encoder's settings, and the colour coding of its input.
 
-    ``tags`` are the numbers of range, matrix, primaries and transfer that the stream says of itself.
+    ``tags`` are range, matrix, primaries and transfer of the stream (ITU-T H.273).
     """
 
     codec: str
     options: dict[str, str]
     pixel_format: str
-    colouring: Colouring
+    colouring: YuvColour
     tags: tuple[int, int, int, int]
     width: int
     height: int
@@ -66,18 +70,18 @@ class Encoding:
         """
         codec = _encoder(settings.codec, path)
         format = _pixel_format(codec, like, path, alpha=alpha)
-        full_range = is_full_range(like.color_range, like.pixel_format)
-        range_tag, matrix_tag = like.color_range, like.colorspace
+        full_range = is_full_range(like.colour_range, like.pixel_format)
+        range_tag, matrix_tag = like.colour_range, like.colour_matrix
         if av.VideoFormat(like.pixel_format).is_rgb:
             full_range, range_tag = False, int(ColorRange.MPEG)
-            if like.colorspace in (0, UNSPECIFIED):
+            if like.colour_matrix in (0, UNSPECIFIED):
                 matrix_tag = 1 if like.height >= 720 else 6
         return cls(
             codec=settings.codec,
             options=_options(codec, settings, format, path),
             pixel_format=format,
-            colouring=Colouring(matrix_of(like.colorspace, like.height, path), full_range),
-            tags=(range_tag, matrix_tag, like.color_primaries, like.color_trc),
+            colouring=YuvColour(matrix_of(like.colour_matrix, like.height, path), full_range),
+            tags=(range_tag, matrix_tag, like.colour_primaries, like.colour_transfer),
             width=like.width,
             height=like.height,
             rate=like.rate,
@@ -86,7 +90,7 @@ class Encoding:
         )
 
     def configure(self, context: av.VideoCodecContext) -> None:
-        """Give an encoder that is not yet open all of this."""
+        """Apply this to an encoder that is not open yet."""
         context.width, context.height = self.width, self.height
         context.time_base, context.framerate = self.time_base, self.rate
         context.pix_fmt = self.pixel_format
@@ -96,17 +100,17 @@ class Encoding:
         context.color_range, context.colorspace, context.color_primaries, context.color_trc = self.tags
 
     def frame(self, picture: Picture, pts: int, time_base: Fraction) -> av.VideoFrame:
-        """A picture as the encoder takes it, at its time."""
+        """A picture in the encoder's pixel format, at its time."""
         frame = to_format(picture, self.pixel_format, self.colouring)
         frame.pts, frame.time_base = pts, time_base
-        # ProRes writes what its frames say, not what its context says.
+        # The ProRes encoder reads these from its frames, not from its context.
         frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc = self.tags
         return frame
 
 
 class Encoder:
-    """An encoder on its own, for a part of a clip: its packets begin with a picture that needs no other,
-    and its headers are kept apart from them."""
+    """A stand-alone encoder for one part of a clip: it starts with a keyframe and keeps its headers out of
+    the packets."""
 
     def __init__(self, encoding: Encoding) -> None:
         self._encoding = encoding
@@ -120,7 +124,7 @@ class Encoder:
         return list(self._context.encode(self._encoding.frame(picture, pts, time_base)))
 
     def flush(self) -> list[Packet[Stream]]:
-        """The packets still to come; the encoder takes no more pictures."""
+        """The remaining packets; the encoder accepts no more pictures."""
         return list(self._context.encode(None))
 
 
@@ -135,8 +139,8 @@ def _encoder(name: str, path: Path) -> av.Codec:
 
 
 def _pixel_format(codec: av.Codec, like: SourceInfo, path: Path, *, alpha: bool) -> str:
-    """The pixels that the encoder is given: of as many bits as the source's; with as much chroma where
-    the encoder is made for editing, else with what every player shows."""
+    """The encoder's input format: the source's bit depth; its chroma subsampling for intermediate codecs,
+    else the one that every player supports."""
     source = av.VideoFormat(like.pixel_format)
     depth = max(component.bits for component in source.components)
     deep = ["10le", "12le", ""] if 8 < depth <= 10 else ["12le", "10le", ""] if depth > 10 else ["", "10le"]
@@ -146,7 +150,7 @@ def _pixel_format(codec: av.Codec, like: SourceInfo, path: Path, *, alpha: bool)
     if _quality(codec) is None:
         if layout is not None and not odd:
             own = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout[:2]]
-            chroma = _MORE_CHROMA[own]
+            chroma = _CHROMA_PREFERENCE[own]
         elif source.is_rgb:
             chroma = ["444", "422", "420"]
     known = {format.name for format in codec.video_formats or ()}
@@ -163,7 +167,7 @@ def _pixel_format(codec: av.Codec, like: SourceInfo, path: Path, *, alpha: bool)
         for name in chroma:
             if (format := f"yuv{name}p{bits}") in known:
                 return format
-    raise OutputError(f"{path}: {codec.name} takes no pixels that can be given to it; choose libx264")
+    raise OutputError(f"{path}: {codec.name} supports no pixel format available here; choose libx264")
 
 
 def _known(codec: av.Codec) -> dict[str, Any]:
@@ -172,13 +176,13 @@ def _known(codec: av.Codec) -> dict[str, Any]:
 
 
 def _quality(codec: av.Codec) -> str | None:
-    """The option for constant quality; encoders made for editing, and those without loss, have none."""
+    """The option for constant quality; intermediate and lossless codecs have none."""
     known = _known(codec)
     return next((name for name in ("crf", "cq") if name in known), None)
 
 
 def _options(codec: av.Codec, settings: VideoSettings, format: str, path: Path) -> dict[str, str]:
-    """Quality and preset in the encoder's own terms."""
+    """Quality and preset as the encoder's own options."""
     known = _known(codec)
     options: dict[str, str] = {}
     quality = _quality(codec)
@@ -195,7 +199,7 @@ def _options(codec: av.Codec, settings: VideoSettings, format: str, path: Path) 
             )
         options["preset"] = settings.preset
         if settings.codec == "libx265":
-            options["x265-params"] = "log-level=error"  # it writes to the terminal by itself
+            options["x265-params"] = "log-level=error"  # it logs to the terminal itself
     elif "preset" in known:
         if known["preset"].choices or settings.preset.isdecimal():
             options["preset"] = settings.preset

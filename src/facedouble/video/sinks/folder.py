@@ -11,18 +11,18 @@ from facedouble.files import write_whole
 from facedouble.types import Frame
 from facedouble.video.image_formats import IMAGE_FORMATS, ImageFormat
 from facedouble.video.picture import Picture, Shown, in_rgb
-from facedouble.video.sinks.base import Marking, Sink, picture_of, unwritable
+from facedouble.video.sinks.base import Marking, Sink, picture_of, write_error
 
-SIDECAR = ".c2pa"  # credentials beside an image that cannot hold them
+SIDECAR = ".c2pa"  # of an image that cannot embed its credentials
 
 
 class FolderSink(Sink):
-    """A folder of image files, made if it is not there.
+    """A folder of image files, created if need be.
 
-    A file has the name of the image it comes from, or the frame's number (``000123.png``). Each is
-    whole or not there; after an abort those that were written stay. ``overwrite`` allows a folder
-    that holds something: images of the same names are replaced, and numbered ones of an earlier,
-    longer run are removed at the end.
+    A file takes its name from the source image, or from the frame's number (``000123.png``). Files are
+    written atomically; an abort keeps those that are written. ``overwrite`` allows a folder that is not
+    empty: images of the same name are replaced, and numbered ones of a longer earlier run are removed at
+    the end.
     """
 
     def __init__(
@@ -43,19 +43,19 @@ class FolderSink(Sink):
             self._made = not path.exists()
             path.mkdir(parents=True, exist_ok=True)
             if not overwrite and any(path.iterdir()):
-                raise OutputError(f"{path} holds files; choose another output, or say to overwrite it")
+                raise OutputError(f"{path} holds files; choose another output, or allow overwriting")
             if not os.access(path, os.W_OK):
                 raise OutputError(f"{path}: cannot be written to; choose another output")
         except OSError as error:
-            raise OutputError(f"{path}: cannot be a folder of images ({error.strerror})") from error
+            raise OutputError(f"{path}: cannot be used as a folder of images ({error.strerror})") from error
 
     def name_of(self, frame: Frame | Shown) -> str:
-        """The name of a frame's image."""
+        """The file name of a frame's image."""
         stem = f"{frame.index:06d}" if frame.name is None else Path(frame.name).stem
         return stem + self._format.suffix
 
-    def keep(self, names: list[str]) -> bool:
-        """Take images that an earlier run has written for this one's; whether all of them are there."""
+    def adopt(self, names: list[str]) -> bool:
+        """Adopt the images that an earlier run wrote; false if one of them is missing."""
         if not all((self._path / name).is_file() for name in names):
             return False
         self._written.update(names)
@@ -70,16 +70,16 @@ class FolderSink(Sink):
         pixels = in_rgb(picture_of(frame, picture))
         try:
             data = self._format.encode(pixels, marking.comment if marking else None)
-            if marking is not None and self._format.suffix in BESIDE:
-                if marking.beside is not None:
-                    write_whole(path.with_suffix(SIDECAR), marking.beside(data, name))
+            if marking is not None and self._format.suffix in SIDECAR_SUFFIXES:
+                if marking.sidecar is not None:
+                    write_whole(path.with_suffix(SIDECAR), marking.sidecar(data, name))
             elif marking is not None and marking.image is not None:
                 data = marking.image(data, name)
             write_whole(path, data)
         except ValueError as error:
             raise OutputError(f"{path}: {error}") from error
         except OSError as error:
-            raise unwritable(path, error) from error
+            raise write_error(path, error) from error
         self._written.add(name)
 
     def close(self) -> None:
@@ -105,5 +105,5 @@ class FolderSink(Sink):
             self._path.rmdir()
 
 
-BESIDE = {".exr"}
-"""Images that cannot hold their credentials, which lie beside them."""
+SIDECAR_SUFFIXES = {".exr"}
+"""Image formats whose credentials lie in a sidecar."""

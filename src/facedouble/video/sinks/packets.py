@@ -1,7 +1,7 @@
-"""Encoded pictures kept in files, and put in one row.
+"""Files of encoded video packets, and their concatenation into one stream.
 
-A file is packets one after another, each a head and its bytes: numbers as they are on this kind of
-machine, to be read by the program that wrote them.
+A file is a sequence of packets, each a header and its bytes, in this machine's byte order: only the program
+that wrote a file reads it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 from av.packet import Packet
 from av.stream import Stream
 
-_HEAD = struct.Struct("<qqQ?")  # pts, duration, size, whether it needs no other packet
+_HEADER = struct.Struct("<qqQ?")  # pts, duration, size, is it a keyframe
 
 
 def write_packets(file: BinaryIO, packets: Iterable[Packet[Stream]]) -> None:
@@ -25,33 +25,32 @@ def write_packets(file: BinaryIO, packets: Iterable[Packet[Stream]]) -> None:
     for packet in packets:
         data = bytes(packet)
         assert packet.pts is not None
-        file.write(_HEAD.pack(packet.pts, packet.duration or 0, len(data), packet.is_keyframe))
+        file.write(_HEADER.pack(packet.pts, packet.duration or 0, len(data), packet.is_keyframe))
         file.write(data)
 
 
-class _Head(NamedTuple):
+class _Header(NamedTuple):
     pts: int
     duration: int
     size: int
     keyframe: bool
 
 
-def in_a_row(files: list[Path], time_base: Fraction, stream: Stream) -> Iterator[Packet[Stream]]:
-    """The packets of files that were encoded one by one, for one stream, with decoding times that fit
-    together.
+def concatenate(files: list[Path], time_base: Fraction, stream: Stream) -> Iterator[Packet[Stream]]:
+    """The packets of separately encoded files as one stream, with consistent dts.
 
-    In each file the packets lie in order of decoding. A packet's decoding time is the presentation time
-    of the frame that is as many places earlier in order of presentation as the encoder reorders at most,
-    as encoders themselves have it; before the first frame it goes back by as much.
+    In each file the packets are in decoding order. A packet's dts is the pts of the frame that is ``reorder``
+    places earlier in presentation order, where ``reorder`` is the encoders' largest reordering depth, as
+    encoders do it; in front of the first frame the clock runs back by as much.
     """
     reorder = max((_reordering(_times(file)) for file in files), default=0)
     times = _decoding_times(files, reorder)
     for file in files:
-        for head, data in _read(file):
+        for header, data in _read(file):
             packet: Packet[Stream] = Packet(data)
-            packet.pts, packet.dts = head.pts, next(times)
-            packet.duration, packet.time_base = head.duration, time_base
-            packet.is_keyframe = head.keyframe
+            packet.pts, packet.dts = header.pts, next(times)
+            packet.duration, packet.time_base = header.duration, time_base
+            packet.is_keyframe = header.keyframe
             packet.stream = stream
             yield packet
 
@@ -74,25 +73,25 @@ def _decoding_times(files: list[Path], reorder: int) -> Iterator[int]:
 
 
 def _reordering(times: list[int]) -> int:
-    """By how many places a packet is decoded before frames that are shown before it, at most: the delay
-    that decoding needs so that no frame is shown before it is decoded."""
+    """The reordering depth: the delay in frames after which no frame is due before it is decoded. ``times``
+    are in decoding order."""
     place = {pts: number for number, pts in enumerate(sorted(times))}
     return max((number - place[pts] for number, pts in enumerate(times)), default=0)
 
 
 def _times(file: Path) -> list[int]:
-    """The presentation times in a file, in order of decoding."""
+    """The pts of a file's packets, in decoding order."""
     times = []
     with file.open("rb") as opened:
-        while found := opened.read(_HEAD.size):
-            head = _Head(*_HEAD.unpack(found))
-            times.append(head.pts)
-            opened.seek(head.size, os.SEEK_CUR)
+        while found := opened.read(_HEADER.size):
+            header = _Header(*_HEADER.unpack(found))
+            times.append(header.pts)
+            opened.seek(header.size, os.SEEK_CUR)
     return times
 
 
-def _read(file: Path) -> Iterator[tuple[_Head, bytes]]:
+def _read(file: Path) -> Iterator[tuple[_Header, bytes]]:
     with file.open("rb") as opened:
-        while found := opened.read(_HEAD.size):
-            head = _Head(*_HEAD.unpack(found))
-            yield head, opened.read(head.size)
+        while found := opened.read(_HEADER.size):
+            header = _Header(*_HEADER.unpack(found))
+            yield header, opened.read(header.size)

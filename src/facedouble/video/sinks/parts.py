@@ -1,9 +1,9 @@
-"""Results that are made in parts, each of which outlives the run that made it.
+"""Results made in parts that survive the run that made them.
 
-A clip's part is encoded on its own and kept in the work folder; the parts are put in one row at the end,
-without being encoded again. An encoder that begins anew with each part makes the same of it whether or
-not the parts before were made in the same run, so the result is the same to the bit. A folder's images
-lie where they belong; a part of it is the names of some of them.
+A clip's part is encoded on its own and kept in the work folder; at the end the parts are concatenated without
+re-encoding. Every part gets a fresh encoder, so its packets do not depend on which run made the parts in
+front of it, and the result is bit-identical. The images of a folder lie in their final place; a part is a
+list of their names.
 """
 
 from __future__ import annotations
@@ -19,48 +19,48 @@ from facedouble.errors import OutputError
 from facedouble.types import Frame
 from facedouble.video.image_formats import ImageFormat
 from facedouble.video.picture import Picture, Shown
-from facedouble.video.sinks.base import Marking, Sink, picture_of, unwritable
+from facedouble.video.sinks.base import Marking, Sink, picture_of, write_error
 from facedouble.video.sinks.clip import check_size
 from facedouble.video.sinks.container import ClipFile, flush
 from facedouble.video.sinks.encoder import Encoder, Encoding
 from facedouble.video.sinks.folder import FolderSink
-from facedouble.video.sinks.packets import in_a_row, write_packets
-from facedouble.video.sinks.streams import Span
-from facedouble.video.sinks.work import Work
+from facedouble.video.sinks.packets import concatenate, write_packets
+from facedouble.video.sinks.stream_copy import Span
+from facedouble.video.sinks.work_folder import WorkFolder
 from facedouble.video.source import SourceInfo
 
 _PACKETS = ".packets"
 
 
 class PartsSink(Sink, Protocol):
-    """A sink whose finished parts outlive it."""
+    """A sink whose finished parts survive it."""
 
     @property
     def parts(self) -> Sequence[dict[str, Any]]:
-        """What :meth:`end_part` was told of every part that is done, those of earlier runs included."""
+        """The records of all finished parts, those of earlier runs included."""
         ...
 
-    def end_part(self, record: dict[str, Any]) -> None:
-        """What was written since the part before is a part: keep it, with ``record``.
+    def finish_part(self, record: dict[str, Any]) -> None:
+        """Store what was written since the last part as a part with this ``record``.
 
         Raises ``OutputError``.
         """
         ...
 
-    def cut(self, spans: Sequence[Span]) -> None:
-        """Before the end: keep only this of the source's sound, subtitles and chapters."""
+    def trim(self, spans: Sequence[Span]) -> None:
+        """Before ``close``: keep only these spans of the source's sound, subtitles and chapters."""
         ...
 
 
 class ClipParts(PartsSink):
-    """A clip made in parts; see :class:`.clip.ClipSink` for what it is like."""
+    """A clip made in parts; see :class:`.clip.ClipSink` for its properties."""
 
     def __init__(
         self,
         path: Path,
         like: SourceInfo,
         settings: VideoSettings,
-        work: Work,
+        work: WorkFolder,
         *,
         audio_from: Path | None,
         marking: Marking | None,
@@ -74,9 +74,9 @@ class ClipParts(PartsSink):
         self._done = False
         work.make()
         try:
-            self._open_file().abort()  # whatever the container cannot hold is known now
+            self._open_file().abort()  # fail now if the container cannot hold a stream
         except BaseException:
-            work.tidy()
+            work.remove_if_empty()
             raise
 
     @property
@@ -94,7 +94,7 @@ class ClipParts(PartsSink):
         except (av.error.FFmpegError, OSError) as error:
             raise self._failed(error) from error
 
-    def end_part(self, record: dict[str, Any]) -> None:
+    def finish_part(self, record: dict[str, Any]) -> None:
         try:
             if self._encoder is not None:
                 write_packets(self._packets, self._encoder.flush())
@@ -106,18 +106,18 @@ class ClipParts(PartsSink):
         except (av.error.FFmpegError, OSError) as error:
             raise self._failed(error) from error
 
-    def cut(self, spans: Sequence[Span]) -> None:
+    def trim(self, spans: Sequence[Span]) -> None:
         self._spans = spans
 
     def close(self) -> None:
         if self._done:
             return
         files = [self._work.file(number, _PACKETS) for number in range(len(self.parts))]
-        files = [file for file in files if file.exists()]  # a part whose frames were all left out has none
+        files = [file for file in files if file.exists()]  # a part whose frames were all discarded has none
         try:
             if not files:
-                raise OutputError(f"{self._path}: there was no frame to write")
-            self._put_together(files)
+                raise OutputError(f"{self._path}: there is no frame to write")
+            self._concatenate(files)
             self._work.remove()
         except BaseException:
             self.abort()
@@ -131,12 +131,12 @@ class ClipParts(PartsSink):
         if self._encoder is not None:
             self._packets.close()
             self._draft.unlink(missing_ok=True)
-        self._work.tidy()
+        self._work.remove_if_empty()
 
-    def _put_together(self, files: list[Path]) -> None:
+    def _concatenate(self, files: list[Path]) -> None:
         clip = self._open_file()
         try:
-            clip.mux(in_a_row(files, self._encoding.time_base, clip.stream))
+            clip.mux(concatenate(files, self._encoding.time_base, clip.stream))
             clip.finish()
         except (av.error.FFmpegError, OSError) as error:
             clip.abort()
@@ -161,8 +161,8 @@ class ClipParts(PartsSink):
         )
 
     def _failed(self, error: Exception) -> OutputError:
-        kept = "; what is done is kept, the same command goes on with it" if self.parts else ""
-        return OutputError(f"{unwritable(self._path, error)}{kept}")
+        kept = "; finished parts are kept, and the same command resumes" if self.parts else ""
+        return OutputError(f"{write_error(self._path, error)}{kept}")
 
 
 class FolderParts(FolderSink, PartsSink):
@@ -171,7 +171,7 @@ class FolderParts(FolderSink, PartsSink):
     def __init__(
         self,
         path: Path,
-        work: Work,
+        work: WorkFolder,
         *,
         format: ImageFormat,
         overwrite: bool,
@@ -179,12 +179,12 @@ class FolderParts(FolderSink, PartsSink):
         alpha: bool,
     ) -> None:
         self._work = work
-        overwrite = overwrite or work.found
+        overwrite = overwrite or work.exists
         super().__init__(path, format=format, overwrite=overwrite, marking=marking, alpha=alpha)
         self._names: list[str] = []
         for number, record in enumerate(work.parts):
-            if not self.keep(record["images"]):
-                work.forget(number)
+            if not self.adopt(record["images"]):
+                work.discard_from(number)
                 break
         work.make()
 
@@ -196,17 +196,17 @@ class FolderParts(FolderSink, PartsSink):
         super().write(frame, picture)
         self._names.append(self.name_of(frame))
 
-    def end_part(self, record: dict[str, Any]) -> None:
+    def finish_part(self, record: dict[str, Any]) -> None:
         try:
             for name in self._names:
                 flush(self._path / name)
             self._work.record({**record, "images": self._names})
         except OSError as error:
-            raise unwritable(self._path, error) from error
+            raise write_error(self._path, error) from error
         self._names = []
 
-    def cut(self, spans: Sequence[Span]) -> None:
-        """A folder holds nothing that could be cut."""
+    def trim(self, spans: Sequence[Span]) -> None:
+        """Does nothing: a folder has no other streams."""
 
     def close(self) -> None:
         super().close()
@@ -214,4 +214,4 @@ class FolderParts(FolderSink, PartsSink):
 
     def abort(self) -> None:
         super().abort()
-        self._work.tidy()
+        self._work.remove_if_empty()

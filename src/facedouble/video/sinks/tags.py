@@ -1,4 +1,4 @@
-"""What a source says of itself in words, and what of it is said of the clip made of it."""
+"""Metadata tags of a source, and those that are copied to the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import av.error
 from facedouble.errors import InputError
 from facedouble.video.source import SourceInfo, reason
 
-# What describes the source's file or its encoding and is not true of the one written.
+# These describe the source's file or encoding and are wrong for the result.
 _NOT_COPIED = re.compile(
     r"major_brand|minor_version|compatible_brands|encoder|rotate|duration|bps|number_of_(frames|bytes)"
     r"|_statistics_.*",
@@ -19,8 +19,8 @@ _NOT_COPIED = re.compile(
 )
 
 
-def tags_of(like: SourceInfo) -> tuple[dict[str, str], dict[str, str]]:
-    """The source's metadata: of the file and of its picture. Empty for a folder.
+def source_tags(like: SourceInfo) -> tuple[dict[str, str], dict[str, str]]:
+    """The source's tags: of the file and of its video stream. Empty for a folder.
 
     Raises ``InputError`` when the clip cannot be opened.
     """
@@ -29,19 +29,19 @@ def tags_of(like: SourceInfo) -> tuple[dict[str, str], dict[str, str]]:
     try:
         with av.open(f"file:{like.path}") as container:
             video = container.streams.best("video")
-            return worth_copying(container.metadata), worth_copying(video.metadata if video else {})
+            return copyable_tags(container.metadata), copyable_tags(video.metadata if video else {})
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(f"{like.path}: cannot be opened as a clip ({reason(error)})") from error
 
 
-def worth_copying(tags: Mapping[str, str]) -> dict[str, str]:
-    """Those of ``tags`` that are still true of a copy."""
+def copyable_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Those of ``tags`` that hold for a copy as well."""
     return {key: value for key, value in tags.items() if not _NOT_COPIED.fullmatch(key)}
 
 
-def marked(tags: Mapping[str, str], marking: str) -> dict[str, str]:
-    """``tags`` with a comment that begins with ``marking`` and keeps what it said before."""
-    # Matroska's names are in capitals.
+def with_comment(tags: Mapping[str, str], marking: str) -> dict[str, str]:
+    """``tags`` with ``marking`` in front of the comment."""
+    # Matroska writes names in capitals.
     old = next((text for key, text in tags.items() if key.lower() == "comment"), "")
     comment = old if old.startswith(marking) else f"{marking} | {old}" if old else marking
     return {key: text for key, text in tags.items() if key.lower() != "comment"} | {"comment": comment}

@@ -1,4 +1,4 @@
-"""Verdicts in plain sentences."""
+"""Verdicts in plain English."""
 
 from __future__ import annotations
 
@@ -10,54 +10,56 @@ from pathlib import Path
 from facedouble.provenance.verify import State, Verdict
 
 _AIGC = {"1": "synthetic", "2": "perhaps synthetic", "3": "suspected of being synthetic"}  # GB 45438-2025
-_NAMED = 10  # files of a folder that are named one by one
+_MAX_NAMED = 10  # files of a folder that are listed by name
 
 
-def sentences(verdict: Verdict) -> list[str]:
-    """What to say of one file: the verdict first, then what it says of itself."""
-    return [_printable(line) for line in _sentences(verdict)]
+def describe(verdict: Verdict) -> list[str]:
+    """Lines about one file: the verdict first, then what its marks claim."""
+    return [_printable(line) for line in _describe(verdict)]
 
 
-def _sentences(verdict: Verdict) -> list[str]:
+def _describe(verdict: Verdict) -> list[str]:
     name = verdict.path.name
     if verdict.state is State.UNMARKED:
-        elsewhere = [f"They may be elsewhere, but nothing is fetched: {text}." for text in verdict.problems]
-        first = f"{name}: unmarked, it carries no content credentials."
+        elsewhere = [
+            f"They may be on the network, but nothing is fetched: {text}." for text in verdict.problems
+        ]
+        first = f"{name}: unmarked; it carries no content credentials."
         return [first, *elsewhere, *_labels(verdict, bound=False)]
     if verdict.state is State.CHANGED:
         return [
-            f"{name}: CHANGED since it was marked; what it says of itself is not to be relied on.",
-            f"What does not fit: {'; '.join(verdict.problems)}.",
+            f"{name}: CHANGED since it was marked; do not rely on what its marks say.",
+            f"What does not match: {'; '.join(verdict.problems)}.",
         ]
     if verdict.synthetic:
         first = f"{name}: marked as synthetic, and not changed since."
     else:
         first = f"{name}: carries credentials that do not say it is synthetic, and was not changed since."
-    return [first, *_told(verdict), *_signed(verdict), *_labels(verdict, bound=True)]
+    return [first, *_history(verdict), *_signed(verdict), *_labels(verdict, bound=True)]
 
 
-def summary(folder: Path, verdicts: Sequence[Verdict]) -> list[str]:
-    """What to say of the files in a folder: counts, those that are not well, and one that is."""
+def summarise(folder: Path, verdicts: Sequence[Verdict]) -> list[str]:
+    """Lines about the files of a folder: counts, the files that fail, and one that passes."""
     counts = Counter(verdict.state for verdict in verdicts)
-    told = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state])
-    lines = [f"{folder}: {len(verdicts)} files: {told}."]
-    bad = [verdict for verdict in verdicts if not verdict.state.good]
-    lines += [f"{verdict.path.name}: {verdict.state.value}" for verdict in bad[:_NAMED]]
-    if len(bad) > _NAMED:
-        lines.append(f"and {len(bad) - _NAMED} more")
-    good = next((verdict for verdict in verdicts if verdict.state.good), None)
+    states = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state])
+    lines = [f"{folder}: {len(verdicts)} files: {states}."]
+    bad = [verdict for verdict in verdicts if not verdict.state.is_intact]
+    lines += [f"{verdict.path.name}: {verdict.state.value}" for verdict in bad[:_MAX_NAMED]]
+    if len(bad) > _MAX_NAMED:
+        lines.append(f"and {len(bad) - _MAX_NAMED} more")
+    good = next((verdict for verdict in verdicts if verdict.state.is_intact), None)
     if good is not None:
-        lines += sentences(good)
+        lines += describe(good)
     return lines
 
 
-def _told(verdict: Verdict) -> list[str]:
-    """What was done, to what, and who agreed to it."""
+def _history(verdict: Verdict) -> list[str]:
+    """The edit, its source, and the consent on record."""
     lines = []
-    if verdict.done:
-        when = _time(verdict.when)
-        clock = f" on {when} (by its maker's clock)" if when else ""
-        lines.append(f"{verdict.program or 'Some program'}{clock}: {verdict.done}.")
+    if verdict.action:
+        time = _time(verdict.time)
+        clock = f" on {time} (by the signer's clock)" if time else ""
+        lines.append(f"{verdict.program or 'Some program'}{clock}: {verdict.action}.")
     if verdict.parameters:
         lines.append(f"With {', '.join(f'{key} {value}' for key, value in verdict.parameters.items())}.")
     if verdict.source_sha256:
@@ -66,10 +68,10 @@ def _told(verdict: Verdict) -> list[str]:
             lines.append(f"The performer's release has SHA-256 {verdict.consent_sha256}.")
         else:
             lines.append("No release of the performer is named.")
-    if verdict.earlier:
-        lines.append(f"It carries on the credentials of what it was made from ({verdict.earlier}).")
+    if verdict.ancestors:
+        lines.append(f"It includes the credentials of what it was made from ({verdict.ancestors}).")
     if verdict.sidecar is not None:
-        lines.append(f"The credentials are beside it, in {verdict.sidecar.name}.")
+        lines.append(f"The credentials are in {verdict.sidecar.name}.")
     return lines
 
 
@@ -80,7 +82,8 @@ def _signed(verdict: Verdict) -> list[str]:
     if verdict.state is State.INTACT:
         return [f"Signed by {signer}, whose certificate is trusted here."]
     return [
-        f"Signed by {signer}; who that is, nobody trusted here vouches for ({'; '.join(verdict.problems)})."
+        f"Signed by {signer}; no certificate trusted here vouches for that signer "
+        f"({'; '.join(verdict.problems)})."
     ]
 
 
@@ -96,12 +99,12 @@ def _labels(verdict: Verdict, *, bound: bool) -> list[str]:
         found.append(f"AIGC label {label}, by {producer}, number {number}")
     if not found:
         return ["It has none of the plain labels (IPTC, AIGC)."] if not bound else []
-    told = f"Plain labels: {'; '.join(found)}."
-    return [told if bound else f"{told} They are bound to nothing: anyone can write or change them."]
+    listed = f"Plain labels: {'; '.join(found)}."
+    return [listed if bound else f"{listed} Nothing binds them to the file: anyone can write or change them."]
 
 
 def _printable(line: str) -> str:
-    """Without what could move a terminal's cursor: much of it is what others wrote."""
+    """The line without control characters: much of it comes from strangers' files."""
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in line)
 
 

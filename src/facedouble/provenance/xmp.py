@@ -1,17 +1,17 @@
-"""The plain labels: the IPTC digital source type, and China's implicit AIGC label; both as XMP.
+"""The plain-text labels, and XMP packets that hold them: IPTC digital source type and AIGC label.
 
 *IPTC.* The property ``Iptc4xmpExt:DigitalSourceType`` of the IPTC Photo Metadata Standard holds the
-address of a term of its NewsCodes: here "a composite that includes what a trained model made".
+address of a NewsCodes term: here "composite with trained algorithmic media".
 
 *AIGC.* GB 45438-2025, annex E: a metadata field whose name contains ``AIGC``, and in it a JSON text of
-seven strings. ``Label`` is 1 for content that is synthetic. ``ContentProducer`` and ``ProduceID`` are
-who made it and their number for it; the two of the propagator are the same when first written. The
-reserved codes may stay empty. Values keep to printable ASCII without spaces, quotation marks and
-backslashes, and a file carries one label. Where it lies is in the practice guides of August 2025:
+seven strings. ``Label`` is 1 for synthetic content. ``ContentProducer`` and ``ProduceID`` are the producer
+and its number for the file; the propagator's fields repeat them at first. The reserved codes may be empty.
+Values are printable ASCII without spaces, quotation marks and backslashes, and a file carries one label.
+The practice guides of August 2025 say where the label lies:
 TC260-PG-20259A for images (XMP, property ``AIGC`` in the name space below), TC260-PG-20257A for video
 (MP4 and MOV: key ``AIGC`` in ``moov.udta.meta``, see :mod:`.mp4`; Matroska and WebM: a tag ``AIGC``).
-The guides show the seven strings bare, as here; the annex wraps them in ``{"AIGC": ...}``, which is
-read as well. (Known from secondary accounts that quote both; the texts themselves were not at hand.)
+The guides show the seven strings bare, which is what is written here; the annex wraps them in
+``{"AIGC": ...}``, which is read too. (From secondary accounts that quote both, not from the originals.)
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from xml.etree import ElementTree
 from facedouble._version import __version__
 from facedouble.errors import SettingsError
 
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 AIGC = "AIGC"
-MOST = 1 << 20  # bytes of a label or packet that are read
+MAX_BYTES = 1 << 20  # longer labels and packets are ignored
 
 _FIELDS = (
     "Label",
@@ -60,7 +60,7 @@ for _prefix, _address in _NAMESPACES.items():
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What the plain labels of a file say; ``None`` for one that is not there."""
+    """The plain labels of a file; ``None`` for one that it lacks."""
 
     source_type: str | None = None
     aigc: dict[str, str] | None = None
@@ -69,19 +69,19 @@ class Labels:
 def aigc_label(producer: str, identifier: str) -> str:
     """The JSON text of the AIGC label.
 
-    Raises ``SettingsError`` for a producer that the standard's characters cannot name.
+    Raises ``SettingsError`` for a producer with characters that the standard does not allow.
     """
     if not _ALLOWED.fullmatch(producer):
         raise SettingsError(
-            f"the producer {producer!r} cannot be put into the AIGC label: use letters, digits and signs "
-            "of ASCII without spaces, quotation marks and backslashes, or the producer's code"
+            f"the producer {producer!r} does not fit the AIGC label: use ASCII letters, digits and signs "
+            "without spaces, quotation marks and backslashes, or the producer's code"
         )
     values = ("1", producer, identifier, "", producer, identifier, "")
     return json.dumps(dict(zip(_FIELDS, values, strict=True)), separators=(",", ":"))
 
 
 def read_aigc(text: str) -> dict[str, str] | None:
-    """The fields of an AIGC label, ``None`` when the text is none."""
+    """The fields of an AIGC label; ``None`` when ``text`` is not one."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -94,9 +94,9 @@ def read_aigc(text: str) -> dict[str, str] | None:
 
 
 def xmp_packet(aigc: str | None, existing: bytes | None = None) -> bytes:
-    """An XMP packet with the digital source type and, unless it is ``None``, the AIGC label.
+    """An XMP packet with the digital source type and, if given, the AIGC label.
 
-    Other properties of an ``existing`` packet are kept; one that is damaged is replaced.
+    Other properties of the ``existing`` packet are kept; a damaged packet is replaced.
     """
     root = _parse(existing) if existing else None
     if root is None:
@@ -104,25 +104,25 @@ def xmp_packet(aigc: str | None, existing: bytes | None = None) -> bytes:
     rdf = root if root.tag == f"{{{_RDF}}}RDF" else root.find(f"{{{_RDF}}}RDF")
     if rdf is None:
         rdf = ElementTree.SubElement(root, f"{{{_RDF}}}RDF")
-    about = ""
+    subject = ""
     for description in rdf.findall(_DESCRIPTION):
-        about = description.get(f"{{{_RDF}}}about", about)
+        subject = description.get(f"{{{_RDF}}}about", subject)
         for name in (_SOURCE_TYPE, _AIGC, _TOOL):
             description.attrib.pop(name, None)
             for element in description.findall(name):
                 description.remove(element)
-    ours = ElementTree.SubElement(rdf, _DESCRIPTION, {f"{{{_RDF}}}about": about})
+    ours = ElementTree.SubElement(rdf, _DESCRIPTION, {f"{{{_RDF}}}about": subject})
     ElementTree.SubElement(ours, _TOOL).text = f"facedouble {__version__}"
-    ElementTree.SubElement(ours, _SOURCE_TYPE).text = SOURCE_TYPE
+    ElementTree.SubElement(ours, _SOURCE_TYPE).text = DIGITAL_SOURCE_TYPE
     if aigc is not None:
         ElementTree.SubElement(ours, _AIGC).text = aigc
     text = ElementTree.tostring(root, encoding="unicode")
-    # The identifier is that of the XMP specification, part 1; "r": to be replaced, not edited in place.
+    # The id is fixed by the XMP specification, part 1; end="r" means read-only in place.
     return f'<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n{text}\n<?xpacket end="r"?>'.encode()
 
 
 def read_packet(packet: bytes) -> Labels:
-    """The labels in an XMP packet; none when it is damaged."""
+    """The labels in an XMP packet; empty when it is damaged."""
     root = _parse(packet)
     if root is None:
         return Labels()
@@ -134,7 +134,7 @@ def read_packet(packet: bytes) -> Labels:
 
 
 def _property(description: ElementTree.Element, name: str) -> str | None:
-    """A simple property in any of the three forms that RDF has for it."""
+    """A simple property, in any of RDF's three forms."""
     element = description.find(name)
     if element is None:
         return description.get(name)
@@ -142,8 +142,8 @@ def _property(description: ElementTree.Element, name: str) -> str | None:
 
 
 def _parse(packet: bytes) -> ElementTree.Element | None:
-    """The XML of a packet, ``None`` when it is none; without entities, which XMP does not have."""
-    if len(packet) > MOST or b"<!" in packet.replace(b"<!--", b""):
+    """The XML of a packet; ``None`` when it is malformed or declares entities, which XMP does not have."""
+    if len(packet) > MAX_BYTES or b"<!" in packet.replace(b"<!--", b""):
         return None
     try:
         return ElementTree.fromstring(packet.strip(b"\0 \t\r\n"))

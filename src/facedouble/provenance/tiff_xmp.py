@@ -1,8 +1,8 @@
-"""XMP in TIFF files: tag 700 of the first directory (the XMP specification, part 3). Pixels are not touched.
+"""XMP in TIFF files: tag 700 of the first directory (XMP specification, part 3). Pixels stay as they are.
 
-TIFF 6.0: an eight-byte head says the order of bytes and where the first directory is; a directory is a
-number of entries of twelve bytes in order of their tags, and where the next one is. So a tag is added by
-writing the directory anew at the end of the file.
+TIFF 6.0: an eight-byte header gives the byte order and the offset of the first directory. A directory is a
+count, entries of twelve bytes sorted by tag, and the offset of the next directory. So a tag is added by
+appending a new directory to the file.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import struct
 
 from facedouble.errors import InputError
 
-HEADS = (b"II*\0", b"MM\0*")
+MAGIC = (b"II*\0", b"MM\0*")
 
 _XMP = 700
-_BYTES = 1  # the type of an entry whose values are bytes
+_BYTES = 1  # type of an entry of bytes
 _ENTRY = 12
-_LARGEST = 0xFFFFFFFF
+_MAX_OFFSET = 0xFFFFFFFF
 
 
 def read_tiff_xmp(data: bytes) -> bytes | None:
@@ -34,12 +34,12 @@ def tiff_with_xmp(data: bytes, packet: bytes) -> bytes:
     order = _order(data)
     entries, following = _directory(data, order)
     old = _packet(data, entries, order)
-    if old is not None:  # nobody looks there any more, but programs that search for packets would find it
+    if old is not None:  # nothing refers to it now, but programs that scan for packets would find it
         data = data[: old.start] + bytes(old.stop - old.start) + data[old.stop :]
     if len(data) % 2:
-        data += b"\0"  # directories begin at even places
+        data += b"\0"  # directories start at even offsets
     where = len(data) + len(packet) % 2 + len(packet)
-    if where > _LARGEST - 2**16:
+    if where > _MAX_OFFSET - 2**16:
         raise InputError("the TIFF is too large to be marked")
     ours = struct.pack(order + "HHII", _XMP, _BYTES, len(packet), len(data))
     tag = struct.Struct(order + "H")
@@ -53,27 +53,27 @@ def tiff_with_xmp(data: bytes, packet: bytes) -> bytes:
 
 
 def _packet(data: bytes, entries: list[bytes], order: str) -> slice | None:
-    """Where the XMP packet lies."""
+    """The place of the XMP packet in ``data``."""
     for entry in entries:
         tag, _, count, where = struct.unpack(order + "HHII", entry)
         if tag == _XMP and count > 4:
             if where + count > len(data):
-                raise InputError("the TIFF is damaged, or not whole")
+                raise InputError("the TIFF is damaged or cut off")
             return slice(where, where + count)
     return None
 
 
 def _order(data: bytes) -> str:
-    return "<" if data.startswith(HEADS[0]) else ">"
+    return "<" if data.startswith(MAGIC[0]) else ">"
 
 
 def _directory(data: bytes, order: str) -> tuple[list[bytes], int]:
-    """The entries of the first directory, and where the second is (0 without one)."""
+    """The entries of the first directory, and the offset of the second (0 without one)."""
     try:
         (start,) = struct.unpack_from(order + "I", data, 4)
         (count,) = struct.unpack_from(order + "H", data, start)
         end = start + 2 + count * _ENTRY
         (following,) = struct.unpack_from(order + "I", data, end)
     except struct.error as error:
-        raise InputError("the TIFF is damaged, or not whole") from error
+        raise InputError("the TIFF is damaged or cut off") from error
     return [data[at : at + _ENTRY] for at in range(start + 2, end, _ENTRY)], following

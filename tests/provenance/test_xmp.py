@@ -18,15 +18,15 @@ import pytest
 from facedouble.errors import FacedoubleError, InputError, SettingsError
 from facedouble.provenance import mp4
 from facedouble.provenance.credentials import Credentials
-from facedouble.provenance.labels import (
-    SOURCE_TYPE,
+from facedouble.provenance.image_xmp import read_xmp, with_xmp
+from facedouble.provenance.xmp import (
+    DIGITAL_SOURCE_TYPE,
     Labels,
     aigc_label,
     read_aigc,
     read_packet,
     xmp_packet,
 )
-from facedouble.provenance.pictures import read_xmp, with_xmp
 
 LABEL = aigc_label("facedouble", "number-1")
 Read = Callable[[Path], object]
@@ -56,10 +56,10 @@ def labelled(path: Path, label: str = LABEL) -> Path:
 
 def test_the_packet_is_xml_with_both_labels() -> None:
     packet = xmp_packet(LABEL)
-    assert property_of(packet, "Iptc4xmpExt:DigitalSourceType") == SOURCE_TYPE
+    assert property_of(packet, "Iptc4xmpExt:DigitalSourceType") == DIGITAL_SOURCE_TYPE
     assert json.loads(property_of(packet, "TC260:AIGC")) == json.loads(LABEL)
     assert packet.decode().startswith('<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>')
-    assert read_packet(packet) == Labels(SOURCE_TYPE, json.loads(LABEL))
+    assert read_packet(packet) == Labels(DIGITAL_SOURCE_TYPE, json.loads(LABEL))
 
 
 def test_a_packet_keeps_what_it_said_of_other_things() -> None:
@@ -75,7 +75,7 @@ def test_a_packet_keeps_what_it_said_of_other_things() -> None:
     assert packet.count(b"TC260:AIGC>") == 2
     assert b'format="video/mp4"' in packet
     assert b"7 &amp; 8" in packet
-    assert read_packet(packet).source_type == SOURCE_TYPE
+    assert read_packet(packet).source_type == DIGITAL_SOURCE_TYPE
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_packet_keeps_what_it_said_of_other_things() -> None:
 )
 def test_a_packet_that_is_no_xml_is_replaced(bad: bytes) -> None:
     assert read_packet(bad) == Labels()
-    assert read_packet(xmp_packet(LABEL, bad)).source_type == SOURCE_TYPE
+    assert read_packet(xmp_packet(LABEL, bad)).source_type == DIGITAL_SOURCE_TYPE
 
 
 def test_the_aigc_label_has_the_seven_fields_in_order() -> None:
@@ -153,7 +153,7 @@ def test_an_exif_segment_stays_first(picture: Callable[[str], Path]) -> None:
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
 def test_half_an_image_is_told(name: str, picture: Callable[[str], Path]) -> None:
     data = picture(name).read_bytes()
-    with pytest.raises(InputError, match="not whole"):
+    with pytest.raises(InputError, match="cut off"):
         with_xmp(data[:25], xmp_packet(LABEL))
 
 
@@ -171,7 +171,7 @@ def test_an_mp4_has_the_key_where_the_guide_wants_it(clip: Callable[..., Path]) 
     }
     xmp = dict(top)[b"uuid"]
     assert xmp[:16].hex() == "be7acfcb97a942e89c71999491e3afac"
-    assert property_of(xmp[16:], "Iptc4xmpExt:DigitalSourceType") == SOURCE_TYPE
+    assert property_of(xmp[16:], "Iptc4xmpExt:DigitalSourceType") == DIGITAL_SOURCE_TYPE
     assert b"AIGC" not in xmp  # a file carries one such label
 
 
@@ -190,7 +190,7 @@ def test_a_clip_keeps_frames_times_sound_and_tags(
     with out.open("rb") as file:
         aigc, xmp = mp4.read_labels(file, out)
     assert aigc == LABEL
-    assert read_packet(xmp or b"") == Labels(SOURCE_TYPE, None)
+    assert read_packet(xmp or b"") == Labels(DIGITAL_SOURCE_TYPE, None)
 
 
 def test_the_xmp_that_a_clip_had_is_kept_once(clips: dict[str, Path], tmp_path: Path, contents: Read) -> None:
@@ -212,7 +212,7 @@ def test_a_clip_in_fragments_has_it_all_at_its_end(clip: Callable[..., Path], co
     assert contents(out) == contents(path)
     with out.open("rb") as file:
         _, xmp = mp4.read_labels(file, out)
-    assert read_packet(xmp or b"") == Labels(SOURCE_TYPE, json.loads(LABEL))
+    assert read_packet(xmp or b"") == Labels(DIGITAL_SOURCE_TYPE, json.loads(LABEL))
 
 
 def test_a_last_box_without_a_size_gets_one(clip: Callable[..., Path], contents: Read) -> None:

@@ -18,8 +18,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from facedouble.errors import AssetError, InputError
 from facedouble.provenance.credentials import Credentials
-from facedouble.provenance.identity import identity_folder, known_identity, load_identity, own_identity
-from facedouble.provenance.mark import Marker
+from facedouble.provenance.marker import Marker
+from facedouble.provenance.signing_identity import (
+    identity_folder,
+    known_identity,
+    load_identity,
+    own_identity,
+)
 from facedouble.provenance.verify import State, Verifier, verify
 
 PEM = serialization.Encoding.PEM
@@ -124,7 +129,8 @@ def test_it_says_nothing_of_its_user(tmp_path: Path) -> None:
 
 def test_processes_that_start_together_get_one(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from facedouble.provenance.identity import own_identity;"
+        "import sys; from pathlib import Path;"
+        "from facedouble.provenance.signing_identity import own_identity;"
         "print(own_identity(Path(sys.argv[1])).name)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "identity")]
@@ -223,7 +229,7 @@ def test_a_key_with_a_password(office: Office) -> None:
     chain, place = office.give(key)
     secret = serialization.BestAvailableEncryption(b"secret")
     place.write_bytes(key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, secret))
-    with pytest.raises(InputError, match="has a password; take it off"):
+    with pytest.raises(InputError, match="has a password; remove it"):
         load_identity(chain, place)
 
 
@@ -242,7 +248,7 @@ def test_keys_that_c2pa_does_not_know(curve: ec.EllipticCurve | None, office: Of
     chain, place = office.give(ec.generate_private_key(ec.SECP256R1()))
     if curve is None:
         key: dsa.DSAPrivateKey | ec.EllipticCurvePrivateKey = dsa.generate_private_key(1024)
-        expected = "a kind of key"
+        expected = "this kind of key"
     else:
         key, expected = ec.generate_private_key(curve), "curve"
         chain, _ = office.give(key)
@@ -252,7 +258,7 @@ def test_keys_that_c2pa_does_not_know(curve: ec.EllipticCurve | None, office: Of
 
 
 def test_a_certificate_that_signs_itself(office: Office) -> None:
-    with pytest.raises(InputError, match="signs itself"):
+    with pytest.raises(InputError, match="self-signed"):
         load_identity(*office.give(ec.generate_private_key(ec.SECP256R1()), self_signed=True))
 
 

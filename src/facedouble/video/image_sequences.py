@@ -19,7 +19,7 @@ from facedouble.video.sinks import CLIP_SUFFIXES, open_sink
 from facedouble.video.source import ClipSource, FolderSource, SourceInfo, is_cover, open_source, reason
 
 
-def frames(
+def clip_to_images(
     source: Path,
     output: Path,
     *,
@@ -54,7 +54,7 @@ def frames(
     return count
 
 
-def video(
+def images_to_clip(
     folder: Path,
     output: Path,
     *,

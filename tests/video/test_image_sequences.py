@@ -12,7 +12,7 @@ from facedouble.config import VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
 from facedouble.events import Event, Noted, Progressed, StageFinished, StageStarted
 from facedouble.types import Frame
-from facedouble.video.ends import frames, video
+from facedouble.video.image_sequences import clip_to_images, images_to_clip
 from facedouble.video.images import read_image, write_png
 from facedouble.video.sampling import exact_rate, sampled
 from facedouble.video.sinks import open_sink
@@ -63,7 +63,7 @@ def images(folder: Path, count: int) -> Path:
 def test_every_frame_of_a_real_clip_becomes_an_image(clips: dict[str, Path], tmp_path: Path) -> None:
     events: list[Event] = []
     folder = tmp_path / "帧 frames"
-    count = frames(clips["sample_01"], folder, fps=10, listener=events.append)
+    count = clip_to_images(clips["sample_01"], folder, fps=10, listener=events.append)
     # Of 99 frames at 29.97 a second, the first of every tenth of a second.
     taken = [i for i in range(99) if i == 0 or i * 10010 // 30000 > (i - 1) * 10010 // 30000]
     assert count == len(taken) == 33
@@ -81,7 +81,7 @@ def test_every_frame_of_a_real_clip_becomes_an_image(clips: dict[str, Path], tmp
 def test_no_frame_is_taken_twice_or_left_out_without_need(
     short: Path, tmp_path: Path, fps: float | None
 ) -> None:
-    assert frames(short, tmp_path / "out", fps=fps) >= (20 if fps != 29.97 else 17)
+    assert clip_to_images(short, tmp_path / "out", fps=fps) >= (20 if fps != 29.97 else 17)
     assert len(names(tmp_path / "out")) <= 20
 
 
@@ -114,25 +114,25 @@ def test_the_rate_a_person_means(fps: float, rate: Fraction) -> None:
 @pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf"), 1e-9])
 def test_a_rate_that_is_none(short: Path, tmp_path: Path, fps: float) -> None:
     with pytest.raises(SettingsError, match="frames per second"):
-        frames(short, tmp_path / "out", fps=fps)
+        clip_to_images(short, tmp_path / "out", fps=fps)
     with pytest.raises(SettingsError, match="frames per second"):
-        video(tmp_path, tmp_path / "out.mp4", fps=fps)
+        images_to_clip(tmp_path, tmp_path / "out.mp4", fps=fps)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_frames_overwrites_only_when_asked(short: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    assert frames(short, folder) == 20
+    assert clip_to_images(short, folder) == 20
     with pytest.raises(OutputError, match="holds files"):
-        frames(short, folder)
-    assert frames(short, folder, fps=5, overwrite=True) == len(names(folder)) < 20
+        clip_to_images(short, folder)
+    assert clip_to_images(short, folder, fps=5, overwrite=True) == len(names(folder)) < 20
 
 
 def test_frames_says_what_is_wrong(short: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
-        frames(tmp_path / "nothing.mp4", tmp_path / "out")
+        clip_to_images(tmp_path / "nothing.mp4", tmp_path / "out")
     with pytest.raises(OutputError, match="name of a clip"):
-        frames(short, tmp_path / "out.mp4")
+        clip_to_images(short, tmp_path / "out.mp4")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -140,14 +140,23 @@ def test_frames_says_what_is_wrong(short: Path, tmp_path: Path) -> None:
 
 
 def test_a_clip_taken_apart_comes_together_again(short: Path, tmp_path: Path) -> None:
-    frames(short, tmp_path / "frames")
+    clip_to_images(short, tmp_path / "frames")
     events: list[Event] = []
     target = tmp_path / "again.mp4"
-    count = video(tmp_path / "frames", target, audio_from=short, settings=FINE, listener=events.append)
+    count = images_to_clip(
+        tmp_path / "frames", target, audio_from=short, settings=FINE, listener=events.append
+    )
     assert count == 20
     before, after = ClipSource(short), ClipSource(target)
     assert after.times() == before.times()
-    for name in ("time_base", "color_range", "colorspace", "color_primaries", "color_trc", "pixel_format"):
+    for name in (
+        "time_base",
+        "colour_range",
+        "colour_matrix",
+        "colour_primaries",
+        "colour_transfer",
+        "pixel_format",
+    ):
         assert getattr(after.info, name) == getattr(before.info, name)
     for old, new in zip(before.frames(), after.frames(), strict=True):
         assert np.abs(old.image.astype(int) - new.image).mean() < 1
@@ -158,7 +167,7 @@ def test_a_clip_taken_apart_comes_together_again(short: Path, tmp_path: Path) ->
 
 
 def test_images_go_in_natural_order_at_the_rate_that_is_asked(tmp_path: Path) -> None:
-    assert video(images(tmp_path / "in", 10), tmp_path / "out.mp4", fps=23.976, settings=FINE) == 10
+    assert images_to_clip(images(tmp_path / "in", 10), tmp_path / "out.mp4", fps=23.976, settings=FINE) == 10
     found = list(ClipSource(tmp_path / "out.mp4").frames())
     assert [round(float(frame.image.mean()) / 12) for frame in found] == list(range(10))
     assert [frame.pts * frame.time_base for frame in found] == [Fraction(1001 * i, 24_000) for i in range(10)]
@@ -166,7 +175,7 @@ def test_images_go_in_natural_order_at_the_rate_that_is_asked(tmp_path: Path) ->
 
 def test_without_any_rate_it_is_25_and_that_is_said(tmp_path: Path) -> None:
     events: list[Event] = []
-    video(images(tmp_path / "in", 3), tmp_path / "out.mkv", settings=FINE, listener=events.append)
+    images_to_clip(images(tmp_path / "in", 3), tmp_path / "out.mkv", settings=FINE, listener=events.append)
     assert [frame.seconds for frame in ClipSource(tmp_path / "out.mkv").frames()] == [0, 0.04, 0.08]
     assert events[0] == Noted("25 frames a second, as no other rate is known")
 
@@ -174,7 +183,9 @@ def test_without_any_rate_it_is_25_and_that_is_said(tmp_path: Path) -> None:
 def test_a_clip_of_another_number_of_frames_gives_its_rate_and_a_warning(short: Path, tmp_path: Path) -> None:
     events: list[Event] = []
     target = tmp_path / "out.mp4"
-    video(images(tmp_path / "in", 5), target, audio_from=short, settings=FINE, listener=events.append)
+    images_to_clip(
+        images(tmp_path / "in", 5), target, audio_from=short, settings=FINE, listener=events.append
+    )
     assert isinstance(events[0], Noted)
     assert events[0].warning
     assert "5 images, but" in events[0].text
@@ -187,20 +198,20 @@ def test_a_clip_of_another_number_of_frames_gives_its_rate_and_a_warning(short: 
 
 def test_a_rate_that_is_asked_wins_over_the_clips(short: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.mp4"
-    video(images(tmp_path / "in", 20), target, fps=10, audio_from=short, settings=FINE)
+    images_to_clip(images(tmp_path / "in", 20), target, fps=10, audio_from=short, settings=FINE)
     assert [round(frame.seconds * 10, 6) for frame in ClipSource(target).frames()] == list(range(20))
 
 
 def test_sound_may_come_from_a_file_of_sound(clips: dict[str, Path], song: Path, tmp_path: Path) -> None:
-    video(images(tmp_path / "in", 3), tmp_path / "out.mp4", fps=25, audio_from=song, settings=FINE)
+    images_to_clip(images(tmp_path / "in", 3), tmp_path / "out.mp4", fps=25, audio_from=song, settings=FINE)
     assert [p[0] for p in sound_of(tmp_path / "out.mp4")] == [p[0] for p in sound_of(clips["sample_02"])]
 
 
 def test_a_silent_clip_is_remarked_upon(tmp_path: Path) -> None:
     events: list[Event] = []
     folder = images(tmp_path / "in", 3)
-    video(folder, tmp_path / "silent.mp4", fps=10, settings=FINE)
-    video(
+    images_to_clip(folder, tmp_path / "silent.mp4", fps=10, settings=FINE)
+    images_to_clip(
         folder,
         tmp_path / "out.mp4",
         audio_from=tmp_path / "silent.mp4",
@@ -215,7 +226,7 @@ def test_images_of_two_sizes_make_no_clip(tmp_path: Path) -> None:
     folder = images(tmp_path / "in", 3)
     write_png(folder / "image 10.png", np.zeros((40, 64, 3), np.uint8))
     with pytest.raises(OutputError, match="frame 2 is 64x40, the clip is 64x48"):
-        video(folder, tmp_path / "out.mp4", settings=FINE)
+        images_to_clip(folder, tmp_path / "out.mp4", settings=FINE)
     assert names(tmp_path) == ["in"]
 
 
@@ -235,12 +246,12 @@ def test_video_says_what_is_wrong(short: Path, tmp_path: Path) -> None:
     ]
     for kind, says, source, target, audio_from in wrong:
         with pytest.raises(kind, match=says):
-            video(source, target, audio_from=audio_from, settings=FINE)
+            images_to_clip(source, target, audio_from=audio_from, settings=FINE)
     assert names(tmp_path) == ["empty", "in", "text.mp4"]
 
 
 def test_the_fields_that_a_folder_does_not_know_are_unspecified(tmp_path: Path) -> None:
-    video(images(tmp_path / "in", 2), tmp_path / "out.mp4", settings=FINE)
+    images_to_clip(images(tmp_path / "in", 2), tmp_path / "out.mp4", settings=FINE)
     found: SourceInfo = ClipSource(tmp_path / "out.mp4").info
-    assert (found.color_range, found.colorspace) == (1, 6)
-    assert (found.color_primaries, found.color_trc) == (2, 2)
+    assert (found.colour_range, found.colour_matrix) == (1, 6)
+    assert (found.colour_primaries, found.colour_transfer) == (2, 2)

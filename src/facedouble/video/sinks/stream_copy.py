@@ -1,4 +1,4 @@
-"""What a clip has besides its picture, carried over as it is: sound, subtitles and chapters."""
+"""Stream copy: sound, subtitles and chapters of a source, without re-encoding."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from av.packet import Packet
 from av.stream import Stream
 
 from facedouble.errors import InputError, OutputError
-from facedouble.video.sinks.tags import worth_copying
+from facedouble.video.sinks.tags import copyable_tags
 from facedouble.video.source import clock_start, reason
 
 _KINDS = {"audio": "sound", "subtitle": "subtitles"}
 
 
 class Span(NamedTuple):
-    """A stretch of time of the source that is kept, in seconds, ``end`` exclusive (``None``: to the end
-    of everything), and where it begins in the result."""
+    """A time span of the source to keep, and its start in the result. Seconds; ``end`` is exclusive,
+    ``None`` means to the end."""
 
     start: Fraction
     end: Fraction | None
     target: Fraction
 
-    def holds(self, moment: Fraction) -> bool:
+    def contains(self, moment: Fraction) -> bool:
         return moment >= self.start and (self.end is None or moment < self.end)
 
 
-class Companions:
-    """The packets of a file's sound and subtitles, in its order, for streams added to an output.
+class StreamCopy:
+    """The sound and subtitle packets of a file, in file order, for streams that it adds to an output.
 
-    With ``spans``, only what begins inside one of them is given out, moved with it: sound is cut at the
-    borders of its packets (about 20 ms), so it is never out of step by more than that, however many cuts.
-    Raises ``InputError`` when the file cannot be read, ``OutputError`` when the output cannot hold a stream.
+    With ``spans``, only packets that start inside a span are copied, shifted with it. Sound is cut at packet
+    borders (about 20 ms), so it is never off by more than that, however many cuts there are. Raises
+    ``InputError`` when the file cannot be read, ``OutputError`` when the output cannot hold a stream.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Companions:
         self._next = next(self._packets, None)
 
     def until(self, seconds: Fraction | None) -> Iterator[Packet[Stream]]:
-        """The packets not yet given out that are due by then; with ``None`` all of them."""
+        """The remaining packets that are due by ``seconds``; with ``None``, all of them."""
         while (packet := self._next) is not None:
             if seconds is not None and packet.dts is not None and packet.dts * packet.time_base > seconds:
                 return
@@ -86,12 +86,12 @@ class Companions:
             return
         try:
             for packet in self._container.demux(streams):
-                if packet.dts is None and not packet.size:  # PyAV's sign that a stream has ended
+                if packet.dts is None and not packet.size:  # PyAV's end-of-stream marker
                     continue
                 shift = round(self._start / packet.time_base)
                 packet.pts = None if packet.pts is None else packet.pts - shift
                 packet.dts = None if packet.dts is None else packet.dts - shift
-                if self._spans is not None and not _moved(packet, self._spans):
+                if self._spans is not None and not _shifted(packet, self._spans):
                     continue
                 packet.stream = self._streams[packet.stream.index]
                 yield packet
@@ -99,12 +99,12 @@ class Companions:
             raise InputError(f"{self._source}: its sound is damaged ({reason(error)})") from error
 
 
-def _moved(packet: Packet[Stream], spans: Sequence[Span]) -> bool:
-    """Move a packet with the span that it begins in; whether there is one."""
+def _shifted(packet: Packet[Stream], spans: Sequence[Span]) -> bool:
+    """Shift a packet with its span; false if it starts in none."""
     if packet.pts is None:
         return False
     moment = packet.pts * packet.time_base
-    span = next((span for span in spans if span.holds(moment)), None)
+    span = next((span for span in spans if span.contains(moment)), None)
     if span is None:
         return False
     shift = round((span.target - span.start) / packet.time_base)
@@ -135,8 +135,8 @@ def _copy_chapters(
 
 
 def _like_stream(stream: Any, output: av.container.OutputContainer, path: Path) -> Stream:
-    """A stream added to ``output`` for the packets of ``stream``, with its language and title."""
-    context: CodecContext | None = stream.codec_context  # none for codecs that FFmpeg does not know
+    """Add a stream to ``output`` for the packets of ``stream``, with its language and title."""
+    context: CodecContext | None = stream.codec_context  # None for codecs that FFmpeg does not know
     codec = context.codec.canonical_name if context is not None else "an unknown codec"
     try:
         copy: Stream = output.add_stream_from_template(stream)
@@ -145,6 +145,6 @@ def _like_stream(stream: Any, output: av.container.OutputContainer, path: Path) 
         raise OutputError(
             f"{path}: {path.suffix} cannot hold the source's {kind} ({codec}); write .mkv or .mov instead"
         ) from error
-    copy.metadata.update(worth_copying(stream.metadata))
+    copy.metadata.update(copyable_tags(stream.metadata))
     copy.disposition = stream.disposition
     return copy

@@ -1,7 +1,7 @@
 """Signing files with content credentials, through the library ``c2pa``.
 
-Nothing is fetched from or sent to the network: no time stamp authority is asked, so the time in the
-credentials is the maker's own word.
+Nothing goes over the network. No time stamp authority is asked, so the time in the credentials is the
+signer's own claim.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any, BinaryIO
 import c2pa
 
 from facedouble.errors import InputError, OutputError
-from facedouble.provenance.credentials import EARLIER, SOURCE, Credentials, manifest, source_ingredient
-from facedouble.provenance.identity import SigningIdentity
-from facedouble.provenance.streams import Nowhere
+from facedouble.provenance.credentials import PREVIOUS, SOURCE, Credentials, manifest, source_ingredient
+from facedouble.provenance.signing_identity import SigningIdentity
+from facedouble.provenance.splicing import NullWriter
 
-# Formats that hold their credentials, by suffix.
-EMBEDDED = {
+# Media types that embed their credentials, by suffix.
+EMBEDDED_TYPES = {
     ".mp4": "video/mp4",
     ".m4v": "video/mp4",
     ".mov": "video/quicktime",
@@ -32,108 +32,108 @@ EMBEDDED = {
     ".tif": "image/tiff",
     ".tiff": "image/tiff",
 }
-# Those that cannot: credentials lie beside them, in a file of the same name that ends in .c2pa
-# (C2PA specification, "External Manifests"; the name is the one that c2patool looks for).
-BESIDE = {".mkv": "video/x-matroska", ".webm": "video/webm", ".exr": "image/x-exr"}
-SIDECAR = ".c2pa"
+# Media types whose credentials lie in a sidecar file of the same name that ends in .c2pa
+# (C2PA specification, "External Manifests"; c2patool looks for this name).
+SIDECAR_TYPES = {".mkv": "video/x-matroska", ".webm": "video/webm", ".exr": "image/x-exr"}
+SIDECAR_SUFFIX = ".c2pa"
 
 OFFLINE = {"remote_manifest_fetch": False, "ocsp_fetch": False}
 
-# From here on clips are hashed in pieces (a Merkle tree, C2PA's "BMFF-Based Hash"), and copied by way of
-# a temporary file: the library would otherwise hold all of the clip in memory, twice.
+# Larger clips are hashed in chunks (a Merkle tree, C2PA's "BMFF-Based Hash") and copied through a temporary
+# file; otherwise the library would hold the whole clip in memory, twice.
 _LARGE = 64 << 20  # bytes
 _PIECE = 1024  # KiB
 
 _UNTRUSTED = "signingCredential.untrusted"
-_EARLIER_STORE = "earlier.c2pa"
+_PREVIOUS_STORE = "earlier.c2pa"
 
 
-class Seal:
-    """Signs any number of files as one identity, with the same credentials.
+class ManifestSigner:
+    """Signs any number of files with one identity and one set of credentials.
 
-    Raises ``InputError`` when the identity's certificate is not one that C2PA can be signed with.
+    Raises ``InputError`` when C2PA does not accept the identity's certificate.
     """
 
     def __init__(self, credentials: Credentials, identity: SigningIdentity) -> None:
         self._credentials = credentials
         self._signer = _signer(identity)
         self._contexts = {large: _context(large=large) for large in (False, True)}
-        self._try(identity)
-        self._source = self._carried()
+        self._check(identity)
+        self._source = self._source_archive()
 
     def image(self, data: bytes, name: str, original: bytes) -> bytes:
-        """``data``, a whole image file called ``name``, with credentials.
+        """The bytes of the image file ``name``, with credentials embedded.
 
-        ``original`` is the file before our labels: credentials that it carries become those of the
-        parent. Raises ``InputError`` when it is damaged or of a kind that cannot hold credentials.
+        ``original`` is the file without our labels; credentials that it carries become the parent's.
+        Raises ``InputError`` when the file is damaged or its format cannot hold credentials.
         """
-        format = EMBEDDED.get(Path(name).suffix.lower())
+        format = EMBEDDED_TYPES.get(Path(name).suffix.lower())
         if format is None:
             raise InputError(f"{name}: this kind of image cannot hold content credentials; write .png")
-        earlier = None
-        if b"jumb" in original:  # the box of every manifest (ISO 19566-5); to look closer costs more
-            earlier = io.BytesIO(original)
+        embedded = None
+        if b"jumb" in original:  # every manifest lies in such a box (ISO 19566-5); parsing costs more
+            embedded = io.BytesIO(original)
         out = io.BytesIO()
         try:
-            self._sign(name, format, io.BytesIO(data), out, earlier)
+            self._sign(name, format, io.BytesIO(data), out, embedded)
         except c2pa.C2paError as error:
-            raise InputError(f"{name}: cannot be given content credentials ({plain(error)})") from error
+            raise InputError(f"{name}: cannot be given content credentials ({error_text(error)})") from error
         return out.getvalue()
 
     def clip(self, name: str, source: BinaryIO | io.RawIOBase, target: BinaryIO, original: BinaryIO) -> None:
         """Copy ``source`` to ``target`` (open for reading and writing) with credentials.
 
-        ``original`` is the file before our labels. Raises ``OutputError``.
+        ``original`` is the file without our labels. Raises ``OutputError``.
         """
-        format = EMBEDDED[Path(name).suffix.lower()]
+        format = EMBEDDED_TYPES[Path(name).suffix.lower()]
         try:
             self._sign(name, format, source, target, original)
         except c2pa.C2paError as error:
             raise OutputError(
-                f"{name}: cannot be given content credentials ({plain(error)}); there must be room for it "
-                "twice, beside it and in the folder for temporary files"
+                f"{name}: cannot be given content credentials ({error_text(error)}); it needs free space "
+                "for two copies, one beside it and one in the folder for temporary files"
             ) from error
 
-    def sidecar(self, path: Path, name: str, earlier: bytes | None = None) -> bytes:
-        """Credentials for the file at ``path`` called ``name``, to be kept beside it; ``earlier`` are
-        those it had.
+    def clip_sidecar(self, path: Path, name: str, previous: bytes | None = None) -> bytes:
+        """The sidecar for the file at ``path``, to be published as ``name``; ``previous`` is the sidecar
+        that it had.
 
-        Raises ``InputError`` when it cannot be read.
+        Raises ``InputError`` when the file cannot be read.
         """
         try:
             with path.open("rb") as file:
-                return self._beside(file, name, earlier)
+                return self._sidecar(file, name, previous)
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from error
         except c2pa.C2paError as error:
-            raise InputError(f"{path}: cannot be given content credentials ({plain(error)})") from error
+            raise InputError(f"{path}: cannot be given content credentials ({error_text(error)})") from error
 
-    def beside(self, data: bytes, name: str) -> bytes:
-        """Credentials for the image file ``data`` called ``name``, to be kept beside it.
+    def image_sidecar(self, data: bytes, name: str) -> bytes:
+        """The sidecar for the image file ``name`` with the bytes ``data``.
 
-        Raises ``InputError`` when it is damaged.
+        Raises ``InputError`` when the image is damaged.
         """
         try:
-            return self._beside(io.BytesIO(data), name, None)
+            return self._sidecar(io.BytesIO(data), name, None)
         except c2pa.C2paError as error:
-            raise InputError(f"{name}: cannot be given content credentials ({plain(error)})") from error
+            raise InputError(f"{name}: cannot be given content credentials ({error_text(error)})") from error
 
-    def _beside(self, file: BinaryIO, name: str, earlier: bytes | None) -> bytes:
-        format = BESIDE[Path(name).suffix.lower()]
-        parent = None if earlier is None else _parent(name, format, file, earlier)
-        definition = self._manifest(name, format, again=parent is not None)
+    def _sidecar(self, file: BinaryIO, name: str, previous: bytes | None) -> bytes:
+        format = SIDECAR_TYPES[Path(name).suffix.lower()]
+        parent = None if previous is None else _parent(name, format, file, previous)
+        definition = self._manifest(name, format, marked_before=parent is not None)
         if parent is not None:
             definition["ingredients"].append(parent)
         context = self._contexts[file.seek(0, os.SEEK_END) >= _LARGE]
         with c2pa.Builder(definition, context=context) as builder:
-            if earlier is not None and parent is not None:
-                builder.add_resource(_EARLIER_STORE, io.BytesIO(earlier))
+            if previous is not None and parent is not None:
+                builder.add_resource(_PREVIOUS_STORE, io.BytesIO(previous))
             else:
                 self._add_source(builder)
             builder.set_no_embed()
             file.seek(0)
-            # The library copies a file also where only its signature is wanted.
-            return bytes(builder.sign(self._signer, format, file, Nowhere()))
+            # The library copies the file even when only the manifest is wanted.
+            return bytes(builder.sign(self._signer, format, file, NullWriter()))
 
     def _sign(
         self,
@@ -144,31 +144,35 @@ class Seal:
         original: BinaryIO | None,
     ) -> None:
         context = self._contexts[source.seek(0, os.SEEK_END) >= _LARGE]
-        again = original is not None and _carries(format, original)
-        with c2pa.Builder(self._manifest(name, format, again=again), context=context) as builder:
-            if original is not None and again:
+        marked_before = original is not None and _carries(format, original)
+        with c2pa.Builder(
+            self._manifest(name, format, marked_before=marked_before), context=context
+        ) as builder:
+            if original is not None and marked_before:
                 original.seek(0)
-                parent = {"title": name, "relationship": "parentOf", "label": EARLIER}
+                parent = {"title": name, "relationship": "parentOf", "label": PREVIOUS}
                 builder.add_ingredient_from_stream(json.dumps(parent), format, original)
             else:
                 self._add_source(builder)
             source.seek(0)
             builder.sign(self._signer, format, source, target)
 
-    def _manifest(self, name: str, format: str, *, again: bool) -> dict[str, Any]:
-        # There can be only one parent, and of a file marked before it is that file. Its credentials
-        # have those of the source.
-        known = self._source is not None and not again
-        return manifest(self._credentials, name, format, again=again, known=known)
+    def _manifest(self, name: str, format: str, *, marked_before: bool) -> dict[str, Any]:
+        # A manifest has one parent. For a file marked before, that is the file itself, whose credentials
+        # already include the source's.
+        embedded = self._source is not None and not marked_before
+        return manifest(
+            self._credentials, name, format, marked_before=marked_before, source_has_credentials=embedded
+        )
 
     def _add_source(self, builder: Any) -> None:
         if self._source is not None:
             builder.add_ingredient_from_archive(io.BytesIO(self._source))
 
-    def _carried(self) -> bytes | None:
-        """The source with the credentials it carries, as an archive; ``None`` when it carries none."""
+    def _source_archive(self) -> bytes | None:
+        """The source and its credentials as an ingredient archive; ``None`` if it carries none."""
         source = self._credentials.source
-        format = None if source is None else EMBEDDED.get(source.suffix.lower())
+        format = None if source is None else EMBEDDED_TYPES.get(source.suffix.lower())
         if source is None or format is None or not source.is_file():
             return None
         try:
@@ -176,7 +180,9 @@ class Seal:
                 if not _carries(format, file):
                     return None
                 file.seek(0)
-                empty = manifest(self._credentials, source.name, format, again=False, known=True)
+                empty = manifest(
+                    self._credentials, source.name, format, marked_before=False, source_has_credentials=True
+                )
                 with c2pa.Builder(empty, context=self._contexts[True]) as builder:
                     ingredient = source_ingredient(self._credentials, parent=True)
                     builder.add_ingredient_from_stream(json.dumps(ingredient), format, file)
@@ -186,26 +192,30 @@ class Seal:
         except OSError as error:
             raise InputError(f"{source}: cannot be read ({error.strerror})") from error
         except c2pa.C2paError as error:
-            raise InputError(f"{source}: its content credentials cannot be read ({plain(error)})") from error
+            raise InputError(
+                f"{source}: its content credentials cannot be read ({error_text(error)})"
+            ) from error
 
-    def _try(self, identity: SigningIdentity) -> None:
-        """Sign a picture of one pixel and look whether others will take the signature."""
+    def _check(self, identity: SigningIdentity) -> None:
+        """Sign an image of one pixel and validate it, so that an unfit certificate fails at once."""
         out = io.BytesIO()
-        definition = manifest(self._credentials, "trial.png", "image/png", again=False, known=False)
+        definition = manifest(
+            self._credentials, "trial.png", "image/png", marked_before=False, source_has_credentials=False
+        )
         try:
             with c2pa.Builder(definition, context=self._contexts[False]) as builder:
                 builder.sign(self._signer, "image/png", io.BytesIO(_pixel()), out)
             reader = c2pa.Reader("image/png", out, context=self._contexts[False])
             failures = reader.get_validation_results()["activeManifest"]["failure"]
         except c2pa.C2paError as error:
-            raise _unfit(identity, plain(error)) from error
+            raise _unfit(identity, error_text(error)) from error
         for failure in failures:
             if failure["code"] != _UNTRUSTED:
                 raise _unfit(identity, failure.get("explanation", failure["code"]))
 
 
-def plain(error: Exception) -> str:
-    """The text of an error of the library, as one line without its class."""
+def error_text(error: Exception) -> str:
+    """The message of a ``c2pa`` error on one line, without its class."""
     text = " ".join(str(error).split())
     kind, _, rest = text.partition(": ")
     return rest if rest and kind.isalnum() else text or type(error).__name__
@@ -229,7 +239,7 @@ def _signer(identity: SigningIdentity) -> Any:
             )
         )
     except c2pa.C2paError as error:
-        raise _unfit(identity, plain(error)) from error
+        raise _unfit(identity, error_text(error)) from error
 
 
 def _context(*, large: bool) -> Any:
@@ -246,7 +256,7 @@ def _context(*, large: bool) -> Any:
 
 
 def _carries(format: str, file: BinaryIO) -> bool:
-    """Whether a file carries credentials that can be read."""
+    """Whether a file carries readable credentials."""
     file.seek(0)
     try:
         return c2pa.Reader.try_create(format, file) is not None
@@ -254,11 +264,11 @@ def _carries(format: str, file: BinaryIO) -> bool:
         return False
 
 
-def _parent(name: str, format: str, file: BinaryIO, earlier: bytes) -> dict[str, Any] | None:
-    """The ingredient for a file whose credentials lay beside it; ``None`` when they were not its own."""
+def _parent(name: str, format: str, file: BinaryIO, previous: bytes) -> dict[str, Any] | None:
+    """The ingredient for a file with a sidecar; ``None`` when the sidecar belongs to another file."""
     file.seek(0)
     try:
-        reader = c2pa.Reader(format, file, earlier)
+        reader = c2pa.Reader(format, file, previous)
         found = json.loads(reader.json())
     except c2pa.C2paError:
         return None
@@ -268,15 +278,15 @@ def _parent(name: str, format: str, file: BinaryIO, earlier: bytes) -> dict[str,
         "title": name,
         "format": format,
         "relationship": "parentOf",
-        "label": EARLIER,
+        "label": PREVIOUS,
         "active_manifest": found["active_manifest"],
         "validation_results": found["validation_results"],
-        "manifest_data": {"format": "application/c2pa", "identifier": _EARLIER_STORE},
+        "manifest_data": {"format": "application/c2pa", "identifier": _PREVIOUS_STORE},
     }
 
 
 def _pixel() -> bytes:
-    """The smallest PNG."""
+    """A PNG of one grey pixel."""
     head = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(2))), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(

@@ -1,4 +1,4 @@
-"""What is read and written in place of files, for a library that wants files."""
+"""File-like objects for a library that reads and writes files."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Bytes ``start`` to ``end`` of a file."""
+class ByteRange:
+    """Bytes ``start`` to ``end`` (exclusive) of a file."""
 
     start: int
     end: int
 
 
-class _Placed(io.RawIOBase):
-    """A place in something of a size, to be moved about in."""
+class _Seekable(io.RawIOBase):
+    """The seeking half of a file of known size."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -40,12 +40,12 @@ class _Placed(io.RawIOBase):
         return self._position
 
 
-class Spliced(_Placed):
-    """Pieces of a file and bytes of memory, read as one file."""
+class SplicedFile(_Seekable):
+    """Ranges of a file and bytes in memory, read as one file."""
 
-    def __init__(self, file: BinaryIO, pieces: list[bytes | Span]) -> None:
+    def __init__(self, file: BinaryIO, pieces: list[bytes | ByteRange]) -> None:
         self._file = file
-        self._pieces: list[tuple[int, bytes | Span]] = []
+        self._pieces: list[tuple[int, bytes | ByteRange]] = []
         size = 0
         for piece in pieces:
             self._pieces.append((size, piece))
@@ -72,8 +72,8 @@ class Spliced(_Placed):
         return 0
 
 
-class Nowhere(_Placed):
-    """Takes what is written and keeps nothing of it."""
+class NullWriter(_Seekable):
+    """Accepts writes and discards them."""
 
     def __init__(self) -> None:
         super().__init__(0)

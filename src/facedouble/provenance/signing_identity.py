@@ -1,9 +1,9 @@
-"""Who signs: a certificate made on first use, or the user's own.
+"""The signing identity: a certificate and key made on first use, or the user's own.
 
-What a certificate must be like is in the C2PA specification 2.x, "X.509 Certificates": a chain with the
-signer's first, for digital signatures, with an extended key usage of the list there, and no certificate
-that signs itself. The one made here proves that a file is as it was written, and that several files are
-of one maker; who that is, it does not prove, and programs say that the signer is not on their list.
+The C2PA specification 2.x, "X.509 Certificates", says what a certificate must be: a chain with the signer's
+certificate first, key usage for digital signatures, a listed extended key usage, and not self-signed. The
+certificate made here proves that a file is unchanged and that several files have one maker. It does not
+prove who that is, and verifiers report the signer as unknown.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from facedouble.errors import AssetError, InputError
 
 ORGANISATION = "facedouble (self-signed)"
 _CHAIN, _KEY = "chain.pem", "key.pem"
-_YEARS = 20  # without a time stamp of a third party, credentials end with their certificate
+_YEARS = 20  # without a third party's time stamp, credentials expire with their certificate
 _DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # RFC 9336
 _PEM = serialization.Encoding.PEM
 
@@ -49,7 +49,7 @@ class SigningIdentity:
     algorithm: str
     name: str
 
-    def __repr__(self) -> str:  # so that no key gets into a log
+    def __repr__(self) -> str:  # keeps the key out of logs
         return f"SigningIdentity({self.name!r}, {self.algorithm})"
 
     @property
@@ -58,8 +58,8 @@ class SigningIdentity:
 
 
 def identity_folder() -> Path:
-    """Where the certificate made on first use is kept: in ``$FACEDOUBLE_CONFIG``, or the platform's
-    place for settings. Not in the cache folder, which people empty."""
+    """The folder of the certificate made on first use: in ``$FACEDOUBLE_CONFIG``, or the platform's
+    settings folder. Not the cache folder, which people empty."""
     named = os.environ.get("FACEDOUBLE_CONFIG")
     if named:
         return Path(named) / "identity"
@@ -71,13 +71,13 @@ def identity_folder() -> Path:
 
 
 def own_identity(folder: Path | None = None) -> SigningIdentity:
-    """The self-signed identity in ``folder`` (see :func:`identity_folder`), made if there is none.
+    """The identity in ``folder`` (default: :func:`identity_folder`), created if there is none.
 
-    Raises ``AssetError`` when it cannot be made or kept there, or is damaged or over.
+    Raises ``AssetError`` when it cannot be created or stored, is damaged or has expired.
     """
     folder = folder or identity_folder()
     if not folder.exists():
-        _keep(folder, *_make())
+        _store(folder, *_generate())
     remedy = f"remove the folder {folder} to have a new one made"
     try:
         return load_identity(folder / _CHAIN, folder / _KEY)
@@ -86,16 +86,16 @@ def own_identity(folder: Path | None = None) -> SigningIdentity:
 
 
 def known_identity(folder: Path | None = None) -> SigningIdentity | None:
-    """The self-signed identity if there is one already. Raises ``AssetError`` when it is damaged."""
+    """The identity in ``folder`` if there is one. Raises ``AssetError`` when it is damaged."""
     folder = folder or identity_folder()
     return own_identity(folder) if folder.exists() else None
 
 
 def load_identity(chain: Path, key: Path) -> SigningIdentity:
-    """The identity of a certificate chain and a private key in PEM files.
+    """The identity from a certificate chain and a private key in PEM files.
 
-    Raises ``InputError`` when they cannot be read, do not belong together, or are not valid now. That
-    a certificate is one for C2PA shows when something is signed: :class:`.seal.Seal` tries it.
+    Raises ``InputError`` when they cannot be read, do not match, or are not valid now. Whether C2PA accepts
+    the certificate shows on signing: :class:`.signer.ManifestSigner` checks it first.
     """
     try:
         certificates = x509.load_pem_x509_certificates(_read(chain))
@@ -107,7 +107,7 @@ def load_identity(chain: Path, key: Path) -> SigningIdentity:
         raise InputError(f"{key} is not the key of the first certificate in {chain}")
     if signer.issuer == signer.subject:
         raise InputError(
-            f"{chain}: the first certificate signs itself, which C2PA does not allow; it needs an issuer's"
+            f"{chain}: the first certificate is self-signed, which C2PA does not allow; it needs an issuer"
         )
     for lower, upper in itertools.pairwise(certificates):
         if lower.issuer != upper.subject:
@@ -116,8 +116,8 @@ def load_identity(chain: Path, key: Path) -> SigningIdentity:
             )
     now = datetime.now(UTC)
     if not signer.not_valid_before_utc <= now <= signer.not_valid_after_utc:
-        ends = signer.not_valid_after_utc.date()
-        raise InputError(f"{chain}: the certificate is not valid now (it ends on {ends})")
+        expiry = signer.not_valid_after_utc.date()
+        raise InputError(f"{chain}: the certificate is not valid now (it expires on {expiry})")
     return SigningIdentity(
         chain=b"".join(certificate.public_bytes(_PEM) for certificate in certificates),
         key=private.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
@@ -131,12 +131,12 @@ def _private_key(path: Path) -> _Key:
         key = serialization.load_pem_private_key(_read(path), password=None)
     except TypeError as error:
         raise InputError(
-            f"{path}: the key has a password; take it off: openssl pkey -in {path.name} -out plain.pem"
+            f"{path}: the key has a password; remove it: openssl pkey -in {path.name} -out plain.pem"
         ) from error
     except ValueError as error:
         raise InputError(f"{path}: not a private key in PEM form") from error
     if not isinstance(key, _Key):
-        raise InputError(f"{path}: a kind of key that C2PA does not sign with; use ECDSA, Ed25519 or RSA")
+        raise InputError(f"{path}: C2PA does not sign with this kind of key; use ECDSA, Ed25519 or RSA")
     return key
 
 
@@ -146,7 +146,7 @@ def _algorithm(key: _Key, path: Path) -> str:
     if isinstance(key, rsa.RSAPrivateKey):
         return "ps256"
     if key.curve.name not in _CURVES:
-        raise InputError(f"{path}: C2PA does not sign on the curve {key.curve.name}; use P-256")
+        raise InputError(f"{path}: C2PA does not support the curve {key.curve.name}; use P-256")
     return _CURVES[key.curve.name]
 
 
@@ -164,17 +164,17 @@ def _read(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _make() -> tuple[bytes, bytes]:
-    """A new chain and key. The issuer's key is thrown away: nothing more is ever signed with it."""
+def _generate() -> tuple[bytes, bytes]:
+    """A new chain and key. The issuer's key is discarded: it never signs again."""
     issuer_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    # Tells makers apart, and says nothing about them.
+    # Tells signers apart without naming them.
     point = key.public_key().public_bytes(
         serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
     )
-    mark = hashlib.sha256(point).hexdigest()[:8]
-    issuer = _name(f"facedouble {mark} issuer")
+    tag = hashlib.sha256(point).hexdigest()[:8]
+    issuer = _name(f"facedouble {tag} issuer")
     certificates = (
-        _certificate(_name(f"facedouble {mark}"), key, issuer, issuer_key)
+        _certificate(_name(f"facedouble {tag}"), key, issuer, issuer_key)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(
@@ -235,23 +235,23 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _keep(folder: Path, chain: bytes, key: bytes) -> None:
-    """Put both files into ``folder``, which is there with both or not at all."""
+def _store(folder: Path, chain: bytes, key: bytes) -> None:
+    """Create ``folder`` with both files, atomically."""
     draft: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))  # for this user only
+        draft = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))  # private to this user
         (draft / _CHAIN).write_bytes(chain)
-        # Made with its rights, so that there is no moment at which others could read it.
+        # Created with its mode, so that others can read it at no time.
         handle = os.open(draft / _KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(key)
         draft.rename(folder)
     except OSError as error:
-        if folder.exists():  # another run was faster; its certificate is the one
+        if folder.exists():  # another process was faster; use its certificate
             return
         raise AssetError(
-            f"{folder}: the certificate for content credentials cannot be kept there ({error.strerror}); "
+            f"{folder}: the certificate for content credentials cannot be stored there ({error.strerror}); "
             "name another folder in the environment variable FACEDOUBLE_CONFIG"
         ) from error
     finally:

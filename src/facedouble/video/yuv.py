@@ -46,37 +46,37 @@ def reformatter(*key: object) -> VideoReformatter:
     return _reformatters.of.setdefault(key, VideoReformatter())
 
 
-class Colouring(NamedTuple):
+class YuvColour(NamedTuple):
     """What the numbers of a YUV picture mean: its matrix, and whether black is 0 and white 255."""
 
     matrix: Colorspace
     full_range: bool
 
 
-def matrix_of(colorspace: int, lines: int, path: Path) -> Colorspace:
+def matrix_of(colour_matrix: int, lines: int, path: Path) -> Colorspace:
     """The matrix between RGB and YUV that a clip of ``lines`` coded lines uses.
 
-    ``colorspace`` is its H.273 number; where that says nothing, BT.709 from 720 lines up and BT.601
+    ``colour_matrix`` is its H.273 number; where that says nothing, BT.709 from 720 lines up and BT.601
     below. Raises ``InputError`` for a matrix that cannot be applied (YCgCo, ICtCp and the like).
     """
-    if colorspace in (0, UNSPECIFIED, 3):  # 0 is RGB: pixels that are not YUV need no matrix
+    if colour_matrix in (0, UNSPECIFIED, 3):  # 0 is RGB: pixels that are not YUV need no matrix
         return Colorspace.ITU709 if lines >= 720 else Colorspace.ITU601
-    if colorspace not in _MATRICES:
+    if colour_matrix not in _MATRICES:
         raise InputError(
-            f"{path}: its colour matrix (number {colorspace} of ITU-T H.273) is not supported; "
+            f"{path}: its colour matrix (number {colour_matrix} of ITU-T H.273) is not supported; "
             "convert the clip to BT.709 first"
         )
-    return _MATRICES[colorspace]
+    return _MATRICES[colour_matrix]
 
 
-def is_full_range(color_range: int, pixel_format: str) -> bool:
+def is_full_range(colour_range: int, pixel_format: str) -> bool:
     """Whether black is 0 and white 255 in a clip's YUV; an unspecified range is limited."""
-    return color_range == int(ColorRange.JPEG) or pixel_format.startswith("yuvj")
+    return colour_range == int(ColorRange.JPEG) or pixel_format.startswith("yuvj")
 
 
 def to_rgb(
     frame: av.VideoFrame,
-    colouring: Colouring,
+    colouring: YuvColour,
     reformatter: VideoReformatter,
     size: tuple[int, int] | None = None,
     format: str = "rgb24",

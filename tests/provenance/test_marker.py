@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from facedouble.errors import FacedoubleError, InputError, OutputError
-from facedouble.provenance import seal
+from facedouble.provenance import signer
 from facedouble.provenance.credentials import Credentials, consent_hash
-from facedouble.provenance.identity import SigningIdentity
-from facedouble.provenance.labels import SOURCE_TYPE
-from facedouble.provenance.mark import Marker, sidecar_of
+from facedouble.provenance.marker import Marker, sidecar_of
+from facedouble.provenance.signing_identity import SigningIdentity
 from facedouble.provenance.verify import State, Verdict, Verifier, verify
+from facedouble.provenance.xmp import DIGITAL_SOURCE_TYPE
 from facedouble.video.images import read_image, read_png_comment, write_png
 
 CLIPS = ["a.mp4", "a.m4v", "a.mov", "a.mkv", "a.webm"]
@@ -76,17 +76,17 @@ def test_what_is_marked_says_what_was_done(
     assert found.synthetic
     assert found.signer == identity.name
     assert found.program == f"facedouble {credentials.version}"
-    assert found.done == "a person's face was replaced by a trained model"
+    assert found.action == "a person's face was replaced by a trained model"
     assert (found.source_name, found.source_sha256) == ("take 1.mp4", "ab" * 32)
     assert found.consent_sha256 == "cd" * 32
     assert found.parameters == {"model": "anna", "iteration": 1200}
-    assert found.when is not None
-    assert found.earlier == 0
+    assert found.time is not None
+    assert found.ancestors == 0
     assert found.problems == ()
     beside = path.with_suffix(".c2pa") if name in ("a.mkv", "a.webm") else None
     assert found.sidecar == sidecar == beside
     assert set(path.parent.iterdir()) == {path, beside} - {None}  # no drafts
-    assert found.labels.source_type == SOURCE_TYPE
+    assert found.labels.source_type == DIGITAL_SOURCE_TYPE
     label = json.loads(credentials.aigc(None if name in CLIPS else name))
     assert found.labels.aigc == label
 
@@ -156,7 +156,7 @@ def test_one_bit_shows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if large:  # the way of large clips, which are hashed in pieces
-        monkeypatch.setattr(seal, "_LARGE", 1)
+        monkeypatch.setattr(signer, "_LARGE", 1)
     path = made(name)
     before = contents(path) if name in CLIPS else None
     mark(path, credentials, identity)
@@ -181,7 +181,7 @@ def test_one_bit_shows(
 def test_what_was_never_marked_says_so(name: str, made: Callable[[str], Path]) -> None:
     found = one(made(name))
     assert found.state is State.UNMARKED
-    assert found.done is None
+    assert found.action is None
     assert (found.labels.aigc is not None) == name.endswith(("mkv", "webm"))
 
 
@@ -227,7 +227,7 @@ def test_credentials_that_were_there_are_carried_on(
         found = one(path)
         assert found.state is State.INTACT
         assert found.source_name == f"take {times}.mp4"
-        assert found.earlier == times
+        assert found.ancestors == times
     assert path.read_bytes().count(b"<?xpacket begin") == (name not in ("a.mkv", "a.webm"))
 
 
@@ -245,7 +245,7 @@ def test_credentials_of_the_source_are_carried_on(
     mark(path, dataclasses.replace(credentials, source=source), identity)
     found = one(path)
     assert found.state is State.INTACT
-    assert found.earlier == 1
+    assert found.ancestors == 1
     assert found.source_sha256 == credentials.source_sha256
 
 
@@ -257,7 +257,7 @@ def test_a_source_without_credentials_makes_no_difference(
 ) -> None:
     path = made("a.png")
     mark(path, dataclasses.replace(credentials, source=clip("camera.mov")), identity)
-    assert (one(path).state, one(path).earlier) == (State.INTACT, 0)
+    assert (one(path).state, one(path).ancestors) == (State.INTACT, 0)
 
 
 def test_a_credential_that_was_already_broken_stays_so(
@@ -269,7 +269,7 @@ def test_a_credential_that_was_already_broken_stays_so(
     path.write_bytes(path.read_bytes() + b"\xec\x80")  # an empty element at the end: another clip
     assert one(path).state is State.CHANGED
     mark(path, credentials, identity)
-    assert (one(path).state, one(path).earlier) == (State.INTACT, 0)
+    assert (one(path).state, one(path).ancestors) == (State.INTACT, 0)
 
 
 def test_a_folder_of_images(tmp_path: Path, credentials: Credentials, identity: SigningIdentity) -> None:
@@ -299,7 +299,7 @@ def test_a_signer_that_nobody_vouches_for(
     mark(path, credentials, identity)
     found = Verifier().verify(path)
     assert found.state is State.UNKNOWN_SIGNER
-    assert found.state.good
+    assert found.state.is_intact
     assert not found.own
     assert Verifier(trusted=[identity.root]).verify(path).state is State.INTACT
     flip(path, path.stat().st_size - 20)
@@ -377,7 +377,7 @@ def test_two_clips_cannot_share_a_sidecar(
 ) -> None:
     path = made("a.mkv")
     made("a.webm")
-    with pytest.raises(OutputError, match=r"both a\.mkv and a\.webm"):
+    with pytest.raises(OutputError, match=r"to a\.mkv and a\.webm"):
         sidecar_of(path)
     with pytest.raises(OutputError, match="rename"):
         mark(path, credentials, identity)
