@@ -231,7 +231,7 @@ def test_a_full_disk_is_said_and_what_is_done_is_kept(
     errors = [line for line in run.stderr.splitlines() if line.startswith("error:")]
     assert len(errors) == 1
     assert "out.mov: cannot be written (File too large); free some space there" in errors[0]
-    assert "the same command goes on" in errors[0]
+    assert "the same command resumes" in errors[0]
     assert "Traceback" not in run.stderr
     assert [path.name for path in tmp_path.iterdir()] == [".out.mov.work"]
     last = subprocess.run(words(rich, faces, stand_in, output), capture_output=True, text=True, check=True)
