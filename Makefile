@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?=
 ARGS ?=
 
-.PHONY: demo test check bench clean
+.PHONY: demo test test-fast check bench clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -22,6 +22,10 @@ demo: $(READY)
 
 test: check
 	$(BIN)/python -m pytest
+
+# Without training, processes and whatever else is slow: 90 seconds on two cores.
+test-fast: $(READY_DEV)
+	$(BIN)/python -m pytest -m "not (training or subprocess or slow)"
 
 # Measures this machine and writes benchmarks/results/ and the tables of benchmarks/README.md.
 bench: $(READY)

@@ -50,6 +50,7 @@ def learn(critic: Adversary, drawn: dict[Side, Decoded], real: dict[Side, Pairs]
     return {side: float(loss) for side, loss in losses.items()}
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("of", OF)
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_learns_to_tell_real_from_drawn_and_the_drawn_are_pulled_towards_the_real(
@@ -71,6 +72,7 @@ def test_it_learns_to_tell_real_from_drawn_and_the_drawn_are_pulled_towards_the_
         )
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("kind", KINDS)
 def test_judging_moves_no_discriminator_and_learning_no_decoder(kind: str) -> None:
     critic, real = adversary(adversarial_kind=kind), pairs()
@@ -83,6 +85,7 @@ def test_judging_moves_no_discriminator_and_learning_no_decoder(kind: str) -> No
     assert all(output.picture.grad is None for output in drawn.values())
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_the_face_is_judged(kind: str) -> None:
     critic, real = adversary(adversarial_kind=kind), pairs()
@@ -114,6 +117,7 @@ def test_it_waits_for_its_share_of_training_and_counts_by_its_weight() -> None:
         assert other == pytest.approx(3 * one, rel=1e-3)
 
 
+@pytest.mark.training
 def test_one_side_alone_is_judged_and_taught() -> None:
     critic, real = adversary(), pairs()
     only_b = {"b": fakes(real)["b"]}
@@ -125,6 +129,7 @@ def test_one_side_alone_is_judged_and_taught() -> None:
     assert moved == {"b"}
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("kind", KINDS)
 def test_restored_it_goes_on_as_if_never_stopped(kind: str) -> None:
     one, real = adversary(adversarial_kind=kind), pairs()

@@ -21,6 +21,8 @@ from facedouble.video.images import read_image
 
 from .conftest import JUDGED, QUICK, SMALL, Facesets
 
+pytestmark = pytest.mark.training
+
 # Learns much in few steps, as it begins from nothing and not from the mean picture.
 LEARNS = replace(
     SMALL,

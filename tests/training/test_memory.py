@@ -69,6 +69,7 @@ def child(facesets: Facesets, trainer: str, batch: int, limit: int, *arguments: 
     return run.stdout.splitlines()
 
 
+@pytest.mark.subprocess
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize(
     ("trainer", "batch", "arguments"),
@@ -85,6 +86,7 @@ def test_the_forecast_is_near_what_is_taken(
     assert 0.6 < foreseen / taken < 1.7, (foreseen, taken)
 
 
+@pytest.mark.subprocess
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_where_memory_is_short_it_is_known_before_the_first_step(facesets: Facesets) -> None:
     """Under a real limit of the system, which a whole batch would be beyond."""

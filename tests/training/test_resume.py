@@ -21,6 +21,8 @@ from facedouble.training.loop import train
 
 from .conftest import GAN, JUDGED, QUICK, Facesets
 
+pytestmark = pytest.mark.training
+
 SETTINGS = replace(JUDGED, iterations=8)
 GAN = replace(GAN, iterations=8)
 MIXUP = replace(GAN, recipe=("adversarial_kind=mixup", "ms_ssim=0.3", "dssim=0"))
@@ -90,6 +92,7 @@ train([Path(a)], [Path(b)], Path(model), settings, listener=tell)
 """
 
 
+@pytest.mark.subprocess
 def test_killed_at_any_moment_it_goes_on_from_the_last_save(facesets: Facesets, tmp_path: Path) -> None:
     """Really killed, several times over, mostly in the middle of a save: they follow each other closely."""
     model = tmp_path / "m"

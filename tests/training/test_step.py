@@ -22,6 +22,8 @@ from facedouble.training.setup import Setup, prepare
 
 from .conftest import GAN, QUICK, SMALL, Facesets
 
+pytestmark = pytest.mark.training
+
 SETTINGS = replace(SMALL, batch_size=4, arguments=(*QUICK, "noise=0"))
 ORIGINAL = replace(SETTINGS, trainer="original", arguments=("filters=4", "bottleneck=8"))
 GAN = replace(GAN, batch_size=4)
@@ -142,6 +144,7 @@ def history(model: Path) -> list[list[float]]:
     return checkpoint.read_card(model).history
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("settings", [SETTINGS, ORIGINAL, GAN], ids=["quick", "original", "gan"])
 def test_two_processes_do_as_one(facesets: Facesets, tmp_path: Path, settings: TrainSettings) -> None:
     """With the same global batch, through all phases of the course, and taken up again in between."""
@@ -155,12 +158,14 @@ def test_two_processes_do_as_one(facesets: Facesets, tmp_path: Path, settings: T
     assert np.allclose(one, two, rtol=1e-4), (one, two)
 
 
+@pytest.mark.subprocess
 def test_an_error_in_several_processes_is_one_clear_line(facesets: Facesets, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="needs both"):
         train(facesets["a"], [], tmp_path / "m", replace(SETTINGS, gpus=2))
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.subprocess
 def test_torchrun_starts_it_as_well(facesets: Facesets, tmp_path: Path) -> None:
     model = tmp_path / "m"
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m"]

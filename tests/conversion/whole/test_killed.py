@@ -20,6 +20,8 @@ from facedouble.conversion.pipeline import convert
 from facedouble.errors import ConversionError
 from facedouble.events import Event, Noted, Progressed
 
+pytestmark = pytest.mark.subprocess
+
 PART = 6
 FRAMES = 40
 

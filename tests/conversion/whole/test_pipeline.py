@@ -182,6 +182,7 @@ def test_times_sound_chapters_and_words_are_the_sources(
             b.seek(0)
 
 
+@pytest.mark.subprocess
 def test_subtitles_are_carried_or_refused_before_any_work(
     pictures: list[np.ndarray],
     clips: dict[str, Path],
@@ -287,6 +288,7 @@ def test_a_deleted_crop_is_a_face_left_alone(
     assert [same(a, b) for a, b in zip(old, new, strict=True)] == [i in (4, 5) for i in range(FRAMES)]
 
 
+@pytest.mark.subprocess
 def test_a_clip_without_any_face_is_copied_and_counted(
     phone_clips: dict[str, Path], stand_in: Path, tmp_path: Path
 ) -> None:
@@ -371,6 +373,7 @@ def test_what_a_broken_model_draws_is_not_taken_for_a_face(
 # -- bad input: one line, nothing lost -----------------------------------------------------------------
 
 
+@pytest.mark.subprocess
 def test_a_clip_whose_size_changes_midway(
     pictures: list[np.ndarray], stand_in: Path, make_clip: Callable[..., None], tmp_path: Path
 ) -> None:
