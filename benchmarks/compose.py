@@ -21,13 +21,13 @@ from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
 from facedouble.config import ConvertSettings
 from facedouble.conversion.blends import BLENDS
-from facedouble.conversion.colours import COLOURS
-from facedouble.conversion.compose import Compositor
-from facedouble.conversion.outputs import OUTPUTS
-from facedouble.conversion.plan import Choice, make_plan
-from facedouble.conversion.ranges import Ranges
-from facedouble.conversion.survey import survey
+from facedouble.conversion.colour_transfer import COLOUR_TRANSFERS
+from facedouble.conversion.compositor import Compositor
+from facedouble.conversion.frame_ranges import FrameRanges
+from facedouble.conversion.output_modes import OUTPUT_MODES
+from facedouble.conversion.plan import FaceSelection, make_plan
 from facedouble.conversion.swapper import Swapper
+from facedouble.conversion.tone_fits import fit_track_tones
 from facedouble.faces.align import scale_of
 from facedouble.video import open_source
 
@@ -37,13 +37,13 @@ _TIMES = 20
 VARIANTS: list[dict[str, Any]] = [
     {},
     *({"blend": name} for name in BLENDS if name != "alpha"),
-    *({"colour": name} for name in COLOURS if name != "reinhard"),
+    *({"colour": name} for name in COLOUR_TRANSFERS if name != "reinhard"),
     {"colour_space": "lab"},
     {"match_histogram": True},
     {"mask_type": "learned"},
     {"occlusion": "learned"},
     {"converter": "adjust"},
-    *({"output_mode": name} for name in OUTPUTS if name != "composite"),
+    *({"output_mode": name} for name in OUTPUT_MODES if name != "composite"),
 ]
 """Settings that are measured, each but for the defaults."""
 
@@ -70,7 +70,7 @@ def measure() -> list[Table]:
             hardly_trained(facesets, Path(temporary) / "model", "quick"), ConvertSettings()
         )
         faceset = facesets["a"][0]
-        item = make_plan(clip, faceset, Choice(Ranges())).faces[frame.index][0]
+        item = make_plan(clip, faceset, FaceSelection(FrameRanges())).faces[frame.index][0]
         seen = swapper.view.of(item.face.alignment, item.face.crop_size)
         resolution = swapper.view.resolution
         size = f"a face of {resolution / scale_of(seen):.0f} pixels, a model of {resolution}"
@@ -79,7 +79,7 @@ def measure() -> list[Table]:
         ]
         for settings in VARIANTS:
             how = ConvertSettings(**settings)
-            planned = survey({frame.index: [item]}, faceset, swapper, how)[frame.index][0]
+            planned = fit_track_tones({frame.index: [item]}, faceset, swapper, how)[frame.index][0]
             faces = [(planned, swapper.draw([swapper.crop(frame.image, planned)])[0])]
             compositor = Compositor(how, swapper.view)
             spent = milliseconds(lambda c=compositor, f=faces: c.compose(frame.image, f))  # type: ignore[misc]

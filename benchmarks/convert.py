@@ -109,7 +109,7 @@ def measure(
                 return result.frames
 
             add(f"convert, {name}", pace(work, repeats))
-            shares = min(results, key=lambda result: result.seconds).shares
+            shares = min(results, key=lambda result: result.seconds).stage_utilisation
             stages.append([name, *(f"{shares[stage]:.0%}" for stage in _STAGES)])
     return [Table("convert-speed", _SPEED, speed), Table("convert-stages", ("at work", *_STAGES), stages)]
 

@@ -19,14 +19,14 @@ import numpy as np
 
 from facedouble.config import ConvertSettings
 from facedouble.conversion.blends import BLENDS
-from facedouble.conversion.colours import COLOURS
-from facedouble.conversion.compose import Compositor
+from facedouble.conversion.colour_transfer import COLOUR_TRANSFERS
+from facedouble.conversion.compositor import Compositor
+from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.masks import MASKS
-from facedouble.conversion.plan import Choice, Planned, make_plan
-from facedouble.conversion.ranges import Ranges
+from facedouble.conversion.plan import FaceSelection, PlannedFace, make_plan
 from facedouble.conversion.sharpen import SHARPENERS
-from facedouble.conversion.survey import survey
 from facedouble.conversion.swapper import Swapper
+from facedouble.conversion.tone_fits import fit_track_tones
 from facedouble.errors import SettingsError
 from facedouble.faces.align import crop_bounds
 from facedouble.faces.network_input import InputCrop
@@ -41,9 +41,9 @@ _OPTIONS: tuple[Sequence[dict[str, Any]], ...] = (
         *({"erosion": pixels} for pixels in (-15.0, 30.0)),
         *({"blur_size": share} for share in (0.0, 0.03, 0.2)),
     ],
-    [{"colour": name} for name in COLOURS],
+    [{"colour": name} for name in COLOUR_TRANSFERS],
     [
-        *({"colour": name, "colour_space": "lab"} for name in COLOURS if name != "none"),
+        *({"colour": name, "colour_space": "lab"} for name in COLOUR_TRANSFERS if name != "none"),
         {"match_histogram": True},
     ],
     [{"sharpen": name} for name in SHARPENERS],
@@ -67,8 +67,8 @@ class Bench:
         self.frame = next(frame.image for frame in open_source(clip).frames() if frame.index == index)
         self._faceset, self._index = faceset, index
         self._swapper = Swapper.load(model, ConvertSettings())
-        self._plan = make_plan(clip, faceset, Choice(Ranges())).faces
-        self._surveyed: dict[tuple[str, ...], dict[int, list[Planned]]] = {}
+        self._plan = make_plan(clip, faceset, FaceSelection(FrameRanges())).faces
+        self._surveyed: dict[tuple[str, ...], dict[int, list[PlannedFace]]] = {}
         (item, *_), size = self._plan[index], self.frame.shape[:2]
         face = item.face
         self._part = crop_bounds(
@@ -88,12 +88,12 @@ class Bench:
             result = _over_chequers(result)
         return self.shown(result, side)
 
-    def _survey(self, how: ConvertSettings) -> dict[int, list[Planned]]:
+    def _survey(self, how: ConvertSettings) -> dict[int, list[PlannedFace]]:
         """What is measured beforehand, again only where the settings ask for something else."""
         words = (how.converter, how.colour, how.colour_space, how.match_histogram, how.avg_color_adjust)
         key = (*map(str, words), str("learned" in (how.mask_type, how.occlusion)))
         if key not in self._surveyed:
-            self._surveyed[key] = survey(self._plan, self._faceset, self._swapper, how)
+            self._surveyed[key] = fit_track_tones(self._plan, self._faceset, self._swapper, how)
         return self._surveyed[key]
 
     def shown(self, picture: Image, side: int) -> Image:
@@ -137,7 +137,10 @@ def every_combination(bench: Bench, side: int) -> Image:
     """A row for each mask and blend, a column for each matching."""
     rows = []
     for mask, blend in itertools.product(MASKS, BLENDS):
-        tiles = [(colour, bench.tile(side, mask_type=mask, colour=colour, blend=blend)) for colour in COLOURS]
+        tiles = [
+            (colour, bench.tile(side, mask_type=mask, colour=colour, blend=blend))
+            for colour in COLOUR_TRANSFERS
+        ]
         row = [_named(tile, f"{mask}, {colour}, {blend}") for colour, tile in tiles if tile is not None]
         if row:
             rows.append(row)

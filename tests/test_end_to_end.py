@@ -128,7 +128,7 @@ def test_a_deleted_crop_leaves_that_face_unswapped_and_counted(
     for index in (5, 6):
         (faceset / "faces" / f"{index:06d}_0.png").unlink()
     result = convert(clips["sample_02"], output / "model-quick", tmp_path / "images", faceset=faceset)
-    assert (result.frames, result.faces_swapped, result.left_out) == (123, 121, 2)
+    assert (result.frames, result.faces_swapped, result.faces_deleted) == (123, 121, 2)
     source, written = frames(clips["sample_02"]), frames(tmp_path / "images")
     assert np.array_equal(source[5], written[5])
     assert not np.array_equal(source[7], written[7])

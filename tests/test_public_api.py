@@ -64,8 +64,8 @@ FIELDS = {
     "ExtractResult": "faceset frames faces frames_without_face left_out unreadable seconds elapsed",
     "TrainResult": "model iteration faces_seen seconds loss_a loss_b stopped",
     "Evaluation": "source results people settings described pictures",
-    "ConvertResult": "output frames frames_swapped frames_without_face faces_swapped left_out not_chosen"
-    " failures kept marked seconds shares",
+    "ConvertResult": "output frames frames_swapped frames_without_face faces_swapped faces_deleted"
+    " faces_not_selected failures frames_resumed marked seconds stage_utilisation",
 }
 
 

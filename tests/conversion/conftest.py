@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from facedouble.config import ConvertSettings
-from facedouble.conversion.compose import Compositor
-from facedouble.conversion.plan import Planned, planned
-from facedouble.conversion.survey import survey
-from facedouble.conversion.swapper import Drawn, Swapper
+from facedouble.conversion.compositor import Compositor
+from facedouble.conversion.plan import PlannedFace, plan_faces
+from facedouble.conversion.swapper import DrawnFace, Swapper
+from facedouble.conversion.tone_fits import fit_track_tones
 from facedouble.faceset import Faceset
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.checkpoint import ModelCard
@@ -52,9 +52,9 @@ class Scene:
     """Frames of two people side by side, the left one's faces planned, and where they come from."""
 
     frames: list[np.ndarray]
-    plan: dict[int, list[Planned]]
+    plan: dict[int, list[PlannedFace]]
     faceset: Path
-    surveyed: dict[tuple[object, ...], dict[int, list[Planned]]] = field(default_factory=dict)
+    surveyed: dict[tuple[object, ...], dict[int, list[PlannedFace]]] = field(default_factory=dict)
 
     def swapper(self, resolution: int = 96, *, learns_mask: bool = False) -> Swapper:
         card = ModelCard(
@@ -83,7 +83,7 @@ class Scene:
         key = (how.converter, how.colour, how.colour_space, how.match_histogram, how.avg_color_adjust)
         key = (*key, how.occlusion, learns_mask)
         if key not in self.surveyed:
-            self.surveyed[key] = survey(self.plan, self.faceset, swapper, how)
+            self.surveyed[key] = fit_track_tones(self.plan, self.faceset, swapper, how)
         plan = self.surveyed[key]
         frame = self.frames[index]
         if bits == 16:
@@ -93,15 +93,15 @@ class Scene:
         return Compositor(how, swapper.view).compose(frame, faces, matte)
 
     @staticmethod
-    def drawn(swapper: Swapper, frame: np.ndarray, items: list[Planned]) -> list[Drawn]:
+    def drawn(swapper: Swapper, frame: np.ndarray, items: list[PlannedFace]) -> list[DrawnFace]:
         return swapper.draw([swapper.crop(frame, item) for item in items])
 
 
 @pytest.fixture(scope="session")
 def scene(pair_frames: Path, extracted_pair: Path) -> Scene:
     with Faceset.open(extracted_pair) as faceset:
-        items = planned([face for face in faceset.all_faces() if face.cropped])
-    plan: dict[int, list[Planned]] = {}
+        items = plan_faces([face for face in faceset.all_faces() if face.cropped])
+    plan: dict[int, list[PlannedFace]] = {}
     for item in items:
         if item.face.box.centre[0] < 640:
             plan.setdefault(item.face.frame_index, []).append(item)

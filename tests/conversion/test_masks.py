@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from facedouble.conversion.masks import MASKS, eroded, softened
+from facedouble.conversion.masks import MASKS, erode, feather
 from facedouble.errors import SettingsError
 
 
@@ -57,7 +57,7 @@ def test_the_learned_mask_is_the_models(scene, alphas) -> None:
 
 def test_a_model_without_a_mask_is_told_before_the_first_frame(scene) -> None:
     for option in ("mask_type", "occlusion"):
-        with pytest.raises(SettingsError, match="not learned a mask"):
+        with pytest.raises(SettingsError, match="no learned mask"):
             scene.composed(**{option: "learned", "colour_space": "lab"})
 
 
@@ -74,11 +74,11 @@ def test_erosion_is_in_pixels_of_the_frame(scene) -> None:
 
 
 def test_erosion_of_parts_of_a_pixel_is_gradual() -> None:
-    areas = [float(eroded(disc(61, 20), radius).sum()) for radius in np.arange(-3, 3.01, 0.25)]
+    areas = [float(erode(disc(61, 20), radius).sum()) for radius in np.arange(-3, 3.01, 0.25)]
     steps = np.diff(areas)
     assert (steps < 0).all()
     assert steps.min() > 3 * steps.max()  # no step more than three times as large as another
-    assert np.array_equal(eroded(disc(61, 20), 0), disc(61, 20))
+    assert np.array_equal(erode(disc(61, 20), 0), disc(61, 20))
 
 
 def test_a_wider_edge_is_softer_and_the_squares_border_is_never_reached(scene) -> None:
@@ -88,7 +88,7 @@ def test_a_wider_edge_is_softer_and_the_squares_border_is_never_reached(scene) -
 
     assert between(0.15) > 1.5 * between(0.08) > 3 * between(0.02)
     for width in (0, 4, 12):
-        soft = softened(np.ones((100, 100), np.float32), width)
+        soft = feather(np.ones((100, 100), np.float32), width)
         assert soft[50, 50] == 1
         assert max(soft[0].max(), soft[:, -1].max()) == 0
         assert width == 0 or soft[1].max() < 0.02, "the square's own edge shows"

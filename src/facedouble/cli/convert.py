@@ -38,17 +38,16 @@ def convert(
             "--aligned-dir",
             "-a",
             metavar="FACESET",
-            help="faces of this very source; found anew if not given",
+            help="faceset of this source; extracted first if not given",
         ),
     ] = None,
     settings: ConvertSettings,
 ) -> None:
     """Put the trained person's face into a clip, and keep everything else of it.
 
-    With -a only the faces still in that faceset are replaced, so a deleted picture is a face left
-    as it is. A run that was stopped or killed goes on when it is started again with the same words.
-    Exit code 3: written, but some frames failed and are as they were (--keep-going); 1: nothing, or
-    no face could be replaced at all.
+    With -a, only the faces still in that faceset are replaced: delete a crop to keep a face unchanged. Run
+    the same command again to resume a run that was stopped or killed. Exit code 3: written, but some frames
+    failed and were copied unchanged (--keep-going); 1: nothing was written, or no face could be replaced.
     """
     from facedouble.conversion.pipeline import convert as run
 
@@ -66,26 +65,26 @@ def convert(
 
 
 def summary(result: ConvertResult) -> Iterator[str]:
-    """What is said at the end."""
+    """The lines printed at the end."""
     yield (
         f"{result.faces_swapped} faces replaced in {result.frames_swapped} of {result.frames} frames, "
         f"in {clock(result.seconds)}"
     )
-    if result.kept:
-        yield f"{result.kept} of the frames were done by an earlier run"
+    if result.frames_resumed:
+        yield f"{result.frames_resumed} frames were resumed from an earlier run"
     if result.frames_without_face:
-        yield f"{result.frames_without_face} frames have no face to replace and are as they were"
-    if result.left_out:
-        yield f"{result.left_out} faces were left as they are: their pictures were deleted"
-    if result.not_chosen:
-        yield f"{result.not_chosen} faces were left as they are: of another person or track than wanted"
+        yield f"{result.frames_without_face} frames have no face to replace and were copied unchanged"
+    if result.faces_deleted:
+        yield f"{result.faces_deleted} faces were kept: their crops were deleted from the faceset"
+    if result.faces_not_selected:
+        yield f"{result.faces_not_selected} faces were kept: they belong to another person or track"
     if result.failures:
-        yield f"{len(result.failures)} frames could not be converted and are as they were:"
+        yield f"{len(result.failures)} frames could not be converted and were copied unchanged:"
         for failure in result.failures:
             yield f"  frame {failure.frame}: {failure.reason}"
     if not result.marked:
         yield "not marked as synthetic (--no-credentials): say so wherever you show it"
-    if result.slowest is not None:
-        shares = ", ".join(f"{stage} {share:.0%}" for stage, share in result.shares.items())
-        yield f"at work for this part of the time: {shares}; the slowest stage is {result.slowest}"
+    if result.slowest_stage is not None:
+        busy = ", ".join(f"{stage} {share:.0%}" for stage, share in result.stage_utilisation.items())
+        yield f"stages busy: {busy}; the slowest stage is {result.slowest_stage}"
     yield f"written: {result.output}"

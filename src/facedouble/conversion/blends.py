@@ -1,9 +1,9 @@
-"""How a new face is joined with the frame.
+"""How a new face is blended with the frame.
 
-Every blend takes the part of the frame (H, W, 3), the new picture (H, W, 3) and the mask (H, W), all
-float32 0..1, and returns picture and alpha for plain compositing, ``alpha * picture + (1 - alpha) * old``.
-So what is laid over the frame and what is given to a compositor (``--output-mode rgba``) are the same
-thing, and where the mask is 0 the frame stays as it is.
+Every blend takes a region of the frame (H, W, 3), the new picture (H, W, 3) and the mask (H, W), all float32
+0..1, and returns picture and alpha for plain compositing, ``alpha * picture + (1 - alpha) * old``. So the
+composite and what a compositing program is given (output mode ``rgba``) agree, and where the mask is 0 the
+frame stays as it is.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from facedouble.types import FloatArray, Mask
 Blend = Callable[[FloatArray, FloatArray, Mask], tuple[FloatArray, Mask]]
 
 _LEVELS = 5
-_SMALLEST = 8  # pixels of the coarsest level of a pyramid
-_GRID = 48  # cells on the longer side, of the grid on which the difference at the seam is spread
-_RIM = 4.0  # the mask's share that is faded over: its outermost quarter
+_MIN_LEVEL_SIZE = 8  # pixels, of the coarsest level of a pyramid
+_GRID = 48  # cells on the longer side of the grid on which the Poisson equation is solved
+_FADE = 4.0  # alpha reaches 1 where the mask is 1/4
 
 
 def _alpha(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray, Mask]:
@@ -30,11 +30,11 @@ def _alpha(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray, Ma
 
 
 def _multiband(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray, Mask]:
-    """Coarse differences fade over a wide edge, fine ones over a narrow one."""
+    """Coarse differences fade over a wide edge, fine ones over a narrow edge."""
     difference, seam = new - old, (mask > 0.5).astype(np.float32)
     bands, weights = [], []
     for _ in range(_LEVELS):
-        if min(seam.shape) < 2 * _SMALLEST:
+        if min(seam.shape) < 2 * _MIN_LEVEL_SIZE:
             break
         smaller = np.asarray(cv2.pyrDown(difference), dtype=np.float32)
         size = (difference.shape[1], difference.shape[0])
@@ -45,11 +45,11 @@ def _multiband(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray
     for band, weight in zip(reversed(bands), reversed(weights), strict=True):
         size = (band.shape[1], band.shape[0])
         result = np.asarray(cv2.pyrUp(result, dstsize=size)) + band * weight[..., None]
-    return old + result, np.minimum(mask * _RIM, 1)
+    return old + result, np.minimum(mask * _FADE, 1)
 
 
 def _seamless(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray, Mask]:
-    """The gradients of the new picture with the colours that the frame has around it."""
+    """Keep the gradients of the new picture; take the colours around it from the frame."""
     height, width = mask.shape
     step = max(height, width) / _GRID
     grid = (max(3, round(width / step)), max(3, round(height / step)))
@@ -62,13 +62,14 @@ def _seamless(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray,
 
 BLENDS: dict[str, Blend] = {"alpha": _alpha, "multiband": _multiband, "seamless": _seamless}
 """Blends by name. ``alpha``: by the mask alone; ``multiband``: by Laplacian pyramids (Burt and Adelson
-1983); ``seamless``: Poisson cloning (Pérez et al. 2003), solved for the difference at the seam, which is as
-smooth as a soap film and so needs no more than a coarse grid (Farbman et al. 2009). Averaging the seam over
-the cells of the grid is also what keeps it from flickering, and it knows no 8 bits and no border."""
+1983); ``seamless``: Poisson cloning (Pérez et al. 2003), solved for the difference at the seam. That is a
+smooth membrane, so a coarse grid is enough (Farbman et al. 2009), and averaging the seam over the grid's
+cells prevents flicker. It works in floating point and up to the border of the frame."""
 
 
 def _membrane(values: FloatArray, inside: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> FloatArray:
-    """``values`` (h, w, 3) kept outside; harmonic ``inside`` (h, w), which may not touch the border there."""
+    """``values`` (h, w, 3) outside, and their harmonic interpolation ``inside`` (h, w). The
+    outermost cells count as outside."""
     inside = inside.copy()
     inside[0], inside[-1], inside[:, 0], inside[:, -1] = False, False, False, False
     rows, columns = np.nonzero(inside)
@@ -76,17 +77,17 @@ def _membrane(values: FloatArray, inside: np.ndarray[tuple[int, int], np.dtype[n
         return values
     number = np.full(inside.shape, -1)
     number[rows, columns] = np.arange(len(rows))
-    right = np.zeros((len(rows), 3))
+    constants = np.zeros((len(rows), 3))
     i, j = [np.arange(len(rows))], [np.arange(len(rows))]
     entries = [np.full(len(rows), 4.0)]
     for down, along in ((0, 1), (0, -1), (1, 0), (-1, 0)):
         neighbour = number[rows + down, columns + along]
         known = neighbour < 0
-        right[known] += values[rows + down, columns + along][known]
+        constants[known] += values[rows + down, columns + along][known]
         i.append(np.nonzero(~known)[0])
         j.append(neighbour[~known])
         entries.append(np.full(len(i[-1]), -1.0))
     matrix = coo_array((np.concatenate(entries), (np.concatenate(i), np.concatenate(j)))).tocsc()
     result = values.copy()
-    result[rows, columns] = splu(matrix).solve(right).astype(np.float32)
+    result[rows, columns] = splu(matrix).solve(constants).astype(np.float32)
     return result

@@ -1,4 +1,4 @@
-"""How a conversion marks what it writes."""
+"""Marking the output as synthetic: credentials, tags and comment."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def make_marking(
     output: Path,
     parameters: Mapping[str, str | int | float | bool] | None = None,
 ) -> Marking | None:
-    """What marks ``output``, made of ``source``; ``None`` where the settings want no marking.
+    """The marking of ``output``, made from ``source``; ``None`` if the settings turn it off.
 
-    Raises ``InputError`` for a certificate, key or release that cannot be used, ``OutputError`` where the
-    credentials would have no place, before any work is done.
+    Raises ``InputError`` for an unusable certificate, key or release, and ``OutputError`` if the credentials
+    cannot be stored, before any work is done.
     """
     if (settings.certificate is None) != (settings.key is None):
         raise SettingsError("--certificate and --key belong together")
     if not settings.credentials:
         if settings.consent or settings.certificate:
-            raise SettingsError("--consent and --certificate have no place with --no-credentials")
+            raise SettingsError("--consent and --certificate cannot be combined with --no-credentials")
         return None
     if settings.certificate is not None and settings.key is not None:
         identity = load_identity(settings.certificate, settings.key)

@@ -1,10 +1,10 @@
 """Conversion: every frame of a source with the new face in it, written as a clip or a folder.
 
     decode ─► cut ─► network ─► compose ─► encode
-              the part around the face in RGB   the source's own planes everywhere else
+              only the region around a face goes through RGB; all other samples are the source's own
 
-Each stage runs in threads of its own (:mod:`.flow`), and what is finished is kept in parts, so that a run
-that was killed goes on (:mod:`facedouble.video.sinks.parts`).
+Each stage runs in its own threads (:mod:`.concurrency`). Finished frames are kept in parts, so that a killed
+run can be resumed (:mod:`facedouble.video.sinks.parts`).
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facedouble.config import ConvertSettings, ExtractSettings
-from facedouble.conversion.about import about
-from facedouble.conversion.compose import Compositor
-from facedouble.conversion.frames import FrameWork
-from facedouble.conversion.label import Label
+from facedouble.conversion.compositor import Compositor
+from facedouble.conversion.face_pipeline import check
+from facedouble.conversion.fingerprint import conversion_fingerprint
+from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.marking import make_marking
-from facedouble.conversion.outputs import OUTPUTS
-from facedouble.conversion.plan import Choice, FacePlan, make_plan
-from facedouble.conversion.ranges import Ranges
-from facedouble.conversion.run import Failure, Run
-from facedouble.conversion.steps import check
-from facedouble.conversion.survey import survey, too_large
+from facedouble.conversion.output_modes import OUTPUT_MODES
+from facedouble.conversion.plan import ConversionPlan, FaceSelection, count_upscaled, make_plan
+from facedouble.conversion.render import FrameRenderer
+from facedouble.conversion.stream import FrameFailure, FrameStream
 from facedouble.conversion.swapper import Swapper
-from facedouble.conversion.unused import refuse_unused
+from facedouble.conversion.tone_fits import fit_track_tones
+from facedouble.conversion.validation import reject_ineffective
+from facedouble.conversion.visible_label import VisibleLabel
 from facedouble.errors import InputError, SettingsError
 from facedouble.events import Listener, Noted, StageFinished, ignore
 from facedouble.extraction.extract import extract
@@ -41,12 +41,12 @@ from facedouble.video.source import SourceInfo, source_hash
 class ConvertResult:
     """What was written.
 
-    ``frames`` were written, new faces put into ``frames_swapped`` of them; ``frames_without_face`` had none
-    that was wanted and were copied. ``left_out`` counts faces whose crop was deleted from the faceset,
-    ``not_chosen`` those of other people or tracks than wanted. ``failures`` are frames copied by
-    ``keep_going``. ``kept`` frames were done by an earlier run. ``shares`` says for which part of the time
-    each stage was at work; the ``slowest`` is what the others waited for. ``marked`` says whether the
-    result is marked as synthetic.
+    Of ``frames`` written, ``frames_swapped`` have a new face; ``frames_without_face`` had none selected and
+    were copied. ``faces_deleted`` counts faces whose crop was deleted from the faceset,
+    ``faces_not_selected`` those of other people or tracks than selected. ``failures`` are frames copied
+    unchanged because of ``keep_going``. ``frames_resumed`` were done by an earlier run.
+    ``stage_utilisation`` is the fraction of the time that each stage was busy, 0 to 1; the others waited for
+    the ``slowest_stage``. ``marked``: the output is marked as synthetic.
     """
 
     output: Path
@@ -54,17 +54,17 @@ class ConvertResult:
     frames_swapped: int
     frames_without_face: int
     faces_swapped: int
-    left_out: int
-    not_chosen: int
-    failures: tuple[Failure, ...]
-    kept: int
+    faces_deleted: int
+    faces_not_selected: int
+    failures: tuple[FrameFailure, ...]
+    frames_resumed: int
     marked: bool
     seconds: float
-    shares: dict[str, float]
+    stage_utilisation: dict[str, float]
 
     @property
-    def slowest(self) -> str | None:
-        return max(self.shares, key=lambda stage: self.shares[stage], default=None)
+    def slowest_stage(self) -> str | None:
+        return max(self.stage_utilisation, key=lambda stage: self.stage_utilisation[stage], default=None)
 
 
 def convert(
@@ -78,31 +78,31 @@ def convert(
 ) -> ConvertResult:
     """Write ``source`` to ``output`` with the faces of ``faceset`` replaced by the model's person.
 
-    Without ``faceset`` the faces are found first. Faces whose crop was deleted from the faceset
-    stay as they are and are counted. Raises ``InputError`` (also for the faceset of another
-    source), ``ModelError``, ``SettingsError``, ``OutputError`` or ``ConversionError``; on any of them
-    nothing appears under the output's name, and what is done is kept for the same call to go on with.
+    Without ``faceset`` the faces are extracted first. Faces whose crop was deleted from the faceset stay as
+    they are and are counted. Raises ``InputError`` (also for the faceset of another source), ``ModelError``,
+    ``SettingsError``, ``OutputError`` or ``ConversionError``; then nothing appears under the output's name,
+    and finished parts are kept, so that the same call resumes.
     """
     start = time.perf_counter()
     settings = settings or ConvertSettings()
-    ranges = _checked(settings)
-    label = Label(settings.label) if settings.label else None
+    ranges = _checked_ranges(settings)
+    label = VisibleLabel(settings.label) if settings.label else None
     frames = open_source(source)
     ranges.check(frames.info.frames or 1 << 62)
-    reading = [path for path in (source, settings.matte) if path is not None]
-    sinks.check_output(output, overwrite=settings.overwrite, reading=reading)
-    refuse_unused(settings, clip=output.suffix.lower() in sinks.CLIP_SUFFIXES)
+    inputs = [path for path in (source, settings.matte) if path is not None]
+    sinks.check_output(output, overwrite=settings.overwrite, reading=inputs)
+    reject_ineffective(settings, clip=output.suffix.lower() in sinks.CLIP_SUFFIXES)
     matte = _open_matte(settings, frames.info)
     swapper = Swapper.load(model, settings, listener)
-    marking = make_marking(settings, source, output, _details(model, swapper))
-    choice = Choice(ranges, References.read(_as_for_extraction(settings)), settings.track)
-    plan = None if faceset is None else make_plan(source, faceset, choice)
-    what = about(source_hash(source), swapper, plan, settings)
-    shown = OUTPUTS[settings.output_mode]
-    like = replace(frames.info, width=frames.info.width * shown.beside)
+    marking = make_marking(settings, source, output, _credential_parameters(model, swapper))
+    selection = FaceSelection(ranges, References.read(_reference_settings(settings)), settings.track)
+    plan = None if faceset is None else make_plan(source, faceset, selection)
+    fingerprint = conversion_fingerprint(source_hash(source), swapper, plan, settings)
+    mode = OUTPUT_MODES[settings.output_mode]
+    like = replace(frames.info, width=frames.info.width * mode.width_factor)
     with (
         sinks.open_work_folder(
-            output, what, lambda part: settings.keep_going or not part["failures"]
+            output, fingerprint, lambda part: settings.keep_going or not part["failures"]
         ) as work,
         sinks.open_parts(
             output,
@@ -113,52 +113,52 @@ def convert(
             overwrite=settings.overwrite,
             marking=marking,
             images=settings.image_format,
-            alpha=shown.channels == 4,
+            alpha=mode.channels == 4,
         ) as sink,
     ):
         if work.discarded:
-            listener(Noted("what an unfinished run with other settings left is dropped"))
+            listener(Noted("discarded the unfinished output of a run with other settings"))
         if plan is None or faceset is None:
-            faceset = _find_faces(source, work.make() / "faces", listener)
-            plan = make_plan(source, faceset, choice)
-        plan = replace(plan, faces=survey(plan.faces, faceset, swapper, settings))
-        _warn_of_size(plan, swapper, listener)
-        doing = FrameWork(
+            faceset = _extract_faces(source, work.make() / "faces", listener)
+            plan = make_plan(source, faceset, selection)
+        plan = replace(plan, faces=fit_track_tones(plan.faces, faceset, swapper, settings))
+        _warn_of_upscaling(plan, swapper, listener)
+        renderer = FrameRenderer(
             swapper,
             Compositor(settings, swapper.view),
-            whole=settings.output_mode != "composite",
+            whole_frame=settings.output_mode != "composite",
             label=label,
             keep_going=settings.keep_going,
         )
-        run = Run(frames, matte, plan, ranges, settings, listener)
-        totals = run.through(doing, sink)
+        stream = FrameStream(frames, matte, plan, ranges, settings, listener)
+        counts = stream.write(renderer, sink)
     seconds = time.perf_counter() - start
     result = ConvertResult(
         output=output,
-        frames=totals.frames,
-        frames_swapped=totals.swapped,
-        frames_without_face=totals.faceless,
-        faces_swapped=totals.faces,
-        left_out=plan.left_out,
-        not_chosen=plan.not_chosen,
-        failures=tuple(totals.failures),
-        kept=run.kept,
+        frames=counts.frames,
+        frames_swapped=counts.swapped,
+        frames_without_face=counts.faceless,
+        faces_swapped=counts.faces,
+        faces_deleted=plan.deleted,
+        faces_not_selected=plan.not_selected,
+        failures=tuple(counts.failures),
+        frames_resumed=stream.resumed,
         marked=marking is not None,
         seconds=seconds,
-        shares=run.clock.shares(run.seconds),
+        stage_utilisation=stream.timer.utilisation(stream.seconds),
     )
     listener(StageFinished("convert", seconds, _summary(result)))
     return result
 
 
-def _checked(settings: ConvertSettings) -> Ranges:
+def _checked_ranges(settings: ConvertSettings) -> FrameRanges:
     """The ranges of frames. Raises ``SettingsError`` for settings that contradict each other."""
     check(settings)
     if settings.discard_frames and not settings.frame_ranges:
-        raise SettingsError("--discard-frames leaves out what --frame-ranges does not name; name some")
+        raise SettingsError("--discard-frames drops frames outside --frame-ranges, but no ranges are given")
     if settings.label and settings.output_mode in ("rgba", "mask"):
-        raise SettingsError(f"--label would become part of what --output-mode {settings.output_mode} shows")
-    return Ranges.read(settings.frame_ranges)
+        raise SettingsError(f"--label would spoil the alpha that --output-mode {settings.output_mode} shows")
+    return FrameRanges.parse(settings.frame_ranges)
 
 
 def _open_matte(settings: ConvertSettings, info: SourceInfo) -> Source | None:
@@ -168,55 +168,56 @@ def _open_matte(settings: ConvertSettings, info: SourceInfo) -> Source | None:
     if (matte.info.width, matte.info.height) != (info.width, info.height):
         raise InputError(
             f"{settings.matte}: the matte is {matte.info.width}x{matte.info.height}, the source "
-            f"{info.width}x{info.height}; they must be of one size"
+            f"{info.width}x{info.height}; both must be the same size"
         )
     return matte
 
 
-def _details(model: Path, swapper: Swapper) -> dict[str, str | int | float | bool]:
+def _credential_parameters(model: Path, swapper: Swapper) -> dict[str, str | int | float | bool]:
     card = swapper.card
     return {"model": model.name, "architecture": card.trainer, "iteration": card.iteration}
 
 
-def _as_for_extraction(settings: ConvertSettings) -> ExtractSettings:
+def _reference_settings(settings: ConvertSettings) -> ExtractSettings:
     return ExtractSettings(
         filter=settings.filter, nfilter=settings.nfilter, ref_threshold=settings.ref_threshold
     )
 
 
-def _find_faces(source: Path, path: Path, listener: Listener) -> Path:
-    """The faceset of ``source`` at ``path``, made or gone on with. One without any face is one too."""
+def _extract_faces(source: Path, path: Path, listener: Listener) -> Path:
+    """Extract the faceset of ``source`` at ``path``, or resume. A faceset without any face is valid here."""
     try:
         extract(source, path, ExtractSettings(skip_existing=True), listener=listener)
     except InputError:
         with Faceset.open(path) as store:
             usable = store.complete and not store.all_faces()
         if not usable:
-            shutil.rmtree(path)  # of a source that cannot be read to its end
+            shutil.rmtree(path)  # the source cannot be read to its end
             raise
-        listener(Noted(f"no face was found in {source}; its frames are copied as they are", warning=True))
+        listener(Noted(f"no face was found in {source}; its frames are copied unchanged", warning=True))
     return path
 
 
-def _warn_of_size(plan: FacePlan, swapper: Swapper, listener: Listener) -> None:
-    large = too_large(plan.faces, swapper.view)
-    if large.faces:
+def _warn_of_upscaling(plan: ConversionPlan, swapper: Swapper, listener: Listener) -> None:
+    upscaled = count_upscaled(plan.faces, swapper.view)
+    if upscaled.faces:
         side = swapper.view.resolution
         listener(
             Noted(
-                f"{large.faces} of {large.of} faces are larger in the frame than the {side} pixels that the "
-                f"model draws, the largest {large.most:.1f} times; they come out softer than what is around "
-                "them",
+                f"{upscaled.faces} of {upscaled.total} faces are larger in the frame than the {side} pixels "
+                f"the model draws, up to {upscaled.largest:.1f} times; they will look softer than their "
+                "surroundings",
                 warning=True,
             )
         )
 
 
 def _summary(result: ConvertResult) -> str:
-    new = max(result.frames - result.kept, 0)
+    new = max(result.frames - result.frames_resumed, 0)
     text = f"{result.frames} frames, {result.faces_swapped} faces replaced"
     if result.seconds > 0 and new:
         text += f", {new / result.seconds:.1f} frames/s"
-    if result.slowest is not None:
-        text += f"; slowest stage: {result.slowest} ({result.shares[result.slowest]:.0%} of the time)"
+    slowest = result.slowest_stage
+    if slowest is not None:
+        text += f"; slowest stage: {slowest} (busy {result.stage_utilisation[slowest]:.0%} of the time)"
     return text

@@ -1,137 +1,146 @@
-"""Which faces of a source are replaced, frame by frame, and all that has to be known of each beforehand."""
+"""Which faces of a source are replaced, frame by frame, with everything about them that is steady in time."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from facedouble.conversion.colours import Tones
-from facedouble.conversion.ranges import Ranges
+from facedouble.conversion.colour_transfer import ToneFit
+from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.errors import SettingsError
-from facedouble.faces.align import inverse, map_points
+from facedouble.faces.align import inverse, map_points, scale_of
 from facedouble.faces.colour import smooth_statistics
+from facedouble.faces.network_input import InputCrop
 from facedouble.faces.references import References
 from facedouble.faceset import Faceset
 from facedouble.types import Box, Face, FloatArray, Landmarks
 
-_MOST_NAMED = 8  # tracks in a message
-_OUTLINE_FRAMES = 1.5  # deviation of the Gaussian that smooths the outline of masks within the crop
+_MAX_TRACKS_LISTED = 8  # in a message
+_OUTLINE_SIGMA = 1.5  # frames; Gaussian that smooths the outline of masks within the crop
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A face to replace, with all of it that is steady in time.
+class PlannedFace:
+    """A face to replace, with everything about it that is steady in time.
 
-    ``colour`` (2, 3): the colour statistics of its surroundings in time. ``outline`` (68, 2): the landmarks
-    that masks are drawn from, frame pixels. ``tones``: how the drawn face takes on the frame's colours, one
-    for a track.
+    ``statistics`` (2, 3): mean and deviation of its colours, smoothed along the track. ``outline`` (P, 2):
+    the landmarks that masks are drawn from, in frame pixels. ``tone_fit``: how the drawn face takes on the
+    frame's colours; one per track.
     """
 
     face: Face
-    colour: FloatArray
+    statistics: FloatArray
     outline: Landmarks
-    tones: Tones
+    tone_fit: ToneFit
 
-    def moved(self, left: int, top: int) -> Planned:
-        """The same face in the pixels of a part of the frame whose upper left corner is at (``left``,
+    def relative_to(self, left: int, top: int) -> PlannedFace:
+        """The same face in the pixels of a region of the frame with its upper left corner at (``left``,
         ``top``)."""
-        face, by = self.face, np.array((left, top), dtype=np.float32)
+        face, offset = self.face, np.array((left, top), dtype=np.float32)
         alignment = face.alignment.copy()
         alignment[:, 2] += alignment[:, :2] @ (left, top)
         box = Box(face.box.left - left, face.box.top - top, face.box.right - left, face.box.bottom - top)
-        there = face.with_(
-            box=box, landmarks=face.landmarks - by, smoothed=face.smoothed - by, alignment=alignment
+        shifted = face.with_(
+            box=box, landmarks=face.landmarks - offset, smoothed=face.smoothed - offset, alignment=alignment
         )
-        return replace(self, face=there, outline=self.outline - by)
+        return replace(self, face=shifted, outline=self.outline - offset)
+
+
+FacesByFrame = Mapping[int, Sequence[PlannedFace]]
+"""Faces to replace by frame number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Which of the faces of a faceset are replaced: those in ``frames``, of the people in ``references``,
-    on one of ``tracks``; ``None`` or nothing for all."""
+class FaceSelection:
+    """Which faces of a faceset are replaced: those in the frames of ``ranges``, of the people in
+    ``references``, on one of ``tracks``; ``None`` or empty for all."""
 
-    frames: Ranges
+    ranges: FrameRanges
     references: References | None = None
     tracks: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class FacePlan:
-    """The faces to replace, by frame; how many were deleted from the faceset (``left_out``) and how many are
-    not of those chosen (``not_chosen``)."""
+class ConversionPlan:
+    """The faces to replace by frame number; how many were deleted from the faceset (``deleted``) and how
+    many are of other people or tracks than selected (``not_selected``)."""
 
-    faces: dict[int, list[Planned]]
-    left_out: int
-    not_chosen: int
+    faces: dict[int, list[PlannedFace]]
+    deleted: int
+    not_selected: int
 
 
-def make_plan(source: Path, faceset: Path, choice: Choice) -> FacePlan:
-    """The faces to replace of a faceset that was made of ``source``.
+def make_plan(source: Path, faceset: Path, selection: FaceSelection) -> ConversionPlan:
+    """Plan the faces to replace, from a faceset extracted from ``source``.
 
-    Raises ``InputError`` for a faceset that is not finished or of another source, ``SettingsError`` when
-    there is no track of a number that was chosen.
+    Raises ``InputError`` for a faceset that is incomplete or of another source, ``SettingsError`` for a
+    selected track that does not exist.
     """
     with Faceset.open(faceset) as store:
         store.check_source(source)
         every = [face for face in store.all_faces() if face.cropped]
         kept = {face.key for face in store.faces(include_blurry=True)}
-    here = [face for face in every if choice.frames.hold(face.frame_index)]
-    chosen = _chosen(every, choice)
-    plan: dict[int, list[Planned]] = {}
-    for item in planned(every):
-        face = item.face
-        if face.key in kept and face.key in chosen and choice.frames.hold(face.frame_index):
-            plan.setdefault(face.frame_index, []).append(item)
-    return FacePlan(
-        plan,
-        left_out=sum(face.key not in kept for face in here),
-        not_chosen=sum(face.key in kept and face.key not in chosen for face in here),
+    in_range = [face for face in every if face.frame_index in selection.ranges]
+    selected = _selected(every, selection)
+    faces: dict[int, list[PlannedFace]] = {}
+    for planned in plan_faces(every):
+        face = planned.face
+        if face.key in kept and face.key in selected and face.frame_index in selection.ranges:
+            faces.setdefault(face.frame_index, []).append(planned)
+    return ConversionPlan(
+        faces,
+        deleted=sum(face.key not in kept for face in in_range),
+        not_selected=sum(face.key in kept and face.key not in selected for face in in_range),
     )
 
 
-def _chosen(faces: Sequence[Face], choice: Choice) -> set[tuple[int, int]]:
-    """The keys of the faces whose person and track are wanted."""
+def _selected(faces: Sequence[Face], selection: FaceSelection) -> set[tuple[int, int]]:
+    """Keys of the faces whose person and track are selected."""
     tracks: dict[int, list[Face]] = {}
     for face in faces:
         tracks.setdefault(face.track, []).append(face)
-    missing = sorted(set(choice.tracks) - tracks.keys())
+    missing = sorted(set(selection.tracks) - tracks.keys())
     if missing:
         raise SettingsError(
-            f"--track: there is no track {missing[0]} in the faceset; it has {_numbers(sorted(tracks))}"
+            f"--track: there is no track {missing[0]} in the faceset; it has {_listed(sorted(tracks))}"
         )
     found: set[tuple[int, int]] = set()
     for number, members in tracks.items():
-        if choice.tracks and number not in choice.tracks:
+        if selection.tracks and number not in selection.tracks:
             continue
-        judged = members if choice.references is None else choice.references.judge(members)
+        judged = members if selection.references is None else selection.references.judge(members)
         found.update(face.key for face in judged if face.status not in ("stranger", "unwanted"))
     return found
 
 
-def _numbers(tracks: Sequence[int]) -> str:
+def _listed(tracks: Sequence[int]) -> str:
     if not tracks:
         return "none"
-    shown = ", ".join(map(str, tracks[:_MOST_NAMED]))
-    return shown if len(tracks) <= _MOST_NAMED else f"{shown} and {len(tracks) - _MOST_NAMED} more"
+    listed = ", ".join(map(str, tracks[:_MAX_TRACKS_LISTED]))
+    rest = len(tracks) - _MAX_TRACKS_LISTED
+    return listed if rest <= 0 else f"{listed} and {rest} more"
 
 
-def planned(faces: Sequence[Face]) -> list[Planned]:
-    """What can be said of faces, in order of frames, from what is stored of them. Their tones are those of
-    their surroundings as they are; :func:`~facedouble.conversion.survey.survey` matches them better."""
+def plan_faces(faces: Sequence[Face]) -> list[PlannedFace]:
+    """Faces in frame order with what follows from their stored data. Each takes on its own colour
+    statistics until :func:`~facedouble.conversion.tone_fits.fit_track_tones` fits its track."""
     return [
-        Planned(face, colour, outline, Tones(colour))
-        for face, colour, outline in zip(faces, smooth_statistics(faces), outlines(faces), strict=True)
+        PlannedFace(face, statistics, outline, ToneFit(statistics))
+        for face, statistics, outline in zip(
+            faces, smooth_statistics(faces), smooth_outlines(faces), strict=True
+        )
     ]
 
 
-def outlines(faces: Sequence[Face]) -> list[Landmarks]:
-    """The steady landmarks of faces, their shape within the crop smoothed along each track.
+def smooth_outlines(faces: Sequence[Face]) -> list[Landmarks]:
+    """The steady landmarks of faces, with their shape within the crop smoothed along each track.
 
-    The edge of a mask may not tremble with single landmarks; where the face is stays untouched.
+    Noise in single landmarks must not make the edge of a mask tremble. The position of the face stays as
+    it is.
     """
     result: list[Landmarks] = [face.smoothed for face in faces]
     tracks: dict[int, list[int]] = {}
@@ -140,7 +149,27 @@ def outlines(faces: Sequence[Face]) -> list[Landmarks]:
     for positions in tracks.values():
         members = [faces[position] for position in positions]
         shapes = np.stack([map_points(face.alignment, face.smoothed) / face.crop_size for face in members])
-        smooth = gaussian_filter1d(shapes, _OUTLINE_FRAMES, axis=0, mode="nearest")
+        smooth = gaussian_filter1d(shapes, _OUTLINE_SIGMA, axis=0, mode="nearest")
         for position, face, shape in zip(positions, members, smooth, strict=True):
             result[position] = map_points(inverse(face.alignment), shape * face.crop_size)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Upscaled:
+    """Faces that are larger in the frame than the model's resolution: how many, of how many, and the
+    largest scale. At ``largest`` 2, one pixel of the model covers 2 x 2 pixels of the frame."""
+
+    faces: int
+    total: int
+    largest: float
+
+
+def count_upscaled(faces: FacesByFrame, view: InputCrop) -> Upscaled:
+    """Count the faces that come out softer than the frame because the model draws too few pixels."""
+    scales = [
+        1 / scale_of(view.of(planned.face.alignment, planned.face.crop_size))
+        for members in faces.values()
+        for planned in members
+    ]
+    return Upscaled(sum(1 for scale in scales if scale > 1), len(scales), max(scales, default=0.0))

@@ -9,8 +9,8 @@ import numpy as np
 
 from facedouble.types import FloatArray
 
-_RADIUS = 1 / 96  # of the picture's side: what counts as fine
-_NOISE = 0.006  # detail as faint as this (0..1) counts half for ``unsharp``
+_RADIUS = 1 / 96  # of the side of the picture: the scale of fine detail
+_CORING = 0.006  # ``unsharp`` halves detail of this amplitude (0..1)
 
 
 def _gsharpen(picture: FloatArray, amount: float) -> FloatArray:
@@ -25,8 +25,8 @@ def _bsharpen(picture: FloatArray, amount: float) -> FloatArray:
 
 def _unsharp(picture: FloatArray, amount: float) -> FloatArray:
     detail = picture - _gaussian(picture)
-    strength = np.abs(detail).max(axis=2, keepdims=True) ** 2
-    return np.asarray(picture + amount * detail * (strength / (strength + _NOISE**2)), dtype=np.float32)
+    energy = np.abs(detail).max(axis=2, keepdims=True) ** 2
+    return np.asarray(picture + amount * detail * (energy / (energy + _CORING**2)), dtype=np.float32)
 
 
 def _none(picture: FloatArray, amount: float) -> FloatArray:
@@ -44,7 +44,7 @@ SHARPENERS: dict[str, Callable[[FloatArray, float], FloatArray]] = {
     "gsharpen": _gsharpen,
     "unsharp": _unsharp,
 }
-"""Sharpeners by name: a picture (R, R, 3) float32 and an amount to a picture. All add ``amount`` times the
-fine detail: what a Gaussian of 1/96 of the side (``gsharpen``) or a box of about three times that
-(``bsharpen``) takes away; ``unsharp`` is ``gsharpen`` with faint detail left as it is (coring), so that
-plain skin does not become noise."""
+"""Sharpeners by name; each maps a picture (R, R, 3) float32 and an amount to a picture. All add ``amount``
+times the fine detail: the difference from a Gaussian blur of 1/96 of the side (``gsharpen``) or from a box
+blur of about three times that (``bsharpen``). ``unsharp`` is ``gsharpen`` with coring: faint detail is not
+amplified, so that smooth skin does not turn noisy."""

@@ -1,4 +1,4 @@
-"""The network's part of a conversion: crops of the frame in, faces of the model's person out."""
+"""The network in a conversion: crops of the frame in, faces of the model's person out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from facedouble.config import ConvertSettings
-from facedouble.conversion.plan import Planned
+from facedouble.conversion.plan import PlannedFace
 from facedouble.device import choose_device, choose_precision
 from facedouble.events import Listener, ignore
 from facedouble.faces.align import extract_crop, map_points
@@ -21,16 +21,16 @@ from facedouble.types import OTHER_SIDE, FloatArray, Image, Mask, Side
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnFace:
     """What the network draws for one face: ``picture`` (R, R, 3) float32 about 0..1 in the standard
-    colouring, and ``mask`` (R, R) float32 0..1 where the model learns one."""
+    colouring, and ``mask`` (R, R) float32 0..1 if the model learns one."""
 
     picture: FloatArray
     mask: Mask | None
 
 
 class Swapper:
-    """A loaded model, ready to draw its person's face. ``crop`` may run in any thread, ``draw`` in one
+    """A loaded model, ready to draw its person's face. ``crop`` may run in any thread, ``draw`` in only one
     at a time."""
 
     def __init__(
@@ -47,21 +47,21 @@ class Swapper:
 
     @classmethod
     def load(cls, model: Path, settings: ConvertSettings, listener: Listener = ignore) -> Swapper:
-        """The model in ``model``, on the device the settings name."""
+        """Load the model in folder ``model`` onto the device that the settings name."""
         device = choose_device(settings.device)
         precision = choose_precision(settings.precision, device)
         network, card = checkpoint.load(model, listener=listener)
         network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(network, card, "a" if settings.swap_model else "b", device, precision)
 
-    def crop(self, image: Image, item: Planned) -> FloatArray:
-        """The face as the network sees it: (R, R, 3) float32 0..1 in the standard colouring."""
-        alignment = self.view.of(item.face.alignment, item.face.crop_size)
+    def crop(self, image: Image, planned: PlannedFace) -> FloatArray:
+        """The network's input for a face: (R, R, 3) float32 0..1 in the standard colouring."""
+        alignment = self.view.of(planned.face.alignment, planned.face.crop_size)
         crop = extract_crop(image, alignment, self.view.resolution)
-        return network_input(crop, map_points(alignment, item.face.smoothed), item.colour)
+        return network_input(crop, map_points(alignment, planned.face.smoothed), planned.statistics)
 
-    def draw(self, crops: Sequence[FloatArray]) -> list[Drawn]:
-        """Faces of the model's person for crops as :meth:`crop` makes them, in one call of the network."""
+    def draw(self, crops: Sequence[FloatArray]) -> list[DrawnFace]:
+        """Draw the model's person for crops made by :meth:`crop`, in one call of the network."""
         if not crops:
             return []
         batch = torch.from_numpy(np.stack(crops).transpose(0, 3, 1, 2)).to(self.device)
@@ -73,4 +73,4 @@ class Swapper:
             picture, mask = self.network(batch, OTHER_SIDE[self.side], self.side)
         pictures = picture.float().permute(0, 2, 3, 1).cpu().numpy()
         masks = [None] * len(crops) if mask is None else mask.float()[:, 0].cpu().numpy()
-        return [Drawn(*drawn) for drawn in zip(pictures, masks, strict=True)]
+        return [DrawnFace(*drawn) for drawn in zip(pictures, masks, strict=True)]

@@ -9,14 +9,14 @@ import pytest
 
 from facedouble.config import ConvertSettings
 from facedouble.conversion.blends import BLENDS
-from facedouble.conversion.colours import COLOURS, SPACES
-from facedouble.conversion.compose import Compositor
+from facedouble.conversion.colour_transfer import COLOUR_SPACES, COLOUR_TRANSFERS
+from facedouble.conversion.compositor import Compositor
+from facedouble.conversion.face_pipeline import CONVERTERS, make_steps
 from facedouble.conversion.masks import MASKS, OCCLUSIONS
-from facedouble.conversion.outputs import OUTPUTS
+from facedouble.conversion.output_modes import OUTPUT_MODES
 from facedouble.conversion.sharpen import SHARPENERS
-from facedouble.conversion.steps import CONVERTERS, make_steps
-from facedouble.conversion.survey import survey
-from facedouble.conversion.swapper import Drawn
+from facedouble.conversion.swapper import DrawnFace
+from facedouble.conversion.tone_fits import fit_track_tones
 from facedouble.errors import SettingsError
 from facedouble.faces.align import inverse
 from facedouble.faces.network_input import InputCrop
@@ -24,12 +24,12 @@ from facedouble.faces.network_input import InputCrop
 REGISTRIES = {
     "converter": CONVERTERS,
     "mask_type": MASKS,
-    "colour": COLOURS,
-    "colour_space": SPACES,
+    "colour": COLOUR_TRANSFERS,
+    "colour_space": COLOUR_SPACES,
     "sharpen": SHARPENERS,
     "blend": BLENDS,
     "occlusion": OCCLUSIONS,
-    "output_mode": OUTPUTS,
+    "output_mode": OUTPUT_MODES,
 }
 ENTRIES = [(option, name) for option, registry in REGISTRIES.items() for name in registry]
 
@@ -50,13 +50,13 @@ def test_every_entry_paints_the_face_and_nothing_else(scene, option: str, name: 
     result = scene.composed(learns_mask=True, bits=bits, **settings)
     mask = scene.composed(learns_mask=True, bits=bits, **{**settings, "output_mode": "mask"})[..., 0]
     frame = scene.frames[5] if bits == 8 else scene.frames[5].astype(np.uint16) * np.uint16(257)
-    output = OUTPUTS[settings.get("output_mode", "composite")]
+    output = OUTPUT_MODES[settings.get("output_mode", "composite")]
     height, width = frame.shape[:2]
-    assert result.shape == (height, width * output.beside, output.channels)
+    assert result.shape == (height, width * output.width_factor, output.channels)
     assert result.dtype == frame.dtype
     assert 0.01 < (mask > 0).mean() < 0.5
     assert not mask[~view_area(scene)].any()
-    if output is OUTPUTS["composite"]:
+    if output is OUTPUT_MODES["composite"]:
         assert np.array_equal(result[mask == 0], frame[mask == 0])
         changed = np.abs(result[mask > 0].astype(float) - frame[mask > 0]).mean()
         assert changed > (2 if bits == 8 else 2 * 257)
@@ -84,7 +84,7 @@ def test_a_name_that_is_not_known_is_told_with_those_that_are() -> None:
 
 def test_frames_may_come_in_any_order(scene) -> None:
     how, swapper = ConvertSettings(), scene.swapper()
-    plan = survey(scene.plan, scene.faceset, swapper, how)
+    plan = fit_track_tones(scene.plan, scene.faceset, swapper, how)
     compositor = Compositor(how, swapper.view)
 
     def composed(index: int) -> np.ndarray:
@@ -99,7 +99,9 @@ def test_frames_may_come_in_any_order(scene) -> None:
 
 def test_a_frame_without_faces_is_what_each_mode_shows_of_none(scene) -> None:
     frame, view = scene.frames[0], InputCrop(96, 0.7)
-    shown = {name: Compositor(ConvertSettings(output_mode=name), view).compose(frame, []) for name in OUTPUTS}
+    shown = {
+        name: Compositor(ConvertSettings(output_mode=name), view).compose(frame, []) for name in OUTPUT_MODES
+    }
     assert np.array_equal(shown["composite"], frame)
     assert np.array_equal(shown["side-by-side"], np.hstack([frame, frame]))
     assert shown["rgba"].shape == (*frame.shape[:2], 4)
@@ -139,9 +141,9 @@ def test_a_matte_keeps_what_is_black_in_it(scene) -> None:
 @pytest.mark.parametrize("shift", [(-300, 0), (950, 0), (0, -150), (0, 150), (3000, 3000), (-3000, 10)])
 def test_a_face_over_the_frames_edge_or_outside_is_no_trouble(scene, shift: tuple[int, int]) -> None:
     swapper, frame = scene.swapper(), scene.frames[5]
-    moved = scene.plan[5][0].moved(-shift[0], -shift[1])
+    moved = scene.plan[5][0].relative_to(-shift[0], -shift[1])
     drawn = scene.drawn(swapper, frame, [moved])[0]
-    for mode, blend in itertools.product(OUTPUTS, BLENDS):
+    for mode, blend in itertools.product(OUTPUT_MODES, BLENDS):
         compositor = Compositor(ConvertSettings(output_mode=mode, blend=blend), swapper.view)
         result, empty = compositor.compose(frame, [(moved, drawn)]), compositor.compose(frame, [])
         assert np.array_equal(result, empty) == (3000 in np.abs(shift)), (mode, blend)
@@ -154,9 +156,9 @@ def test_the_picture_is_as_fine_as_model_and_frame_allow(scene, resolution: int)
     waves = 0.5 + 0.4 * np.sin(2 * np.pi * 6 * x) * np.sin(2 * np.pi * 6 * y)
     picture = np.repeat(waves[..., None], 3, axis=2).astype(np.float32)
     compositor = Compositor(ConvertSettings(sharpen="none", output_mode="rgba"), swapper.view)
-    rgba = compositor.compose(frame, [(item, Drawn(picture, None))])
+    rgba = compositor.compose(frame, [(item, DrawnFace(picture, None))])
     seen = rgba[..., 1][rgba[..., 3] == 255].astype(float)
-    contrast = item.colour[1, 1] / 0.18 * 255
+    contrast = item.statistics[1, 1] / 0.18 * 255
     assert seen.std() == pytest.approx(waves.std() * contrast, rel=0.15)
 
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 
 from facedouble.config import ConvertSettings
-from facedouble.conversion.plan import outlines
-from facedouble.conversion.survey import survey, too_large
+from facedouble.conversion.plan import count_upscaled, smooth_outlines
+from facedouble.conversion.tone_fits import fit_track_tones
 from facedouble.faces.align import map_points, scale_of
 from facedouble.faces.colour import apply_statistics
 from facedouble.faces.network_input import InputCrop
@@ -13,42 +13,44 @@ from facedouble.faceset import Faceset
 
 def test_one_matching_for_each_track_whatever_part_is_written(scene) -> None:
     how, swapper = ConvertSettings(), scene.swapper()
-    plan = survey(scene.plan, scene.faceset, swapper, how)
+    plan = fit_track_tones(scene.plan, scene.faceset, swapper, how)
     assert plan.keys() == scene.plan.keys()
-    tones = {id(item.tones) for items in plan.values() for item in items}
-    assert len(tones) == len({item.face.track for items in plan.values() for item in items}) == 1
-    again = survey(scene.plan, scene.faceset, scene.swapper(), how)
+    tone_fit = {id(item.tone_fit) for items in plan.values() for item in items}
+    assert len(tone_fit) == len({item.face.track for items in plan.values() for item in items}) == 1
+    again = fit_track_tones(scene.plan, scene.faceset, scene.swapper(), how)
     for index, items in plan.items():
         for one, other in zip(items, again[index], strict=True):
             assert one.face is other.face
-            assert np.array_equal(one.tones.maps[0].matrix, other.tones.maps[0].matrix)
+            assert np.array_equal(one.tone_fit.maps[0].matrix, other.tone_fit.maps[0].matrix)
 
 
 def test_tracks_do_not_share_their_matching(scene) -> None:
     how, swapper = ConvertSettings(), scene.swapper()
-    from facedouble.conversion.plan import planned
+    from facedouble.conversion.plan import plan_faces
 
     with Faceset.open(scene.faceset) as faceset:
-        items = planned(faceset.faces())
+        items = plan_faces(faceset.faces())
     both: dict[int, list] = {}
     for item in items:
         both.setdefault(item.face.frame_index, []).append(item)
-    plan = survey(both, scene.faceset, swapper, how)
+    plan = fit_track_tones(both, scene.faceset, swapper, how)
     assert all(len(found) == 2 for found in plan.values())
     left, right = plan[5]
-    assert not np.allclose(left.tones.light, right.tones.light, atol=0.02)
+    assert not np.allclose(left.tone_fit.light, right.tone_fit.light, atol=0.02)
     picture = np.full((4, 4, 3), 0.5, np.float32)
-    assert not np.allclose(left.tones(picture, left.colour), right.tones(picture, right.colour), atol=0.02)
+    assert not np.allclose(
+        left.tone_fit(picture, left.statistics), right.tone_fit(picture, right.statistics), atol=0.02
+    )
 
 
 def test_what_the_model_always_draws_wrong_is_put_right(scene) -> None:
     """The stand-in draws darker, with a cast; the matching fitted to what it draws knows that."""
     swapper, item = scene.swapper(), scene.plan[5][0]
-    plan = survey(scene.plan, scene.faceset, swapper, ConvertSettings())
+    plan = fit_track_tones(scene.plan, scene.faceset, swapper, ConvertSettings())
     drawn = scene.drawn(swapper, scene.frames[5], [item])[0].picture
     middle = np.s_[30:70, 30:70]
-    right = plan[5][0].tones(drawn, item.colour)[middle].mean(axis=(0, 1))
-    wrong = apply_statistics(drawn, item.colour)[middle].mean(axis=(0, 1))
+    right = plan[5][0].tone_fit(drawn, item.statistics)[middle].mean(axis=(0, 1))
+    wrong = apply_statistics(drawn, item.statistics)[middle].mean(axis=(0, 1))
     from facedouble.faces.align import extract_crop
 
     alignment = swapper.view.of(item.face.alignment, item.face.crop_size)
@@ -58,12 +60,12 @@ def test_what_the_model_always_draws_wrong_is_put_right(scene) -> None:
 
 def test_faces_larger_than_the_model_are_counted(scene) -> None:
     face = scene.plan[5][0].face
-    small = too_large(scene.plan, InputCrop(32, 0.7))
+    small = count_upscaled(scene.plan, InputCrop(32, 0.7))
     on_screen = 0.7 * face.crop_size / scale_of(face.alignment)
-    assert small.faces == small.of == sum(map(len, scene.plan.values()))
-    assert small.most >= on_screen / 32 * 0.99
-    assert too_large(scene.plan, InputCrop(1024, 0.7)).faces == 0
-    assert too_large({}, InputCrop(96, 0.7)).most == 0
+    assert small.faces == small.total == sum(map(len, scene.plan.values()))
+    assert small.largest >= on_screen / 32 * 0.99
+    assert count_upscaled(scene.plan, InputCrop(1024, 0.7)).faces == 0
+    assert count_upscaled({}, InputCrop(96, 0.7)).largest == 0
 
 
 def test_the_outline_of_masks_is_steadier_than_landmarks_and_follows_the_face(scene) -> None:
@@ -71,7 +73,7 @@ def test_the_outline_of_masks_is_steadier_than_landmarks_and_follows_the_face(sc
     random = np.random.default_rng(0)
     noise = [random.normal(0, 1.5, face.smoothed.shape).astype(np.float32) for face in faces]
     shaken = [face.with_(smoothed=face.smoothed + by) for face, by in zip(faces, noise, strict=True)]
-    smooth = outlines(shaken)
+    smooth = smooth_outlines(shaken)
 
     def tremble(points: list[np.ndarray]) -> float:
         inside = np.stack([map_points(face.alignment, p) for face, p in zip(faces, points, strict=True)])
@@ -85,7 +87,7 @@ def test_the_outline_of_masks_is_steadier_than_landmarks_and_follows_the_face(sc
 def test_an_outline_does_not_reach_into_another_track(scene) -> None:
     face = scene.plan[5][0].face
     far = face.with_(frame_index=6, track=99, smoothed=face.smoothed + np.float32(40))
-    assert np.allclose(outlines([face, far])[0], face.smoothed, atol=0.01)
+    assert np.allclose(smooth_outlines([face, far])[0], face.smoothed, atol=0.01)
 
 
 def test_a_track_with_hardly_a_pixel_of_face_takes_the_frames_light(scene) -> None:
@@ -94,7 +96,7 @@ def test_a_track_with_hardly_a_pixel_of_face_takes_the_frames_light(scene) -> No
     narrow = item.face.smoothed.copy()
     narrow[:, 0] = narrow[:, 0].mean() + 0.01 * (narrow[:, 0] - narrow[:, 0].mean())
     there = replace(item, face=item.face.with_(smoothed=narrow))
-    plan = survey({5: [there]}, scene.faceset, scene.swapper(), ConvertSettings())
-    tones = plan[5][0].tones
-    assert np.allclose(tones.base, item.colour)
-    assert np.isfinite(tones(np.full((4, 4, 3), 0.5, np.float32), item.colour)).all()
+    plan = fit_track_tones({5: [there]}, scene.faceset, scene.swapper(), ConvertSettings())
+    tone_fit = plan[5][0].tone_fit
+    assert np.allclose(tone_fit.base, item.statistics)
+    assert np.isfinite(tone_fit(np.full((4, 4, 3), 0.5, np.float32), item.statistics)).all()

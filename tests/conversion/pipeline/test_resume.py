@@ -75,7 +75,7 @@ def test_killed_anywhere_it_goes_on_and_makes_the_same(
         last = subprocess.run(command, capture_output=True, text=True, check=True)
         if kept:
             done = min(kept * PART, FRAMES)
-            assert f"{done} of the frames were done by an earlier run" in last.stdout
+            assert f"{done} frames were resumed from an earlier run" in last.stdout
     assert packets(output) == packets(unbroken)
     assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
 
@@ -99,7 +99,7 @@ def test_a_folder_keeps_the_images_that_are_there(
     gone = output / f"{2 * PART:06d}.png"
     gone.unlink()  # somebody tidied up in the meantime: its part is made again, and those after it
     last = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert f"{2 * PART} of the frames were done by an earlier run" in last.stdout
+    assert f"{2 * PART} frames were resumed from an earlier run" in last.stdout
     assert {path for path, stamp in stamps.items() if path.stat().st_mtime_ns == stamp} == {
         path for path in stamps if path < gone
     }
@@ -128,7 +128,7 @@ def test_ctrl_c_is_clean_and_loses_nothing(
     assert [path.name for path in tmp_path.iterdir()] == [".out.mov.work"]
     assert not list((tmp_path / ".out.mov.work").glob("*.new"))
     result = convert(rich, stand_in, output, settings(batch_size=3, threads=3), faceset=faces)
-    assert result.kept == 3 * PART
+    assert result.frames_resumed == 3 * PART
     assert packets(output) == packets(unbroken)
 
 
@@ -141,7 +141,7 @@ def test_frames_that_failed_are_tried_anew_without_keep_going(
     with pytest.raises(ConversionError, match=f"frame {PART + 1} cannot be converted"):
         convert(rich, stand_in, output, settings(), faceset=own_faces)
     result = convert(rich, stand_in, output, settings(keep_going=True), faceset=own_faces)
-    assert (result.kept, result.frames, len(result.failures)) == (PART, FRAMES, 1)
+    assert (result.frames_resumed, result.frames, len(result.failures)) == (PART, FRAMES, 1)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot halt a process")
@@ -167,7 +167,7 @@ def test_a_second_run_keeps_out_of_the_way_of_the_first(
         first.kill()
         first.wait()
     last = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "of the frames were done by an earlier run" in last.stdout
+    assert "frames were resumed from an earlier run" in last.stdout
     assert packets(output) == packets(unbroken)
     assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
 
@@ -184,7 +184,7 @@ def test_with_other_words_it_begins_again(
     broken_off(rich, faces, stand_in, output, settings())
     events: list[Event] = []
     result = convert(rich, stand_in, output, settings(**changes), faceset=faces, listener=events.append)
-    assert (result.kept, result.frames) == (0, FRAMES)
+    assert (result.frames_resumed, result.frames) == (0, FRAMES)
     assert any(isinstance(event, Noted) and "other settings" in event.text for event in events)
 
 
@@ -237,5 +237,5 @@ def test_a_full_disk_is_said_and_what_is_done_is_kept(
     assert "Traceback" not in run.stderr
     assert [path.name for path in tmp_path.iterdir()] == [".out.mov.work"]
     last = subprocess.run(words(rich, faces, stand_in, output), capture_output=True, text=True, check=True)
-    assert f"{FRAMES} of the frames were done by an earlier run" in last.stdout
+    assert f"{FRAMES} frames were resumed from an earlier run" in last.stdout
     assert packets(output) == packets(unbroken)

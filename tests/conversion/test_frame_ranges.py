@@ -3,8 +3,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from facedouble.conversion.ranges import Ranges
-from facedouble.conversion.schedule import Schedule
+from facedouble.conversion.frame_ranges import FrameRanges
+from facedouble.conversion.retiming import Retiming
 from facedouble.errors import SettingsError
 from facedouble.video.picture import Shown
 
@@ -23,30 +23,30 @@ TICK = Fraction(1, 1000)
 def test_what_a_range_holds(
     texts: tuple[str, ...], inside: tuple[int, ...], outside: tuple[int, ...]
 ) -> None:
-    ranges = Ranges.read(texts)
-    assert all(ranges.hold(frame) for frame in inside)
-    assert not any(ranges.hold(frame) for frame in outside)
+    ranges = FrameRanges.parse(texts)
+    assert all(frame in ranges for frame in inside)
+    assert not any(frame in ranges for frame in outside)
 
 
 @pytest.mark.parametrize(
     ("texts", "says"),
     [
-        (("a-b",), "'a-b' is none"),
-        (("",), "'' is none"),
-        (("50-10",), "ends before it begins"),
+        (("a-b",), "'a-b' is not a range"),
+        (("",), "'' is not a range"),
+        (("50-10",), "ends before it starts"),
         (("10-50", "50-60"), "frame 50 is in two"),
-        (("-5",), "'-5' is none"),
+        (("-5",), "'-5' is not a range"),
     ],
 )
 def test_what_is_no_range(texts: tuple[str, ...], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
-        Ranges.read(texts)
+        FrameRanges.parse(texts)
 
 
 def test_a_range_beyond_the_end() -> None:
-    with pytest.raises(SettingsError, match=r"no frame 200; the last of the source is 122"):
-        Ranges.read(("10-50", "200-")).check(123)
-    Ranges.read(("10-500",)).check(123)
+    with pytest.raises(SettingsError, match=r"no frame 200; the last frame is 122"):
+        FrameRanges.parse(("10-50", "200-")).check(123)
+    FrameRanges.parse(("10-500",)).check(123)
 
 
 def shown(times: list[int]) -> list[Shown]:
@@ -55,11 +55,11 @@ def shown(times: list[int]) -> list[Shown]:
 
 
 def test_what_is_left_moves_together_and_keeps_its_own_pace() -> None:
-    schedule = Schedule(Ranges.read(("1-2", "5-")), Fraction(25), discard=True)
-    placed = [schedule.place(one) for one in shown([100, 140, 200, 240, 280, 330, 400])]
+    retiming = Retiming(FrameRanges.parse(("1-2", "5-")), Fraction(25), discard=True)
+    placed = [retiming.retimed(one) for one in shown([100, 140, 200, 240, 280, 330, 400])]
     # 140 to 240 is shown from 100 on, where the source begins; 330 follows when the other ends.
     assert [None if one is None else one.pts for one in placed] == [None, 100, 160, None, None, 200, 270]
-    spans = schedule.spans()
+    spans = retiming.kept_spans()
     assert spans is not None
     assert [(s.start, s.end, s.target) for s in spans] == [
         (Fraction(140, 1000), Fraction(240, 1000), Fraction(100, 1000)),
@@ -68,7 +68,7 @@ def test_what_is_left_moves_together_and_keeps_its_own_pace() -> None:
 
 
 def test_without_leaving_out_nothing_moves() -> None:
-    schedule = Schedule(Ranges.read(("1-2",)), Fraction(25), discard=False)
+    retiming = Retiming(FrameRanges.parse(("1-2",)), Fraction(25), discard=False)
     frames = shown([0, 40, 80, 120])
-    assert [schedule.place(one) for one in frames] == frames
-    assert schedule.spans() is None
+    assert [retiming.retimed(one) for one in frames] == frames
+    assert retiming.kept_spans() is None

@@ -108,11 +108,11 @@ def test_what_is_told_on_the_way(converted: tuple[Path, ConvertResult, list[Even
     assert [e.done for e in events if isinstance(e, Progressed)] == list(range(1, FRAMES + 1))
     assert isinstance(events[-1], StageFinished)
     assert "frames/s" in events[-1].summary
-    assert f"slowest stage: {result.slowest}" in events[-1].summary
-    assert set(result.shares) == {"decode", "cut", "network", "compose", "encode"}
-    assert all(0 < share <= 1.01 for share in result.shares.values())
+    assert f"slowest stage: {result.slowest_stage}" in events[-1].summary
+    assert set(result.stage_utilisation) == {"decode", "cut", "network", "compose", "encode"}
+    assert all(0 < share <= 1.01 for share in result.stage_utilisation.values())
     warnings = [e.text for e in events if isinstance(e, Noted) and e.warning]
-    assert any("larger in the frame than the 64 pixels that the model draws" in text for text in warnings)
+    assert any("larger in the frame than the 64 pixels the model draws" in text for text in warnings)
     text = "\n".join(summary(result))
     assert "40 faces replaced in 40 of 40 frames" in text
     assert "not marked as synthetic" in text
@@ -267,7 +267,7 @@ def test_only_the_person_or_the_track_that_is_wanted(
     }
     for name, (how, is_left) in ways.items():
         result = convert(pair_frames, stand_in, tmp_path / name, how, faceset=extracted_pair)
-        assert (result.faces_swapped, result.not_chosen) == (12, 12)
+        assert (result.faces_swapped, result.faces_not_selected) == (12, 12)
         for frame in open_source(pair_frames).frames():
             new = cv2.imread(str(tmp_path / name / f"{frame.index:04d}.png"))[..., ::-1]
             halves = [np.array_equal(new[:, s], frame.image[:, s]) for s in (slice(640), slice(640, None))]
@@ -283,7 +283,7 @@ def test_a_deleted_crop_is_a_face_left_alone(
     for index in (4, 5):
         (own_faces / "faces" / f"{index:06d}_0.png").unlink()
     result = convert(rich, stand_in, tmp_path / "out.mkv", settings(LOSSLESS), faceset=own_faces)
-    assert (result.faces_swapped, result.left_out, result.frames_without_face) == (38, 2, 2)
+    assert (result.faces_swapped, result.faces_deleted, result.frames_without_face) == (38, 2, 2)
     old, new = planes(rich), planes(tmp_path / "out.mkv")
     assert [same(a, b) for a, b in zip(old, new, strict=True)] == [i in (4, 5) for i in range(FRAMES)]
 
@@ -322,10 +322,10 @@ def test_a_frame_that_fails_stops_the_run_or_is_listed(
     assert only(place, ".out.mkv.work")  # its first ten frames
     going = settings(LOSSLESS, part=10, keep_going=True)
     result = convert(rich, stand_in, path, going, faceset=own_faces)
-    assert (result.kept, result.frames, result.frames_swapped) == (10, 40, 38)
+    assert (result.frames_resumed, result.frames, result.frames_swapped) == (10, 40, 38)
     assert [failure.frame for failure in result.failures] == [11, 26]
     text = list(summary(result))
-    assert "2 frames could not be converted and are as they were:" in text
+    assert "2 frames could not be converted and were copied unchanged:" in text
     assert any(line.startswith("  frame 26: ") and len(line) > 14 for line in text)
     old, new = planes(rich), planes(path)
     assert [same(a, b) for a, b in zip(old, new, strict=True)] == [i in (11, 26) for i in range(FRAMES)]
@@ -407,19 +407,19 @@ def test_a_clip_whose_size_changes_midway(
         ("out.webm", {}, OutputError, "cannot hold video of libx264"),
         ("no/folder/out.mp4", {}, OutputError, "there is no folder"),
         ("out.gif", {"video": FAST}, OutputError, "cannot write .gif"),
-        ("images", {"video": FAST}, SettingsError, "--preset is for clips, and -o names a folder"),
-        ("out.mp4", {"image_format": "tiff"}, SettingsError, "--image-format is for a folder of images"),
-        ("out.mp4", {"converter": "adjust", "mask_type": "rect"}, SettingsError, "--mask-type does"),
+        ("images", {"video": FAST}, SettingsError, "--preset applies to clips, but -o names a folder"),
+        ("out.mp4", {"image_format": "tiff"}, SettingsError, "--image-format applies to a folder of images"),
+        ("out.mp4", {"converter": "adjust", "mask_type": "rect"}, SettingsError, "--mask-type only"),
         (
             "out.mp4",
             {"smooth_mask": False},
             SettingsError,
-            "--no-smooth-mask does something only",
+            "--no-smooth-mask only has an effect",
         ),
-        ("out.mp4", {"colour": "none", "colour_space": "lab"}, SettingsError, "--colour-space does"),
-        ("out.mp4", {"sharpen": "none", "sharpen_amount": 1.0}, SettingsError, "--sharpen-amount does"),
-        ("out.mp4", {"ref_threshold": 0.4}, SettingsError, "--ref-threshold does something only with -f"),
-        ("out.mp4", {"mask_type": "learned", "occlusion": "learned"}, SettingsError, "leave --occlusion"),
+        ("out.mp4", {"colour": "none", "colour_space": "lab"}, SettingsError, "--colour-space only"),
+        ("out.mp4", {"sharpen": "none", "sharpen_amount": 1.0}, SettingsError, "--sharpen-amount only"),
+        ("out.mp4", {"ref_threshold": 0.4}, SettingsError, "--ref-threshold only has an effect with -f"),
+        ("out.mp4", {"mask_type": "learned", "occlusion": "learned"}, SettingsError, "omit --occlusion"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_any_work(
@@ -446,7 +446,7 @@ def test_other_peoples_facesets_and_models(
         convert(rich, stand_in, tmp_path / "out.mp4", settings(), faceset=extracted_pair)
     with pytest.raises(FacedoubleError, match="no model here"):
         convert(rich, faces, tmp_path / "out.mp4", settings(), faceset=faces)
-    with pytest.raises(SettingsError, match="not learned a mask"):
+    with pytest.raises(SettingsError, match="no learned mask"):
         convert(rich, stand_in, tmp_path / "out.mp4", settings(mask_type="learned"), faceset=faces)
     taken = tmp_path / "taken.mp4"
     taken.write_bytes(b"mine")

@@ -1,4 +1,5 @@
-"""What decides the result of a conversion: what an earlier run left is only taken up when it is the same."""
+"""The fingerprint of a conversion: everything that determines its output. An interrupted run is resumed
+only when the fingerprints match."""
 
 from __future__ import annotations
 
@@ -9,29 +10,29 @@ from typing import Any
 
 from facedouble._version import __version__
 from facedouble.config import ConvertSettings
-from facedouble.conversion.plan import FacePlan
+from facedouble.conversion.plan import ConversionPlan
 from facedouble.conversion.swapper import Swapper
 from facedouble.video.source import source_hash
 
 _FORMAT = 1
-_WITHOUT_EFFECT = ("overwrite", "keep_going", "batch_size", "threads")
+_NO_EFFECT_ON_OUTPUT = ("overwrite", "keep_going", "batch_size", "threads")
 
 
-def about(
-    source_sha256: str, swapper: Swapper, plan: FacePlan | None, settings: ConvertSettings
+def conversion_fingerprint(
+    source_sha256: str, swapper: Swapper, plan: ConversionPlan | None, settings: ConvertSettings
 ) -> dict[str, Any]:
-    """A description, of JSON's types, that is different whenever the frames written would be. ``plan`` is
-    that of the faceset that was given; without one the source and the settings decide it."""
-    how = {key: value for key, value in asdict(settings).items() if key not in _WITHOUT_EFFECT}
+    """A JSON-serialisable description that differs whenever the frames written would differ. ``plan`` comes
+    from the faceset the user gave; without one, source and settings determine it."""
+    relevant = {key: value for key, value in asdict(settings).items() if key not in _NO_EFFECT_ON_OUTPUT}
     return {
         "format": _FORMAT,
         "program": __version__,
         "source": source_sha256,
         "model": swapper.card.saves[0].weights_sha256,
-        "numbers": f"{swapper.device.type} {swapper.precision}",
+        "numerics": f"{swapper.device.type} {swapper.precision}",
         "faces": None if plan is None else _digest(plan),
         "matte": None if settings.matte is None else source_hash(settings.matte),
-        "settings": {key: _plain(value) for key, value in how.items()},
+        "settings": {key: _plain(value) for key, value in relevant.items()},
     }
 
 
@@ -45,12 +46,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _digest(plan: FacePlan) -> str:
+def _digest(plan: ConversionPlan) -> str:
     digest = hashlib.sha256()
     for index in sorted(plan.faces):
-        for item in plan.faces[index]:
-            face = item.face
+        for planned in plan.faces[index]:
+            face = planned.face
             digest.update(repr((*face.key, face.crop_size, face.track)).encode())
-            for array in (face.alignment, face.smoothed, item.colour, item.outline):
+            for array in (face.alignment, face.smoothed, planned.statistics, planned.outline):
                 digest.update(array.tobytes())
     return digest.hexdigest()

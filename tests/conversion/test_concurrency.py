@@ -4,19 +4,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from facedouble.conversion.flow import Clock, ahead, mapped
+from facedouble.conversion.concurrency import StageTimer, map_ordered, prefetch
 
 
 def alive() -> int:
     return threading.active_count()
 
 
-def chain(things: Iterator[int]) -> Iterator[int]:
+def chain(items: Iterator[int]) -> Iterator[int]:
     def slow_at_first(n: int) -> int:
         time.sleep(0.02 if n % 4 == 0 else 0)
         return n * 10
 
-    return mapped(slow_at_first, ahead(things, 3), threads=4, most=6)
+    return map_ordered(slow_at_first, prefetch(items, 3), threads=4, limit=6)
 
 
 def test_order_is_kept_whatever_takes_longer() -> None:
@@ -33,12 +33,12 @@ def test_no_more_is_under_way_than_allowed() -> None:
             yield n
 
     results = chain(count())
-    most = 0
+    highest = 0
     for done, _ in enumerate(results, 1):
         time.sleep(0.002)
-        most = max(most, got - done)
-    # six in the pool, three waiting, one in the hand of each thread that passes things on
-    assert most <= 6 + 3 + 2
+        highest = max(highest, got - done)
+    # six in the pool, three waiting, one in the hand of each thread that passes items on
+    assert highest <= 6 + 3 + 2
 
 
 @pytest.mark.parametrize("where", ["source", "work"])
@@ -46,7 +46,7 @@ def test_an_error_comes_where_its_thing_would_and_stops_everything(where: str) -
     before = alive()
     asked: list[int] = []
 
-    def things() -> Iterator[int]:
+    def items() -> Iterator[int]:
         for n in range(1000):
             asked.append(n)
             if where == "source" and n == 7:
@@ -58,7 +58,7 @@ def test_an_error_comes_where_its_thing_would_and_stops_everything(where: str) -
             raise RuntimeError("seven")
         return n
 
-    results = mapped(work, ahead(things(), 2), threads=3, most=4)
+    results = map_ordered(work, prefetch(items(), 2), threads=3, limit=4)
     seen = []
     with pytest.raises(RuntimeError, match="seven"):
         for n in results:
@@ -74,13 +74,13 @@ def test_leaving_early_stops_the_threads_and_closes_the_source() -> None:
     before = alive()
     closed = threading.Event()
 
-    def things() -> Iterator[int]:
+    def items() -> Iterator[int]:
         try:
             yield from range(10_000)
         finally:
             closed.set()
 
-    results = ahead(mapped(lambda n: n, ahead(things(), 2), threads=2, most=4), 2)
+    results = prefetch(map_ordered(lambda n: n, prefetch(items(), 2), threads=2, limit=4), 2)
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     results.close()
     assert closed.wait(5)
@@ -100,15 +100,17 @@ def test_ctrl_c_in_the_last_stage_stops_the_threads() -> None:
     assert alive() == before
 
 
-def test_the_clock_knows_who_was_at_work() -> None:
-    clock = Clock()
+def test_utilisation_shows_the_busy_stage() -> None:
+    timer = StageTimer()
 
     def work(n: int) -> int:
-        with clock.measure("work", 2):
+        with timer.measure("work", 2):
             time.sleep(0.01)
         return n
 
     start = time.perf_counter()
-    assert list(mapped(work, clock.each("source", iter(range(20))), threads=2, most=4)) == list(range(20))
-    shares = clock.shares(time.perf_counter() - start)
-    assert shares["work"] > 0.5 > shares["source"]
+    assert list(map_ordered(work, timer.measure_each("source", iter(range(20))), threads=2, limit=4)) == list(
+        range(20)
+    )
+    busy = timer.utilisation(time.perf_counter() - start)
+    assert busy["work"] > 0.5 > busy["source"]

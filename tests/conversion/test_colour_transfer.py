@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from facedouble.conversion.colours import (
-    COLOURS,
-    SPACES,
-    Tones,
+from facedouble.conversion.colour_transfer import (
+    COLOUR_SPACES,
+    COLOUR_TRANSFERS,
+    ToneFit,
     fit_histogram,
     fit_mean,
     fit_tones,
-    into,
-    out_of,
+    from_space,
+    to_space,
 )
 from facedouble.errors import SettingsError
 
@@ -26,23 +26,23 @@ def pixels(scene) -> tuple[np.ndarray, np.ndarray]:
 
 def apart(name: str, pixels: tuple[np.ndarray, np.ndarray], measure) -> float:
     drawn, wanted = pixels
-    return float(np.abs(measure(COLOURS[name](drawn, wanted)(drawn)) - measure(wanted)).max())
+    return float(np.abs(measure(COLOUR_TRANSFERS[name](drawn, wanted)(drawn)) - measure(wanted)).max())
 
 
 def test_each_matching_gives_what_it_promises(pixels) -> None:
     mean = lambda x: x.mean(axis=0)  # noqa: E731
     deviation = lambda x: x.std(axis=0)  # noqa: E731
     covariance = lambda x: np.cov(x, rowvar=False)  # noqa: E731
-    tones = lambda x: np.quantile(x, np.linspace(0.05, 0.95, 19), axis=0)  # noqa: E731
+    tone_fit = lambda x: np.quantile(x, np.linspace(0.05, 0.95, 19), axis=0)  # noqa: E731
     for name in ("reinhard", "linear", "mkl", "histogram"):
         assert apart(name, pixels, mean) < 0.005, name
         assert apart(name, pixels, deviation) < 0.01, name
     for name in ("linear", "mkl"):
         assert apart(name, pixels, covariance) < 3e-4
     assert apart("reinhard", pixels, covariance) > 5e-4
-    assert apart("histogram", pixels, tones) < 0.02 < apart("mkl", pixels, tones)
+    assert apart("histogram", pixels, tone_fit) < 0.02 < apart("mkl", pixels, tone_fit)
     drawn, wanted = pixels
-    assert np.allclose(COLOURS["none"](drawn, wanted)(drawn), drawn)
+    assert np.allclose(COLOUR_TRANSFERS["none"](drawn, wanted)(drawn), drawn)
     assert np.allclose(mean(fit_mean(drawn, wanted)(drawn)), mean(wanted), atol=1e-4)
     assert np.allclose(deviation(fit_mean(drawn, wanted)(drawn)), deviation(drawn), atol=1e-4)
 
@@ -50,15 +50,16 @@ def test_each_matching_gives_what_it_promises(pixels) -> None:
 def test_of_all_linear_maps_mkl_changes_colours_least(pixels) -> None:
     drawn, wanted = pixels
     cost = {
-        name: float(((COLOURS[name](drawn, wanted)(drawn) - drawn) ** 2).mean()) for name in ("mkl", "linear")
+        name: float(((COLOUR_TRANSFERS[name](drawn, wanted)(drawn) - drawn) ** 2).mean())
+        for name in ("mkl", "linear")
     }
     assert cost["mkl"] <= cost["linear"]
 
 
-@pytest.mark.parametrize("name", COLOURS)
+@pytest.mark.parametrize("name", COLOUR_TRANSFERS)
 def test_every_matching_stands_a_face_of_one_colour(name: str) -> None:
     flat = np.full((100, 3), 0.5, np.float32)
-    result = COLOURS[name](flat, np.full((100, 3), 0.3, np.float32))(flat)
+    result = COLOUR_TRANSFERS[name](flat, np.full((100, 3), 0.3, np.float32))(flat)
     assert np.isfinite(result).all()
     if name != "none":
         assert np.allclose(result, 0.3, atol=0.01)
@@ -73,21 +74,21 @@ def test_curves_rise_and_go_on_beyond_their_ends(pixels) -> None:
 
 
 def test_spaces_are_undone_and_what_is_not_one_is_told(pixels) -> None:
-    for space in SPACES:
-        assert np.allclose(out_of(space, into(space, pixels[0])), pixels[0], atol=2e-3)
+    for space in COLOUR_SPACES:
+        assert np.allclose(from_space(space, to_space(space, pixels[0])), pixels[0], atol=2e-3)
     base = np.array([[0.5] * 3, [0.1] * 3], np.float32)
     with pytest.raises(SettingsError, match=r"nonesuch.*rgb"):
-        fit_tones([COLOURS["mkl"]], "nonesuch", base, base, *pixels)
+        fit_tones([COLOUR_TRANSFERS["mkl"]], "nonesuch", base, base, *pixels)
 
 
-@pytest.mark.parametrize("space", SPACES)
-@pytest.mark.parametrize("name", COLOURS)
+@pytest.mark.parametrize("space", COLOUR_SPACES)
+@pytest.mark.parametrize("name", COLOUR_TRANSFERS)
 def test_tones_follow_the_light_of_the_frame(pixels, space: str, name: str) -> None:
     standard = ((pixels[0] - pixels[0].mean(axis=0)) / pixels[0].std(axis=0) * 0.18 + 0.5).astype(np.float32)
     light = np.stack([pixels[1].mean(axis=0), pixels[1].std(axis=0)])
-    tones = fit_tones([COLOURS[name]], space, light, light, standard, pixels[1])
+    tone_fit = fit_tones([COLOUR_TRANSFERS[name]], space, light, light, standard, pixels[1])
     now = light * np.float32(0.7)
-    result = tones(standard, now)
+    result = tone_fit(standard, now)
     assert np.allclose(result.mean(axis=0), now[0], atol=0.02)
     assert np.allclose(result.std(axis=0), now[1], atol=0.03)
 
@@ -95,7 +96,7 @@ def test_tones_follow_the_light_of_the_frame(pixels, space: str, name: str) -> N
 def test_tones_of_no_matching_are_the_base_whatever_the_light() -> None:
     base = np.array([[0.3, 0.4, 0.5], [0.1, 0.1, 0.2]], np.float32)
     picture = np.random.default_rng(0).normal(0.5, 0.18, (40, 40, 3)).astype(np.float32)
-    result = Tones(base)(picture, base * 2)
+    result = ToneFit(base)(picture, base * 2)
     assert np.allclose(result.reshape(-1, 3).mean(axis=0), base[0], atol=0.01)
 
 
@@ -110,7 +111,7 @@ def test_on_a_real_frame_the_new_face_takes_on_the_colours_of_the_old(scene) -> 
     raw = new(colour="none")
     assert np.abs(raw.mean(axis=0) - old.mean(axis=0)).max() > 25
     for name in ("reinhard", "linear", "mkl", "histogram"):
-        for space in SPACES:
+        for space in COLOUR_SPACES:
             matched = new(colour=name, colour_space=space)
             assert np.abs(matched.mean(axis=0) - old.mean(axis=0)).max() < 8, (name, space)
             assert np.abs(matched.std(axis=0) / old.std(axis=0) - 1).max() < 0.25, (name, space)

@@ -1,0 +1,116 @@
+"""From what the network drew to the finished frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from facedouble.config import ConvertSettings
+from facedouble.conversion.blends import BLENDS
+from facedouble.conversion.face_layer import FaceLayer
+from facedouble.conversion.face_pipeline import feather_width, make_steps
+from facedouble.conversion.output_modes import OUTPUT_MODES, Overlay
+from facedouble.conversion.plan import PlannedFace
+from facedouble.conversion.swapper import DrawnFace
+from facedouble.faces.align import inverse, map_points, recrop, scale_of
+from facedouble.faces.colour import to_float
+from facedouble.faces.network_input import InputCrop
+from facedouble.types import Alignment, FloatArray, Grey, Image, Mask
+
+_FEATHER_PIXELS = 12.0  # mask pixels across the soft edge; more would not be visible in the frame
+_MIN_MASK_SIZE = 96
+
+
+class Compositor:
+    """Puts drawn faces into their frames. It keeps no state between frames, so frames may be composed in
+    any order and in any thread."""
+
+    def __init__(self, settings: ConvertSettings, view: InputCrop) -> None:
+        self.view = view
+        self.steps = make_steps(settings)
+        self.blend = BLENDS["seamless" if settings.seamless else settings.blend]
+        self.output_mode = OUTPUT_MODES[settings.output_mode]
+        width = feather_width(settings)
+        self._mask_size = _FEATHER_PIXELS / width if width else np.inf
+        if settings.occlusion != "none":  # occluders have sharp edges of their own
+            self._mask_size = max(self._mask_size, 2 * view.resolution)
+
+    def compose(
+        self, image: Image, faces: Sequence[tuple[PlannedFace, DrawnFace]], matte: Grey | None = None
+    ) -> Image:
+        """``image`` (H, W, 3) with its faces replaced, or whatever the output mode shows of it, in the same
+        type (uint8, or uint16 of full range). ``matte`` (H, W) of that type is white where faces may be
+        painted."""
+        overlays = []
+        for planned, drawn in faces:
+            layer = FaceLayer(planned, image, drawn.picture, drawn.mask, *self._canvas(planned))
+            for step in self.steps:
+                layer = step(layer)
+            overlay = warp_to_frame(layer, self.view.of(planned.face.alignment, planned.face.crop_size))
+            if overlay is None:
+                continue
+            mask = overlay.alpha
+            if matte is not None:
+                mask = mask * to_float(matte[overlay.area])
+            blended = self.blend(to_float(image[overlay.area]), overlay.picture, mask)
+            overlays.append(Overlay(overlay.left, overlay.top, *blended))
+        return self.output_mode.compose(image, overlays)
+
+    def _canvas(self, planned: PlannedFace) -> tuple[Mask, Alignment]:
+        """A full mask for a face, and the alignment to it: at the face's resolution in the frame, but no
+        finer than its soft edge needs."""
+        alignment = self.view.of(planned.face.alignment, planned.face.crop_size)
+        size_in_frame = self.view.resolution / scale_of(alignment)
+        size = max(16, round(min(size_in_frame, max(_MIN_MASK_SIZE, self._mask_size))))
+        return np.ones((size, size), dtype=np.float32), recrop(alignment, self.view.resolution, 1.0, size)
+
+
+def warp_to_frame(layer: FaceLayer, alignment: Alignment) -> Overlay | None:
+    """Warp picture and mask to frame pixels, over the bounding rectangle of the mask; ``None`` if that lies
+    outside the frame. ``alignment`` maps frame pixels to picture pixels.
+
+    The picture is interpolated once, bicubically; one that is finer than the frame is area-averaged before.
+    """
+    height, width = layer.frame.shape[:2]
+    left, top, mask_width, mask_height = cv2.boundingRect((layer.mask > 0).astype(np.uint8))
+    if mask_width == 0:
+        return None
+    right, bottom = left + mask_width, top + mask_height
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+    to_frame = inverse(layer.alignment)
+    # Bilinear interpolation reaches one pixel beyond the mask's last.
+    reach = corners.astype(np.float32) - 0.5 + np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    in_frame = map_points(to_frame, reach)
+    x, y = np.maximum(np.floor(in_frame.min(axis=0)).astype(int), 0).tolist()
+    x_end, y_end = np.minimum(np.ceil(in_frame.max(axis=0)).astype(int) + 1, (width, height)).tolist()
+    if x_end <= x or y_end <= y:
+        return None
+    size = (x_end - x, y_end - y)
+    alpha = cv2.warpAffine(layer.mask, _shifted(to_frame, x, y), size, flags=cv2.INTER_LINEAR)
+    picture, to_picture = _reduced(layer.picture, alignment)
+    warped = cv2.warpAffine(
+        picture,
+        _shifted(inverse(to_picture), x, y),
+        size,
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return Overlay(x, y, np.asarray(warped), np.asarray(alpha))
+
+
+def _shifted(to_frame: Alignment, x: int, y: int) -> Alignment:
+    result = to_frame.copy()
+    result[:, 2] -= (x, y)
+    return result
+
+
+def _reduced(picture: FloatArray, alignment: Alignment) -> tuple[FloatArray, Alignment]:
+    """A picture that is finer than the frame, at the frame's resolution, and the alignment to it."""
+    resolution = picture.shape[0]
+    size = max(1, round(resolution / scale_of(alignment)))
+    if size >= resolution:
+        return picture, alignment
+    smaller = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+    return np.asarray(smaller), recrop(alignment, resolution, 1.0, size)

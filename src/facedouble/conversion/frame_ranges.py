@@ -1,0 +1,54 @@
+"""Ranges of frame numbers as users write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from facedouble.errors import SettingsError
+
+_TO_THE_END = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRanges:
+    """Ranges of frame numbers (from 0) as (first, last), last inclusive, sorted; ``()`` means all frames."""
+
+    bounds: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> FrameRanges:
+        """Parse ranges written as ``10-50``, ``90-`` (to the end) or ``7``; one text may hold several,
+        separated by commas.
+
+        Raises ``SettingsError`` for malformed or overlapping ranges.
+        """
+        bounds = []
+        for text in texts:
+            for part in text.split(","):
+                match = re.fullmatch(r"\s*(\d+)\s*(-\s*(\d*)\s*)?", part)
+                if match is None:
+                    raise SettingsError(f"--frame-ranges: {part!r} is not a range; write 10-50, 90- or 7")
+                first = int(match[1])
+                last = first if match[2] is None else int(match[3]) if match[3] else _TO_THE_END
+                if last < first:
+                    raise SettingsError(f"--frame-ranges: {part.strip()} ends before it starts")
+                bounds.append((first, last))
+        bounds.sort()
+        for (_, last), (first, _) in pairwise(bounds):
+            if first <= last:
+                raise SettingsError(f"--frame-ranges: frame {first} is in two ranges")
+        return cls(tuple(bounds))
+
+    def __contains__(self, frame: int) -> bool:
+        return not self.bounds or any(first <= frame <= last for first, last in self.bounds)
+
+    def check(self, frames: int) -> None:
+        """Raise ``SettingsError`` for a range that starts beyond the last of ``frames`` frames."""
+        for first, _ in self.bounds:
+            if first >= frames:
+                raise SettingsError(
+                    f"--frame-ranges: there is no frame {first}; the last frame is {frames - 1}"
+                )

@@ -1,0 +1,178 @@
+"""Rendering one frame: what each stage of a conversion does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from facedouble.conversion.compositor import Compositor
+from facedouble.conversion.plan import PlannedFace
+from facedouble.conversion.swapper import DrawnFace, Swapper
+from facedouble.conversion.visible_label import VisibleLabel
+from facedouble.errors import ConversionError
+from facedouble.faces.align import crop_bounds
+from facedouble.types import Box, FloatArray
+from facedouble.video.image_formats import to_eight_bits
+from facedouble.video.picture import Picture, Pixels, Shown, around, in_rgb, painted, size_of
+
+_MARGIN = 8  # pixels around the model's view, for edges that reach beyond it
+_BATCH_MULTIPLE = 4
+
+
+@dataclass(slots=True)
+class Region:
+    """A part of a frame that is processed on its own: ``before`` in RGB, the faces in it in its own pixels,
+    the crops the network sees and the faces it draws. ``matte`` (H, W) is white where faces may be
+    painted."""
+
+    part: Box
+    before: Pixels
+    faces: list[PlannedFace]
+    matte: Pixels | None
+    crops: list[FloatArray] = field(default_factory=list)
+    drawn: list[DrawnFace] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class FrameTask:
+    """A frame, the faces to replace in it, and its state on the way through the stages. ``failure`` says why
+    it is copied unchanged; ``output`` is what gets written."""
+
+    shown: Shown
+    faces: Sequence[PlannedFace]
+    matte: Picture | None = None
+    regions: list[Region] = field(default_factory=list)
+    failure: str | None = None
+    output: Picture | None = None
+
+
+class FrameRenderer:
+    """The stages of one frame. ``whole_frame``: the output shows more than the frame with its new faces, so
+    all of it is composed. A frame that fails raises ``ConversionError``; with ``keep_going`` it is copied
+    unchanged and the reason recorded."""
+
+    def __init__(
+        self,
+        swapper: Swapper,
+        compositor: Compositor,
+        *,
+        whole_frame: bool,
+        label: VisibleLabel | None,
+        keep_going: bool,
+    ) -> None:
+        self._swapper, self._compositor = swapper, compositor
+        self._whole_frame, self._label, self._keep_going = whole_frame, label, keep_going
+
+    def cut(self, task: FrameTask) -> FrameTask:
+        """Convert the regions with faces to RGB and cut the crops for the network."""
+        try:
+            task.regions = self._regions(task)
+            for region in task.regions:
+                region.crops = [self._swapper.crop(region.before, planned) for planned in region.faces]
+        except Exception as error:  # noqa: BLE001  (raised, or counted and listed)
+            self._fail(task, error)
+        return task
+
+    def draw(self, tasks: Sequence[FrameTask]) -> Sequence[FrameTask]:
+        """Draw the new faces of several frames in one call of the network."""
+        pending = [task for task in tasks if task.failure is None]
+        try:
+            self._draw(pending)
+        except Exception:  # noqa: BLE001  (repeated one by one, to know which frame failed)
+            for task in pending:
+                try:
+                    self._draw([task])
+                except Exception as error:  # noqa: BLE001
+                    self._fail(task, error)
+        return tasks
+
+    def compose(self, task: FrameTask) -> FrameTask:
+        """Compose the finished picture."""
+        source = task.shown.picture
+        task.output = source
+        try:
+            if task.failure is None:
+                task.output = self._composed(task)
+        except Exception as error:  # noqa: BLE001
+            self._fail(task, error)
+        if task.failure is not None and self._whole_frame:
+            # The output mode shows a failed frame as one without faces.
+            task.output = self._compositor.compose(in_rgb(source), [])
+        if self._label is not None and task.output is not None:
+            task.output = self._label.draw_on(task.output)
+        task.regions = []
+        return task
+
+    def _regions(self, task: FrameTask) -> list[Region]:
+        picture = task.shown.picture
+        size = size_of(picture)
+        if self._whole_frame:
+            parts = [Box(0, 0, *size)]
+        else:
+            parts = around([self._reach(planned, size) for planned in task.faces], size)
+        remaining = list(task.faces)
+        regions = []
+        for part in parts:
+            inside = [
+                planned
+                for planned in remaining
+                if self._whole_frame or self._reach(planned, size).overlap(part) > 0
+            ]
+            remaining = [planned for planned in remaining if not any(planned is other for other in inside)]
+            before = in_rgb(picture, part)
+            matte = None if task.matte is None else _to_grey(in_rgb(task.matte, part), before)
+            relative = [planned.relative_to(part.left, part.top) for planned in inside]
+            regions.append(Region(part, before, relative, matte))
+        return regions
+
+    def _reach(self, planned: PlannedFace, size: tuple[int, int]) -> Box:
+        view = self._swapper.view
+        alignment = view.of(planned.face.alignment, planned.face.crop_size)
+        if not np.isfinite(alignment).all():
+            raise ValueError("the alignment of a face is not finite")
+        return crop_bounds(alignment, view.resolution, *size, margin=_MARGIN)
+
+    def _draw(self, tasks: Sequence[FrameTask]) -> None:
+        regions = [region for task in tasks for region in task.regions]
+        crops = [crop for region in regions for crop in region.crops]
+        if not crops:
+            return
+        # Kernels differ in the last bit with the batch size, and a result must not depend on how many faces
+        # happened to be drawn together.
+        padding = -len(crops) % _BATCH_MULTIPLE
+        drawn = self._swapper.draw([*crops, *crops[:1] * padding])
+        for face in drawn[: len(crops)]:
+            if not np.isfinite(face.picture).all():
+                raise ValueError("the model's output is not a number")
+        for region in regions:
+            region.drawn, drawn = drawn[: len(region.crops)], drawn[len(region.crops) :]
+
+    def _composed(self, task: FrameTask) -> Picture:
+        picture = task.shown.picture
+        for region in task.regions:
+            faces = list(zip(region.faces, region.drawn, strict=True))
+            after = self._compositor.compose(region.before, faces, region.matte)
+            if self._whole_frame:
+                return after
+            picture = painted(picture, region.part, region.before, after)
+        return picture
+
+    def _fail(self, task: FrameTask, error: Exception) -> None:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if not self._keep_going:
+            raise ConversionError(
+                f"frame {task.shown.index} cannot be converted ({reason}); with --keep-going such frames "
+                "are copied unchanged and listed"
+            ) from error
+        task.failure = reason
+
+
+def _to_grey(matte: Pixels, like: Pixels) -> Pixels:
+    """An RGB matte as grey, in the type of ``like``."""
+    grey = np.asarray(cv2.cvtColor(matte, cv2.COLOR_RGB2GRAY))
+    if grey.dtype == like.dtype:
+        return grey
+    return to_eight_bits(grey) if like.dtype == np.uint8 else grey.astype(np.uint16) * np.uint16(257)

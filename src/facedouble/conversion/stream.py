@@ -1,0 +1,208 @@
+"""Streams the frames of a source through the stages of a conversion into a sink, part by part."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from facedouble.config import ConvertSettings
+from facedouble.conversion.concurrency import StageTimer, map_ordered, prefetch
+from facedouble.conversion.frame_ranges import FrameRanges
+from facedouble.conversion.plan import ConversionPlan
+from facedouble.conversion.render import FrameRenderer, FrameTask
+from facedouble.conversion.retiming import Retiming
+from facedouble.errors import InputError
+from facedouble.events import Listener, Noted, Progressed, StageStarted
+from facedouble.video import Source
+from facedouble.video.picture import Picture, Shown
+from facedouble.video.sinks import PartsSink
+
+_BATCH_BYTES = 128 << 20  # of frames held while a batch for the network fills up
+_BYTES_PER_PIXEL = 6  # of a frame and what is made of it, at most
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFailure:
+    """A frame that was copied unchanged because it could not be converted."""
+
+    frame: int
+    reason: str
+
+
+class FrameCounts:
+    """The sums of the records of parts."""
+
+    def __init__(self, parts: Iterable[dict[str, Any]]) -> None:
+        self.frames = self.swapped = self.faceless = self.faces = 0
+        self.failures: list[FrameFailure] = []
+        for part in parts:
+            self.frames += part["frames"]
+            self.swapped += part["swapped"]
+            self.faceless += part["faceless"]
+            self.faces += part["faces"]
+            self.failures += [FrameFailure(*failure) for failure in part["failures"]]
+
+
+class FrameStream:
+    """One pass over a source. ``matte`` is a second source, in step with it frame by frame."""
+
+    def __init__(
+        self,
+        source: Source,
+        matte: Source | None,
+        plan: ConversionPlan,
+        ranges: FrameRanges,
+        settings: ConvertSettings,
+        listener: Listener,
+    ) -> None:
+        self._source, self._matte = source, matte
+        self._plan, self._ranges = plan, ranges
+        self._settings, self._listener = settings, listener
+        self._retiming = Retiming(ranges, source.info.rate, discard=settings.discard_frames)
+        self._threads = settings.threads or os.cpu_count() or 1
+        self.timer = StageTimer()
+        self.resumed = 0
+        self.seconds = 0.0
+
+    def write(self, renderer: FrameRenderer, sink: PartsSink) -> FrameCounts:
+        """Write every frame that is not written yet, part by part; return the counts of all parts."""
+        start = time.perf_counter()
+        written = self.resumed = FrameCounts(sink.parts).frames
+        self._listener(StageStarted("convert", self._expected_frames(), "frames"))
+        if self.resumed:
+            self._listener(Noted(f"resumed: {self.resumed} frames were done by an earlier run"))
+        with closing(self._finished(renderer, len(sink.parts))) as finished:
+            done: list[tuple[int, int, str | None]] = []
+
+            def finish_part() -> None:
+                with self.timer.measure("encode"):
+                    sink.finish_part(_record(done))
+                done.clear()
+
+            for task in finished:
+                while len(sink.parts) < self._part_of(task):  # parts whose frames are all discarded
+                    finish_part()
+                with self.timer.measure("encode"):
+                    sink.write(task.shown, task.output)
+                done.append((len(task.faces), task.shown.index, task.failure))
+                written += 1
+                self._listener(Progressed("convert", written))
+                if (task.shown.index + 1) % self._settings.part == 0:
+                    finish_part()
+            if done:
+                finish_part()
+        spans = self._retiming.kept_spans()
+        if spans is not None:
+            sink.trim(spans)
+        self.seconds = time.perf_counter() - start
+        return FrameCounts(sink.parts)
+
+    def _finished(self, renderer: FrameRenderer, parts: int) -> Generator[FrameTask]:
+        """Finished frames, without those of the first ``parts`` parts."""
+        timer, threads = self.timer, self._threads
+        limit = 2 * threads
+
+        def cut(task: FrameTask) -> FrameTask:
+            with timer.measure("cut", threads):
+                return renderer.cut(task)
+
+        def draw(tasks: Sequence[FrameTask]) -> Sequence[FrameTask]:
+            with timer.measure("network"):
+                return renderer.draw(tasks)
+
+        def compose(task: FrameTask) -> FrameTask:
+            with timer.measure("compose", threads):
+                return renderer.compose(task)
+
+        with (
+            closing(prefetch(timer.measure_each("decode", self._tasks(parts)), limit)) as decoded,
+            closing(map_ordered(cut, decoded, threads, limit)) as cropped,
+            closing(prefetch((draw(batch) for batch in self._batches(cropped)), 1)) as batches,
+            closing(
+                map_ordered(compose, (task for batch in batches for task in batch), threads, limit)
+            ) as finished,
+        ):
+            yield from finished
+
+    def _tasks(self, parts: int) -> Iterator[FrameTask]:
+        """The frames to write, with their faces."""
+        first = parts * self._settings.part
+        for shown, matte in self._with_matte():
+            retimed = self._retiming.retimed(shown)
+            if retimed is not None and shown.index >= first:
+                yield FrameTask(retimed, self._plan.faces.get(shown.index, ()), matte)
+
+    def _with_matte(self) -> Iterator[tuple[Shown, Picture | None]]:
+        if self._matte is None:
+            for shown in self._source.pictures():
+                yield shown, None
+            return
+        count = 0
+        mattes = self._matte.pictures()
+        for shown in self._source.pictures():
+            matte = next(mattes, None)
+            if matte is None:
+                raise InputError(f"{self._matte.info.path}: the matte ends after {count} frames")
+            count += 1
+            yield shown, matte.picture
+        if next(mattes, None) is not None:
+            raise InputError(f"{self._matte.info.path}: the matte has more frames than the source's {count}")
+
+    def _batches(self, tasks: Iterable[FrameTask]) -> Iterator[list[FrameTask]]:
+        """Group consecutive frames so that each group has about ``batch_size`` faces and lies within one
+        part."""
+        info = self._source.info
+        max_frames = max(4, _BATCH_BYTES // (info.width * info.height * _BYTES_PER_PIXEL))
+        batch: list[FrameTask] = []
+        faces = 0
+        failure: Exception | None = None
+        source = iter(tasks)
+        while True:
+            try:
+                task = next(source)
+            except StopIteration:
+                break
+            except Exception as error:  # noqa: BLE001  (raised once the frames before it are delivered)
+                failure = error
+                break
+            if batch and (
+                self._part_of(task) != self._part_of(batch[0])
+                or faces >= self._settings.batch_size
+                or len(batch) >= max_frames
+            ):
+                yield batch
+                batch, faces = [], 0
+            batch.append(task)
+            faces += len(task.faces)
+        if batch:
+            yield batch
+        if failure is not None:
+            raise failure
+
+    def _part_of(self, task: FrameTask) -> int:
+        return task.shown.index // self._settings.part
+
+    def _expected_frames(self) -> int | None:
+        """How many frames will be written, as far as the source's metadata tells."""
+        frames = self._source.info.frames
+        if not frames:
+            return None
+        if not self._settings.discard_frames:
+            return frames
+        return sum(min(last, frames - 1) - first + 1 for first, last in self._ranges.bounds)
+
+
+def _record(done: Sequence[tuple[int, int, str | None]]) -> dict[str, Any]:
+    """The record of a part, from the number of faces, frame number and failure of each of its frames."""
+    swapped = [faces for faces, _, failure in done if faces and failure is None]
+    return {
+        "frames": len(done),
+        "swapped": len(swapped),
+        "faceless": sum(not faces for faces, _, _ in done),
+        "faces": sum(swapped),
+        "failures": [(frame, failure) for _, frame, failure in done if failure is not None],
+    }
