@@ -2,7 +2,7 @@
 
 Its smallest size, ``quick``, trained again and again on the demonstration's clips, each time with one choice
 made otherwise, for as many iterations as the default (the first row); then measured on the faces held out
-(``training/measure.py``). Times are of this machine and only tell what a choice costs.
+(``training/held_out_metrics.py``). Times are of this machine and only tell what a choice costs.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ CHOICES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "128 pixels": (("resolution=128",), ()),
     "code of 256": (("bottleneck=256",), ()),
     "no noise on the code": (("noise=0",), ()),
-    "decoders apart from the start": ((), ("shared_until=0",)),
-    "warps at full strength to the end": ((), ("hard_until=1",)),
-    "patches before the face": ((), ("warp.patches=0.1",)),
+    "decoders apart from the start": ((), ("shared_decoder_until=0",)),
+    "warps at full strength to the end": ((), ("full_augmentation_until=1",)),
+    "patches before the face": ((), ("warp.occlusion=0.1",)),
     "no mask": ((), ("mask=0",)),
     "no structural loss": ((), ("dssim=0",)),
     "multi-scale structural loss": ((), ("dssim=0", "ms_ssim=0.3")),

@@ -30,8 +30,8 @@ from facedouble.device import choose_device, choose_precision
 from facedouble.models.presets import build
 from facedouble.models.registry import MODELS
 from facedouble.training import schedule
-from facedouble.training.data import SideData
-from facedouble.training.load import load
+from facedouble.training.dataset import SideDataset
+from facedouble.training.loading import load
 from facedouble.training.parallel import World
 from facedouble.training.setup import Setup, prepare
 from facedouble.types import SIDES, Side
@@ -45,7 +45,7 @@ _COLUMNS = (
     "GFLOP/s",
     "of the product",
     "for data",
-    "GB forecast",
+    "GB estimate",
 )
 
 
@@ -69,17 +69,17 @@ def product_rate(dtype: torch.dtype, device: torch.device) -> float:
     return 2 * size**3 / best(lambda: a @ a, device, 0.5) / 1e9
 
 
-def step_of(setup: Setup, phase: schedule.Phase) -> Callable[[], None]:
+def step_of(setup: Setup, config: schedule.StepConfig) -> Callable[[], None]:
     """One iteration as the loop does it, with everything but saving."""
     training = setup.training
 
     def step() -> None:
-        losses = setup.step(setup.pairs(phase), phase)
+        losses = setup.step(setup.pairs(config), config)
         training.card.iteration += 1
-        training.average()
-        training.take(losses)
-        if training.many_unread:
-            training.read_losses()
+        training.update_ema()
+        training.record_losses(losses)
+        if training.pending_due:
+            training.flush_losses()
 
     return step
 
@@ -97,12 +97,12 @@ def measured(
         courses[f"{alone}, with its discriminators"] = 1.0
     rows: list[list[Cell]] = []
     for title, progress in courses.items():
-        phase = schedule.phase(setup.recipe, settings, setup.training.card, progress)
-        step = step_of(setup, phase)
+        config = schedule.step_config(setup.recipe, settings, setup.training.card, progress)
+        step = step_of(setup, config)
         with FlopCounterMode(display=False) as counter:
             step()
         seconds = best(step, setup.device)
-        data = best(partial(setup.pairs, phase), setup.device, 1.0)
+        data = best(partial(setup.pairs, config), setup.device, 1.0)
         done = counter.get_total_flops() / seconds / 1e9
         rows.append(
             [
@@ -112,13 +112,13 @@ def measured(
                 done,
                 f"{done / rate:.0%}",
                 f"{data / seconds:.1%}",
-                setup.forecast.total(setup.faces) / 1e9,
+                setup.estimate.total(setup.faces) / 1e9,
             ]
         )
     return rows
 
 
-def plain_step(data: Mapping[Side, SideData], name: str) -> Callable[[], None]:
+def plain_step(data: Mapping[Side, SideDataset], name: str) -> Callable[[], None]:
     """The plain way to write an iteration; see the module's docstring."""
     network, recipe = build(name), MODELS[name].recipe
     optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate, recipe.betas, foreach=False)

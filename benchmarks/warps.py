@@ -23,8 +23,8 @@ from facedouble.files import write_whole
 from facedouble.models.recipe import Warp, usual_warp
 from facedouble.models.registry import MODELS
 from facedouble.training.batch import Batch
-from facedouble.training.load import load
-from facedouble.training.prepare import kept_size
+from facedouble.training.loading import load
+from facedouble.training.preprocess import cached_size
 from facedouble.training.warp import WARPS, make_pairs
 from facedouble.types import Image
 
@@ -33,9 +33,9 @@ _STILL = Warp(rotation=0, zoom=0, shift=0, flip=0)
 
 
 def random_batch(count: int, resolution: int) -> Batch:
-    """Noise with landmarks, as :meth:`SideData.draw` would return it."""
+    """Noise with landmarks, as :meth:`SideDataset.draw` would return it."""
     random = torch.Generator().manual_seed(0)
-    size = kept_size(resolution, resolution)
+    size = cached_size(resolution, resolution)
     pixels = torch.randint(256, (count, 5, size, size), generator=random, dtype=torch.uint8)
     landmarks = torch.rand(1, 68, 2, generator=random) - 0.5
     landmarks = landmarks + 0.02 * torch.randn(count, 68, 2, generator=random)
@@ -59,7 +59,7 @@ def measure() -> list[Table]:
     quick = MODELS["quick"].recipe.warp
     warps = {f"quick's own, {kind}": replace(quick, kind=kind) for kind in WARPS}
     warps["usual: grid and jitter in Oklab"] = usual_warp()
-    warps["usual, with patches"] = replace(usual_warp(), patches=0.3)
+    warps["usual, with patches"] = replace(usual_warp(), occlusion=0.3)
     batches = [(random_batch(count, resolution), resolution) for resolution, count in _SIZES]
     random = torch.Generator().manual_seed(0)
     rows: list[list[Cell]] = []
@@ -84,7 +84,7 @@ def sheet(facesets_a: list[Path], facesets_b: list[Path], faces: int = 7, side: 
     rows |= {kind: drawn(replace(_STILL, kind=kind))["inputs"] for kind in WARPS if kind != "none"}
     usual = replace(usual_warp(), kind="none", lightness=0.12, chroma=0.25, hue=10)
     rows |= {"turned, in Oklab": drawn(usual)["inputs"], "its target": drawn(usual)["targets"]}
-    patches = drawn(replace(_STILL, kind="none", patches=1))
+    patches = drawn(replace(_STILL, kind="none", occlusion=1))
     rows |= {"patches": patches["inputs"], "face": patches["face"].expand(-1, 3, -1, -1)}
     return np.vstack([_row(name, pictures) for name, pictures in rows.items()])
 

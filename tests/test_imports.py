@@ -144,7 +144,7 @@ def test_a_wrong_import_is_seen(part: str, text: str) -> None:
     [
         ("faceset", "from facedouble.faces.align import align\nimport numpy as np"),
         ("cli", "from facedouble.training.loop import train"),
-        ("training", "from facedouble.training.data import draw"),
+        ("training", "from facedouble.training.dataset import draw"),
         ("conversion", "import facedoubles.cli"),
         ("config", "from facedouble.models.registry import MODELS"),
         ("registry", "if TYPE_CHECKING:\n    from facedouble.models.base import SwapModel"),

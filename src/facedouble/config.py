@@ -82,7 +82,7 @@ class TrainSettings:
     )
     recipe: tuple[str, ...] = option(
         "how it is trained otherwise than the model's recipe says (docs/training.md), as dssim=0.5 or "
-        "warp.patches=0.2; repeat it",
+        "warp.occlusion=0.2; repeat it",
         (),
     )
     batch_size: int = option("faces of each side in a step, 0 for the model's own", 0, short="-b", min=0)

@@ -19,7 +19,7 @@ from facedouble.models import checkpoint
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.presets import build
 from facedouble.models.registry import MODELS
-from facedouble.training.load import load
+from facedouble.training.loading import load
 from facedouble.types import Side
 from facedouble.video.images import write_png
 

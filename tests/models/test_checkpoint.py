@@ -87,15 +87,15 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["weights", "state"])
 def test_weights_and_state_go_back_together(tmp_path: Path, kind: str) -> None:
     c = card()
-    c.rate = 0.5
+    c.learning_rate_scale = 0.5
     save(tmp_path, c, 10, 1.0)
-    c.history, c.rate = [[10, 0.5, 0.5], [20, 0.4, 0.4]], 0.25
+    c.history, c.learning_rate_scale = [[10, 0.5, 0.5], [20, 0.4, 0.4]], 0.25
     c.iteration = 20
     c.note({"score": 0.7})
     save(tmp_path, c, 20, 2.0)
     (tmp_path / f"{kind}-00000020.safetensors").write_bytes(b"")
     loaded, weights, state = checkpoint.resume(tmp_path)
-    assert (loaded.iteration, loaded.rate, loaded.best) == (10, 0.5, None)
+    assert (loaded.iteration, loaded.learning_rate_scale, loaded.best) == (10, 0.5, None)
     (name, _), *_ = build("original", ARGUMENTS).named_parameters()
     assert (weights[name] == 1).all()
     assert float(state["value"]) == 1.0

@@ -47,7 +47,7 @@ def test_noise_is_there_in_training_only_and_fades_with_hardness() -> None:
             return float((model.encode(batch, "a") - model.encode(batch, "a")).abs().mean())
 
     hard = spread()
-    model.hardness = 0.1
+    model.augmentation_strength = 0.1
     assert 0 < spread() < hard / 5
     model.eval()
     assert spread() == 0
@@ -58,7 +58,7 @@ def test_until_parted_both_sides_use_one_decoder() -> None:
     code = torch.randn(2, 64)
     with torch.no_grad():
         assert torch.equal(model.decode(code, "a").picture, model.decode(code, "b").picture)
-        model.part()
+        model.split_decoders()
         assert torch.equal(model.decode(code, "a").picture, model.decode(code, "b").picture)
         next(model.decoders["b"].parameters()).add_(0.1)
         assert not torch.allclose(model.decode(code, "a").picture, model.decode(code, "b").picture)
@@ -66,7 +66,7 @@ def test_until_parted_both_sides_use_one_decoder() -> None:
 
 def test_a_copy_and_a_loaded_one_know_whether_they_have_parted() -> None:
     model, fresh = small().eval(), small().eval()
-    model.part()
+    model.split_decoders()
     code = torch.randn(2, 64)
     with torch.no_grad():
         next(model.decoders["b"].parameters()).add_(0.1)

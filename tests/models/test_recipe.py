@@ -32,8 +32,8 @@ def test_every_field_of_every_recipe_can_be_given(name: str) -> None:
 
 def test_what_is_not_named_stays_and_the_last_word_counts() -> None:
     recipe = MODELS["gan"].recipe
-    found = changed(recipe, ["adversarial_kind=mixup", "warp.patches=0.3", "dssim=1", "dssim=0.5"])
-    warp = replace(recipe.warp, patches=0.3)
+    found = changed(recipe, ["adversarial_kind=mixup", "warp.occlusion=0.3", "dssim=1", "dssim=0.5"])
+    warp = replace(recipe.warp, occlusion=0.3)
     assert found == replace(recipe, adversarial_kind="mixup", dssim=0.5, warp=warp)
     assert changed(recipe, []) == recipe
 
@@ -42,10 +42,10 @@ def test_what_is_not_named_stays_and_the_last_word_counts() -> None:
     ("word", "message"),
     [
         ("dssim", "name=value"),
-        ("sharpness=2", r"no sharpness.*ms_ssim.*warp\.patches"),
+        ("sharpness=2", r"no sharpness.*ms_ssim.*warp\.occlusion"),
         ("warp=grid", r"no warp;"),
         ("warp.dssim=1", r"no warp\.dssim"),
-        ("dssim.patches=1", r"no dssim\.patches"),
+        ("dssim.occlusion=1", r"no dssim\.occlusion"),
         ("dssim=much", "dssim is a number, 0 or more"),
         ("dssim=-1", "0 or more"),
         ("dssim=inf", "0 or more"),
@@ -53,7 +53,7 @@ def test_what_is_not_named_stays_and_the_last_word_counts() -> None:
         ("batch_size=2.5", "whole number, 1 or more"),
         ("batch_size=0", "1 or more"),
         ("coverage=0", "0.2 to 1"),
-        ("warp.patches=2", r"warp\.patches is a number, 0 to 1"),
+        ("warp.occlusion=2", r"warp\.occlusion is a number, 0 to 1"),
         ("adversarial_kind=wgan", "one of: hinge, mixup"),
         ("anneal=perhaps", "one of: true, false"),
         ("betas=0.5", "2 numbers"),

@@ -74,7 +74,7 @@ def test_a_recipe_that_weighs_the_mask_is_for_a_model_that_draws_one(name: str) 
 @every
 def test_gradient_reaches_every_parameter(name: str) -> None:
     model = small(name)
-    model.part()
+    model.split_decoders()
     batch = faces(model)
     (drawn(model(batch, "a", "a")).square().mean() + drawn(model(batch, "b", "b")).square().mean()).backward()
     assert {parameter_name for parameter_name, _ in model.named_parameters()} - touched(model) == set()
@@ -85,7 +85,7 @@ def test_each_side_has_something_of_its_own_and_both_share_something(name: str) 
     """Most models share the encoder and have a decoder for each; ``iae`` shares the decoder too, and has
     an intermediate layer for each."""
     model = small(name)
-    model.part()
+    model.split_decoders()
     batch = faces(model)
     drawn(model(batch, "a", "a")).square().mean().backward()
     a = touched(model)
@@ -102,7 +102,7 @@ def test_each_side_has_something_of_its_own_and_both_share_something(name: str) 
 @every
 def test_a_swap_is_not_a_reconstruction(name: str) -> None:
     model = small(name).eval()
-    model.part()
+    model.split_decoders()
     batch = faces(model)
     model.prepare({"a": batch[0], "b": batch[1]})
     with torch.no_grad():
@@ -112,7 +112,7 @@ def test_a_swap_is_not_a_reconstruction(name: str) -> None:
 @every
 def test_saved_and_loaded_it_answers_the_same(name: str, tmp_path: Path) -> None:
     model = small(name)
-    model.part()
+    model.split_decoders()
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, tmp_path / "weights.safetensors")
     torch.manual_seed(99)
     other = build(name, {**MODELS[name].arguments, **SMALL.get(name, {})})
@@ -166,7 +166,7 @@ def test_it_learns(name: str) -> None:
 @every
 def test_parted_decoders_start_alike(name: str) -> None:
     model = small(name)
-    for old, new in model.part():
+    for old, new in model.split_decoders():
         assert torch.equal(old, new)
         assert old is not new
 

@@ -8,8 +8,8 @@ import torch
 
 from facedouble.config import ExtractSettings, TrainSettings
 from facedouble.extraction.extract import extract
-from facedouble.training.data import Data
-from facedouble.training.load import load
+from facedouble.training.dataset import Dataset
+from facedouble.training.loading import load
 from facedouble.types import Side
 
 Facesets = dict[str, list[Path]]
@@ -46,6 +46,6 @@ def whole_clips(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
-def faces(whole_clips: dict[Side, list[Path]]) -> Data:
+def faces(whole_clips: dict[Side, list[Path]]) -> Dataset:
     """Their faces as a model of 64 pixels trains on them."""
     return load(whole_clips, resolution=64, coverage=0.7, device=torch.device("cpu"))

@@ -19,7 +19,7 @@ def adversary(seed: int = 0, **changes: object) -> Adversary:
         "batch_size": 4,
         "learning_rate": 1e-4,
         "adversarial": 0.1,
-        "critic_rate": 1e-3,
+        "discriminator_learning_rate": 1e-3,
         **changes,
     }
     torch.manual_seed(seed)
@@ -45,7 +45,7 @@ def fakes(real: dict[Side, Pairs]) -> dict[Side, Decoded]:
 
 def learn(critic: Adversary, drawn: dict[Side, Decoded], real: dict[Side, Pairs]) -> dict[Side, float]:
     """One step of the discriminators; their losses before it."""
-    losses = critic.teach(drawn, real)
+    losses = critic.accumulate(drawn, real)
     critic.step()
     return {side: float(loss) for side, loss in losses.items()}
 
@@ -60,8 +60,8 @@ def test_it_learns_to_tell_real_from_drawn_and_the_drawn_are_pulled_towards_the_
     losses = [sum(learn(critic, fakes(real), real).values()) for _ in range(60)]
     assert sum(losses[-10:]) < 0.7 * sum(losses[:10]), losses
     drawn = fakes(real)
-    judged = critic.judge(drawn, real, 1.0)
-    as_good = critic.judge({side: Decoded(pair.targets) for side, pair in real.items()}, real, 1.0)
+    judged = critic.generator_loss(drawn, real, 1.0)
+    as_good = critic.generator_loss({side: Decoded(pair.targets) for side, pair in real.items()}, real, 1.0)
     for side, pair in real.items():
         assert float(as_good[side].detach()) < float(judged[side].detach()), "real pictures must fare better"
         judged[side].backward()
@@ -77,9 +77,9 @@ def test_it_learns_to_tell_real_from_drawn_and_the_drawn_are_pulled_towards_the_
 def test_judging_moves_no_discriminator_and_learning_no_decoder(kind: str) -> None:
     critic, real = adversary(adversarial_kind=kind), pairs()
     drawn = fakes(real)
-    torch.stack(list(critic.judge(drawn, real, 1.0).values())).sum().backward()
-    assert all(p.grad is None for p in critic.critics.parameters())
-    assert all(p.requires_grad for p in critic.critics.parameters())
+    torch.stack(list(critic.generator_loss(drawn, real, 1.0).values())).sum().backward()
+    assert all(p.grad is None for p in critic.discriminators.parameters())
+    assert all(p.requires_grad for p in critic.discriminators.parameters())
     drawn = fakes(real)
     assert sorted(learn(critic, drawn, real)) == ["a", "b"]
     assert all(output.picture.grad is None for output in drawn.values())
@@ -93,7 +93,7 @@ def test_only_the_face_is_judged(kind: str) -> None:
     face[..., 8:24] = 1
     masked = {side: replace(pair, face=face) for side, pair in real.items()}
     drawn = fakes(masked)
-    critic.judge(drawn, masked, 1.0)["a"].backward()
+    critic.generator_loss(drawn, masked, 1.0)["a"].backward()
     slope = drawn["a"].picture.grad
     assert slope is not None
     assert float((slope * (1 - face)).abs().sum()) == 0 < float((slope * face).abs().sum())
@@ -101,7 +101,7 @@ def test_only_the_face_is_judged(kind: str) -> None:
     torch.manual_seed(5)
     one = learn(critic, drawn, masked)
     other = adversary(adversarial_kind=kind)
-    other.judge(drawn, masked, 1.0)
+    other.generator_loss(drawn, masked, 1.0)
     torch.manual_seed(5)
     assert one == pytest.approx(learn(other, outside, masked), rel=1e-5)
 
@@ -110,10 +110,10 @@ def test_it_waits_for_its_share_of_training_and_counts_by_its_weight() -> None:
     critic, real = adversary(adversarial_from=0.5), pairs()
     assert not critic.active(0.49)
     assert critic.active(0.5)
-    assert {float(value) for value in critic.judge(fakes(real), real, 0.49).values()} == {0.0}
+    assert {float(value) for value in critic.generator_loss(fakes(real), real, 0.49).values()} == {0.0}
     light, heavy = (adversary(adversarial=weight) for weight in (0.1, 0.3))
     for side in real:
-        one, other = (float(c.judge(fakes(real), real, 1.0)[side].detach()) for c in (light, heavy))
+        one, other = (float(c.generator_loss(fakes(real), real, 1.0)[side].detach()) for c in (light, heavy))
         assert other == pytest.approx(3 * one, rel=1e-3)
 
 
@@ -121,10 +121,10 @@ def test_it_waits_for_its_share_of_training_and_counts_by_its_weight() -> None:
 def test_one_side_alone_is_judged_and_taught() -> None:
     critic, real = adversary(), pairs()
     only_b = {"b": fakes(real)["b"]}
-    assert list(critic.judge(only_b, real, 1.0)) == ["b"]  # type: ignore[arg-type]
-    before = {name: value.clone() for name, value in critic.critics.state_dict().items()}
+    assert list(critic.generator_loss(only_b, real, 1.0)) == ["b"]  # type: ignore[arg-type]
+    before = {name: value.clone() for name, value in critic.discriminators.state_dict().items()}
     learn(critic, only_b, real)  # type: ignore[arg-type]
-    after = critic.critics.state_dict()
+    after = critic.discriminators.state_dict()
     moved = {name[0] for name in before if not torch.equal(before[name], after[name])}
     assert moved == {"b"}
 
@@ -159,7 +159,7 @@ def test_in_mixed_precision_its_losses_are_near(kind: str) -> None:
     for precision in (torch.float32, torch.bfloat16):
         critic = adversary(adversarial_kind=kind)
         critic.precision = precision
-        values.append(float(critic.judge(fakes(real), real, 1.0)["a"].detach()))
+        values.append(float(critic.generator_loss(fakes(real), real, 1.0)["a"].detach()))
     assert values[0] == pytest.approx(values[1], abs=2e-3)
 
 
@@ -171,17 +171,17 @@ def test_taught_in_parts_it_learns_what_the_whole_teaches(of: str) -> None:
     for runs in ((slice(0, 6),), (slice(0, 2), slice(2, 6))):
         # At rest, as a look moves what spectral normalisation knows of the weights.
         critic = adversary(adversarial_of=of)
-        critic.critics.eval()
+        critic.discriminators.eval()
         for run in runs:
             some = {
                 side: Pairs(pair.inputs[run], pair.targets[run], pair.weights[run], pair.face[run])
                 for side, pair in real.items()
             }
             shown = {side: Decoded(faces.picture[run]) for side, faces in drawn.items()}
-            critic.teach(shown, some, (run.stop - run.start) / 6)
-        gathered.append([p.grad.clone() for p in critic.critics.parameters() if p.grad is not None])
+            critic.accumulate(shown, some, (run.stop - run.start) / 6)
+        gathered.append([p.grad.clone() for p in critic.discriminators.parameters() if p.grad is not None])
     assert gathered[0]
     for one, other in zip(*gathered, strict=True):
         assert torch.allclose(one, other, atol=1e-6)
-    critic.forget()
-    assert all(p.grad is None for p in critic.critics.parameters())
+    critic.zero_grad()
+    assert all(p.grad is None for p in critic.discriminators.parameters())

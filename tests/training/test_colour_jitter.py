@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from facedouble.models.recipe import Warp
-from facedouble.training.batch import Batch, Draws
-from facedouble.training.warp.colour import jitter, light, oklab, srgb
+from facedouble.training.batch import Batch, RandomDraws
+from facedouble.training.warp.colour_jitter import jitter_oklab, jitter_rgb, oklab, srgb
 
 STILL = Warp()
 
@@ -16,9 +16,9 @@ def pictures(n: int = 4) -> torch.Tensor:
     return torch.rand(n, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 0.8 + 0.1
 
 
-def draws(n: int = 4, seed: int = 0) -> Draws:
+def draws(n: int = 4, seed: int = 0) -> RandomDraws:
     empty = torch.zeros(n, 5, 1, 1, dtype=torch.uint8)
-    return Draws(
+    return RandomDraws(
         Batch(empty, torch.zeros(n, 68, 2), None, n, slice(0, n)), torch.Generator().manual_seed(seed)
     )
 
@@ -46,7 +46,7 @@ def test_there_and_back_is_the_same_also_beyond_the_range() -> None:
 
 
 def test_hue_turns_and_keeps_lightness_and_chroma() -> None:
-    changed = oklab(jitter(pictures(), replace(STILL, hue=10.0), draws()))
+    changed = oklab(jitter_oklab(pictures(), replace(STILL, hue=10.0), draws()))
     before = oklab(pictures())
     assert torch.allclose(changed[:, 0], before[:, 0], atol=1e-4)
     assert torch.allclose(changed[:, 1:].norm(dim=1), before[:, 1:].norm(dim=1), atol=1e-4)
@@ -58,10 +58,10 @@ def test_hue_turns_and_keeps_lightness_and_chroma() -> None:
 
 def test_lightness_is_lightness_alone_and_chroma_chroma_alone() -> None:
     before = oklab(pictures(64))
-    lighter = oklab(jitter(pictures(64), replace(STILL, lightness=0.1), draws(64)))
+    lighter = oklab(jitter_oklab(pictures(64), replace(STILL, lightness=0.1), draws(64)))
     assert torch.allclose(lighter[:, 1:], before[:, 1:], atol=1e-4)
     assert 0.05 < float((lighter - before)[:, 0].mean(dim=(1, 2)).std()) < 0.15
-    stronger = oklab(jitter(pictures(64), replace(STILL, chroma=0.1), draws(64)))
+    stronger = oklab(jitter_oklab(pictures(64), replace(STILL, chroma=0.1), draws(64)))
     assert torch.allclose(stronger[:, 0], before[:, 0], atol=1e-4)
     gains = stronger[:, 1:].flatten(1).norm(dim=1) / before[:, 1:].flatten(1).norm(dim=1)
     assert 0.07 < float(gains.std()) < 0.13
@@ -72,14 +72,14 @@ def test_without_amounts_nothing_is_drawn_and_nothing_changes() -> None:
     generator = torch.Generator().manual_seed(0)
     before = generator.get_state()
     batch = Batch(torch.zeros(4, 5, 1, 1, dtype=torch.uint8), torch.zeros(4, 68, 2), None, 4, slice(0, 4))
-    assert jitter(pictures(), STILL, Draws(batch, generator)) is not None
-    assert torch.equal(jitter(pictures(), STILL, Draws(batch, generator)), pictures())
-    assert torch.equal(light(pictures(), STILL, Draws(batch, generator)), pictures())
+    assert jitter_oklab(pictures(), STILL, RandomDraws(batch, generator)) is not None
+    assert torch.equal(jitter_oklab(pictures(), STILL, RandomDraws(batch, generator)), pictures())
+    assert torch.equal(jitter_rgb(pictures(), STILL, RandomDraws(batch, generator)), pictures())
     assert torch.equal(generator.get_state(), before)
 
 
 def test_light_changes_each_channel_by_itself() -> None:
-    changed = light(pictures(200), replace(STILL, light=0.2), draws(200)) - pictures(200)
+    changed = jitter_rgb(pictures(200), replace(STILL, rgb_gain=0.2), draws(200)) - pictures(200)
     means = changed.mean(dim=(2, 3))
     assert 0.07 < float(means.std()) < 0.14
     assert abs(float(torch.corrcoef(means.T)[0, 1])) < 0.25

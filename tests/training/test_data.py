@@ -15,12 +15,12 @@ from facedouble.extraction.extract import extract
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faceset import Faceset
-from facedouble.training.batch import Share
-from facedouble.training.data import Data, SideData
-from facedouble.training.load import even_chances, load
+from facedouble.training.batch import Shard
+from facedouble.training.crop_cache import MemoryCache
+from facedouble.training.dataset import Dataset, SideDataset
+from facedouble.training.loading import load, pose_balanced_weights
 from facedouble.training.neighbours import nearest
-from facedouble.training.prepare import kept_size
-from facedouble.training.store import InMemory
+from facedouble.training.preprocess import cached_size
 from facedouble.types import Side
 from facedouble.video.images import read_image, write_png
 
@@ -32,7 +32,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def read(facesets: Facesets, **options: object) -> Data:
+def read(facesets: Facesets, **options: object) -> Dataset:
     return load(facesets, resolution=64, coverage=0.7, device=CPU, **options)  # type: ignore[arg-type]
 
 
@@ -40,7 +40,7 @@ def apart(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     return torch.cdist(one, other, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def test_a_face_is_kept_as_conversion_will_see_it(faces: Data, whole_clips: Facesets) -> None:
+def test_a_face_is_kept_as_conversion_will_see_it(faces: Dataset, whole_clips: Facesets) -> None:
     side = faces.training["a"]
     assert side.store.shape[1:] == (5, 128, 128)
     with Faceset.open(whole_clips["a"][0]) as faceset:
@@ -54,7 +54,7 @@ def test_a_face_is_kept_as_conversion_will_see_it(faces: Data, whole_clips: Face
     assert np.allclose((side.landmarks[4].numpy() + 1) * 64 - 0.5, points, atol=1e-3)
 
 
-def test_weights_and_mask_lie_where_the_face_is(faces: Data) -> None:
+def test_weights_and_mask_lie_where_the_face_is(faces: Dataset) -> None:
     side = faces.training["b"]
     pixels = side.store.take(torch.arange(len(side))).float() / 255
     weights, mask = pixels[:, 3] * 4, pixels[:, 4]
@@ -68,7 +68,7 @@ def test_weights_and_mask_lie_where_the_face_is(faces: Data) -> None:
     assert (side.masks(5) > 0.5).float().mean() == pytest.approx(float(mask.mean()), abs=0.05)
 
 
-def test_held_out_faces_are_the_last_and_are_never_drawn(faces: Data, whole_clips: Facesets) -> None:
+def test_held_out_faces_are_the_last_and_are_never_drawn(faces: Dataset, whole_clips: Facesets) -> None:
     for side in ("a", "b"):
         with Faceset.open(whole_clips[side][0]) as faceset:
             known = [face.frame_index for face in faceset.faces()]
@@ -85,7 +85,7 @@ def test_held_out_faces_are_the_last_and_are_never_drawn(faces: Data, whole_clip
 
 
 def test_read_from_disk_it_is_the_same_as_from_memory(
-    faces: Data, whole_clips: Facesets, tmp_path: Path
+    faces: Dataset, whole_clips: Facesets, tmp_path: Path
 ) -> None:
     heard: list[Event] = []
     streamed = read(whole_clips, memory=1_000_000, scratch=tmp_path / "scratch", listener=heard.append)
@@ -95,7 +95,7 @@ def test_read_from_disk_it_is_the_same_as_from_memory(
     assert list((tmp_path / "scratch").iterdir()) == [], "nothing is left to clean up"
     for side in ("a", "b"):
         one, two = faces.training[side], streamed.training[side]
-        assert not isinstance(two.store, InMemory)
+        assert not isinstance(two.store, MemoryCache)
         first, second = one.draw(9, seeded(4)), two.draw(9, seeded(4))
         assert torch.equal(first.pixels, second.pixels)
         assert torch.equal(first.landmarks, second.landmarks)
@@ -110,10 +110,10 @@ def test_no_room_on_the_disk_is_said(whole_clips: Facesets, tmp_path: Path) -> N
         read(whole_clips, memory=0, scratch=blocked)
 
 
-def test_the_shares_of_several_processes_are_what_one_would_draw(faces: Data) -> None:
+def test_the_shares_of_several_processes_are_what_one_would_draw(faces: Dataset) -> None:
     whole = faces.training["a"].draw(10, seeded(7))
     generators = [seeded(7) for _ in range(3)]
-    parts = [faces.training["a"].draw(10, g, Share(rank, 3)) for rank, g in enumerate(generators)]
+    parts = [faces.training["a"].draw(10, g, Shard(rank, 3)) for rank, g in enumerate(generators)]
     assert torch.equal(torch.cat([part.pixels for part in parts]), whole.pixels)
     assert torch.equal(torch.cat([part.landmarks for part in parts]), whole.landmarks)
     assert {len(part) for part in parts} == {3, 4}
@@ -121,7 +121,7 @@ def test_the_shares_of_several_processes_are_what_one_would_draw(faces: Data) ->
     assert len(states) == 1, "and all generators are where one would be"
 
 
-def test_a_generator_in_the_same_state_draws_the_same(faces: Data) -> None:
+def test_a_generator_in_the_same_state_draws_the_same(faces: Dataset) -> None:
     generator = seeded(3)
     faces.training["a"].draw(5, generator)
     state = generator.get_state()
@@ -130,24 +130,26 @@ def test_a_generator_in_the_same_state_draws_the_same(faces: Data) -> None:
     assert torch.equal(faces.training["a"].draw(5, generator).pixels, one)
 
 
-def test_balanced_every_bin_of_poses_comes_equally_often(faces: Data) -> None:
+def test_balanced_every_bin_of_poses_comes_equally_often(faces: Dataset) -> None:
     a = faces.training["a"].landmarks[:1].repeat(12, 1, 1)
     # Eleven faces look one way and one another: a face seen from the side is narrower.
     turned = a.clone()
     turned[11, 27:36, 0] += 0.25
-    chances = even_chances(turned)
-    assert torch.allclose(chances[:11], torch.full((11,), 0.5 / 11, dtype=torch.float64))
-    assert float(chances[11]) == pytest.approx(0.5)
-    side = replace(faces.training["a"], landmarks=turned, chances=chances)
+    sampling_weights = pose_balanced_weights(turned)
+    assert torch.allclose(sampling_weights[:11], torch.full((11,), 0.5 / 11, dtype=torch.float64))
+    assert float(sampling_weights[11]) == pytest.approx(0.5)
+    side = replace(faces.training["a"], landmarks=turned, sampling_weights=sampling_weights)
     drawn = side.draw(4000, seeded(1)).landmarks
     assert 0.46 < float((drawn[:, 30] == turned[11, 30]).all(dim=1).float().mean()) < 0.54
 
 
 def test_balanced_is_an_option_of_loading(whole_clips: Facesets) -> None:
     balanced = read(whole_clips, balanced=True).training["a"]
-    assert balanced.chances is not None
-    assert float(balanced.chances.sum()) == pytest.approx(1)
-    assert balanced.chances.max() > 1.5 * balanced.chances.min(), "the actor shakes his head"
+    assert balanced.sampling_weights is not None
+    assert float(balanced.sampling_weights.sum()) == pytest.approx(1)
+    assert balanced.sampling_weights.max() > 1.5 * balanced.sampling_weights.min(), (
+        "the actor shakes his head"
+    )
 
 
 def test_neighbours_are_alike_in_expression_and_not_in_who_they_are() -> None:
@@ -160,12 +162,12 @@ def test_neighbours_are_alike_in_expression_and_not_in_who_they_are() -> None:
     assert nearest(own, own[:4]).shape == (30, 4)
 
 
-def test_faces_are_drawn_with_their_neighbours_of_the_other_side(faces: Data) -> None:
+def test_faces_are_drawn_with_their_neighbours_of_the_other_side(faces: Dataset) -> None:
     batch = faces.training["a"].draw(6, seeded())
-    assert batch.towards is not None
-    assert batch.towards.shape == (6, 10, 68, 2)
+    assert batch.neighbours is not None
+    assert batch.neighbours.shape == (6, 10, 68, 2)
     other = faces.training["b"].landmarks.flatten(1)
-    assert apart(batch.towards.flatten(2).flatten(0, 1), other).amin(dim=1).max() == 0
+    assert apart(batch.neighbours.flatten(2).flatten(0, 1), other).amin(dim=1).max() == 0
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ def test_faces_are_drawn_with_their_neighbours_of_the_other_side(faces: Data) ->
 def test_what_is_kept_is_fine_enough_and_no_finer_than_there_is(
     resolution: int, seen: float, size: int
 ) -> None:
-    assert kept_size(resolution, seen) == size
+    assert cached_size(resolution, seen) == size
 
 
 def test_a_side_that_is_missing_one_line(whole_clips: Facesets) -> None:
@@ -246,9 +248,9 @@ def test_loading_counts_its_faces(whole_clips: Facesets) -> None:
 
 
 def test_of_no_faces_there_is_nothing_to_show() -> None:
-    empty = SideData(
+    empty = SideDataset(
         64,
-        InMemory(torch.zeros(0, 5, 128, 128, dtype=torch.uint8)),
+        MemoryCache(torch.zeros(0, 5, 128, 128, dtype=torch.uint8)),
         torch.zeros(0, 68, 2),
         np.zeros((0, 2, 3), np.float32),
     )

@@ -247,7 +247,7 @@ def test_discriminators_come_and_go_with_the_recipe(facesets: Facesets, tmp_path
     run(facesets, tmp_path / "m", replace(SMALL, iterations=6))
     assert [row[0] for row in history(tmp_path / "m")] == [1, 2, 3, 4, 5, 6]
     run(facesets, tmp_path / "m", replace(JUDGED, iterations=8))
-    smaller = replace(JUDGED, recipe=(*JUDGED.recipe, "critic_filters=3"), iterations=9)
+    smaller = replace(JUDGED, recipe=(*JUDGED.recipe, "discriminator_filters=3"), iterations=9)
     with pytest.raises(ModelError, match="fit"):
         run(facesets, tmp_path / "m", smaller)
 
@@ -277,9 +277,9 @@ def test_from_a_model_whose_decoders_had_not_parted_they_part_later(
     facesets: Facesets, tmp_path: Path
 ) -> None:
     run(facesets, tmp_path / "other", replace(SMALL, iterations=1))
-    assert not checkpoint.read_card(tmp_path / "other").parted
+    assert not checkpoint.read_card(tmp_path / "other").decoders_split
     run(facesets, tmp_path / "m", replace(SMALL, from_model=tmp_path / "other"))
-    assert checkpoint.read_card(tmp_path / "m").parted
+    assert checkpoint.read_card(tmp_path / "m").decoders_split
     weights = load_file(tmp_path / "m" / "weights-00000006.safetensors")
     last = "0.convolution.weight"
     assert not torch.equal(weights[f"decoders.a.{last}"], weights[f"decoders.b.{last}"]), "both have learnt"
@@ -308,7 +308,7 @@ def test_after_an_explosion_it_goes_back_with_a_lower_rate(facesets: Facesets, t
     result = run(facesets, tmp_path / "m", settings, heard)
     card = checkpoint.read_card(tmp_path / "m")
     assert result.iteration == 60
-    assert card.rate < 1
+    assert card.learning_rate_scale < 1
     assert "exploded" in noted(heard)
     assert [row[0] for row in card.history] == list(range(1, 61)), "no iteration twice, none left out"
     assert all(torch.isfinite(torch.tensor(row)).all() for row in card.history)

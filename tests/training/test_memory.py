@@ -1,4 +1,4 @@
-"""The forecast against what is really taken, and what happens where memory is short."""
+"""The estimate against what is really taken, and what happens where memory is short."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from facedouble.config import TrainSettings
 from facedouble.events import ignore
 from facedouble.models.discriminator import Discriminator
 from facedouble.models.presets import build
-from facedouble.training.memory import Forecast, forecast, is_out_of_memory, kept_for_backward
+from facedouble.training.memory import MemoryEstimate, activation_bytes_per_face, estimate, is_out_of_memory
 from facedouble.training.parallel import World
 from facedouble.training.setup import prepare
 from facedouble.types import Side
@@ -42,10 +42,10 @@ def steps(settings):
     setup = prepare(facesets, Path("nowhere"), settings, World(), tell)
     if settings is not small and int(limit):
         return setup
-    phase = schedule.phase(setup.recipe, settings, setup.training.card, 1.0)
+    config = schedule.step_config(setup.recipe, settings, setup.training.card, 1.0)
     for _ in range(2):
-        setup.step(setup.pairs(phase), phase)
-        setup.training.average()
+        setup.step(setup.pairs(config), config)
+        setup.training.update_ema()
     return setup
 
 steps(small)  # so that what libraries take once is not counted
@@ -56,7 +56,7 @@ if int(limit):
     resource.setrlimit(resource.RLIMIT_AS, (size + int(limit), size + int(limit)))
 setup = steps(settings)
 taken = memory.peak_memory(setup.device) - before
-print(setup.step.at_once, setup.forecast.total(2 * int(batch)), taken)
+print(setup.step.micro_batch, setup.estimate.total(2 * int(batch)), taken)
 """
 
 
@@ -92,20 +92,20 @@ def test_where_memory_is_short_it_is_known_before_the_first_step(facesets: Faces
     """Under a real limit of the system, which a whole batch would be beyond."""
     limit = 500_000_000
     warning, line = child(facesets, "highres", 24, limit, "resolution=128", "filters=16")[-2:]
-    at_once, foreseen, _ = map(int, line.split())
+    micro_batch, foreseen, _ = map(int, line.split())
     assert foreseen > limit
-    assert 1 <= at_once < 48
+    assert 1 <= micro_batch < 48
     assert "at a time" in warning
 
 
 def test_parts_are_halves_until_they_fit() -> None:
-    made = Forecast(weights=100, gradients=100, optimizer=200, faces=50, pairs=50, per_face=8)
+    made = MemoryEstimate(weights=100, gradients=100, optimizer=200, faces=50, pairs=50, per_face=8)
     assert made.total(10) == 500 + 100
-    assert made.fits(64, 10_000) == 64
-    assert made.total(made.fits(64, 800)) <= 0.9 * 800
-    assert made.fits(64, 800) == 16
-    assert made.fits(64, 10) == 1
-    assert "0 MB are free" in made.sentence(64, 10)
+    assert made.fitting_micro_batch(64, 10_000) == 64
+    assert made.total(made.fitting_micro_batch(64, 800)) <= 0.9 * 800
+    assert made.fitting_micro_batch(64, 800) == 16
+    assert made.fitting_micro_batch(64, 10) == 1
+    assert "0 MB are free" in made.describe(64, 10)
 
 
 def test_what_is_kept_grows_with_the_batch_alone_and_nothing_is_changed() -> None:
@@ -121,7 +121,7 @@ def test_what_is_kept_grows_with_the_batch_alone_and_nothing_is_changed() -> Non
         total: torch.Tensor = drawn.sum()
         return total
 
-    kept = kept_for_backward(model, run)
+    kept = activation_bytes_per_face(model, run)
     assert kept > 3 * 32 * 32 * 4, "the input alone is more"
     assert kept < 1e6
     assert torch.equal(torch.get_rng_state(), state)
@@ -131,15 +131,15 @@ def test_what_is_kept_grows_with_the_batch_alone_and_nothing_is_changed() -> Non
 
 def test_the_fixed_part_is_five_times_the_weights_and_less_of_what_is_beside_the_model() -> None:
     """No average is kept of discriminators, and of what only looks there is nothing but the weights."""
-    model, critics, judge = torch.nn.Linear(100, 100), torch.nn.Linear(10, 10), torch.nn.Linear(20, 20)
-    made = forecast(model, critics, judge, faces=7, pairs=2, per_face=0)
+    model, discriminators, judge = torch.nn.Linear(100, 100), torch.nn.Linear(10, 10), torch.nn.Linear(20, 20)
+    made = estimate(model, discriminators, judge, faces=7, pairs=2, per_face=0)
     assert made.total(64) == 4 * (5 * 10_100 + 4 * 110 + 420) + 9
-    alone = forecast(model, None, None, faces=7, pairs=2, per_face=0)
+    alone = estimate(model, None, None, faces=7, pairs=2, per_face=0)
     assert alone.total(64) == 5 * 4 * 10_100 + 9
 
 
 def test_the_adversary_and_a_perceptual_network_are_counted(facesets: Facesets) -> None:
-    def foreseen(**changes: object) -> Forecast:
+    def foreseen(**changes: object) -> MemoryEstimate:
         settings = TrainSettings(
             trainer="gan",
             arguments=("filters=4", "bottleneck=8"),
@@ -148,15 +148,15 @@ def test_the_adversary_and_a_perceptual_network_are_counted(facesets: Facesets) 
             precision="fp32",
         )
         sides: dict[Side, list[Path]] = {"a": facesets["a"], "b": facesets["b"]}
-        return prepare(sides, Path("nowhere"), replace(settings, **changes), World(), ignore).forecast  # type: ignore[arg-type]
+        return prepare(sides, Path("nowhere"), replace(settings, **changes), World(), ignore).estimate  # type: ignore[arg-type]
 
     network = build("gan", {"filters": 4, "bottleneck": 8})
     own = sum(4 * p.numel() for p in network.parameters())
-    without = forecast(network, None, None, faces=0, pairs=0, per_face=0)
+    without = estimate(network, None, None, faces=0, pairs=0, per_face=0)
     with_critics, with_both = foreseen(), foreseen(perceptual_loss="dlib")
-    critics = 2 * sum(4 * p.numel() for p in Discriminator(2).parameters())
-    assert with_critics.optimizer == 2 * (own + critics)
-    assert with_critics.weights == without.weights + critics
+    discriminators = 2 * sum(4 * p.numel() for p in Discriminator(2).parameters())
+    assert with_critics.optimizer == 2 * (own + discriminators)
+    assert with_critics.weights == without.weights + discriminators
     assert with_both.weights > with_critics.weights + 20e6, "5.6 million weights"
     assert with_both.per_face > with_critics.per_face
 

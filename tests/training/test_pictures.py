@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from facedouble.models.base import Decoded, SwapModel
-from facedouble.training import window
-from facedouble.training.plot import Panel, plot
+from facedouble.training import preview_window
+from facedouble.training.curves import Panel, plot
 from facedouble.training.preview import preview
 from facedouble.types import Side
 
@@ -62,4 +62,4 @@ def test_without_a_display_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     if sys.platform.startswith("linux"):
-        assert "display" in window.show(tmp_path / "preview.png")
+        assert "display" in preview_window.show(tmp_path / "preview.png")

@@ -50,7 +50,7 @@ def same(one: Path, other: Path, iteration: int) -> bool:
 def test_taken_up_again_it_goes_on_as_if_never_stopped(
     facesets: Facesets, tmp_path: Path, settings: TrainSettings
 ) -> None:
-    """Stopped in each of the phases of ``quick`` and after the discriminators have begun."""
+    """Stopped in each of the configs of ``quick`` and after the discriminators have begun."""
     whole = losses(facesets, tmp_path / "whole", replace(settings, save_interval=1))
     # Stopped by hand: a smaller limit would be another course.
     parts = tmp_path / "parts"

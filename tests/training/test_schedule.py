@@ -7,7 +7,7 @@ from facedouble.config import TrainSettings
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.recipe import Recipe
 from facedouble.training import schedule
-from facedouble.training.schedule import Stop
+from facedouble.training.schedule import StopReason
 
 RECIPE = Recipe(batch_size=4, learning_rate=0.1, warm_up=10)
 
@@ -34,15 +34,17 @@ def test_the_rate_rises_and_with_anneal_falls_to_nothing() -> None:
 
 
 def test_hardness_falls_in_a_line_after_its_time() -> None:
-    recipe = replace(RECIPE, hard_until=0.2, hardness_at_end=0.4)
-    assert [schedule.hardness(recipe, at) for at in (0.1, 0.2, 0.6, 1.0)] == pytest.approx([1, 1, 0.7, 0.4])
-    assert schedule.hardness(RECIPE, 1.0) == 1
+    recipe = replace(RECIPE, full_augmentation_until=0.2, final_augmentation=0.4)
+    assert [schedule.augmentation(recipe, at) for at in (0.1, 0.2, 0.6, 1.0)] == pytest.approx(
+        [1, 1, 0.7, 0.4]
+    )
+    assert schedule.augmentation(RECIPE, 1.0) == 1
 
 
 def test_a_mishap_lowers_the_rate() -> None:
     one, other = card(99), card(99)
-    other.rate = 0.3
-    rates = [schedule.phase(RECIPE, TrainSettings(), c, 0).rate for c in (one, other)]
+    other.learning_rate_scale = 0.3
+    rates = [schedule.step_config(RECIPE, TrainSettings(), c, 0).learning_rate for c in (one, other)]
     assert rates == pytest.approx([0.1, 0.03])
 
 
@@ -50,16 +52,23 @@ def test_reasons_to_stop() -> None:
     low = {"a": 0.01, "b": 0.019}
     target, limit = TrainSettings(target_loss=0.02), TrainSettings(iterations=10)
     reasons = [
-        schedule.reason_to_stop(target, card(5), low, False),
-        schedule.reason_to_stop(target, card(5), {**low, "b": 0.021}, False),
-        schedule.reason_to_stop(target, card(5), {"a": 0.01}, False),
-        schedule.reason_to_stop(limit, card(9), low, False),
-        schedule.reason_to_stop(limit, card(10), low, True),
-        schedule.reason_to_stop(limit, card(9), low, True),
+        schedule.stop_reason(target, card(5), low, False),
+        schedule.stop_reason(target, card(5), {**low, "b": 0.021}, False),
+        schedule.stop_reason(target, card(5), {"a": 0.01}, False),
+        schedule.stop_reason(limit, card(9), low, False),
+        schedule.stop_reason(limit, card(10), low, True),
+        schedule.stop_reason(limit, card(9), low, True),
     ]
-    expected = [Stop.TARGET, Stop.NOT_YET, Stop.NOT_YET, Stop.NOT_YET, Stop.FINISHED, Stop.BY_HAND]
+    expected = [
+        StopReason.TARGET,
+        StopReason.NOT_YET,
+        StopReason.NOT_YET,
+        StopReason.NOT_YET,
+        StopReason.FINISHED,
+        StopReason.BY_HAND,
+    ]
     assert reasons == expected
-    assert len({reason.words for reason in Stop}) == len(Stop)
+    assert len({reason.text for reason in StopReason}) == len(StopReason)
 
 
 def test_patience_counts_from_the_best_measure_to_the_last() -> None:
@@ -68,9 +77,9 @@ def test_patience_counts_from_the_best_measure_to_the_last() -> None:
     for iteration, score in ((100, 0.5), (150, 0.6), (200, 0.55), (249, 0.6), (250, 0.59)):
         model.iteration = iteration
         model.note({"score": score})
-        reasons.append(schedule.reason_to_stop(settings, model, {}, False))
+        reasons.append(schedule.stop_reason(settings, model, {}, False))
     assert (model.best, model.best_at) == (0.6, 150)
-    assert reasons == [Stop.NOT_YET] * 4 + [Stop.PLATEAU]
+    assert reasons == [StopReason.NOT_YET] * 4 + [StopReason.PLATEAU]
 
 
 def test_saves_are_due_by_whichever_comes_first() -> None:
@@ -82,8 +91,8 @@ def test_saves_are_due_by_whichever_comes_first() -> None:
 
 def test_what_counts_as_an_explosion() -> None:
     before = {"a": 0.1, "b": 0.1}
-    assert not schedule.exploded(before, {"a": 0.5, "b": 0.9})
-    assert schedule.exploded(before, {"a": 0.1, "b": 1.1})
-    assert schedule.exploded({}, {"a": math.nan})
-    assert schedule.exploded({}, {"b": math.inf})
-    assert not schedule.exploded({}, {"a": 100.0})
+    assert not schedule.diverged(before, {"a": 0.5, "b": 0.9})
+    assert schedule.diverged(before, {"a": 0.1, "b": 1.1})
+    assert schedule.diverged({}, {"a": math.nan})
+    assert schedule.diverged({}, {"b": math.inf})
+    assert not schedule.diverged({}, {"a": 100.0})

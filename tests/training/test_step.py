@@ -34,15 +34,17 @@ def setup(facesets: Facesets, settings: TrainSettings, heard: list[Event] | None
     return prepare({"a": facesets["a"], "b": facesets["b"]}, Path("nowhere"), settings, World(), listener)
 
 
-def after_steps(facesets: Facesets, settings: TrainSettings, at_once: int, progress: float) -> torch.Tensor:
+def after_steps(
+    facesets: Facesets, settings: TrainSettings, micro_batch: int, progress: float
+) -> torch.Tensor:
     """How far three steps move each parameter."""
     made = setup(facesets, settings)
-    made.step.at_once = at_once
+    made.step.micro_batch = micro_batch
     parameters = list(made.training.network.parameters())
     before = torch.cat([p.detach().flatten() for p in parameters])
     for _ in range(3):
-        phase = schedule.phase(made.recipe, settings, made.training.card, progress)
-        made.step(made.pairs(phase), phase)
+        config = schedule.step_config(made.recipe, settings, made.training.card, progress)
+        made.step(made.pairs(config), config)
         made.training.card.iteration += 1
     return torch.cat([p.detach().flatten() for p in parameters]) - before
 
@@ -53,9 +55,9 @@ def test_in_parts_it_is_the_same_step(facesets: Facesets, settings: TrainSetting
     """Gradients of parts add up to that of the whole, losses weighted by pixel and adversaries included.
     (``quick`` normalises over what goes through it at once, so there a part is not the same.)"""
     whole = after_steps(facesets, settings, 8, progress)
-    for at_once in (3, 1):
+    for micro_batch in (3, 1):
         # On average: Adam's first steps have the size of the rate however small the gradient.
-        difference = whole - after_steps(facesets, settings, at_once, progress)
+        difference = whole - after_steps(facesets, settings, micro_batch, progress)
         assert difference.abs().mean() < 0.01 * whole.abs().mean()
 
 
@@ -63,7 +65,7 @@ def test_out_of_memory_it_takes_fewer_faces_at_a_time(facesets: Facesets) -> Non
     """A real failure to allocate: the step asks for more than any machine has."""
     heard: list[Event] = []
     made = setup(facesets, ORIGINAL, heard)
-    phase = schedule.phase(made.recipe, ORIGINAL, made.training.card, 0.0)
+    config = schedule.step_config(made.recipe, ORIGINAL, made.training.card, 0.0)
     encode, seen = made.training.network.encode, []
 
     def hungry(faces: torch.Tensor, side: str) -> torch.Tensor:
@@ -73,20 +75,20 @@ def test_out_of_memory_it_takes_fewer_faces_at_a_time(facesets: Facesets) -> Non
         return encode(faces, side)
 
     made.training.network.encode = hungry  # type: ignore[assignment,method-assign]
-    pairs = made.pairs(phase)
-    losses = made.step(pairs, phase)
+    pairs = made.pairs(config)
+    losses = made.step(pairs, config)
     assert seen == [8, 4, 4]
-    assert made.step.at_once == 4
+    assert made.step.micro_batch == 4
     assert any("4 faces at a time" in event.text for event in heard if isinstance(event, Noted))
     assert torch.isfinite(losses).all()
-    assert torch.allclose(losses, setup(facesets, ORIGINAL).step(pairs, phase), atol=1e-6)
+    assert torch.allclose(losses, setup(facesets, ORIGINAL).step(pairs, config), atol=1e-6)
 
     def starving(faces: torch.Tensor, side: str) -> torch.Tensor:
         raise MemoryError
 
     made.training.network.encode = starving  # type: ignore[assignment,method-assign]
     with pytest.raises(TrainingError, match="one face of each side"):
-        made.step(pairs, phase)
+        made.step(pairs, config)
 
 
 def test_what_normalises_over_a_batch_never_gets_a_single_face(facesets: Facesets) -> None:
@@ -98,9 +100,9 @@ def test_what_normalises_over_a_batch_never_gets_a_single_face(facesets: Faceset
         return squeezed(faces)
 
     made.training.network._squeezed = noted  # type: ignore[assignment]
-    made.step.at_once = 1
-    phase = schedule.phase(made.recipe, SETTINGS, made.training.card, 0.0)
-    assert torch.isfinite(made.step(made.pairs(phase), phase)).all()
+    made.step.micro_batch = 1
+    config = schedule.step_config(made.recipe, SETTINGS, made.training.card, 0.0)
+    assert torch.isfinite(made.step(made.pairs(config), config)).all()
     assert seen == [2, 2, 3, 3]
     with pytest.raises(SettingsError, match="2 faces of each side"):
         setup(facesets, replace(SETTINGS, batch_size=1))
@@ -108,11 +110,11 @@ def test_what_normalises_over_a_batch_never_gets_a_single_face(facesets: Faceset
 
 def test_another_error_is_not_taken_for_a_lack_of_memory(facesets: Facesets) -> None:
     made = setup(facesets, ORIGINAL)
-    phase = schedule.phase(made.recipe, ORIGINAL, made.training.card, 0.0)
-    pairs = made.pairs(phase)
+    config = schedule.step_config(made.recipe, ORIGINAL, made.training.card, 0.0)
+    pairs = made.pairs(config)
     wrong = replace(pairs["a"], inputs=pairs["a"].inputs[:, :2])
     with pytest.raises(RuntimeError, match="channels"):
-        made.step({**pairs, "a": wrong, "b": replace(pairs["b"], inputs=wrong.inputs)}, phase)
+        made.step({**pairs, "a": wrong, "b": replace(pairs["b"], inputs=wrong.inputs)}, config)
 
 
 def test_what_is_compiled_is_the_same_step_and_is_not_compiled_anew_in_each(facesets: Facesets) -> None:
@@ -126,10 +128,10 @@ def test_what_is_compiled_is_the_same_step_and_is_not_compiled_anew_in_each(face
             made.step.forward.compile(backend="eager")
         rows = []
         for progress in np.arange(0, 1, 0.1):
-            if progress >= made.recipe.shared_until and not made.training.card.parted:
-                made.training.part()
-            phase = schedule.phase(made.recipe, settings, made.training.card, float(progress))
-            rows.append(made.step(made.pairs(phase), phase).tolist())
+            if progress >= made.recipe.shared_decoder_until and not made.training.card.decoders_split:
+                made.training.split_decoders()
+            config = schedule.step_config(made.recipe, settings, made.training.card, float(progress))
+            rows.append(made.step(made.pairs(config), config).tolist())
         return rows
 
     plain = losses(captured=False)
@@ -147,7 +149,7 @@ def history(model: Path) -> list[list[float]]:
 @pytest.mark.subprocess
 @pytest.mark.parametrize("settings", [SETTINGS, ORIGINAL, GAN], ids=["quick", "original", "gan"])
 def test_two_processes_do_as_one(facesets: Facesets, tmp_path: Path, settings: TrainSettings) -> None:
-    """With the same global batch, through all phases of the course, and taken up again in between."""
+    """With the same global batch, through all configs of the course, and taken up again in between."""
     heard: list[Event] = []
     train(facesets["a"], facesets["b"], tmp_path / "one", settings)
     both = replace(settings, gpus=2)

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from facedouble.errors import SettingsError, TrainingError
 from facedouble.models.recipe import Warp, usual_warp
-from facedouble.training.batch import Batch, Draws, Share
-from facedouble.training.data import Data
+from facedouble.training.batch import Batch, RandomDraws, Shard
+from facedouble.training.dataset import Dataset
 from facedouble.training.warp import WARPS, Pairs, make_pairs
-from facedouble.training.warp.patches import Patches
+from facedouble.training.warp.occluders import Occluders
 from facedouble.training.warp.tps import spline, value
 
 STILL = Warp(rotation=0, zoom=0, shift=0, flip=0, kind="none")
@@ -23,7 +23,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def batch(n: int = 4, size: int = 64, share: Share | None = None, total: int | None = None) -> Batch:
+def batch(n: int = 4, size: int = 64, share: Shard | None = None, total: int | None = None) -> Batch:
     """Pictures whose red is the place across and whose green the place down, 0..1, with a weight of 2 and
     all of it face; landmarks in the middle, and neighbours that have them elsewhere."""
     y, x = torch.meshgrid(*[(torch.arange(size) + 0.5) / size] * 2, indexing="ij")
@@ -60,7 +60,7 @@ class TestEveryWarp:
     """The contract of the registry."""
 
     def test_it_bends_the_input_alone_and_a_seed_repeats_it(self, kind: str) -> None:
-        warp = replace(usual_warp(), kind=kind, patches=0.5)
+        warp = replace(usual_warp(), kind=kind, occlusion=0.5)
         one, two, other = (make_pairs(batch(), 32, warp, 1.0, seeded(seed)) for seed in (5, 5, 6))
         for field in fields(Pairs):
             assert torch.equal(getattr(one, field.name), getattr(two, field.name))
@@ -86,14 +86,14 @@ class TestEveryWarp:
         assert float((steps > -0.1).float().mean()) > 0.99, "nearly nowhere folded"
 
     def test_the_parts_of_several_processes_are_what_one_would_make(self, kind: str) -> None:
-        warp = replace(usual_warp(), kind=kind, patches=0.5)
+        warp = replace(usual_warp(), kind=kind, occlusion=0.5)
         whole = batch(6)
         one = make_pairs(whole, 32, warp, 1.0, seeded(8))
         parts = []
         for rank in range(2):
-            own = Share(rank, 2).of(6)
-            assert whole.towards is not None
-            part = Batch(whole.pixels[own], whole.landmarks[own], whole.towards[own], 6, own)
+            own = Shard(rank, 2).of(6)
+            assert whole.neighbours is not None
+            part = Batch(whole.pixels[own], whole.landmarks[own], whole.neighbours[own], 6, own)
             parts.append(make_pairs(part, 32, warp, 1.0, seeded(8)))
         for field in fields(Pairs):
             together = torch.cat([getattr(part, field.name) for part in parts])
@@ -102,7 +102,7 @@ class TestEveryWarp:
 
 @pytest.mark.parametrize("kind", ["grid", "tps", "elastic"])
 def test_a_bend_moves_by_about_what_it_says_and_by_half_at_half_strength(kind: str) -> None:
-    warp = replace(STILL, kind=kind, bend=0.03)
+    warp = replace(STILL, kind=kind, displacement=0.03)
     still = places(make_pairs(batch(48), 32, STILL, 0.0, seeded()).inputs)
     inner = (slice(None), slice(6, -6), slice(6, -6))
     moved = [
@@ -110,17 +110,17 @@ def test_a_bend_moves_by_about_what_it_says_and_by_half_at_half_strength(kind: s
     ]
     assert 0.015 < float(moved[0]) / 2 < 0.04
     assert 0.45 < float(moved[1] / moved[0]) < 0.55
-    none = places(make_pairs(batch(8), 32, replace(warp, bend=0), 1.0, seeded(3)).inputs)
+    none = places(make_pairs(batch(8), 32, replace(warp, displacement=0), 1.0, seeded(3)).inputs)
     assert torch.allclose(none, still[:8], atol=1e-5), "a grid of noughts is no bend"
 
 
 def test_the_landmark_warp_brings_landmarks_to_the_neighbours() -> None:
     """At the neighbour's landmarks the input shows what the picture has at its own."""
     faces = batch(5, size=256)
-    faces = replace(faces, towards=faces.towards[:, :1] if faces.towards is not None else None)
-    pairs = make_pairs(faces, 256, replace(STILL, kind="landmark", bend=0), 1.0, seeded())
-    assert faces.towards is not None
-    at = faces.towards[:, 0]
+    faces = replace(faces, neighbours=faces.neighbours[:, :1] if faces.neighbours is not None else None)
+    pairs = make_pairs(faces, 256, replace(STILL, kind="landmark", displacement=0), 1.0, seeded())
+    assert faces.neighbours is not None
+    at = faces.neighbours[:, 0]
     seen = (
         F.grid_sample(pairs.inputs, at[:, :, None], align_corners=False)[:, :2, :, 0].transpose(1, 2) * 2 - 1
     )
@@ -135,8 +135,8 @@ def test_the_landmark_warp_brings_landmarks_to_the_neighbours() -> None:
 
 def test_the_landmark_warp_moves_with_a_turned_and_mirrored_picture() -> None:
     """The bend belongs to the face: mirrored, the input is the mirror of the one that is not."""
-    faces = replace(batch(4, 128), towards=batch(4).landmarks[:, None] * 0.9)
-    warp = replace(STILL, kind="landmark", bend=0)
+    faces = replace(batch(4, 128), neighbours=batch(4).landmarks[:, None] * 0.9)
+    warp = replace(STILL, kind="landmark", displacement=0)
     plain = make_pairs(faces, 64, warp, 1.0, seeded())
     mirrored = make_pairs(faces, 64, replace(warp, flip=1), 1.0, seeded())
     assert torch.allclose(mirrored.inputs, plain.inputs.flip(3), atol=0.01)
@@ -145,7 +145,7 @@ def test_the_landmark_warp_moves_with_a_turned_and_mirrored_picture() -> None:
 
 def test_the_landmark_warp_needs_another_side() -> None:
     with pytest.raises(TrainingError, match="both sides"):
-        make_pairs(replace(batch(), towards=None), 32, replace(STILL, kind="landmark"), 1.0, seeded())
+        make_pairs(replace(batch(), neighbours=None), 32, replace(STILL, kind="landmark"), 1.0, seeded())
 
 
 def test_a_kind_that_is_not_known_one_line() -> None:
@@ -153,9 +153,9 @@ def test_a_kind_that_is_not_known_one_line() -> None:
         make_pairs(batch(), 32, replace(STILL, kind="wave"), 1.0, seeded())
 
 
-def test_real_faces_brought_to_neighbours_stay_faces(faces: Data) -> None:
+def test_real_faces_brought_to_neighbours_stay_faces(faces: Dataset) -> None:
     drawn = faces.training["a"].draw(16, seeded())
-    pairs = make_pairs(drawn, 64, replace(STILL, kind="landmark", bend=0), 1.0, seeded())
+    pairs = make_pairs(drawn, 64, replace(STILL, kind="landmark", displacement=0), 1.0, seeded())
     change = float((pairs.inputs - pairs.targets).abs().mean())
     assert 0.01 < change < 0.1
 
@@ -197,7 +197,7 @@ class TestSpline:
         assert torch.allclose(found, values, atol=1e-9)
 
     def test_what_is_straight_stays_straight_everywhere(self) -> None:
-        """Values that are an affine function of the place need no bending: it is that function."""
+        """Values that are an affine function of the place need no context: it is that function."""
         points = torch.rand(1, 7, 2, generator=seeded(), dtype=torch.float64)
         matrix = torch.tensor([[1.1, 0.3], [-0.2, 0.8]], dtype=torch.float64)
         at = torch.rand(1, 50, 2, generator=seeded(1), dtype=torch.float64) * 4 - 2
@@ -222,7 +222,7 @@ class TestSpline:
 
 
 class TestPatches:
-    warp = replace(STILL, patches=1.0)
+    warp = replace(STILL, occlusion=1.0)
 
     def test_the_input_is_covered_the_target_is_not_and_the_mask_leaves_it_out(self) -> None:
         plain = make_pairs(batch(16), 64, STILL, 1.0, seeded(1))
@@ -237,10 +237,10 @@ class TestPatches:
 
     def test_where_the_input_is_bent_the_mask_is_of_the_target(self) -> None:
         """The covered part of the input, brought back along the bend, is the hole in the mask."""
-        warp = replace(self.warp, kind="landmark", bend=0)
-        faces = replace(batch(8, 128), towards=batch(8).landmarks[:, None] * 0.8)
+        warp = replace(self.warp, kind="landmark", displacement=0)
+        faces = replace(batch(8, 128), neighbours=batch(8).landmarks[:, None] * 0.8)
         pairs = make_pairs(faces, 128, warp, 1.0, seeded(1))
-        bare = make_pairs(faces, 128, replace(warp, patches=0), 1.0, seeded(1))
+        bare = make_pairs(faces, 128, replace(warp, occlusion=0), 1.0, seeded(1))
         covered = (pairs.inputs - bare.inputs).abs().amax(dim=1, keepdim=True) > 0.05
         seen_from = places(bare.inputs)
         hole = F.grid_sample(1 - pairs.face, seen_from, align_corners=False) > 0.5
@@ -249,13 +249,13 @@ class TestPatches:
         assert float(agree) > 0.85
 
     def test_they_come_as_often_as_is_said(self) -> None:
-        pairs = make_pairs(batch(300), 32, replace(self.warp, patches=0.3), 1.0, seeded(4))
+        pairs = make_pairs(batch(300), 32, replace(self.warp, occlusion=0.3), 1.0, seeded(4))
         assert 0.22 < float((pairs.face.amin(dim=(1, 2, 3)) < 0.5).float().mean()) < 0.36
 
     def test_an_ellipse_covers_its_area(self) -> None:
-        patches, _ = Patches.drawn(1.0, Draws(batch(1), seeded()))
+        patches, _ = Occluders.drawn(1.0, RandomDraws(batch(1), seeded()))
         centres = torch.tensor([[[0.0, 0.0], [9.0, 9.0]]])
         patches = replace(patches, centres=centres, axes=torch.tensor([[[0.6, 0.3], [0.1, 0.1]]]))
         grid = F.affine_grid(torch.eye(2, 3)[None], [1, 1, 200, 200], align_corners=False)
-        covered = patches.covering(grid, 2 / 200)
+        covered = patches.coverage(grid, 2 / 200)
         assert float(covered.mean()) == pytest.approx(torch.pi * 0.6 * 0.3 / 4, rel=0.02)

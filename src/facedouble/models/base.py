@@ -28,11 +28,11 @@ class SwapModel(nn.Module, ABC):
     """
 
     resolution: int
-    one_encoder: bool = False
+    joint_encoder: bool = False
     """Whether ``encode`` does the same for both sides."""
-    least_faces: int = 1
+    min_faces_per_side: int = 1
     """How many of each side have to go through it together in training."""
-    hardness: float = 1.0
+    augmentation_strength: float = 1.0
     """0..1, set by the training loop: how much of what makes training hard on purpose (noise on
     the code, say) a model applies while it is in training mode."""
 
@@ -43,7 +43,7 @@ class SwapModel(nn.Module, ABC):
     def encode_sides(self, faces: Mapping[Side, Tensor]) -> dict[Side, Tensor]:
         """Faces of several sides to their codes. A model whose encoder takes both sides alike does
         them in one batch, which is faster."""
-        if not self.one_encoder:
+        if not self.joint_encoder:
             return {side: self.encode(pictures, side) for side, pictures in faces.items()}
         codes = self.encode(torch.cat(list(faces.values())), next(iter(faces)))
         parts = codes.split([len(pictures) for pictures in faces.values()])
@@ -63,7 +63,7 @@ class SwapModel(nn.Module, ABC):
     def calibrate(self, batches: Iterable[Tensor], side: Side) -> None:
         """Take what has to be known of a side's faces, batches (N, 3, R, R), after training."""
 
-    def part(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
+    def split_decoders(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
         """End the time in which both sides share their decoder, where a model has one: from here
         on the decoders learn apart, starting alike. Returns pairs (copied from, copied to)."""
         return []

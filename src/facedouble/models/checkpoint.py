@@ -62,8 +62,8 @@ class ModelCard:
     held out, with the iteration; ``saves`` are newest first.
 
     How far training is: ``seconds`` and ``faces_seen`` over all runs; whether the decoders have
-    ``parted``; ``rate``, the factor that mishaps have put on the learning rate; ``best`` held-out
-    measure (higher is better) and the iteration ``best_at`` of it.
+    ``decoders_split``; ``learning_rate_scale``, the factor that mishaps have put on the learning rate;
+    ``best`` held-out measure (higher is better) and the iteration ``best_at`` of it.
     """
 
     trainer: str
@@ -76,8 +76,8 @@ class ModelCard:
     iteration: int = 0
     seconds: float = 0.0
     faces_seen: int = 0
-    parted: bool = False
-    rate: float = 1.0
+    decoders_split: bool = False
+    learning_rate_scale: float = 1.0
     best: float | None = None
     best_at: int = 0
     history: list[list[float]] = field(default_factory=list)
@@ -110,7 +110,7 @@ class ModelCard:
         self.saves = self.saves[self.saves.index(entry) :]
 
 
-_PROGRESS = ("seconds", "faces_seen", "parted", "rate", "best", "best_at")
+_PROGRESS = ("seconds", "faces_seen", "decoders_split", "learning_rate_scale", "best", "best_at")
 
 
 def exists(folder: Path) -> bool:

@@ -11,7 +11,7 @@ from facedouble.types import Side
 class Classic(SwapModel):
     """Convolutions, a dense bottleneck and the first upscale for both people, then a decoder for each."""
 
-    one_encoder = True
+    joint_encoder = True
     encoder: nn.Module
     dense: nn.Module
     upscale: nn.Module

@@ -49,8 +49,8 @@ class Double(SwapModel):
     ``ValueError`` for sizes that do not fit.
     """
 
-    parted: Tensor
-    least_faces = 2  # there is no deviation of one code
+    decoders_split: Tensor
+    min_faces_per_side = 2  # there is no deviation of one code
 
     def __init__(
         self,
@@ -91,8 +91,8 @@ class Double(SwapModel):
         )
         for side in "ab":
             self.register_buffer(f"centre_{side}", torch.full((3, resolution, resolution), 0.5))
-        self._apart = topology == "liae"
-        self.register_buffer("parted", torch.tensor(self._apart))
+        self._decoders_split = topology == "liae"
+        self.register_buffer("decoders_split", torch.tensor(self._decoders_split))
         initialise(self, even=True)
         for decoder in self.decoders.values():
             # Small, so that the first answer is the mean picture.
@@ -126,21 +126,21 @@ class Double(SwapModel):
         statistics.running_mean.copy_(codes.mean(dim=0))  # type: ignore[operator]
         statistics.running_var.copy_(codes.var(dim=0, unbiased=False))  # type: ignore[operator]
 
-    def part(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
+    def split_decoders(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
         if self.topology == "liae":
             return []
         pairs = list(zip(self.decoders["a"].parameters(), self.decoders["b"].parameters(), strict=True))
         with torch.no_grad():
             for old, new in pairs:
                 new.copy_(old)
-        self.parted.fill_(True)
-        self._apart = True
+        self.decoders_split.fill_(True)
+        self._decoders_split = True
         return pairs
 
     def _load_from_state_dict(self, *arguments: Any) -> None:
         super()._load_from_state_dict(*arguments)
         # Kept beside the buffer: to read that at every step would be to wait for the device.
-        self._apart = bool(self.parted)
+        self._decoders_split = bool(self.decoders_split)
 
     def encode(self, faces: Tensor, side: Side) -> Tensor:
         return self.encode_sides({side: faces})[side]
@@ -149,7 +149,7 @@ class Double(SwapModel):
         squeezed = self._squeezed(faces)
         codes = {side: self.normalise[side](part) for side, part in squeezed.items()}
         if self.training and self.noise:
-            strength = self.noise * self.hardness
+            strength = self.noise * self.augmentation_strength
             codes = {side: code + strength * torch.randn_like(code) for side, code in codes.items()}
         return codes
 
@@ -180,4 +180,4 @@ class Double(SwapModel):
     def _drawer(self, side: Side) -> nn.Module:
         if self.topology == "liae":
             return self.decoders["both"]
-        return self.decoders[side if self._apart else "a"]
+        return self.decoders[side if self._decoders_split else "a"]

@@ -25,7 +25,7 @@ class IAE(SwapModel):
 
     resolution = 64
 
-    one_encoder = True
+    joint_encoder = True
 
     def __init__(self, filters: int = 128, bottleneck: int = 1024) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ class Preset:
 
 
 # Plain mean absolute error, as the classic models were always trained.
-_CLASSIC = Recipe(batch_size=64, learning_rate=5e-5, betas=(0.5, 0.999), average=0.99, warm_up=0)
+_CLASSIC = Recipe(batch_size=64, learning_rate=5e-5, betas=(0.5, 0.999), ema_decay=0.99, warm_up=0)
 
 _ADVERSARIAL = replace(
     _CLASSIC,
@@ -33,7 +33,7 @@ _ADVERSARIAL = replace(
     adversarial_from=0.2,
 )
 
-_HIGH = replace(_CLASSIC, learning_rate=1e-4, dssim=0.3, mask=0.1, average=0.999)
+_HIGH = replace(_CLASSIC, learning_rate=1e-4, dssim=0.3, mask=0.1, ema_decay=0.999)
 
 # How the flagship is trained in all its sizes; docs/double.md has the measurements behind it.
 _DOUBLE = Recipe(
@@ -44,11 +44,11 @@ _DOUBLE = Recipe(
     mask=0.1,
     adversarial_of="swapped",  # --recipe adversarial=0.05
     adversarial_from=0.9,
-    critic_rate=4e-4,
-    warp=Warp(rotation=2, zoom=0.02, shift=0.01, flip=0, bend=0.03, light=0.08, patches=0.1),
-    hard_until=0.1,
-    hardness_at_end=0.1,
-    shared_until=0.3,
+    discriminator_learning_rate=4e-4,
+    warp=Warp(rotation=2, zoom=0.02, shift=0.01, flip=0, displacement=0.03, rgb_gain=0.08, occlusion=0.1),
+    full_augmentation_until=0.1,
+    final_augmentation=0.1,
+    shared_decoder_until=0.3,
     anneal=True,
 )
 
@@ -59,7 +59,7 @@ DOUBLE = Preset(
 )
 QUICK = Preset(
     make=double.Double,
-    recipe=replace(_DOUBLE, critic_filters=16, warp=replace(_DOUBLE.warp, patches=0)),
+    recipe=replace(_DOUBLE, discriminator_filters=16, warp=replace(_DOUBLE.warp, occlusion=0)),
     arguments={
         "resolution": 96,
         "filters": 32,

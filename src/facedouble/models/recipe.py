@@ -9,16 +9,16 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from facedouble.errors import SettingsError
 
-_LEAST = {"batch_size": 1, "critic_filters": 1, "coverage": 0.2}  # the others 0
+_LEAST = {"batch_size": 1, "discriminator_filters": 1, "coverage": 0.2}  # the others 0
 _SHARES = (
     "coverage",
     "adversarial_from",
-    "hard_until",
-    "hardness_at_end",
-    "shared_until",
-    "average",
+    "full_augmentation_until",
+    "final_augmentation",
+    "shared_decoder_until",
+    "ema_decay",
     "flip",
-    "patches",
+    "occlusion",
 )  # 1 at most
 
 
@@ -29,15 +29,15 @@ class Warp:
     ``rotation`` in degrees, ``zoom`` and ``shift`` in shares of the picture, each even in plus or minus
     that; ``flip`` the probability of mirroring. These move input and target alike.
 
-    ``kind`` is how the input alone is bent, one of ``training/warp/bends.py``: grid, landmark, tps,
-    elastic or none. ``bend`` is how far: the standard deviation of what moves, in shares of the picture.
-    ``landmark`` goes to the neighbour's landmarks whatever this is, and adds half of it.
+    ``kind`` is how the input alone is bent, one of ``training/warp/kinds.py``: grid, landmark, tps,
+    elastic or none. ``displacement`` is how far: the standard deviation of what moves, in shares of the
+    picture. ``landmark`` goes to the neighbour's landmarks whatever this is, and adds half of it.
 
-    The colours of the input alone change too. ``light`` is the deviation of the gain of each of R, G, B.
+    The colours of the input alone change too. ``rgb_gain`` is the deviation of the gain of each of R, G, B.
     In Oklab, ``lightness`` is the deviation of the lightness' gain (and half of it that of an offset),
     ``chroma`` of the gain of chroma, ``hue`` of a turn of hue in degrees.
 
-    ``patches`` is the probability that something lies before the face in the input: the target stays
+    ``occlusion`` is the probability that something lies before the face in the input: the target stays
     the clean face, and the target's mask of the face leaves out what is hidden.
     """
 
@@ -46,12 +46,12 @@ class Warp:
     shift: float = 0.05
     flip: float = 0.4
     kind: str = "grid"
-    bend: float = 0.03
-    light: float = 0.0
+    displacement: float = 0.03
+    rgb_gain: float = 0.0
     lightness: float = 0.0
     chroma: float = 0.0
     hue: float = 0.0
-    patches: float = 0.0
+    occlusion: float = 0.0
 
 
 def usual_warp() -> Warp:
@@ -65,8 +65,9 @@ class Recipe:
 
     ``coverage`` is the central part of the stored crop the model sees. ``l1``, ``dssim`` and
     ``detail`` weigh the losses of ``training/losses.py``. The input is bent and the code made noisy at
-    full strength until ``hard_until``, then less and less, down to ``hardness_at_end``. Both sides share
-    their decoder until ``shared_until``. ``average`` is the decay of the averaged weights for one step.
+    full strength until ``full_augmentation_until``, then less and less, down to ``final_augmentation``. Both
+    sides share their decoder until ``shared_decoder_until``. ``ema_decay`` is the decay of the averaged
+    weights for one step.
 
     More terms of the loss, each a weight, 0 for none: ``ms_ssim`` (multi-scale structure), ``mask`` (of
     the learned mask, by models that draw one). ``perceptual`` is the network through which pictures
@@ -77,8 +78,8 @@ class Recipe:
 
     Adversarial training (``training/adversary.py``): ``adversarial`` is its weight, 0 for none,
     ``adversarial_kind`` hinge or mixup, ``adversarial_from`` the share of training at which it begins,
-    ``critic_rate`` the learning rate of the discriminators and ``critic_filters`` their size (the filters of
-    their first layer). ``adversarial_of`` is what they judge: the
+    ``discriminator_learning_rate`` the learning rate of the discriminators and ``discriminator_filters``
+    their size (the filters of their first layer). ``adversarial_of`` is what they judge: the
     faces ``restored``, or the faces ``swapped``, each decoder drawing the other person's codes.
     """
 
@@ -98,14 +99,14 @@ class Recipe:
     adversarial_kind: Literal["hinge", "mixup"] = "hinge"
     adversarial_from: float = 0.0
     adversarial_of: Literal["restored", "swapped"] = "restored"
-    critic_rate: float = 1e-4
-    critic_filters: int = 32
+    discriminator_learning_rate: float = 1e-4
+    discriminator_filters: int = 32
     warp: Warp = field(default_factory=usual_warp)
-    hard_until: float = 1.0
-    hardness_at_end: float = 1.0
-    shared_until: float = 0.0
+    full_augmentation_until: float = 1.0
+    final_augmentation: float = 1.0
+    shared_decoder_until: float = 0.0
     anneal: bool = False
-    average: float = 0.999
+    ema_decay: float = 0.999
     warm_up: int = 100
 
 

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from facedouble.models.base import Decoded
 from facedouble.models.discriminator import Discriminator
 from facedouble.models.recipe import Recipe
-from facedouble.training.adam import make_adam, moments, restore_moments
+from facedouble.training.optimizer import make_adam, moments, restore_moments
 from facedouble.training.warp import Pairs
 from facedouble.types import OTHER_SIDE, SIDES, Side
 
 _RAMP = 0.05  # of the training, in which it comes to its full weight
-_CRITIC = "critic/"  # begins the names of the discriminators' weights among those of a save
+_PREFIX = "discriminator/"  # begins the names of the discriminators' weights among those of a save
 _MIXUP = 0.2  # of the Beta distribution of Zhang et al. 2018: most mixtures are nearly one or the other
 
 
@@ -45,11 +45,13 @@ class Adversary:
         self.recipe, self.precision = recipe, precision
         self.of_swaps = recipe.adversarial_of == "swapped"
         shown = 1 if self.of_swaps else 2
-        self.critics = nn.ModuleDict(
-            {side: Discriminator(shown, recipe.critic_filters) for side in SIDES}
+        self.discriminators = nn.ModuleDict(
+            {side: Discriminator(shown, recipe.discriminator_filters) for side in SIDES}
         ).to(device)
-        self.critics.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = make_adam(self.critics, recipe.critic_rate, (0.5, 0.999), device)
+        self.discriminators.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = make_adam(
+            self.discriminators, recipe.discriminator_learning_rate, (0.5, 0.999), device
+        )
 
     def active(self, progress: float) -> bool:
         """Whether it takes part at this share of the training, 0..1."""
@@ -60,24 +62,24 @@ class Adversary:
         only disturb what the decoders know."""
         return self.recipe.adversarial * min(1.0, (progress - self.recipe.adversarial_from) / _RAMP)
 
-    def judge(
+    def generator_loss(
         self, drawn: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs], progress: float
     ) -> dict[Side, Tensor]:
         """What each side's loss is raised by, a scalar with its gradient: 0 while it is not
         :meth:`active`. Gradients go to what was drawn, not to the discriminators."""
         if not self.active(progress):
             return {side: faces.picture.new_zeros((), dtype=torch.float32) for side, faces in drawn.items()}
-        self.critics.requires_grad_(False)
+        self.discriminators.requires_grad_(False)
         hinge = self.recipe.adversarial_kind == "hinge"
         losses = {}
         for side, faces in drawn.items():
             scores = self._scores(side, self._shown(side, faces, pairs), pairs[side].inputs)
             wrong = [-score.mean() if hinge else (score - 1).square().mean() for score in scores]
             losses[side] = self._weight(progress) * torch.stack(wrong).mean()
-        self.critics.requires_grad_(True)
+        self.discriminators.requires_grad_(True)
         return losses
 
-    def teach(
+    def accumulate(
         self, drawn: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs], share: float = 1.0
     ) -> dict[Side, Tensor]:
         """Add to the discriminators' gradients what there is to learn from what was drawn and what is real,
@@ -86,7 +88,7 @@ class Adversary:
         for side, faces in drawn.items():
             with torch.no_grad():
                 fake = self._shown(side, faces, pairs)
-            loss = self._mistakes(side, fake, pairs[side])
+            loss = self._discriminator_loss(side, fake, pairs[side])
             (loss * share).backward()
             losses[side] = loss.detach()
         return losses
@@ -94,9 +96,9 @@ class Adversary:
     def step(self) -> None:
         """Move the discriminators by the gradients gathered."""
         self.optimizer.step()
-        self.forget()
+        self.zero_grad()
 
-    def forget(self) -> None:
+    def zero_grad(self) -> None:
         """Drop the gradients gathered."""
         self.optimizer.zero_grad(set_to_none=True)
 
@@ -111,7 +113,7 @@ class Adversary:
             still, face = pairs[side].targets, pairs[side].face
         return still + (picture - still) * face
 
-    def _mistakes(self, side: Side, fake: Tensor, pairs: Pairs) -> Tensor:
+    def _discriminator_loss(self, side: Side, fake: Tensor, pairs: Pairs) -> Tensor:
         real = pairs.targets
         if self.recipe.adversarial_kind == "hinge":
             # Both in one call: the same layers, a batch of twice the size.
@@ -125,7 +127,7 @@ class Adversary:
     def _scores(self, side: Side, pictures: Tensor, inputs: Tensor) -> list[Tensor]:
         shown = (pictures,) if self.of_swaps else (pictures, inputs)
         with torch.autocast(pictures.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
-            scores = self.critics[side](*shown)
+            scores = self.discriminators[side](*shown)
         return [score.float() for score in scores]
 
     # -- saving and restoring --------------------------------------------------------------------
@@ -133,16 +135,16 @@ class Adversary:
     def tensors(self) -> dict[str, Tensor]:
         """Everything that going on needs, by name: the discriminators' weights and their optimizer's
         moments."""
-        state = {f"{_CRITIC}{name}": value for name, value in self.critics.state_dict().items()}
-        return state | moments(self.optimizer, self.critics, "critic_")
+        state = {f"{_PREFIX}{name}": value for name, value in self.discriminators.state_dict().items()}
+        return state | moments(self.optimizer, self.discriminators, "discriminator_")
 
     def is_in(self, tensors: Mapping[str, Tensor]) -> bool:
         """Whether there is anything of discriminators in what was saved."""
-        return any(name.startswith(_CRITIC) for name in tensors)
+        return any(name.startswith(_PREFIX) for name in tensors)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from what :meth:`tensors` gave; other names are let be. Raises ``KeyError`` or
         ``RuntimeError`` when it is not all there or of other shapes, as loading weights does."""
-        wanted = self.critics.state_dict()
-        self.critics.load_state_dict({name: tensors[f"{_CRITIC}{name}"] for name in wanted})
-        restore_moments(self.optimizer, self.critics, tensors, "critic_")
+        wanted = self.discriminators.state_dict()
+        self.discriminators.load_state_dict({name: tensors[f"{_PREFIX}{name}"] for name in wanted})
+        restore_moments(self.optimizer, self.discriminators, tensors, "discriminator_")

@@ -15,7 +15,7 @@ MAX_WEIGHT = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Shard:
     """Which part of the whole batch this process takes: number ``rank`` of ``world`` parts.
 
     Every process draws the random numbers of the whole batch from a generator in the same state, and
@@ -37,14 +37,14 @@ class Batch:
     ``pixels`` (N, 5, S, S) uint8, S at least the model's resolution: R, G, B in the standard
     colouring, the loss weight in units of ``MAX_WEIGHT``/255, the mask of the face. ``landmarks``
     (N, 68, 2) in the picture's own units: x and y from -1 at its left and upper edge to 1 at the right
-    and lower one (as ``grid_sample`` counts with ``align_corners=False``). ``towards`` (N, K, 68, 2)
+    and lower one (as ``grid_sample`` counts with ``align_corners=False``). ``neighbours`` (N, K, 68, 2)
     are those of K faces of the other side that are most like each; ``None`` where there is no other
     side. ``total`` is the size of the whole batch, ``part`` which run of it this is.
     """
 
     pixels: Tensor
     landmarks: Tensor
-    towards: Tensor | None
+    neighbours: Tensor | None
     total: int
     part: slice
 
@@ -52,7 +52,7 @@ class Batch:
         return int(self.pixels.shape[0])
 
 
-class Draws:
+class RandomDraws:
     """Random numbers for a batch: drawn for the whole batch on the processor, so that they do not depend
     on device or share, and cut to the batch's own part."""
 
@@ -60,11 +60,11 @@ class Draws:
         self._total, self._part, self._generator = batch.total, batch.part, generator
         self._device = batch.pixels.device
 
-    def even(self, *shape: int) -> Tensor:
+    def symmetric(self, *shape: int) -> Tensor:
         """(N, *shape) even in -1..1."""
-        return self.unit(*shape) * 2 - 1
+        return self.uniform(*shape) * 2 - 1
 
-    def unit(self, *shape: int) -> Tensor:
+    def uniform(self, *shape: int) -> Tensor:
         """(N, *shape) even in 0..1."""
         return self._own(torch.rand((self._total, *shape), generator=self._generator))
 
@@ -72,7 +72,7 @@ class Draws:
         """(N, *shape) of the normal distribution."""
         return self._own(torch.randn((self._total, *shape), generator=self._generator))
 
-    def whole(self, below: int) -> Tensor:
+    def integers(self, below: int) -> Tensor:
         """(N,) whole numbers from 0 to ``below`` - 1."""
         return self._own(torch.randint(below, (self._total,), generator=self._generator))
 

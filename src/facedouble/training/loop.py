@@ -17,11 +17,11 @@ from facedouble.errors import TrainingError
 from facedouble.events import Listener, Noted, StageFinished, ignore
 from facedouble.models import checkpoint
 from facedouble.training import memory, parallel, schedule
-from facedouble.training.ahead import Ahead
 from facedouble.training.parallel import World
-from facedouble.training.schedule import Stop
+from facedouble.training.prefetch import Prefetcher
+from facedouble.training.reporter import Reporter
+from facedouble.training.schedule import StopReason
 from facedouble.training.setup import Setup, prepare
-from facedouble.training.watch import Watch
 
 _DRY_STEPS = 3
 
@@ -57,7 +57,7 @@ def train(
     settings = settings or TrainSettings()
     arguments = (list(facesets_a), list(facesets_b), model, settings)
     with _asked_to_stop(stop or threading.Event()) as asked:
-        if settings.gpus > 1 and not parallel.started():
+        if settings.gpus > 1 and not parallel.is_distributed():
             result: TrainResult = parallel.launch(settings.gpus, _train, arguments, listener, asked)
             return result
         return _train(*arguments, listener=listener, stop=asked)
@@ -72,18 +72,18 @@ def _train(
     listener: Listener,
     stop: threading.Event,
 ) -> TrainResult:
-    with parallel.joined() as world:
-        listener = listener if world.first else ignore
+    with parallel.process_group() as world:
+        listener = listener if world.is_main else ignore
         setup = prepare({"a": facesets_a, "b": facesets_b}, folder, settings, world, listener)
         if settings.dry_run:
             return _try_out(setup, folder, settings, listener)
-        with Ahead(setup.pairs, setup.training.random) as ahead:
+        with Prefetcher(setup.pairs, setup.training.random) as ahead:
             return _loop(setup, ahead, folder, settings, world, listener, stop)
 
 
 def _loop(
     setup: Setup,
-    ahead: Ahead,
+    ahead: Prefetcher,
     folder: Path,
     settings: TrainSettings,
     world: World,
@@ -91,39 +91,39 @@ def _loop(
     stop: threading.Event,
 ) -> TrainResult:
     training = setup.training
-    if world.first:
+    if world.is_main:
         checkpoint.check_writable(folder)
-    watch = Watch(folder, settings, setup.data, listener) if world.first else None
+    watch = Reporter(folder, settings, setup.data, listener) if world.is_main else None
     start = time.perf_counter() - training.card.seconds  # of all runs
     saved, saved_iteration = time.perf_counter(), -1 if setup.fresh else training.card.iteration
-    mishaps = 0
+    rollbacks = 0
 
     def read() -> bool:
         """Losses not read yet are taken in and told. False if they have exploded: then all is as at the
         last save, but for a lower learning rate."""
-        nonlocal start, saved_iteration, mishaps
-        if not training.unread:
+        nonlocal start, saved_iteration, rollbacks
+        if not training.pending:
             return True
-        if training.read_losses():
+        if training.flush_losses():
             if watch is not None:
-                watch.step(training.card, training.smoothed, training.averaged)
+                watch.step(training.card, training.smoothed, training.ema)
             return True
-        mishaps += 1
+        rollbacks += 1
         ahead.rewind()
-        _go_back(setup, folder, mishaps, listener)
+        _go_back(setup, folder, rollbacks, listener)
         start = time.perf_counter() - training.card.seconds
         saved_iteration = training.card.iteration
         return False
 
     while True:
-        if training.many_unread and not read():
+        if training.pending_due and not read():
             continue
         card = training.card
         # What the first process sees, all of them do. A fresh model is saved before its first step, so
         # that there is something to go back to.
-        share, reason, due = world.agree(
+        share, reason, due = world.broadcast(
             schedule.progress(settings, card),
-            schedule.reason_to_stop(settings, card, training.smoothed, stop.is_set()),
+            schedule.stop_reason(settings, card, training.smoothed, stop.is_set()),
             schedule.save_due(settings, card.iteration - saved_iteration, time.perf_counter() - saved)
             or saved_iteration < 0,
         )
@@ -133,39 +133,39 @@ def _loop(
             ahead.rewind()
             if watch is not None:
                 training.calibrate(setup.data.training)
-                watch.measure(card, training.averaged, last=reason == Stop.FINISHED)
+                watch.measure(card, training.ema, last=reason == StopReason.FINISHED)
                 with watch.saving():
                     training.save(folder)
-                watch.draw(card, training.averaged)
+                watch.draw(card, training.ema)
             saved, saved_iteration = time.perf_counter(), card.iteration
         if reason:
             break
 
-        if not card.parted and share >= setup.recipe.shared_until:
-            training.part()
-        phase = schedule.phase(setup.recipe, settings, card, share)
+        if not card.decoders_split and share >= setup.recipe.shared_decoder_until:
+            training.split_decoders()
+        config = schedule.step_config(setup.recipe, settings, card, share)
         expected = schedule.after(setup.recipe, settings, card)
-        losses = setup.step(ahead.take(phase, expected), phase)
+        losses = setup.step(ahead.take(config, expected), config)
         card.iteration += 1
         card.faces_seen += setup.faces
         card.seconds = time.perf_counter() - start
-        training.average()
-        training.take(losses)
+        training.update_ema()
+        training.record_losses(losses)
 
-    return _ended(setup, folder, Stop(int(reason)).words, listener)
+    return _ended(setup, folder, StopReason(int(reason)).text, listener)
 
 
-def _go_back(setup: Setup, folder: Path, mishaps: int, listener: Listener) -> None:
+def _go_back(setup: Setup, folder: Path, rollbacks: int, listener: Listener) -> None:
     """After the losses have exploded: be as the last save was, with a lower learning rate."""
     training, lost = setup.training, setup.training.card.iteration
-    if mishaps > schedule.MISHAPS:
+    if rollbacks > schedule.MAX_ROLLBACKS:
         raise TrainingError(
-            f"the losses exploded {mishaps} times, at last at iteration {lost}; what was saved before is "
+            f"the losses exploded {rollbacks} times, at last at iteration {lost}; what was saved before is "
             "good: go on from it with a lower --learning-rate"
         )
-    rate = training.card.rate * schedule.FEWER
+    rate = training.card.learning_rate_scale * schedule.ROLLBACK_FACTOR
     training.resume(folder, listener)
-    training.card.rate = rate
+    training.card.learning_rate_scale = rate
     listener(
         Noted(
             f"the losses exploded at iteration {lost}; back to iteration {training.card.iteration}, from now "
@@ -212,12 +212,12 @@ def _try_out(setup: Setup, folder: Path, settings: TrainSettings, listener: List
 
 def _step_seconds(setup: Setup, settings: TrainSettings, progress: float) -> float:
     """The shortest of a few steps as they are at this share of the training."""
-    phase = schedule.phase(setup.recipe, settings, setup.training.card, progress)
+    config = schedule.step_config(setup.recipe, settings, setup.training.card, progress)
     times = []
     for _ in range(_DRY_STEPS):
         start = time.perf_counter()
-        setup.step(setup.pairs(phase), phase).tolist()
-        setup.training.average()
+        setup.step(setup.pairs(config), config).tolist()
+        setup.training.update_ema()
         times.append(time.perf_counter() - start)
     return min(times)
 

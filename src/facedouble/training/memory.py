@@ -20,7 +20,7 @@ backward pass; from comparing forecasts with peaks (``tests/training/test_memory
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class MemoryEstimate:
     """Bytes. ``weights`` of all networks and the average of those of the model, ``gradients``, the
     optimizers' two moments (``optimizer``), the ``faces`` kept in memory, the ``pairs`` of a whole batch,
     and what one face keeps for the backward pass (``per_face``)."""
@@ -37,13 +37,13 @@ class Forecast:
         fixed = self.weights + self.gradients + self.optimizer + self.faces + self.pairs
         return fixed + int(_OVERHEAD * self.per_face * in_step)
 
-    def fits(self, wanted: int, free: int) -> int:
+    def fitting_micro_batch(self, wanted: int, free: int) -> int:
         """The most faces at once that fit into ``free`` bytes: ``wanted`` halved as often as need be."""
         while wanted > 1 and self.total(wanted) > _ROOM * free:
             wanted = (wanted + 1) // 2
         return wanted
 
-    def sentence(self, in_step: int, free: int | None) -> str:
+    def describe(self, in_step: int, free: int | None) -> str:
         """For a person: what it takes, what for, and what there is."""
         parts = (
             f"weights {_size(self.weights)}, gradients {_size(self.gradients)}, optimizer "
@@ -54,28 +54,28 @@ class Forecast:
         return f"memory: about {_size(self.total(in_step))} ({parts}){there}"
 
 
-def forecast(
+def estimate(
     network: nn.Module,
-    critics: nn.Module | None,
+    discriminators: nn.Module | None,
     judge: nn.Module | None,
     *,
     faces: int,
     pairs: int,
     per_face: int,
-) -> Forecast:
-    """What training ``network`` takes with Adam and averaged weights, beside it the ``critics``
+) -> MemoryEstimate:
+    """What training ``network`` takes with Adam and averaged weights, beside it the ``discriminators``
     (discriminators) that learn as well, and a network that only looks (``judge``); see
-    :class:`Forecast`."""
-    model, taught, fixed = (_bytes(part) for part in (network, critics, judge))
+    :class:`MemoryEstimate`."""
+    model, taught, fixed = (_bytes(part) for part in (network, discriminators, judge))
     learning = model + taught
-    return Forecast(learning + model + fixed, learning, 2 * learning, faces, pairs, per_face)
+    return MemoryEstimate(learning + model + fixed, learning, 2 * learning, faces, pairs, per_face)
 
 
 def _bytes(network: nn.Module | None) -> int:
     return 0 if network is None else sum(p.numel() * p.element_size() for p in network.parameters())
 
 
-def kept_for_backward(network: nn.Module, run: Callable[[int], Tensor]) -> int:
+def activation_bytes_per_face(network: nn.Module, run: Callable[[int], Tensor]) -> int:
     """Bytes that one face keeps until the backward pass, measured: ``run(n)`` takes ``n`` faces, an even
     number, through ``network`` (or a list of such) to a loss. Neither networks nor random states are
     changed."""

@@ -39,10 +39,10 @@ class World:
     size: int = 1
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
-    def agree(self, *values: float) -> list[float]:
+    def broadcast(self, *values: float) -> list[float]:
         """What the first process says."""
         if self.size == 1:
             return list(values)
@@ -58,15 +58,15 @@ class World:
         return values
 
 
-def started() -> bool:
+def is_distributed() -> bool:
     """Whether this process is one of several, started by ``torchrun`` or :func:`launch`."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
 
 
 @contextmanager
-def joined() -> Iterator[World]:
+def process_group() -> Iterator[World]:
     """The world of this process: alone, or with the others that were started with it."""
-    if not started():
+    if not is_distributed():
         yield World()
         return
     dist.init_process_group(_BACKEND if torch.cuda.is_available() else "gloo")
@@ -87,9 +87,9 @@ def local_device(device: torch.device, world: World) -> torch.device:
     return torch.device("cuda", number)
 
 
-def spread(module: nn.Module, device: torch.device) -> DistributedDataParallel:
+def distributed(module: nn.Module, device: torch.device) -> DistributedDataParallel:
     """``module`` with gradients averaged over all processes."""
-    # A phase may leave parameters out (B's decoder until it parts, the encoder at rest), hence the search.
+    # A config may leave parameters out (B's decoder until it parts, the encoder at rest), hence the search.
     return DistributedDataParallel(
         module,
         device_ids=[device] if device.type == "cuda" else None,
@@ -147,7 +147,7 @@ def _sum_of_all(x: Tensor) -> Tensor:
     return total
 
 
-def share_statistics(module: nn.Module) -> None:
+def synchronise_batch_norm(module: nn.Module) -> None:
     """Have every ``BatchNorm1d`` in ``module`` normalise over all processes' batches."""
     for child in module.modules():
         if type(child) is nn.BatchNorm1d:

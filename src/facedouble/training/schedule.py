@@ -12,42 +12,42 @@ from facedouble.models.checkpoint import ModelCard
 from facedouble.models.recipe import Recipe
 from facedouble.types import SIDES, Side
 
-MEMORY = 0.98
+LOSS_SMOOTHING = 0.98
 """Share of the smoothed loss that each new loss leaves as it is."""
 
-_EXPLODED = 10.0
-FEWER = 0.3
+_DIVERGED = 10.0
+ROLLBACK_FACTOR = 0.3
 """What a mishap multiplies the learning rate by."""
 
-MISHAPS = 5
+MAX_ROLLBACKS = 5
 """After so many the training gives up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
-    """What one iteration does: how far training is (``progress``, 0..1); the learning ``rate``; the
-    ``hardness`` of bending and noise, 0..1; whether the encoder rests."""
+class StepConfig:
+    """What one iteration does: how far training is (``progress``, 0..1); the ``learning_rate``; the
+    ``augmentation`` of bending and noise, 0..1; whether the encoder rests."""
 
     progress: float
-    rate: float
-    hardness: float
-    encoder_rests: bool
+    learning_rate: float
+    augmentation: float
+    freeze_encoder: bool
 
 
-def phase(recipe: Recipe, settings: TrainSettings, card: ModelCard, progress: float) -> Phase:
+def step_config(recipe: Recipe, settings: TrainSettings, card: ModelCard, progress: float) -> StepConfig:
     """What the next iteration does when ``progress`` (0..1) of the training is done."""
-    return Phase(
+    return StepConfig(
         progress=progress,
-        rate=learning_rate(recipe, card.iteration, progress) * card.rate,
-        hardness=hardness(recipe, progress),
-        encoder_rests=settings.freeze_encoder,
+        learning_rate=learning_rate(recipe, card.iteration, progress) * card.learning_rate_scale,
+        augmentation=augmentation(recipe, progress),
+        freeze_encoder=settings.freeze_encoder,
     )
 
 
-def after(recipe: Recipe, settings: TrainSettings, card: ModelCard) -> Phase:
+def after(recipe: Recipe, settings: TrainSettings, card: ModelCard) -> StepConfig:
     """What the iteration after the next is expected to do: with a limit of minutes this is a step early."""
     ahead = replace(card, iteration=card.iteration + 1)
-    return phase(recipe, settings, ahead, progress(settings, ahead))
+    return step_config(recipe, settings, ahead, progress(settings, ahead))
 
 
 def progress(settings: TrainSettings, card: ModelCard) -> float:
@@ -70,34 +70,37 @@ def learning_rate(recipe: Recipe, iteration: int, progress: float) -> float:
     return rate
 
 
-def hardness(recipe: Recipe, progress: float) -> float:
-    """1 until ``hard_until``, then in a straight line to ``hardness_at_end``."""
-    if progress <= recipe.hard_until or recipe.hard_until >= 1:
+def augmentation(recipe: Recipe, progress: float) -> float:
+    """1 until ``full_augmentation_until``, then in a straight line to ``final_augmentation``."""
+    if progress <= recipe.full_augmentation_until or recipe.full_augmentation_until >= 1:
         return 1.0
-    past = (progress - recipe.hard_until) / (1 - recipe.hard_until)
-    return 1 + (recipe.hardness_at_end - 1) * past
+    past = (progress - recipe.full_augmentation_until) / (1 - recipe.full_augmentation_until)
+    return 1 + (recipe.final_augmentation - 1) * past
 
 
-def average_decay(recipe: Recipe, iteration: int) -> float:
+def ema_decay(recipe: Recipe, iteration: int) -> float:
     """Decay of the averaged weights at this iteration (from 1): a short memory at the beginning."""
-    return min(recipe.average, iteration / (iteration + 10))
+    return min(recipe.ema_decay, iteration / (iteration + 10))
 
 
 def smoothed(before: Mapping[Side, float], now: Mapping[Side, float]) -> dict[Side, float]:
     """Losses smoothed over some fifty iterations; the first is taken as it is."""
-    new = {side: before.get(side, value) * MEMORY + value * (1 - MEMORY) for side, value in now.items()}
+    new = {
+        side: before.get(side, value) * LOSS_SMOOTHING + value * (1 - LOSS_SMOOTHING)
+        for side, value in now.items()
+    }
     return {**before, **new}
 
 
-def exploded(before: Mapping[Side, float], now: Mapping[Side, float]) -> bool:
+def diverged(before: Mapping[Side, float], now: Mapping[Side, float]) -> bool:
     """Whether a loss is no number any more, or ten times what it was."""
     return any(
-        not math.isfinite(value) or (side in before and value > _EXPLODED * before[side])
+        not math.isfinite(value) or (side in before and value > _DIVERGED * before[side])
         for side, value in now.items()
     )
 
 
-class Stop(IntEnum):
+class StopReason(IntEnum):
     """Why a training ends; nought while it does not."""
 
     NOT_YET = 0
@@ -107,34 +110,34 @@ class Stop(IntEnum):
     PLATEAU = 4
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """For a person."""
         return _REASONS[self]
 
 
 _REASONS = {
-    Stop.NOT_YET: "",
-    Stop.FINISHED: "finished",
-    Stop.BY_HAND: "stopped by hand",
-    Stop.TARGET: "target loss reached",
-    Stop.PLATEAU: "no longer getting better",
+    StopReason.NOT_YET: "",
+    StopReason.FINISHED: "finished",
+    StopReason.BY_HAND: "stopped by hand",
+    StopReason.TARGET: "target loss reached",
+    StopReason.PLATEAU: "no longer getting better",
 }
 
 
-def reason_to_stop(
+def stop_reason(
     settings: TrainSettings, card: ModelCard, losses: Mapping[Side, float], asked: bool
-) -> Stop:
+) -> StopReason:
     """Why training is to end now."""
     if progress(settings, card) >= 1:
-        return Stop.FINISHED
+        return StopReason.FINISHED
     if asked:
-        return Stop.BY_HAND
+        return StopReason.BY_HAND
     if settings.target_loss and len(losses) == len(SIDES) and max(losses.values()) < settings.target_loss:
-        return Stop.TARGET
+        return StopReason.TARGET
     measured = card.measures[-1]["iteration"] if card.measures else 0
     if settings.patience and measured - card.best_at >= settings.patience:
-        return Stop.PLATEAU
-    return Stop.NOT_YET
+        return StopReason.PLATEAU
+    return StopReason.NOT_YET
 
 
 def save_due(settings: TrainSettings, iterations: int, seconds: float) -> bool:

@@ -23,16 +23,16 @@ from facedouble.models.recipe import Recipe, changed, named_value
 from facedouble.models.registry import MODELS
 from facedouble.training import memory, parallel, schedule
 from facedouble.training.adversary import Adversary
-from facedouble.training.batch import Share
-from facedouble.training.data import Data
-from facedouble.training.load import load
-from facedouble.training.memory import Forecast
+from facedouble.training.batch import Shard
+from facedouble.training.crop_cache import MemoryCache
+from facedouble.training.dataset import Dataset
+from facedouble.training.loading import load
+from facedouble.training.memory import MemoryEstimate
 from facedouble.training.objective import Objective
 from facedouble.training.parallel import World
-from facedouble.training.schedule import Phase
-from facedouble.training.state import Training
+from facedouble.training.schedule import StepConfig
 from facedouble.training.step import Step
-from facedouble.training.store import InMemory
+from facedouble.training.train_state import TrainState
 from facedouble.training.warp import WARPS, Pairs, make_pairs
 from facedouble.types import SIDES, Side
 
@@ -41,30 +41,30 @@ from facedouble.types import SIDES, Side
 class Setup:
     """The ``data`` of both sides, the ``recipe`` followed, the ``training`` (what changes), the ``step``
     that changes it, whether it begins from nothing (``fresh``), and what memory it will take
-    (``forecast``)."""
+    (``estimate``)."""
 
     recipe: Recipe
     device: torch.device
     world: World
-    data: Data
-    training: Training
+    data: Dataset
+    training: TrainState
     step: Step
     fresh: bool
-    forecast: Forecast
+    estimate: MemoryEstimate
 
     @property
     def faces(self) -> int:
         """How many an iteration sees, of both sides and in all processes."""
         return len(SIDES) * self.recipe.batch_size
 
-    def pairs(self, phase: Phase) -> dict[Side, Pairs]:
+    def pairs(self, config: StepConfig) -> dict[Side, Pairs]:
         """This process's part of the next batch."""
         random, size = self.training.random, self.training.network.resolution
-        share = Share(self.world.rank, self.world.size)
+        share = Shard(self.world.rank, self.world.size)
         pairs = {}
         for side in SIDES:
             batch = self.data.training[side].draw(self.recipe.batch_size, random, share)
-            pairs[side] = make_pairs(batch, size, self.recipe.warp, phase.hardness, random)
+            pairs[side] = make_pairs(batch, size, self.recipe.warp, config.augmentation, random)
         return pairs
 
 
@@ -85,21 +85,21 @@ def prepare(
             f"--compile is for GPUs, and this trains on {device.type}, where the first step would take "
             "minutes and nothing be gained; leave it out"
         )
-    free = memory.free_memory(device)  # before anything is there that the forecast counts
+    free = memory.free_memory(device)  # before anything is there that the estimate counts
     precision = choose_precision(settings.precision, device)
     recipe = _recipe(settings, world)
     arguments = _arguments(settings)
 
     torch.manual_seed(settings.seed)
     network = build(settings.trainer, arguments).to(device)
-    if recipe.batch_size < network.least_faces:
+    if recipe.batch_size < network.min_faces_per_side:
         raise SettingsError(
-            f"{settings.trainer} takes {network.least_faces} faces of each side or more in a step; give a "
-            "larger --batch-size"
+            f"{settings.trainer} needs at least {network.min_faces_per_side} faces of each side in a step; "
+            "give a larger --batch-size"
         )
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if world.size > 1:
-        parallel.share_statistics(network)
+        parallel.synchronise_batch_norm(network)
 
     data = load(
         facesets,
@@ -122,7 +122,7 @@ def prepare(
         settings=json.loads(json.dumps(asdict(settings), default=str)),
     )
     adversary = Adversary(recipe, device, precision) if recipe.adversarial else None
-    training = Training(network, recipe, card, settings.seed, adversary, device, world)
+    training = TrainState(network, recipe, card, settings.seed, adversary, device, world)
     fresh = not checkpoint.exists(folder)
     if not fresh:
         training.resume(folder, listener)
@@ -137,23 +137,27 @@ def prepare(
         training.optimizer,
         device=device,
         precision=precision,
-        at_once=2 * recipe.batch_size // world.size,
+        micro_batch=2 * recipe.batch_size // world.size,
         world=world,
         compiled=settings.compile,
         listener=listener,
     )
     listener(Noted(_description(training, data, recipe, precision)))
-    forecast = _forecast(training, step, data, settings)
-    fitting = step.at_once if free is None else max(forecast.fits(step.at_once, free), step.fewest)
-    if fitting < step.at_once:
-        step.at_once = fitting
+    estimate = _forecast(training, step, data, settings)
+    fitting = (
+        step.micro_batch
+        if free is None
+        else max(estimate.fitting_micro_batch(step.micro_batch, free), step.min_micro_batch)
+    )
+    if fitting < step.micro_batch:
+        step.micro_batch = fitting
         text = f"a whole batch does not fit into memory: {fitting} faces at a time, gradients added up"
         listener(Noted(f"{text}; the batch stays as large as it was", warning=True))
-    listener(Noted(forecast.sentence(step.at_once, free)))
-    return Setup(recipe, device, world, data, training, step, fresh, forecast)
+    listener(Noted(estimate.describe(step.micro_batch, free)))
+    return Setup(recipe, device, world, data, training, step, fresh, estimate)
 
 
-def _description(training: Training, data: Data, recipe: Recipe, precision: torch.dtype) -> str:
+def _description(training: TrainState, data: Dataset, recipe: Recipe, precision: torch.dtype) -> str:
     network, size = training.network, training.world.size
     count = sum(parameter.numel() for parameter in network.parameters())
     faces = ", ".join(
@@ -167,30 +171,32 @@ def _description(training: Training, data: Data, recipe: Recipe, precision: torc
     )
 
 
-def _forecast(training: Training, step: Step, data: Data, settings: TrainSettings) -> Forecast:
-    phase = schedule.phase(training.recipe, settings, training.card, 1.0)  # with the adversary
+def _forecast(training: TrainState, step: Step, data: Dataset, settings: TrainSettings) -> MemoryEstimate:
+    config = schedule.step_config(training.recipe, settings, training.card, 1.0)  # with the adversary
     size, device = training.network.resolution, training.device
 
     def run(faces: int) -> Tensor:
         picture = torch.rand(faces // len(SIDES), 3, size, size, device=device)
         one = torch.ones_like(picture[:, :1])
         pairs = {side: Pairs(picture, picture, one, one) for side in SIDES}
-        return step.losses(pairs, phase, plainly=True)[0]
+        return step.losses(pairs, config, eager=True)[0]
 
     stores = [side.store for part in (data.training, data.held_out) for side in part.values()]
-    faces = sum(math.prod(store.shape) for store in stores if isinstance(store, InMemory))
+    faces = sum(math.prod(store.shape) for store in stores if isinstance(store, MemoryCache))
 
     _, channels, high, wide = stores[0].shape
     pairs = 2 * training.recipe.batch_size * 4 * (channels * high * wide + 2 * 8 * size * size)
     network, adversary, perceptual = training.network, training.adversary, step.objective.perceptual
-    critics = None if adversary is None else adversary.critics
-    return memory.forecast(
+    discriminators = None if adversary is None else adversary.discriminators
+    return memory.estimate(
         network,
-        critics,
+        discriminators,
         None if perceptual is None else perceptual.network,
         faces=faces,
         pairs=pairs // training.world.size,
-        per_face=memory.kept_for_backward(nn.ModuleList([network, *([critics] if critics else [])]), run),
+        per_face=memory.activation_bytes_per_face(
+            nn.ModuleList([network, *([discriminators] if discriminators else [])]), run
+        ),
     )
 
 

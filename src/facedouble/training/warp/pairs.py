@@ -13,11 +13,11 @@ from torch import Tensor
 
 from facedouble.errors import SettingsError
 from facedouble.models.recipe import Warp
-from facedouble.training.batch import MAX_WEIGHT, Batch, Draws
-from facedouble.training.warp.bends import WARPS, Bending
-from facedouble.training.warp.colour import jitter, light
-from facedouble.training.warp.fields import affine_places, smooth
-from facedouble.training.warp.patches import Patches
+from facedouble.training.batch import MAX_WEIGHT, Batch, RandomDraws
+from facedouble.training.warp.colour_jitter import jitter_oklab, jitter_rgb
+from facedouble.training.warp.interpolation import affine_places, smooth
+from facedouble.training.warp.kinds import WARPS, WarpContext
+from facedouble.training.warp.occluders import Occluders
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Pairs:
 def make_pairs(
     batch: Batch, resolution: int, warp: Warp, strength: float, generator: torch.Generator
 ) -> Pairs:
-    """Pairs of side ``resolution`` from a batch as :meth:`SideData.draw` returns it.
+    """Pairs of side ``resolution`` from a batch as :meth:`SideDataset.draw` returns it.
 
     Both pictures are turned, scaled, shifted and mirrored alike. The input alone is bent as well, its
-    colours are changed, and something may lie before the face. ``strength`` 0..1 scales the bending.
+    colours are changed, and something may lie before the face. ``strength`` 0..1 scales the context.
     Raises ``SettingsError`` for a kind of warp that is not known.
     """
     if warp.kind not in WARPS:
         raise SettingsError(f"no warp {warp.kind!r}; there are: {', '.join(WARPS)}")
-    draws = Draws(batch, generator)
+    draws = RandomDraws(batch, generator)
     affine = _affine(warp, draws)
     grid = affine_places(affine, resolution)
     stored = batch.pixels.float()
@@ -51,16 +51,16 @@ def make_pairs(
     targets, weights, face = sampled[:, :3], sampled[:, 3:4] * MAX_WEIGHT, sampled[:, 4:]
     inputs, bent = targets, grid
     if strength > 0 and warp.kind != "none":
-        bending = Bending(batch, draws, affine, 2 * warp.bend * strength, strength, resolution)
-        coarse = WARPS[warp.kind](bending)
+        context = WarpContext(batch, draws, affine, 2 * warp.displacement * strength, strength, resolution)
+        coarse = WARPS[warp.kind](context)
         bent = grid + smooth(coarse.permute(0, 3, 1, 2), resolution).permute(0, 2, 3, 1)
         inputs = F.grid_sample(stored[:, :3], bent, padding_mode="border", align_corners=False).div_(255)
-    inputs = jitter(light(inputs, warp, draws), warp, draws)
-    if warp.patches:
-        patches, hit = Patches.drawn(warp.patches, draws)
-        covering = patches.covering(bent[hit], 2 / resolution)
+    inputs = jitter_oklab(jitter_rgb(inputs, warp, draws), warp, draws)
+    if warp.occlusion:
+        patches, hit = Occluders.drawn(warp.occlusion, draws)
+        covering = patches.coverage(bent[hit], 2 / resolution)
         inputs = inputs.index_copy(0, hit, patches.over(inputs[hit], covering))
-        face = face.index_copy(0, hit, face[hit] * (1 - patches.covering(grid[hit], 2 / resolution)))
+        face = face.index_copy(0, hit, face[hit] * (1 - patches.coverage(grid[hit], 2 / resolution)))
     layout = torch.channels_last
     return Pairs(
         inputs.contiguous(memory_format=layout),
@@ -70,12 +70,12 @@ def make_pairs(
     )
 
 
-def _affine(warp: Warp, draws: Draws) -> Tensor:
+def _affine(warp: Warp, draws: RandomDraws) -> Tensor:
     """Matrices (N, 2, 3) from places of the made pictures to places of the stored ones."""
-    angle = draws.even() * torch.pi / 180 * warp.rotation
-    scale = 1 + draws.even() * warp.zoom
-    mirror = torch.where(draws.unit() < warp.flip, -1.0, 1.0)
-    shift = draws.even(2) * 2 * warp.shift
+    angle = draws.symmetric() * torch.pi / 180 * warp.rotation
+    scale = 1 + draws.symmetric() * warp.zoom
+    mirror = torch.where(draws.uniform() < warp.flip, -1.0, 1.0)
+    shift = draws.symmetric(2) * 2 * warp.shift
     cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
     rows = [
         torch.stack([cosine * mirror, -sine * mirror, shift[:, 0]], dim=1),

@@ -27,10 +27,10 @@ from facedouble.faces.pose import head_poses, pose_bins
 from facedouble.faceset import Faceset
 from facedouble.faceset.held_out import MIN_FACES, split_held_out
 from facedouble.training.batch import CHANNELS
-from facedouble.training.data import Data, SideData
+from facedouble.training.crop_cache import DiskCache, MemoryCache, Store
+from facedouble.training.dataset import Dataset, SideDataset
 from facedouble.training.neighbours import nearest
-from facedouble.training.prepare import Known, kept_size, places, prepare
-from facedouble.training.store import InMemory, OnDisk, Store
+from facedouble.training.preprocess import FaceCrop, cached_size, places, prepare
 from facedouble.types import OTHER_SIDE, SIDES, Image, Side
 
 _MEMORY_SHARE = 0.5  # of what is free, for the faces of both sides
@@ -47,7 +47,7 @@ def load(
     memory: int | None = None,
     scratch: Path | None = None,
     listener: Listener = ignore,
-) -> Data:
+) -> Dataset:
     """Read the kept faces of both sides. ``coverage`` is the central part of the crop used.
 
     The last tenth of each faceset is held out (``faceset/held_out.py``). ``balanced``: faces are drawn so
@@ -58,7 +58,7 @@ def load(
     """
     found = {side: _known(side, facesets.get(side, ())) for side in SIDES}
     everything = [face for trained, held in found.values() for face in (*trained, *held)]
-    size = kept_size(resolution, max(known.face.crop_size for known in everything) * coverage)
+    size = cached_size(resolution, max(known.face.crop_size for known in everything) * coverage)
     needed = len(everything) * CHANNELS * size**2
     if memory is None:
         free = free_memory(device)
@@ -83,12 +83,12 @@ def load(
             here,
             others=there.landmarks,
             like=nearest(here.landmarks, there.landmarks),
-            chances=even_chances(here.landmarks) if balanced else None,
+            sampling_weights=pose_balanced_weights(here.landmarks) if balanced else None,
         )
-    return Data(training, held_out)
+    return Dataset(training, held_out)
 
 
-def even_chances(landmarks: Tensor) -> Tensor:
+def pose_balanced_weights(landmarks: Tensor) -> Tensor:
     """How often to draw each of N faces with ``landmarks`` (N, 68, 2) so that every bin of poses there is
     comes equally often: (N,) float64 that sum to 1."""
     poses = head_poses(landmarks.numpy())
@@ -97,18 +97,18 @@ def even_chances(landmarks: Tensor) -> Tensor:
     return torch.from_numpy(1 / (counts[number.reshape(-1)] * len(counts)))
 
 
-def _known(side: Side, facesets: Sequence[Path]) -> tuple[list[Known], list[Known]]:
+def _known(side: Side, facesets: Sequence[Path]) -> tuple[list[FaceCrop], list[FaceCrop]]:
     """The faces of one side that are trained on, and those held out."""
     if not facesets:
         raise TrainingError(f"no faceset of {side.upper()} was given; training needs both sides (-A and -B)")
-    trained: list[Known] = []
-    held: list[Known] = []
+    trained: list[FaceCrop] = []
+    held: list[FaceCrop] = []
     for path in facesets:
         with Faceset.open(path) as faceset:
             faces = faceset.faces()
             statistics = smooth_statistics(faces)
             known = [
-                Known(face, faceset.crop_path(face), colour)
+                FaceCrop(face, faceset.crop_path(face), colour)
                 for face, colour in zip(faces, statistics, strict=True)
             ]
         until, first = split_held_out([face.frame_index for face in faces])
@@ -145,23 +145,23 @@ class _Loader:
     def __exit__(self, *_: object) -> None:
         self.threads.shutdown(cancel_futures=True)
 
-    def side(self, faces: Sequence[Known]) -> SideData:
+    def side(self, faces: Sequence[FaceCrop]) -> SideDataset:
         shape = (len(faces), CHANNELS, self.size, self.size)
         pictures = self._prepared(faces)
         store: Store
         if self.folder is None:
-            store = InMemory.filled(pictures, shape, self.device)
+            store = MemoryCache.filled(pictures, shape, self.device)
         else:
-            store = OnDisk(pictures, shape, self.device, self.folder)
+            store = DiskCache(pictures, shape, self.device, self.folder)
         landmarks = [places(known.face, self.coverage) for known in faces]
-        return SideData(
+        return SideDataset(
             resolution=self.resolution,
             store=store,
             landmarks=torch.from_numpy(np.stack(landmarks)) if faces else torch.zeros(0, 68, 2),
             colours=np.stack([known.colour for known in faces]) if faces else np.zeros((0, 2, 3), np.float32),
         )
 
-    def _prepared(self, faces: Sequence[Known]) -> Iterator[Image]:
+    def _prepared(self, faces: Sequence[FaceCrop]) -> Iterator[Image]:
         for start in range(0, len(faces), _AT_A_TIME):
             some = faces[start : start + _AT_A_TIME]
             for picture in self.threads.map(lambda known: prepare(known, self.size, self.coverage), some):

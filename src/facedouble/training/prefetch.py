@@ -14,29 +14,29 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from facedouble.training.schedule import Phase
+from facedouble.training.schedule import StepConfig
 from facedouble.training.warp import Pairs
 from facedouble.types import Side
 
 _Made = Mapping[Side, Pairs]
 
 
-class Ahead:
-    """Batches from ``make``, which draws from ``random`` and looks at a phase's hardness.
+class Prefetcher:
+    """Batches from ``make``, which draws from ``random`` and looks at a config's augmentation.
 
     One batch is under way at a time. While it is, ``random`` is the thread's: call :meth:`rewind` before
     its state is read or set.
     """
 
-    def __init__(self, make: Callable[[Phase], _Made], random: torch.Generator) -> None:
+    def __init__(self, make: Callable[[StepConfig], _Made], random: torch.Generator) -> None:
         self._make, self._random = make, random
         # One core: its own team of threads would only get into the way of the network's.
         self._thread = ThreadPoolExecutor(1, "batches", torch.set_num_threads, (1,))
-        self._begun: tuple[Phase, Tensor, Future[_Made]] | None = None
+        self._begun: tuple[StepConfig, Tensor, Future[_Made]] | None = None
 
-    def take(self, phase: Phase, after: Phase) -> _Made:
-        """The batch of ``phase``; that of ``after``, the one expected next, is begun."""
-        made = self._taken(phase)
+    def take(self, config: StepConfig, after: StepConfig) -> _Made:
+        """The batch of ``config``; that of ``after``, the one expected next, is begun."""
+        made = self._taken(config)
         state = self._random.get_state()
         self._begun = (after, state, self._thread.submit(self._make, after))
         return made
@@ -59,16 +59,16 @@ class Ahead:
         self.rewind()
         self._thread.shutdown()
 
-    def _taken(self, phase: Phase) -> _Made:
-        if self._begun is None or not _alike(self._begun[0], phase):
+    def _taken(self, config: StepConfig) -> _Made:
+        if self._begun is None or not _alike(self._begun[0], config):
             self.rewind()
-            return self._make(phase)
+            return self._make(config)
         made = self._begun[2].result()
         self._begun = None
         return made
 
 
-def _alike(expected: Phase, phase: Phase) -> bool:
-    """Whether a batch made for one phase serves the other. By iterations what is expected is what comes;
+def _alike(expected: StepConfig, config: StepConfig) -> bool:
+    """Whether a batch made for one config serves the other. By iterations what is expected is what comes;
     by the clock it is a step late, and a bend weaker or stronger by a hundredth of all there is will do."""
-    return abs(expected.hardness - phase.hardness) < 0.01
+    return abs(expected.augmentation - config.augmentation) < 0.01

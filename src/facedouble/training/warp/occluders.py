@@ -12,8 +12,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from facedouble.training.batch import Draws
-from facedouble.training.warp.fields import smooth
+from facedouble.training.batch import RandomDraws
+from facedouble.training.warp.interpolation import smooth
 
 _COUNT = 2  # ellipses of a patch: overlapping or apart
 _REACH = 0.9  # of the half picture in which their centres lie
@@ -24,7 +24,7 @@ _TINT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Patches:
+class Occluders:
     """Two ellipses for each of N pictures: ``centres`` (N, 2, 2), ``axes`` (N, 2, 2) and ``turns``
     (N, 2) in units of ``Batch``; ``colours`` (N, 3, G, G) as a coarse field."""
 
@@ -34,22 +34,22 @@ class Patches:
     colours: Tensor
 
     @classmethod
-    def drawn(cls, probability: float, draws: Draws) -> tuple[Self, Tensor]:
-        """Patches for some pictures of a batch, each with this ``probability``, and which pictures those
+    def drawn(cls, probability: float, draws: RandomDraws) -> tuple[Self, Tensor]:
+        """Occluders for some pictures of a batch, each with this ``probability``, and which pictures those
         are (N,): the others cost nothing."""
         low, high = _AXES
         # Mostly between dark hair and pale hands, around the standard colouring's skin; not often green.
-        base = 0.5 + draws.even(1, 1, 1) * 0.4 + draws.normal(3, 1, 1) * _TINT
+        base = 0.5 + draws.symmetric(1, 1, 1) * 0.4 + draws.normal(3, 1, 1) * _TINT
         every = (
-            draws.even(_COUNT, 2) * _REACH,
-            low * (high / low) ** draws.unit(_COUNT, 2),
-            draws.even(_COUNT) * torch.pi / 2,
+            draws.symmetric(_COUNT, 2) * _REACH,
+            low * (high / low) ** draws.uniform(_COUNT, 2),
+            draws.symmetric(_COUNT) * torch.pi / 2,
             base + draws.normal(3, _COLOURS, _COLOURS) * _CONTRAST,
         )
-        hit = (draws.unit() < probability).nonzero()[:, 0]
+        hit = (draws.uniform() < probability).nonzero()[:, 0]
         return cls(*(values[hit] for values in every)), hit
 
-    def covering(self, places: Tensor, pixel: float) -> Tensor:
+    def coverage(self, places: Tensor, pixel: float) -> Tensor:
         """How much of each place (N, H, W, 2) is hidden, (N, 1, H, W) 0..1. The edge is about two
         pixels wide; ``pixel`` is the width of one."""
         n, height, width, _ = places.shape

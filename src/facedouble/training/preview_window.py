@@ -1,4 +1,4 @@
-"""A window that shows a picture file and follows it: ``python -m facedouble.training.window FILE``.
+"""A window that shows a picture file and follows it: ``python -m facedouble.training.preview_window FILE``.
 
 It is a process of its own, so that drawing does not hold up training, nor training the window.
 Closing it changes nothing else.
@@ -24,7 +24,9 @@ def show(path: Path) -> str:
         import tkinter  # noqa: F401  (not every Python is built with it)
     except ImportError:
         return "this Python has no tkinter (on Debian and Ubuntu: apt install python3-tk)"
-    subprocess.Popen([sys.executable, "-m", "facedouble.training.window", str(path), str(os.getpid())])
+    subprocess.Popen(
+        [sys.executable, "-m", "facedouble.training.preview_window", str(path), str(os.getpid())]
+    )
     return ""
 
 

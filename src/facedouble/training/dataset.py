@@ -12,28 +12,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from facedouble.training.batch import Batch, Share
-from facedouble.training.store import Store, parts
+from facedouble.training.batch import Batch, Shard
+from facedouble.training.crop_cache import Store, parts
 from facedouble.types import FloatArray, Side
 
-_ALONE = Share()
+_ALONE = Shard()
 
 
 @dataclass(frozen=True)
-class SideData:
+class SideDataset:
     """Some faces of one side, N of them; ``N`` may be 0 for those held out.
 
     ``store`` keeps their pictures, ``landmarks`` (N, 68, 2) float32 are in units of ``Batch``, ``colours``
-    (N, 2, 3) their colour statistics. ``chances`` (N,) is how often each is drawn, any scale; ``None`` for
-    evenly. ``others`` are the landmarks (M, 68, 2) of the other side and ``like`` (N, K) which of
-    them are most like each face here.
+    (N, 2, 3) their colour statistics. ``sampling_weights`` (N,) is how often each is drawn, any scale;
+    ``None`` for evenly. ``others`` are the landmarks (M, 68, 2) of the other side and ``like`` (N, K) which
+    of them are most like each face here.
     """
 
     resolution: int
     store: Store
     landmarks: Tensor
     colours: FloatArray
-    chances: Tensor | None = None
+    sampling_weights: Tensor | None = None
     others: Tensor | None = None
     like: Tensor | None = None
 
@@ -46,19 +46,19 @@ class SideData:
         mean: FloatArray = self.colours.mean(axis=0)
         return mean
 
-    def draw(self, count: int, generator: torch.Generator, share: Share = _ALONE) -> Batch:
+    def draw(self, count: int, generator: torch.Generator, share: Shard = _ALONE) -> Batch:
         """This process's share of ``count`` faces drawn at random, with their landmarks."""
-        if self.chances is None:
+        if self.sampling_weights is None:
             chosen = torch.randint(len(self), (count,), generator=generator)
         else:
-            chosen = torch.multinomial(self.chances, count, replacement=True, generator=generator)
+            chosen = torch.multinomial(self.sampling_weights, count, replacement=True, generator=generator)
         part = share.of(count)
         own = chosen[part]
-        towards = None
+        neighbours = None
         if self.others is not None and self.like is not None:
-            towards = self.others[self.like[own]].to(self.store.device)
+            neighbours = self.others[self.like[own]].to(self.store.device)
         landmarks = self.landmarks[own].to(self.store.device)
-        return Batch(self.store.take(own), landmarks, towards, count, part)
+        return Batch(self.store.take(own), landmarks, neighbours, count, part)
 
     def some(self, most: int) -> Tensor:
         """Numbers of at most ``most`` faces, evenly spread."""
@@ -93,14 +93,14 @@ class SideData:
 
 
 @dataclass(frozen=True)
-class Data:
+class Dataset:
     """The faces of both sides: those trained on, and those held out, of which there may be none."""
 
-    training: dict[Side, SideData]
-    held_out: dict[Side, SideData]
+    training: dict[Side, SideDataset]
+    held_out: dict[Side, SideDataset]
 
     @property
-    def shown(self) -> dict[Side, SideData]:
+    def shown(self) -> dict[Side, SideDataset]:
         """The faces to look at: those held out where there are any, else those trained on."""
         return {
             side: self.held_out[side] if len(self.held_out[side]) else self.training[side]

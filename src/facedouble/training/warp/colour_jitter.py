@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facedouble.models.recipe import Warp
-from facedouble.training.batch import Draws
+from facedouble.training.batch import RandomDraws
 
 # fmt: off
 _LMS_OF_RGB = ((0.4122214708, 0.5363325363, 0.0514459929),
@@ -34,16 +34,16 @@ def srgb(lab: Tensor) -> Tensor:
     return _curved(_mix(_inverse(_LMS_OF_RGB), _mix(_inverse(_LAB_OF_LMS), lab) ** 3))
 
 
-def light(pictures: Tensor, warp: Warp, draws: Draws) -> Tensor:
-    """Pictures (N, 3, H, W) with gain and offset of each of R, G, B changed by ``warp.light``."""
-    if not warp.light:
+def jitter_rgb(pictures: Tensor, warp: Warp, draws: RandomDraws) -> Tensor:
+    """Pictures (N, 3, H, W) with gain and offset of each of R, G, B changed by ``warp.rgb_gain``."""
+    if not warp.rgb_gain:
         return pictures
-    gain = 1 + warp.light * draws.normal(3, 1, 1)
-    offset = warp.light / 2 * draws.normal(3, 1, 1)
+    gain = 1 + warp.rgb_gain * draws.normal(3, 1, 1)
+    offset = warp.rgb_gain / 2 * draws.normal(3, 1, 1)
     return torch.addcmul(0.5 - 0.5 * gain + offset, pictures, gain)
 
 
-def jitter(pictures: Tensor, warp: Warp, draws: Draws) -> Tensor:
+def jitter_oklab(pictures: Tensor, warp: Warp, draws: RandomDraws) -> Tensor:
     """Pictures (N, 3, H, W) with lightness, chroma and hue changed by what ``warp`` says of them."""
     if not (warp.lightness or warp.chroma or warp.hue):
         return pictures

@@ -36,7 +36,7 @@ def parts(store: Store) -> Iterator[Tensor]:
         yield store.take(chosen)
 
 
-class InMemory:
+class MemoryCache:
     """Pictures kept on the training device."""
 
     def __init__(self, pixels: Tensor) -> None:
@@ -47,7 +47,7 @@ class InMemory:
     @classmethod
     def filled(
         cls, pictures: Iterable[Image], shape: tuple[int, int, int, int], device: torch.device
-    ) -> InMemory:
+    ) -> MemoryCache:
         """Keep ``pictures``, each (C, S, S) uint8, of which there are as ``shape`` says."""
         pixels = np.empty(shape, dtype=np.uint8)
         for place, picture in zip(pixels, pictures, strict=True):
@@ -58,7 +58,7 @@ class InMemory:
         return self._pixels.index_select(0, chosen.to(self.device))
 
 
-class OnDisk:
+class DiskCache:
     """Pictures in a file without a name, which the system removes however the program ends.
 
     They are kept as they are needed, so that reading them back costs no decoding; the system's cache

@@ -24,7 +24,7 @@ _ENOUGH = 256  # pixels
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class FaceCrop:
     """A face of a faceset, where its crop lies, and its colour statistics (2, 3)."""
 
     face: Face
@@ -32,7 +32,7 @@ class Known:
     colour: FloatArray
 
 
-def kept_size(resolution: int, seen: float) -> int:
+def cached_size(resolution: int, seen: float) -> int:
     """Side of the pictures kept for a model of ``resolution``, ``seen`` the pixels that crops have there.
 
     Twice the resolution, so that a batch that is turned and shifted by parts of a pixel is sampled from them
@@ -48,7 +48,7 @@ def places(face: Face, coverage: float) -> Landmarks:
     return 2 * map_points(InputCrop(1, coverage).of(face.alignment, face.crop_size), face.smoothed)
 
 
-def prepare(known: Known, size: int, coverage: float) -> Image:
+def prepare(known: FaceCrop, size: int, coverage: float) -> Image:
     """What is kept of a face: (5, size, size) uint8, see ``Batch.pixels``.
 
     Raises ``InputError`` for a crop that cannot be read or is no longer of the size it was cut at.

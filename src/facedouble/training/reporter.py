@@ -15,10 +15,10 @@ from facedouble.config import TrainSettings
 from facedouble.events import Listener, Noted, Progressed, StageStarted
 from facedouble.models.base import SwapModel
 from facedouble.models.checkpoint import ModelCard
-from facedouble.training import window
-from facedouble.training.data import Data
-from facedouble.training.measure import Measurer
-from facedouble.training.plot import Panel, plot
+from facedouble.training import preview_window
+from facedouble.training.curves import Panel, plot
+from facedouble.training.dataset import Dataset
+from facedouble.training.held_out_metrics import HeldOutEvaluator
 from facedouble.training.preview import COLUMNS, preview
 from facedouble.training.tensorboard import Scalars
 from facedouble.types import Side
@@ -34,16 +34,16 @@ _SETTLED = 60.0  # after so many seconds
 _WINDOW = 20.0  # seconds over which speed is measured
 
 
-class Watch:
+class Reporter:
     """Tells of a training: events to ``listener``, pictures and numbers into the model's ``folder``.
 
     Pictures and measures are of faces held out, where ``data`` has such, the same every time.
     """
 
-    def __init__(self, folder: Path, settings: TrainSettings, data: Data, listener: Listener) -> None:
+    def __init__(self, folder: Path, settings: TrainSettings, data: Dataset, listener: Listener) -> None:
         self.folder, self.settings, self.listener = folder, settings, listener
         self._faces = {side: shown.reduced(COLUMNS) for side, shown in data.shown.items()}
-        self._measurer = Measurer(data) if settings.measure else None
+        self._measurer = HeldOutEvaluator(data) if settings.measure else None
         self._began = time.perf_counter()
         self._measuring = self._saving = 0.0
         self._told = False
@@ -51,7 +51,7 @@ class Watch:
         self._written = self._drawn = 0.0
         self._speed: deque[tuple[float, int]] = deque()
         if settings.preview:
-            why = window.show(folder / PREVIEW)
+            why = preview_window.show(folder / PREVIEW)
             if why:
                 text = f"{why}, so no window; {folder / PREVIEW} is drawn anew every {_REFRESH:.0f} seconds"
                 listener(Noted(text))

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from facedouble.models.base import Decoded, SwapModel
-from facedouble.training.data import Data
-from facedouble.training.measure import Measurer, box, ssim_map
+from facedouble.training.dataset import Dataset
+from facedouble.training.held_out_metrics import HeldOutEvaluator, box, ssim_map
 from facedouble.types import Side
 
 
@@ -31,11 +31,11 @@ class Mirror(SwapModel):
 
 
 @pytest.fixture(scope="module")
-def measurer(faces: Data) -> Measurer:
-    return Measurer(faces)
+def measurer(faces: Dataset) -> HeldOutEvaluator:
+    return HeldOutEvaluator(faces)
 
 
-def test_who_draws_the_source_itself_restores_all_and_swaps_nothing(measurer: Measurer) -> None:
+def test_who_draws_the_source_itself_restores_all_and_swaps_nothing(measurer: HeldOutEvaluator) -> None:
     measures = measurer.measure(Mirror())
     assert measures.ssim == measures.ssim_eyes == measures.ssim_mouth == pytest.approx(1)
     assert (measures.mouth, measures.eyes, measures.pose) == pytest.approx((0, 0, 0))
@@ -44,7 +44,9 @@ def test_who_draws_the_source_itself_restores_all_and_swaps_nothing(measurer: Me
     assert all(np.isfinite(value) for value in asdict(measures).values())
 
 
-def test_who_draws_the_mean_of_b_is_b_and_keeps_no_expression(faces: Data, measurer: Measurer) -> None:
+def test_who_draws_the_mean_of_b_is_b_and_keeps_no_expression(
+    faces: Dataset, measurer: HeldOutEvaluator
+) -> None:
     means = {side: known.mean_face[None] for side, known in faces.training.items()}
     measures = measurer.measure(Mirror(means))
     assert measures.to_b < measures.to_a - 0.2
@@ -54,7 +56,7 @@ def test_who_draws_the_mean_of_b_is_b_and_keeps_no_expression(faces: Data, measu
     assert measures.eyes > 0.001
 
 
-def test_softer_is_worse_in_all_that_is_restored(measurer: Measurer) -> None:
+def test_softer_is_worse_in_all_that_is_restored(measurer: HeldOutEvaluator) -> None:
     sharp, soft = measurer.measure(Mirror(blur=3)), measurer.measure(Mirror(blur=9))
     assert soft.ssim < sharp.ssim < 0.999
     assert soft.ssim_mouth < sharp.ssim_mouth - 0.2

@@ -17,9 +17,9 @@ from facedouble.models.base import SwapModel
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.recipe import Recipe
 from facedouble.training import schedule
-from facedouble.training.adam import make_adam, moments, restore_moments
 from facedouble.training.adversary import Adversary
-from facedouble.training.data import SideData
+from facedouble.training.dataset import SideDataset
+from facedouble.training.optimizer import make_adam, moments, restore_moments
 from facedouble.training.parallel import World
 from facedouble.types import SIDES, Side
 
@@ -29,7 +29,7 @@ _CALIBRATION_FACES = 2000
 _OTHER_RANKS = 1_000_003  # so that the noise of each process is its own
 
 
-class Training:
+class TrainState:
     """The network that learns, the average of its weights, the optimizer, its adversary if it has one,
     the random states, and the card: how far training is and how it went.
 
@@ -49,48 +49,48 @@ class Training:
     ) -> None:
         self.network, self.recipe, self.card, self.seed = network, recipe, card, seed
         self.adversary, self.device, self.world = adversary, device, world
-        self.averaged = copy.deepcopy(network).eval().requires_grad_(False)
+        self.ema = copy.deepcopy(network).eval().requires_grad_(False)
         self.optimizer = make_adam(network, recipe.learning_rate, recipe.betas, device)
         self.random = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed + _OTHER_RANKS * world.rank)
         self.smoothed: dict[Side, float] = {}
-        self.unread: list[tuple[int, Tensor]] = []
-        if recipe.shared_until <= 0:
-            self.part()
+        self.pending: list[tuple[int, Tensor]] = []
+        if recipe.shared_decoder_until <= 0:
+            self.split_decoders()
 
     # -- what every iteration changes --------------------------------------------------------------
 
-    def part(self) -> None:
+    def split_decoders(self) -> None:
         """Let the decoders learn apart, with the optimizer's moments for their new weights."""
-        self.card.parted = True
-        self.averaged.part()
-        for old, new in self.network.part():
+        self.card.decoders_split = True
+        self.ema.split_decoders()
+        for old, new in self.network.split_decoders():
             if old in self.optimizer.state:
                 self.optimizer.state[new] = {k: v.clone() for k, v in self.optimizer.state[old].items()}
 
     @torch.no_grad()
-    def average(self) -> None:
-        """Move the averaged weights towards those of the last step."""
-        decay = schedule.average_decay(self.recipe, self.card.iteration)
+    def update_ema(self) -> None:
+        """Move the averaged weights neighbours those of the last step."""
+        decay = schedule.ema_decay(self.recipe, self.card.iteration)
         live = [p.detach() for p in self.network.parameters()]
-        torch._foreach_lerp_(list(self.averaged.parameters()), live, 1 - decay)
+        torch._foreach_lerp_(list(self.ema.parameters()), live, 1 - decay)
 
-    def take(self, losses: Tensor) -> None:
-        """Note the ``losses`` (one for each side) of this iteration, unread: to read a number
+    def record_losses(self, losses: Tensor) -> None:
+        """Note the ``losses`` (one for each side) of this iteration, pending: to read a number
         is to wait for the device."""
-        self.unread.append((self.card.iteration, losses))
+        self.pending.append((self.card.iteration, losses))
 
     @property
-    def many_unread(self) -> bool:
+    def pending_due(self) -> bool:
         """Whether it is time to read the losses."""
-        return len(self.unread) >= (1 if self.device.type == "cpu" else _READ_EVERY)
+        return len(self.pending) >= (1 if self.device.type == "cpu" else _READ_EVERY)
 
-    def read_losses(self) -> bool:
+    def flush_losses(self) -> bool:
         """Take the losses noted into ``smoothed`` and the history. False if they have exploded."""
-        unread, self.unread = self.unread, []
-        for iteration, losses in unread:
+        pending, self.pending = self.pending, []
+        for iteration, losses in pending:
             values = dict(zip(SIDES, self.world.mean(losses).tolist(), strict=True))
-            if schedule.exploded(self.smoothed, values):
+            if schedule.diverged(self.smoothed, values):
                 return False
             self.smoothed = schedule.smoothed(self.smoothed, values)
             a, b = (self.smoothed.get(side, math.nan) for side in SIDES)
@@ -104,12 +104,12 @@ class Training:
 
     def save(self, folder: Path) -> None:
         """Add a save to the model ``folder``; see ``models/checkpoint.py``."""
-        checkpoint.save(folder, self.card, self.averaged.state_dict(), self._tensors())
+        checkpoint.save(folder, self.card, self.ema.state_dict(), self._tensors())
 
-    def calibrate(self, data: Mapping[Side, SideData]) -> None:
+    def calibrate(self, data: Mapping[Side, SideDataset]) -> None:
         """Let the averaged network take what it has to know of the faces it was trained on."""
         for side, faces in data.items():
-            self.averaged.calibrate(faces.batches(_CALIBRATION_FACES), side)
+            self.ema.calibrate(faces.batches(_CALIBRATION_FACES), side)
 
     def resume(self, folder: Path, listener: Listener) -> None:
         """Be as the newest whole save in ``folder`` is. Raises ``ModelError`` if it is of another
@@ -118,7 +118,7 @@ class Training:
         _refuse_another(folder, card, self.card)
         for name in ("facesets", "colour", "settings", "program"):
             setattr(card, name, getattr(self.card, name))
-        self.card, self.unread = card, []
+        self.card, self.pending = card, []
         try:
             self._restore(weights, state, listener)
         except (KeyError, RuntimeError) as error:
@@ -132,10 +132,10 @@ class Training:
         architecture."""
         other, card = checkpoint.load(folder, listener=listener)
         _refuse_another(folder, card, self.card)
-        for network in (self.network, self.averaged):
+        for network in (self.network, self.ema):
             network.load_state_dict(other.state_dict())
             network.prepare(mean_faces)
-        self.card.parted = card.parted
+        self.card.decoders_split = card.decoders_split
         listener(Noted(f"starting from {folder} ({card.iteration} iterations on {card.facesets})"))
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -154,7 +154,7 @@ class Training:
     def _restore(
         self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor], listener: Listener
     ) -> None:
-        self.averaged.load_state_dict(dict(weights))
+        self.ema.load_state_dict(dict(weights))
         kinds = ("weight/", "buffer/")
         self.network.load_state_dict(
             {name.partition("/")[2]: value for name, value in state.items() if name.startswith(kinds)}
@@ -166,7 +166,7 @@ class Training:
             else:
                 listener(Noted("trained without discriminators so far: new ones begin"))
         self.random.set_state(state["random"])
-        if self.world.first:
+        if self.world.is_main:
             torch.set_rng_state(state["random_noise"])
             if "random_device" in state and self.device.type == "cuda":
                 torch.cuda.set_rng_state(state["random_device"], self.device)

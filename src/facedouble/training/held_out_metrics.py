@@ -22,11 +22,11 @@ from facedouble.faces.landmarks import (
 )
 from facedouble.faces.pose import head_poses
 from facedouble.models.base import SwapModel
-from facedouble.training.data import Data, SideData
+from facedouble.training.dataset import Dataset, SideDataset
 from facedouble.training.losses import luma
 from facedouble.types import FloatArray, Image, Landmarks, Side
 
-MEASURED = 24
+MAX_FACES = 24
 """Faces of each side that are restored, and of A that are swapped, at most."""
 
 _DESCRIBED = 12  # of them, and of each side's own faces, those whose identity is asked for
@@ -36,7 +36,7 @@ _SIGMA = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOutMeasures:
+class HeldOutMetrics:
     """A model on faces held out. Pictures as networks see them, at the model's resolution.
 
     Restored by their own decoder, mean of both sides: ``ssim`` of the face, ``ssim_eyes`` and
@@ -72,18 +72,18 @@ class HeldOutMeasures:
         return 0.5 * self.ssim + 0.5 * (self.to_a - self.to_b)
 
 
-class Measurer:
+class HeldOutEvaluator:
     """Measures models on the held-out faces of ``data``; where a side has none, on faces trained on."""
 
-    def __init__(self, data: Data) -> None:
+    def __init__(self, data: Dataset) -> None:
         self._shown = data.shown
         self._landmarks, self._descriptor = DlibLandmarks(), DlibDescriptor()
         self._people = {side: self._person(known) for side, known in data.training.items()}
         a = self._shown["a"]
-        chosen = a.some(MEASURED)
+        chosen = a.some(MAX_FACES)
         self._points = a.landmarks[chosen].numpy()
         self._colours = a.colours[chosen.numpy()]
-        own = pictures_of(a.reduced(MEASURED), self._colours)
+        own = pictures_of(a.reduced(MAX_FACES), self._colours)
         self._source = self._looked_at(own, self._points)
         b = self._shown["b"]
         few = b.some(_DESCRIBED)
@@ -91,18 +91,18 @@ class Measurer:
         self._own_b = self._distance(self._described(real, b.landmarks[few].numpy()), "b")
 
     @torch.no_grad()
-    def measure(self, network: SwapModel) -> HeldOutMeasures:
+    def measure(self, network: SwapModel) -> HeldOutMetrics:
         """Measure ``network``, which is to be in evaluation mode and calibrated."""
         whole, eyes, mouth = zip(
             *(self._restored(network, side, known) for side, known in self._shown.items()), strict=True
         )
-        faces = self._shown["a"].reduced(MEASURED)
+        faces = self._shown["a"].reduced(MAX_FACES)
         drawn = pictures_of(network(faces, "a", "b").picture.float(), self._colours)
         found = self._looked_at(drawn, self._points)
         spread = np.linspace(0, len(drawn) - 1, min(_DESCRIBED, len(drawn))).round().astype(int).tolist()
         described = self._described([drawn[i] for i in spread], self._points[spread])
-        return HeldOutMeasures(
-            faces=sum(min(MEASURED, len(known)) for known in self._shown.values()),
+        return HeldOutMetrics(
+            faces=sum(min(MAX_FACES, len(known)) for known in self._shown.values()),
             ssim=float(np.mean(whole)),
             ssim_a=whole[0],
             ssim_b=whole[1],
@@ -116,10 +116,10 @@ class Measurer:
             pose=_difference(found, self._source, _heads),
         )
 
-    def _restored(self, network: SwapModel, side: Side, known: SideData) -> tuple[float, float, float]:
+    def _restored(self, network: SwapModel, side: Side, known: SideDataset) -> tuple[float, float, float]:
         """SSIM of a side's faces from their own decoder: of the face, of the eyes, of the mouth."""
-        faces, masks = known.reduced(MEASURED), known.masks(MEASURED)
-        points = known.landmarks[known.some(MEASURED)].to(faces.device)
+        faces, masks = known.reduced(MAX_FACES), known.masks(MAX_FACES)
+        points = known.landmarks[known.some(MAX_FACES)].to(faces.device)
         alike = ssim_map(network(faces, side, side).picture.float().clamp(0, 1), faces)
         size = faces.shape[-1]
         eyes = torch.maximum(box(points[:, RIGHT_EYE], size), box(points[:, LEFT_EYE], size))
@@ -127,7 +127,7 @@ class Measurer:
         whole, both_eyes, mouth = (float((alike * part).sum() / part.sum()) for part in parts)
         return whole, both_eyes, mouth
 
-    def _person(self, known: SideData) -> FloatArray:
+    def _person(self, known: SideDataset) -> FloatArray:
         """Mean descriptor (128,) of a side's own faces, seen as drawn ones are."""
         chosen = known.some(_DESCRIBED)
         own = pictures_of(known.reduced(_DESCRIBED), known.colours[chosen.numpy()])
