@@ -20,12 +20,10 @@ from benchmarks.material import facesets_of_demo, hardly_trained
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
 from facedouble.config import ConvertSettings
-from facedouble.conversion.blends import BLENDS
-from facedouble.conversion.colour_transfer import COLOUR_TRANSFERS
 from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.frame_ranges import FrameRanges
-from facedouble.conversion.output_modes import OUTPUT_MODES
 from facedouble.conversion.plan import FaceSelection, make_plan
+from facedouble.conversion.registry import BLENDS, COLOUR_TRANSFERS, OUTPUT_MODES
 from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.tone_fits import fit_track_tones
 from facedouble.faces.align import scale_of

@@ -18,13 +18,10 @@ import cv2
 import numpy as np
 
 from facedouble.config import ConvertSettings
-from facedouble.conversion.blends import BLENDS
-from facedouble.conversion.colour_transfer import COLOUR_TRANSFERS
 from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.frame_ranges import FrameRanges
-from facedouble.conversion.masks import MASKS
 from facedouble.conversion.plan import FaceSelection, PlannedFace, make_plan
-from facedouble.conversion.sharpen import SHARPENERS
+from facedouble.conversion.registry import BLENDS, COLOUR_TRANSFERS, MASKS, SHARPENERS
 from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.tone_fits import fit_track_tones
 from facedouble.errors import SettingsError

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.conversion.blends import BLENDS
+from facedouble.conversion.registry import BLENDS
 
 HEIGHT, WIDTH = 150, 130
 

@@ -2,8 +2,6 @@ import numpy as np
 import pytest
 
 from facedouble.conversion.colour_transfer import (
-    COLOUR_SPACES,
-    COLOUR_TRANSFERS,
     ToneFit,
     fit_histogram,
     fit_mean,
@@ -11,6 +9,7 @@ from facedouble.conversion.colour_transfer import (
     from_space,
     to_space,
 )
+from facedouble.conversion.registry import COLOUR_SPACES, COLOUR_TRANSFERS
 from facedouble.errors import SettingsError
 
 

@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 
 from facedouble.config import ConvertSettings
-from facedouble.conversion.blends import BLENDS
-from facedouble.conversion.colour_transfer import COLOUR_SPACES, COLOUR_TRANSFERS
 from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.face_pipeline import CONVERTERS, make_steps
-from facedouble.conversion.masks import MASKS, OCCLUSIONS
-from facedouble.conversion.output_modes import OUTPUT_MODES
-from facedouble.conversion.sharpen import SHARPENERS
+from facedouble.conversion.registry import (
+    BLENDS,
+    COLOUR_SPACES,
+    COLOUR_TRANSFERS,
+    MASKS,
+    OCCLUSIONS,
+    OUTPUT_MODES,
+    SHARPENERS,
+)
 from facedouble.conversion.swapper import DrawnFace
 from facedouble.conversion.tone_fits import fit_track_tones
 from facedouble.errors import SettingsError

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from facedouble.conversion.masks import MASKS, erode, feather
+from facedouble.conversion.masks import erode, feather
+from facedouble.conversion.registry import MASKS
 from facedouble.errors import SettingsError
 
 

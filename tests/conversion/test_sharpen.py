@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.conversion.sharpen import SHARPENERS
+from facedouble.conversion.registry import SHARPENERS
 
 
 @pytest.fixture(scope="module")

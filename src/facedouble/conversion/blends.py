@@ -8,8 +8,6 @@ frame stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 from scipy.sparse import coo_array
@@ -17,20 +15,20 @@ from scipy.sparse.linalg import splu
 
 from facedouble.types import FloatArray, Mask
 
-Blend = Callable[[FloatArray, FloatArray, Mask], tuple[FloatArray, Mask]]
-
 _LEVELS = 5
 _MIN_LEVEL_SIZE = 8  # pixels, of the coarsest level of a pyramid
 _GRID = 48  # cells on the longer side of the grid on which the Poisson equation is solved
 _FADE = 4.0  # alpha reaches 1 where the mask is 1/4
 
 
-def _alpha(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray, Mask]:
+def alpha(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray, Mask]:
+    """By the mask alone."""
     return new, mask
 
 
-def _multiband(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray, Mask]:
-    """Coarse differences fade over a wide edge, fine ones over a narrow edge."""
+def multiband(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray, Mask]:
+    """Laplacian pyramids (Burt and Adelson 1983): coarse differences fade over a wide edge, fine ones over a
+    narrow edge."""
     difference, seam = new - old, (mask > 0.5).astype(np.float32)
     bands, weights = [], []
     for _ in range(_LEVELS):
@@ -48,8 +46,13 @@ def _multiband(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray
     return old + result, np.minimum(mask * _FADE, 1)
 
 
-def _seamless(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray, Mask]:
-    """Keep the gradients of the new picture; take the colours around it from the frame."""
+def seamless(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray, Mask]:
+    """Poisson cloning (Pérez et al. 2003): the new picture's gradients, with the frame's colours around it.
+
+    It is solved for the difference at the seam. That is a smooth membrane, so a coarse grid is enough
+    (Farbman et al. 2009), and averaging the seam over the cells of the grid prevents flicker. It works in
+    floating point and up to the border of the frame.
+    """
     height, width = mask.shape
     step = max(height, width) / _GRID
     grid = (max(3, round(width / step)), max(3, round(height / step)))
@@ -58,13 +61,6 @@ def _seamless(old: FloatArray, new: FloatArray, mask: Mask) -> tuple[FloatArray,
     membrane = _membrane(difference, inside)
     spread = np.asarray(cv2.resize(membrane, (width, height), interpolation=cv2.INTER_CUBIC))
     return new + spread, mask
-
-
-BLENDS: dict[str, Blend] = {"alpha": _alpha, "multiband": _multiband, "seamless": _seamless}
-"""Blends by name. ``alpha``: by the mask alone; ``multiband``: by Laplacian pyramids (Burt and Adelson
-1983); ``seamless``: Poisson cloning (Pérez et al. 2003), solved for the difference at the seam. That is a
-smooth membrane, so a coarse grid is enough (Farbman et al. 2009), and averaging the seam over the grid's
-cells prevents flicker. It works in floating point and up to the border of the frame."""
 
 
 def _membrane(values: FloatArray, inside: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> FloatArray:

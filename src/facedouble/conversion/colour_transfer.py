@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.errors import SettingsError
+from facedouble.conversion.registry import COLOUR_SPACES
 from facedouble.faces.colour import apply_statistics, standardise
 from facedouble.types import FloatArray
 
@@ -85,24 +85,28 @@ def fit_mean(drawn: Samples, target: Samples) -> ColourMap:
     return _affine(np.eye(3), drawn.mean(axis=0, dtype=np.float64), target.mean(axis=0, dtype=np.float64))
 
 
-def _reinhard(drawn: Samples, target: Samples) -> ColourMap:
+def fit_reinhard(drawn: Samples, target: Samples) -> ColourMap:
+    """Match mean and deviation of each channel (Reinhard et al. 2001, there in lαβ)."""
     (mean, cov), (target_mean, target_cov) = _moments(drawn), _moments(target)
     return _affine(np.diag(np.sqrt(np.diag(target_cov) / np.diag(cov))), mean, target_mean)
 
 
-def _linear(drawn: Samples, target: Samples) -> ColourMap:
+def fit_linear(drawn: Samples, target: Samples) -> ColourMap:
+    """Match mean and covariance by matrix square roots (Gatys et al. 2017, after Hertzmann et al. 2001)."""
     (mean, cov), (target_mean, target_cov) = _moments(drawn), _moments(target)
     return _affine(_root(target_cov, 0.5) @ _root(cov, -0.5), mean, target_mean)
 
 
-def _mkl(drawn: Samples, target: Samples) -> ColourMap:
+def fit_mkl(drawn: Samples, target: Samples) -> ColourMap:
+    """Match mean and covariance by the map that changes colours least (Monge and Kantorovich; Pitié and
+    Kokaram 2007)."""
     (mean, cov), (target_mean, target_cov) = _moments(drawn), _moments(target)
     half, back = _root(cov, 0.5), _root(cov, -0.5)
     return _affine(back @ _root(half @ target_cov @ half, 0.5) @ back, mean, target_mean)
 
 
 def fit_histogram(drawn: Samples, target: Samples) -> ColourMap:
-    """Match the distribution of each channel by a curve."""
+    """Match the whole distribution of each channel by a curve (Gonzalez and Woods)."""
     before, after = _quantiles(drawn), _quantiles(target)
     # Equal values would make the curve multi-valued.
     before = np.maximum.accumulate(before + np.arange(before.shape[1]) * 1e-6, axis=1)
@@ -115,36 +119,21 @@ def _quantiles(samples: Samples) -> npt.NDArray[np.float64]:
     return np.asarray(values.mean(axis=0).T)
 
 
-def _identity(drawn: Samples, target: Samples) -> ColourMap:
+def fit_nothing(drawn: Samples, target: Samples) -> ColourMap:
+    """Keep the colours of the model's person."""
     return _affine(np.eye(3), np.zeros(3), np.zeros(3))
 
 
-COLOUR_TRANSFERS: dict[str, Callable[[Samples, Samples], ColourMap]] = {
-    "none": _identity,
-    "reinhard": _reinhard,
-    "linear": _linear,
-    "mkl": _mkl,
-    "histogram": fit_histogram,
-}
-"""Colour transfers by name: each is fitted to colours of the drawn face and colours of the frame's face.
-``reinhard``: mean and deviation of each channel (Reinhard et al. 2001, there in lαβ); ``linear``: mean and
-covariance by matrix square roots (Gatys et al. 2017, after Hertzmann et al. 2001); ``mkl``: mean and
-covariance by the map that changes colours least (Monge and Kantorovich; Pitié and Kokaram 2007);
-``histogram``: the whole distribution of each channel (Gonzalez and Woods). ``none`` keeps the colours of the
-model's person."""
-
-
-COLOUR_SPACES: dict[str, tuple[int, int] | None] = {
-    "rgb": None,
-    "lab": (cv2.COLOR_RGB2Lab, cv2.COLOR_Lab2RGB),
-}
-"""Colour spaces for matching: RGB as coded, or CIELAB (D65), taking RGB as sRGB."""
+RGB: tuple[int, ...] = ()
+LAB: tuple[int, ...] = (cv2.COLOR_RGB2Lab, cv2.COLOR_Lab2RGB)
+"""OpenCV's conversion codes to a colour space and back: none for RGB as coded; CIELAB (D65) takes RGB as
+sRGB."""
 
 
 def to_space(space: str, colours: FloatArray) -> FloatArray:
     """Convert RGB (..., 3) 0..1 to a space of :data:`COLOUR_SPACES`, scaled to about 0..1."""
     codes = COLOUR_SPACES[space]
-    if codes is None:
+    if not codes:
         return colours
     pixels = np.clip(colours, 0, 1).reshape(-1, 1, 3).astype(np.float32)
     converted = np.asarray(cv2.cvtColor(pixels, codes[0]), dtype=np.float32)
@@ -154,7 +143,7 @@ def to_space(space: str, colours: FloatArray) -> FloatArray:
 def from_space(space: str, colours: FloatArray) -> FloatArray:
     """The inverse of :func:`to_space`."""
     codes = COLOUR_SPACES[space]
-    if codes is None:
+    if not codes:
         return colours
     pixels = (colours * np.float32(100)).reshape(-1, 1, 3).astype(np.float32)
     return np.asarray(cv2.cvtColor(pixels, codes[1]), dtype=np.float32).reshape(colours.shape)
@@ -201,8 +190,7 @@ def fit_tones(
 
     Raises ``SettingsError`` for an unknown colour space.
     """
-    if space not in COLOUR_SPACES:
-        raise SettingsError(f"no colour space {space!r}; available: {', '.join(COLOUR_SPACES)}")
+    COLOUR_SPACES.check(space)
     colours, target = to_space(space, apply_statistics(drawn, base)), to_space(space, target)
     maps: list[ColourMap] = []
     for fit in fits:

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from facedouble.config import ConvertSettings
-from facedouble.conversion.blends import BLENDS
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_pipeline import feather_width, make_steps
-from facedouble.conversion.output_modes import OUTPUT_MODES, Overlay
+from facedouble.conversion.output_modes import OutputMode, Overlay
 from facedouble.conversion.plan import PlannedFace
+from facedouble.conversion.registry import BLENDS, OUTPUT_MODES
 from facedouble.conversion.swapper import DrawnFace
 from facedouble.faces.align import inverse, map_points, recrop, scale_of
 from facedouble.faces.colour import to_float
@@ -31,7 +31,7 @@ class Compositor:
         self.view = view
         self.steps = make_steps(settings)
         self.blend = BLENDS["seamless" if settings.seamless else settings.blend]
-        self.output_mode = OUTPUT_MODES[settings.output_mode]
+        self.output_mode: OutputMode = OUTPUT_MODES[settings.output_mode]
         width = feather_width(settings)
         self._mask_size = _FEATHER_PIXELS / width if width else np.inf
         if settings.occlusion != "none":  # occluders have sharp edges of their own

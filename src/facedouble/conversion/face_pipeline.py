@@ -6,32 +6,34 @@ step depends on nothing but its layer and its settings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from facedouble.config import ConvertSettings
-from facedouble.conversion.blends import BLENDS
 from facedouble.conversion.colour_transfer import (
-    COLOUR_SPACES,
-    COLOUR_TRANSFERS,
     ColourMap,
     Samples,
     fit_histogram,
     fit_mean,
 )
 from facedouble.conversion.face_layer import FaceLayer
-from facedouble.conversion.masks import MASKS, OCCLUSIONS, erode, feather, whole_square
-from facedouble.conversion.output_modes import OUTPUT_MODES
-from facedouble.conversion.sharpen import SHARPENERS
+from facedouble.conversion.masks import erode, feather, whole_square
+from facedouble.conversion.registry import (
+    BLENDS,
+    COLOUR_SPACES,
+    COLOUR_TRANSFERS,
+    MASKS,
+    OCCLUSIONS,
+    OUTPUT_MODES,
+    SHARPENERS,
+)
 from facedouble.errors import SettingsError
 from facedouble.faces.align import scale_of
 
 Step = Callable[[FaceLayer], FaceLayer]
 Fit = Callable[[Samples, Samples], ColourMap]
-Entry = TypeVar("Entry")
 
 # The landmarks of the jaw lie on the edge of the face, and sometimes beside it.
 _INSET = 0.02  # of the square
@@ -76,9 +78,7 @@ def feather_width(settings: ConvertSettings) -> float:
 
 
 def _masked_fits(settings: ConvertSettings) -> list[Fit]:
-    transfers = (
-        [] if settings.colour == "none" else [lookup(COLOUR_TRANSFERS, settings.colour, "colour transfer")]
-    )
+    transfers = [] if settings.colour == "none" else [COLOUR_TRANSFERS[settings.colour]]
     return [*transfers, *([fit_histogram] if settings.match_histogram else [])]
 
 
@@ -111,23 +111,17 @@ def make_fits(settings: ConvertSettings) -> list[Fit]:
 
 def check(settings: ConvertSettings) -> None:
     """Raise ``SettingsError`` for an unknown name, or settings that exclude each other."""
-    lookup(CONVERTERS, settings.converter, "converter")
-    lookup(MASKS, settings.mask_type, "mask")
-    lookup(COLOUR_TRANSFERS, settings.colour, "colour transfer")
-    lookup(COLOUR_SPACES, settings.colour_space, "colour space")
-    lookup(SHARPENERS, settings.sharpen, "sharpener")
-    lookup(BLENDS, settings.blend, "blend")
-    lookup(OUTPUT_MODES, settings.output_mode, "output mode")
-    lookup(OCCLUSIONS, settings.occlusion, "occlusion")
+    if settings.converter not in CONVERTERS:
+        raise SettingsError(f"no converter {settings.converter!r}; choose one of: {', '.join(CONVERTERS)}")
+    MASKS.check(settings.mask_type)
+    COLOUR_TRANSFERS.check(settings.colour)
+    COLOUR_SPACES.check(settings.colour_space)
+    SHARPENERS.check(settings.sharpen)
+    BLENDS.check(settings.blend)
+    OUTPUT_MODES.check(settings.output_mode)
+    OCCLUSIONS.check(settings.occlusion)
     if settings.seamless and settings.blend not in ("alpha", "seamless"):
         raise SettingsError(f"--seamless and --blend {settings.blend} exclude each other")
-
-
-def lookup(registry: Mapping[str, Entry], name: str, kind: str) -> Entry:
-    """An entry of a registry. Raises ``SettingsError`` that lists the known names."""
-    if name not in registry:
-        raise SettingsError(f"no {kind} {name!r}; available: {', '.join(registry)}")
-    return registry[name]
 
 
 # -- steps ---------------------------------------------------------------------------------------
@@ -157,7 +151,8 @@ def sharpen(name: str, amount: float) -> Step:
 
 def draw_mask(name: str) -> Step:
     """Choose which part of the face is replaced."""
-    return lambda layer: layer.with_(mask=MASKS[name](layer))
+    draw = MASKS[name]
+    return lambda layer: layer.with_(mask=draw(layer))
 
 
 def mask_whole_square() -> Step:

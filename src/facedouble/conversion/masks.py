@@ -1,8 +1,9 @@
-"""Masks: which part of the frame's face is replaced, and how its edge is eroded and feathered."""
+"""Masks: which part of the frame's face is replaced, and how its edge is eroded and feathered.
+
+Masks are (S, S) float32 0..1 at the layer's mask size.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -17,7 +18,8 @@ _BORDER = 0.01  # of the square: never painted, so that the square itself cannot
 _TAIL = 0.65  # of the feather width: beyond this distance from the edge the mask is below a hundredth
 
 
-def _rect(layer: FaceLayer) -> Mask:
+def rect(layer: FaceLayer) -> Mask:
+    """An upright rectangle around brows, eyes, nose and mouth."""
     inner = layer.landmarks[17:]
     margin = _RECT_MARGIN * layer.mask_size
     left, top = inner.min(axis=0) - margin
@@ -26,19 +28,23 @@ def _rect(layer: FaceLayer) -> Mask:
     return face_hull(corners, layer.mask_size)
 
 
-def _facehull(layer: FaceLayer) -> Mask:
+def facehull(layer: FaceLayer) -> Mask:
+    """The convex hull of the landmarks."""
     return face_hull(layer.landmarks, layer.mask_size)
 
 
-def _facehullandrect(layer: FaceLayer) -> Mask:
-    return np.minimum(_facehull(layer), _rect(layer))
+def facehullandrect(layer: FaceLayer) -> Mask:
+    """The intersection of hull and rectangle, which leaves chin and jaw as they are in the frame."""
+    return np.minimum(facehull(layer), rect(layer))
 
 
-def _extended(layer: FaceLayer) -> Mask:
+def extended(layer: FaceLayer) -> Mask:
+    """The hull with part of the forehead."""
     return face_hull(layer.landmarks, layer.mask_size, forehead=FOREHEAD)
 
 
-def _learned(layer: FaceLayer) -> Mask:
+def learned_mask(layer: FaceLayer) -> Mask:
+    """What the model learned to be the face."""
     return learned(layer, "--mask-type")
 
 
@@ -47,26 +53,15 @@ def whole_square(layer: FaceLayer) -> Mask:
     return np.ones((layer.mask_size, layer.mask_size), dtype=np.float32)
 
 
-MASKS: dict[str, Callable[[FaceLayer], Mask]] = {
-    "rect": _rect,
-    "facehull": _facehull,
-    "facehullandrect": _facehullandrect,
-    "extended": _extended,
-    "learned": _learned,
-}
-"""Masks (S, S) float32 0..1 by name. ``rect``: an upright rectangle around brows, eyes, nose and mouth;
-``facehull``: the convex hull of the landmarks; ``facehullandrect``: the intersection of both, which leaves
-chin and jaw as they are in the frame; ``extended``: the hull with part of the forehead; ``learned``: what
-the model learned to be the face."""
+def unoccluded(layer: FaceLayer) -> Mask:
+    """Nothing is in front of the face."""
+    return whole_square(layer)
 
 
-def _by_model(layer: FaceLayer) -> Mask:
+def learned_occlusion(layer: FaceLayer) -> Mask:
+    """What the model's own mask leaves out is in front of the face: models learn it from patches pasted in
+    front of training faces."""
     return learned(layer, "--occlusion")
-
-
-OCCLUSIONS: dict[str, Callable[[FaceLayer], Mask]] = {"none": whole_square, "learned": _by_model}
-"""The visible part of a face, not covered by hands, hair or microphones (S, S) 0..1, by name: all of it, or
-what the model's own mask shows. Models learn that mask from patches pasted in front of training faces."""
 
 
 def learned(layer: FaceLayer, option: str) -> Mask:

@@ -96,13 +96,13 @@ def _rgba(frame: Image, overlays: Sequence[Overlay]) -> Image:
     return result
 
 
-OUTPUT_MODES: dict[str, OutputMode] = {
-    "composite": OutputMode(composite),
-    "face": OutputMode(_face),
-    "mask": OutputMode(_mask),
-    "side-by-side": OutputMode(_side_by_side, width_factor=2),
-    "rgba": OutputMode(_rgba, channels=4),
-}
-"""Output modes by name. ``face``: the new face over black; ``mask``: its alpha, as grey; ``side-by-side``:
-source and result next to each other; ``rgba``: the face with straight (not premultiplied) alpha, for
-compositors, fully transparent elsewhere."""
+COMPOSITE = OutputMode(composite)
+FACE = OutputMode(_face)
+"""The new face over black."""
+
+MASK = OutputMode(_mask)
+"""Its alpha, as grey."""
+
+SIDE_BY_SIDE = OutputMode(_side_by_side, width_factor=2)
+RGBA = OutputMode(_rgba, channels=4)
+"""The face with straight (not premultiplied) alpha, for compositors, fully transparent elsewhere."""

@@ -20,8 +20,8 @@ from facedouble.conversion.face_pipeline import check
 from facedouble.conversion.fingerprint import conversion_fingerprint
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.marking import make_marking
-from facedouble.conversion.output_modes import OUTPUT_MODES
 from facedouble.conversion.plan import ConversionPlan, FaceSelection, count_upscaled, make_plan
+from facedouble.conversion.registry import OUTPUT_MODES
 from facedouble.conversion.render import FrameRenderer
 from facedouble.conversion.stream import FrameFailure, FrameStream
 from facedouble.conversion.swapper import Swapper
