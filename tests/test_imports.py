@@ -39,7 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": FOUNDATION | PARTS | {"faceset", "extraction"},
     "demo": FOUNDATION | PARTS | {"faceset"} | STAGES,
     "doctor": FOUNDATION | PARTS,
-    "cli": FOUNDATION | PARTS | {"faceset"} | STAGES | {"demo", "doctor"},
+    "project": FOUNDATION | {"video", "faceset"},
+    "cli": FOUNDATION | PARTS | {"faceset"} | STAGES | {"demo", "doctor", "project"},
     "__main__": {"cli"},
 }
 

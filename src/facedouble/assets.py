@@ -152,6 +152,18 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "facedouble"
 
 
+def config_folder() -> Path:
+    """Where what must not get lost is kept: ``$FACEDOUBLE_CONFIG``, or the platform's place for settings."""
+    named = os.environ.get("FACEDOUBLE_CONFIG")
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA") or Path.home() / "AppData/Roaming") / "facedouble"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Application Support/facedouble"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "facedouble"
+
+
 def _whole(folder: Path) -> bool:
     """Whether every file of the clips is in ``folder``, each with the checksum it should have."""
     return all(

@@ -12,7 +12,21 @@ import typer
 from typer.exceptions import TyperException
 
 from facedouble._version import __version__
-from facedouble.cli import convert, demo, doctor, evaluate, extract, faces, frames, train, verify, video
+from facedouble.cli import (
+    convert,
+    demo,
+    doctor,
+    evaluate,
+    extract,
+    faces,
+    frames,
+    init,
+    run_project,
+    status,
+    train,
+    verify,
+    video,
+)
 from facedouble.errors import FacedoubleError
 
 FAILED = 1
@@ -37,6 +51,9 @@ app.command()(evaluate.evaluate)
 app.command()(frames.frames)
 app.command()(video.video)
 app.command()(verify.verify)
+app.command()(init.init)
+app.command()(status.status)
+app.command()(run_project.run)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
 
@@ -71,7 +88,7 @@ def main(arguments: Sequence[str]) -> int:
     (``convert --keep-going``), 70 a fault of the program, 130 stopped by Ctrl-C.
     """
     debug, rest = _take_debug(arguments)
-    rest = _spread(rest)
+    rest = init.spread(_spread(rest))
     try:
         code = app(rest or ["--help"], prog_name="facedouble", standalone_mode=False)
     except KeyboardInterrupt:

@@ -12,7 +12,6 @@ import hashlib
 import itertools
 import os
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from facedouble.assets import config_folder
 from facedouble.errors import AssetError, InputError
 
 ORGANISATION = "facedouble (self-signed)"
@@ -58,16 +58,8 @@ class SigningIdentity:
 
 
 def identity_folder() -> Path:
-    """The folder of the certificate made on first use: in ``$FACEDOUBLE_CONFIG``, or the platform's
-    settings folder. Not the cache folder, which people empty."""
-    named = os.environ.get("FACEDOUBLE_CONFIG")
-    if named:
-        return Path(named) / "identity"
-    if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA") or Path.home() / "AppData/Roaming") / "facedouble/identity"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Application Support/facedouble/identity"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "facedouble/identity"
+    """Where the certificate made on first use is kept. Not in the cache folder, which people empty."""
+    return config_folder() / "identity"
 
 
 def own_identity(folder: Path | None = None) -> SigningIdentity:

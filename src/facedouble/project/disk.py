@@ -1,0 +1,163 @@
+"""What is on disk of a project: each step's output, how far it is, and a fingerprint of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from facedouble.errors import FacedoubleError, InputError
+from facedouble.faceset.store import BLURRY, CROPS, DATABASE, DROPPED, Faceset, parse_crop_name
+from facedouble.project.file import check_inside
+from facedouble.project.records import Fingerprints, Record, read_records
+from facedouble.project.steps import Input, Step
+from facedouble.run.locks import Writer, writer_of
+
+_MOST_BYTES = 1 << 26
+
+
+class There(StrEnum):
+    """How much of an output there is."""
+
+    MISSING = "missing"
+    PARTIAL = "partial"
+    WHOLE = "whole"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What there is of a step's output.
+
+    ``detail`` is for a person. ``fingerprint`` changes when a step that reads it would come to another
+    result. ``source`` is the fingerprint of the clip that a faceset says it was made of. ``progress`` of a
+    model: its iterations and minutes of training. ``problem``: why it cannot be used. ``writer``: who is at
+    work on it.
+    """
+
+    there: There = There.MISSING
+    detail: str = ""
+    fingerprint: str | None = None
+    source: str | None = None
+    progress: Mapping[str, float] | None = None
+    problem: str = ""
+    writer: Writer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """What is on disk: outputs by name of their step, fingerprints of inputs that no step makes (``None``:
+    not there) by path, and what finished steps were made of."""
+
+    outputs: Mapping[str, Output]
+    inputs: Mapping[str, str | None]
+    records: Mapping[str, Record]
+
+    def fingerprint(self, source: Input) -> str | None:
+        """Of an input of a step, as it is now; ``None`` where it is not there."""
+        if source.step is None:
+            return self.inputs.get(source.path)
+        return self.outputs[source.step].fingerprint
+
+
+def examine(folder: Path, steps: Sequence[Step], database: sqlite3.Connection) -> Disk:
+    """Look at the project in ``folder``. Raises ``InputError`` for an output that a link leads elsewhere."""
+    fingerprints = Fingerprints(database, folder)
+    records = read_records(database)
+    outputs = {}
+    inputs: dict[str, str | None] = {}
+    for step in steps:
+        path = check_inside(folder, step.output)
+        found = _EXAMINERS[step.kind](path, step, fingerprints)
+        outputs[step.name] = replace(found, writer=writer_of(path))
+        for source in step.inputs:
+            if source.step is None and source.path not in inputs:
+                inputs[source.path] = _fingerprint(folder, source, fingerprints)
+    return Disk(outputs, inputs, records)
+
+
+def _fingerprint(folder: Path, source: Input, fingerprints: Fingerprints) -> str | None:
+    if source.kind == "faceset":
+        return _faceset(folder / source.path).fingerprint
+    try:
+        return fingerprints.of(source.path)
+    except InputError:
+        return None
+
+
+def _extracted(path: Path, _step: Step, _fingerprints: Fingerprints) -> Output:
+    return _faceset(path)
+
+
+def _faceset(path: Path) -> Output:
+    if not (path / DATABASE).is_file():
+        return Output()
+    try:
+        with Faceset.open(path) as faceset:
+            frames, complete = len(faceset.frame_indices()), faceset.complete
+            record = faceset.source
+    except (FacedoubleError, sqlite3.Error) as error:
+        return Output(There.PARTIAL, problem=str(error))
+    if not complete:
+        return Output(There.PARTIAL, f"{frames:,} frames looked at", source=record.sha256)
+    crops = _crops(path)
+    used = sum(1 for line in crops if line.startswith(CROPS))
+    content = [record.sha256, json.dumps(dict(record.settings), sort_keys=True), *crops]
+    digest = hashlib.sha256("\n".join(content).encode()).hexdigest()
+    return Output(There.WHOLE, f"{used:,} faces", digest, source=record.sha256)
+
+
+def _crops(path: Path) -> list[str]:
+    """Where each crop lies and how large its file is, whatever stands before the number in its name."""
+    found = []
+    for folder in (CROPS, BLURRY, DROPPED):
+        for parent, _, names in os.walk(path / folder):
+            for name in names:
+                key = parse_crop_name(name)
+                if key is not None:
+                    size = (Path(parent) / name).stat().st_size
+                    found.append(f"{folder} {key[0]} {key[1]} {size}")
+    return sorted(found)
+
+
+def _trained(path: Path, _step: Step, _fingerprints: Fingerprints) -> Output:
+    file = path / "model.json"
+    if not file.is_file():
+        return Output()
+    try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise ValueError("too large")
+        card = json.loads(file.read_bytes())
+        iteration, minutes = int(card["iteration"]), float(card["seconds"]) / 60
+        weights = str(card["saves"][0]["weights_sha256"])
+    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        return Output(There.PARTIAL, problem=f"{file}: damaged ({error})")
+    detail = f"{iteration:,} iterations in {minutes:,.1f} minutes"
+    progress = {"iterations": iteration, "minutes": minutes}
+    return Output(There.WHOLE, detail, weights, progress=progress)
+
+
+def _converted(path: Path, step: Step, fingerprints: Fingerprints) -> Output:
+    unfinished = path.with_name(f".{path.name}.work").is_dir()
+    if not path.exists():
+        return Output(There.PARTIAL if unfinished else There.MISSING)
+    try:
+        return Output(There.WHOLE, "", fingerprints.of(step.output))
+    except FacedoubleError as error:
+        return Output(There.PARTIAL, problem=str(error))
+
+
+def _evaluated(path: Path, _step: Step, _fingerprints: Fingerprints) -> Output:
+    return Output(There.WHOLE) if path.is_file() else Output()
+
+
+_EXAMINERS: dict[str, Callable[[Path, Step, Fingerprints], Output]] = {
+    "extract": _extracted,
+    "train": _trained,
+    "convert": _converted,
+    "evaluate": _evaluated,
+}
