@@ -27,7 +27,7 @@ from facedouble.conversion.registry import BLENDS, COLOUR_TRANSFERS, OUTPUT_MODE
 from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.tone_fits import fit_track_tones
 from facedouble.faces.align import scale_of
-from facedouble.video import open_source
+from facedouble.video.source import open_source
 
 _ROUNDS = 5
 _TIMES = 20

@@ -27,7 +27,8 @@ from facedouble.assets import demo_clips
 from facedouble.config import ConvertSettings, VideoSettings
 from facedouble.conversion.pipeline import ConvertResult, convert
 from facedouble.models.registry import MODELS
-from facedouble.video import open_sink, open_source
+from facedouble.video.sinks import open_sink
+from facedouble.video.source import open_source
 
 _MODELS = ("quick", "original")
 _STAGES = ("decode", "cut", "network", "compose", "encode")

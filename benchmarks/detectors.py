@@ -20,10 +20,11 @@ import numpy as np
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
 from facedouble.errors import AssetError
-from facedouble.faces.detectors import DETECTORS, Detector, make_detector
+from facedouble.faces.detectors import Detector, make_detector
+from facedouble.faces.registry import DETECTORS
 from facedouble.types import Detection, Frame
-from facedouble.video import open_source
 from facedouble.video.images import write_png
+from facedouble.video.source import open_source
 
 
 def sampled(clip: Path, every: int) -> Iterator[Frame]:

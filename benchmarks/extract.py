@@ -31,7 +31,7 @@ from facedouble.faces.landmarks import box_around, eye_distance
 from facedouble.faceset import Faceset
 from facedouble.networks.dlib_files import LANDMARKS_68, weights_file
 from facedouble.types import Face, Landmarks
-from facedouble.video import open_source
+from facedouble.video.source import open_source
 
 Counts = dict[int, int]  # faces found on each frame looked at
 

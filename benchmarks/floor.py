@@ -21,7 +21,8 @@ from facedouble.device import choose_precision
 from facedouble.faces.detectors import make_detector
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks
-from facedouble.video import open_sink, open_source
+from facedouble.video.sinks import open_sink
+from facedouble.video.source import open_source
 
 
 def best(work: Callable[[], object], repeats: int = 3) -> float:

@@ -25,7 +25,8 @@ from facedouble.models.registry import MODELS
 from facedouble.training.batch import Batch
 from facedouble.training.loading import load
 from facedouble.training.preprocess import cached_size
-from facedouble.training.warp import WARPS, make_pairs
+from facedouble.training.registry import WARPS
+from facedouble.training.warp.pairs import make_pairs
 from facedouble.types import Image
 
 _SIZES = ((64, 64), (96, 8), (256, 8))  # resolution and faces of each side

@@ -28,7 +28,7 @@ from facedouble.errors import SettingsError
 from facedouble.faces.align import crop_bounds
 from facedouble.faces.network_input import InputCrop
 from facedouble.types import Image
-from facedouble.video import open_source
+from facedouble.video.source import open_source
 
 _LINE = 14  # height of a line of text
 

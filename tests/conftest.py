@@ -15,8 +15,8 @@ import pytest
 from facedouble.config import ExtractSettings
 from facedouble.errors import AssetError
 from facedouble.extraction.extract import extract
-from facedouble.video import open_source
 from facedouble.video.images import write_png
+from facedouble.video.source import open_source
 from tests import material
 
 T = TypeVar("T")

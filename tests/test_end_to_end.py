@@ -18,9 +18,8 @@ from facedouble.errors import FacedoubleError, InputError, OutputError
 from facedouble.faces.hull import face_hull
 from facedouble.faceset import Faceset
 from facedouble.provenance.verify import State, verify
-from facedouble.video import open_source
 from facedouble.video.images import read_image, write_png
-from facedouble.video.source import source_hash
+from facedouble.video.source import open_source, source_hash
 
 pytestmark = pytest.mark.slow
 

@@ -23,6 +23,7 @@ FOUNDATION = {
     "files",
     "registry",
     "run",
+    "settings",
 }
 STAGES = {"extraction", "curation", "training", "conversion", "evaluation", "provenance"}
 
@@ -99,7 +100,7 @@ def wrong_imports(part: str, text: str) -> list[str]:
     allowed = MAY_IMPORT[part] | {part}
     return [
         f"line {line}: {part} may not import {name}"
-        for name, line in imported_parts(text, typing=part != "registry").items()
+        for name, line in imported_parts(text, typing=part not in ("registry", "settings")).items()
         if name not in allowed
     ]
 

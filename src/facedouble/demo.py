@@ -29,9 +29,9 @@ from facedouble.files import write_whole
 from facedouble.models import checkpoint
 from facedouble.training.loop import train
 from facedouble.types import Image
-from facedouble.video import open_sink, open_source
 from facedouble.video.images import write_png
-from facedouble.video.source import source_hash
+from facedouble.video.sinks import open_sink
+from facedouble.video.source import open_source, source_hash
 
 Result = TypeVar("Result")
 

@@ -56,6 +56,12 @@ class Registry(Mapping[str, T], Generic[T]):
     def __len__(self) -> int:
         return len(self.entries)
 
+    def __eq__(self, other: object) -> bool:
+        return self is other  # a mapping's own would import every entry
+
+    def __hash__(self) -> int:
+        return id(self)
+
     def __repr__(self) -> str:
         return f"Registry({self.kind!r}, {list(self.entries)})"
 

@@ -18,7 +18,7 @@ from facedouble.faceset import Faceset
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.checkpoint import ModelCard
 from facedouble.types import Side
-from facedouble.video import open_source
+from facedouble.video.source import open_source
 
 COVERAGE = 0.7
 OWN_COLOUR = [[0.30, 0.35, 0.55], [0.08, 0.10, 0.12]]

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from facedouble.curation.crop_order import in_browsing_order
-from facedouble.curation.sorting import FOLDERS, FRAME, RANKS, SortResult, new_names, sort_crops
+from facedouble.curation.registry import ORDERS
+from facedouble.curation.sorting import SortResult, new_names, sort_crops
 from facedouble.errors import OutputError, SettingsError
 from facedouble.faces.landmarks import mouth_opening
 from facedouble.faces.pose import head_pose
@@ -38,7 +39,7 @@ def names(path: Path) -> list[str]:
     return sorted(file.relative_to(path / "faces").as_posix() for file in (path / "faces").rglob("*"))
 
 
-@pytest.mark.parametrize("key", [*RANKS, *FOLDERS, FRAME])
+@pytest.mark.parametrize("key", ORDERS)
 def test_every_order_is_the_same_faceset_and_goes_back(key: str, pair: Path) -> None:
     before = contents(pair)
     plain = names(pair)
@@ -46,7 +47,7 @@ def test_every_order_is_the_same_faceset_and_goes_back(key: str, pair: Path) -> 
     assert contents(pair) == before
     again = sort(pair, key)
     assert again == SortResult(0, ()), "sorted is sorted"
-    sort(pair, FRAME)
+    sort(pair, "frame")
     assert contents(pair) == before
     assert names(pair) == plain == [crop_name(i, n) for i in range(FRAMES) for n in range(2)]
 
@@ -126,7 +127,7 @@ def test_files_of_the_users_own_are_left_alone(pair: Path) -> None:
     (faces / crop_name(3, 0)).rename(faces / "good" / f"best-{crop_name(3, 0)}")
     (faces / "track_007").mkdir()
     (faces / "track_007" / "why.txt").write_text("mine")
-    for key in ("identity", "size", FRAME):
+    for key in ("identity", "size", "frame"):
         sort(pair, key)
         assert (faces / "notes.txt").read_text() == "mine"
         assert (faces / "good" / "list.txt").read_text() == "mine"
@@ -179,7 +180,7 @@ def test_killed_anywhere_it_is_a_faceset_and_can_be_sorted_again(
             with pytest.raises(KeyboardInterrupt):
                 sort(pair, key)
             assert contents(pair) == before
-    sort(pair, FRAME)
+    sort(pair, "frame")
     assert contents(pair) == before
     assert names(pair) == [crop_name(i, n) for i in range(FRAMES) for n in range(2)]
 

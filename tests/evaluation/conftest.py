@@ -14,7 +14,8 @@ from facedouble.evaluation.evaluate import Evaluation, ResultEvaluation, evaluat
 from facedouble.extraction.extract import extract
 from facedouble.faces.hull import face_hull
 from facedouble.faceset import Faceset
-from facedouble.video import open_sink, open_source
+from facedouble.video.sinks import open_sink
+from facedouble.video.source import open_source
 
 FRAMES = 16
 SIZE = (640, 360)

@@ -10,7 +10,7 @@ from facedouble.faces.align import MEAN_SHAPE
 from facedouble.faces.detectors import make_detector
 from facedouble.faces.landmarks import DlibLandmarks
 from facedouble.faces.pose import SHAPE, head_poses
-from facedouble.video import open_source
+from facedouble.video.source import open_source
 
 
 def turned(yaw: float, pitch: float, roll: float, shape: np.ndarray = SHAPE) -> np.ndarray:

@@ -24,8 +24,9 @@ from facedouble.faces.landmarks import eye_distance
 from facedouble.faceset import Faceset
 from facedouble.faceset.store import DATABASE
 from facedouble.types import Face
-from facedouble.video import open_sink, open_source
 from facedouble.video.images import read_image, write_png
+from facedouble.video.sinks import open_sink
+from facedouble.video.source import open_source
 
 FRAMES = 10
 ALONE = ExtractSettings(processes=1)

@@ -10,8 +10,8 @@ import pytest
 
 from facedouble.errors import ProcessError
 from facedouble.extraction.pool import map_in_processes
-from facedouble.video import open_source
 from facedouble.video.images import write_png
+from facedouble.video.source import open_source
 
 SCRIPT = """
 from pathlib import Path

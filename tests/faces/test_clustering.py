@@ -14,7 +14,7 @@ from facedouble.faces.clustering import (
 from facedouble.faces.detectors import make_detector
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks
-from facedouble.video import open_source
+from facedouble.video.source import open_source
 from tests.factories import descriptor, make_face
 
 

@@ -10,11 +10,12 @@ import pytest
 
 from facedouble.errors import SettingsError
 from facedouble.faces import detectors
-from facedouble.faces.detectors import DETECTORS, Detector, make_detector
+from facedouble.faces.detectors import Detector, make_detector
 from facedouble.faces.identity import SAME_PERSON, DlibDescriptor
 from facedouble.faces.landmarks import DlibLandmarks, eye_distance
+from facedouble.faces.registry import DETECTORS
 from facedouble.types import Box, Detection, Image
-from facedouble.video import open_source
+from facedouble.video.source import open_source
 
 # Smallest face in units of the image's long side (1280 pixels here), as documented: in a cheap look
 # and in a thorough one.

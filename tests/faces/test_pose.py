@@ -9,7 +9,7 @@ from facedouble.faces.detectors import make_detector
 from facedouble.faces.landmarks import DlibLandmarks, eye_distance
 from facedouble.faces.pose import SHAPE, head_pose, head_poses
 from facedouble.types import Landmarks
-from facedouble.video import open_source
+from facedouble.video.source import open_source
 
 # Where each landmark goes when the picture is mirrored.
 MIRRORED = [

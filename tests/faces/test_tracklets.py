@@ -13,7 +13,7 @@ from facedouble.faces.landmarks import RIGHT_EYE, eye_distance
 from facedouble.faces.motion import estimate_motion
 from facedouble.faces.tracklets import Tracklet, track_faces
 from facedouble.types import Box, Grey, Image
-from facedouble.video import open_source
+from facedouble.video.source import open_source
 
 
 class Still:

@@ -6,7 +6,7 @@ import torch
 from facedouble.models.base import Decoded
 from facedouble.models.recipe import Recipe
 from facedouble.training.adversary import Adversary
-from facedouble.training.warp import Pairs
+from facedouble.training.warp.pairs import Pairs
 from facedouble.types import Side
 
 CPU = torch.device("cpu")

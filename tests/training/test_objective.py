@@ -7,7 +7,7 @@ from facedouble.models.recipe import Recipe
 from facedouble.models.registry import MODELS
 from facedouble.training.losses import detail_l1, dssim, mask_l1, ms_dssim, weighted_l1
 from facedouble.training.objective import Objective
-from facedouble.training.warp import Pairs
+from facedouble.training.warp.pairs import Pairs
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,7 @@ from facedouble.models.recipe import usual_warp
 from facedouble.training.dataset import Dataset
 from facedouble.training.prefetch import Prefetcher
 from facedouble.training.schedule import StepConfig
-from facedouble.training.warp import Pairs, make_pairs
+from facedouble.training.warp.pairs import Pairs, make_pairs
 from facedouble.types import SIDES, Side
 
 CONFIG = StepConfig(progress=0.0, learning_rate=1e-3, augmentation=1.0, freeze_encoder=False)

@@ -11,8 +11,9 @@ from facedouble.errors import SettingsError, TrainingError
 from facedouble.models.recipe import Warp, usual_warp
 from facedouble.training.batch import Batch, RandomDraws, Shard
 from facedouble.training.dataset import Dataset
-from facedouble.training.warp import WARPS, Pairs, make_pairs
+from facedouble.training.registry import WARPS
 from facedouble.training.warp.occluders import Occluders
+from facedouble.training.warp.pairs import Pairs, make_pairs
 from facedouble.training.warp.tps import spline, value
 
 STILL = Warp(rotation=0, zoom=0, shift=0, flip=0, kind="none")

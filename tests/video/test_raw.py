@@ -12,11 +12,11 @@ import pytest
 
 from facedouble.errors import InputError
 from facedouble.types import Box
-from facedouble.video import open_source
 from facedouble.video.images import write_png
 from facedouble.video.orientation import Orientation
 from facedouble.video.raw import PlanarFrame
 from facedouble.video.shot_boundaries import is_cut, thumbnail
+from facedouble.video.source import open_source
 
 PARTS = [Box(0, 0, 1, 1), Box(401, 101, 734, 500), Box(1279, 719, 1280, 720), Box(7, 333, 1273, 399)]
 TURNS = [Orientation(*(bool(n & bit) for bit in (1, 2, 4))) for n in range(8)]

@@ -10,6 +10,7 @@ import typer
 from facedouble.cli.options import with_settings
 from facedouble.cli.progress import progress
 from facedouble.config import FacesSettings
+from facedouble.curation.registry import ORDERS
 from facedouble.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _curate(faceset: Faceset, settings: FacesSettings) -> None:
         if path is not None:
             validate_picture_path(path)
     if settings.sort:
-        sorting.validate_sort_key(settings.sort)
+        ORDERS.check(settings.sort)
     if settings.against is not None:
         Faceset.open(settings.against).close()
     if settings.remove:

@@ -33,8 +33,8 @@ from facedouble.events import Listener, Noted, StageFinished, ignore
 from facedouble.extraction.extract import extract
 from facedouble.faces.references import References
 from facedouble.faceset import Faceset
-from facedouble.video import Source, open_source, sinks
-from facedouble.video.source import SourceInfo, source_hash
+from facedouble.video import sinks
+from facedouble.video.source import Source, SourceInfo, open_source, source_hash
 
 
 @dataclass(frozen=True, slots=True)

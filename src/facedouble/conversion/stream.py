@@ -17,9 +17,9 @@ from facedouble.conversion.render import FrameRenderer, FrameTask
 from facedouble.conversion.retiming import Retiming
 from facedouble.errors import InputError
 from facedouble.events import Listener, Noted, Progressed, StageStarted
-from facedouble.video import Source
 from facedouble.video.picture import Picture, Shown
 from facedouble.video.sinks import PartsSink
+from facedouble.video.source import Source
 
 _BATCH_BYTES = 128 << 20  # of frames held while a batch for the network fills up
 _BYTES_PER_PIXEL = 6  # of a frame and what is made of it, at most

@@ -15,8 +15,9 @@ import numpy as np
 
 from facedouble.curation.attributes import Array, brightness, face_attributes, width_in_frame
 from facedouble.curation.crop_order import FrameSize, folder_of, frame_size_of
+from facedouble.curation.registry import ORDERS
 from facedouble.curation.review import review
-from facedouble.errors import OutputError, SettingsError
+from facedouble.errors import OutputError
 from facedouble.faces.clustering import UNKNOWN_PERSON, assign_people
 from facedouble.faces.landmarks import mouth_opening
 from facedouble.faceset.store import CROPS, Faceset, crop_name
@@ -32,11 +33,6 @@ class SortResult:
 
     renamed: int
     left: tuple[str, ...]
-
-
-# -- the registry ------------------------------------------------------------------------------------
-# A key ranks faces by a number, least first, or puts them into folders. Both are given all faces of the
-# faceset, so that a person's number and what looks wrong do not depend on what was sorted out.
 
 
 def _sharpness(faces: Sequence[Face], _: FrameSize) -> Array:
@@ -79,28 +75,26 @@ def _track_folder(faces: Sequence[Face]) -> list[str]:
     return [f"track_{face.track:0{digits}d}" for face in faces]
 
 
-RANKS: dict[str, Callable[[Sequence[Face], FrameSize], Array]] = {
-    "sharpness": _sharpness,  # blurred ones first
-    "yaw": _yaw,  # from the left of the image to the right
-    "pitch": _pitch,  # from down to up
-    "mouth": _mouth,  # from shut to open
-    "colour": _colour,  # from dark to bright
-    "size": _size,  # from small in the frame to large
-    "review": _review,  # what looks wrong first
-}
-FOLDERS: dict[str, Callable[[Sequence[Face]], list[str]]] = {
-    "identity": _person_folder,
-    "track": _track_folder,
-}
-FRAME = "frame"
-"""The names that extraction gave, in order of frames."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How crops are sorted: by a number, least first (``rank``), into ``folders``, or, with neither, by the
+    names that extraction gave. Both functions get all faces of the faceset, so that a person's number and
+    what looks wrong do not change with what was sorted out."""
+
+    rank: Callable[[Sequence[Face], FrameSize], Array] | None = None
+    folders: Callable[[Sequence[Face]], list[str]] | None = None
 
 
-def validate_sort_key(key: str) -> None:
-    """Raises ``SettingsError`` for a key that faces cannot be sorted by."""
-    known = [FRAME, *FOLDERS, *RANKS]
-    if key not in known:
-        raise SettingsError(f"cannot sort by {key!r}; there is: {', '.join(known)}")
+FRAME = Order()
+IDENTITY = Order(folders=_person_folder)
+TRACK = Order(folders=_track_folder)
+SHARPNESS = Order(_sharpness)
+YAW = Order(_yaw)
+PITCH = Order(_pitch)
+MOUTH = Order(_mouth)
+COLOUR = Order(_colour)
+SIZE = Order(_size)
+REVIEW = Order(_review)
 
 
 def new_names(faces: Sequence[Face], key: str, frame_size: FrameSize) -> list[tuple[str, str]]:
@@ -109,15 +103,15 @@ def new_names(faces: Sequence[Face], key: str, frame_size: FrameSize) -> list[tu
     ``faces`` are all of the faceset; ``frame_size`` as in ``review``. Equal ones stay in order of
     frames, those that have no such measure come last. Raises ``SettingsError`` for an unknown key.
     """
-    validate_sort_key(key)
+    order: Order = ORDERS[key]
     used = [position for position, face in enumerate(faces) if folder_of(face) == CROPS]
     plain = {position: crop_name(*faces[position].key) for position in used}
     named = {position: f"{CROPS}/{plain[position]}" for position in used}
-    if key in FOLDERS:
-        folders = FOLDERS[key](faces)
+    if order.folders is not None:
+        folders = order.folders(faces)
         named = {position: f"{CROPS}/{folders[position]}/{plain[position]}" for position in used}
-    elif key in RANKS and used:
-        values = RANKS[key](faces, frame_size)
+    elif order.rank is not None and used:
+        values = order.rank(faces, frame_size)
         ranked = sorted(used, key=lambda position: (np.isnan(values[position]), values[position]))
         digits = max(4, len(str(len(used))))
         for rank, position in enumerate(ranked, 1):

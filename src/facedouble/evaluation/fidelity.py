@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from facedouble.errors import InputError
 from facedouble.types import Grey, Image, Mask
-from facedouble.video import open_source
-from facedouble.video.source import reason
+from facedouble.video.source import open_source, reason
 
 MOST_PSNR = 100.0
 """dB given for pictures without any difference."""

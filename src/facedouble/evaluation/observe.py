@@ -29,7 +29,7 @@ from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.hull import FOREHEAD, face_hull
 from facedouble.faceset import Faceset
 from facedouble.types import Face, Grey, Image
-from facedouble.video import open_source
+from facedouble.video.source import open_source
 
 _SMALL = 192  # side of the crop on which flicker is measured
 _LEAST, _MOST = 128, 640  # side of the crop on which the seam and detail are measured

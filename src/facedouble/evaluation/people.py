@@ -20,8 +20,8 @@ from facedouble.faces.landmarks import DlibLandmarks
 from facedouble.faces.network_input import InputCrop
 from facedouble.faceset import Faceset
 from facedouble.types import Descriptor, Image, Landmarks
-from facedouble.video import open_source
 from facedouble.video.images import read_image
+from facedouble.video.source import open_source
 
 DETAIL_VIEW = InputCrop(128, 0.7)
 """What fine detail is compared on: the face 128 pixels wide, whatever it was or the model draws."""

@@ -30,9 +30,9 @@ from facedouble.faceset.store import (
     output_errors,
 )
 from facedouble.types import Box, Face, Image
-from facedouble.video import Source
 from facedouble.video.images import write_png
 from facedouble.video.raw import RawFrame
+from facedouble.video.source import Source
 
 LANDMARKS = "landmarks"
 NEVER_CROPPED = ("small", "surplus")  # verdicts for which there is no crop

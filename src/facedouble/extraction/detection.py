@@ -17,17 +17,17 @@ from facedouble.events import Listener, Noted, Progressed, StageFinished, StageS
 from facedouble.extraction.pool import map_in_processes
 from facedouble.faces.align import align
 from facedouble.faces.analyser import FaceAnalyser
-from facedouble.faces.detectors import DETECTORS
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.pose import head_pose
+from facedouble.faces.registry import DETECTORS
 from facedouble.faces.tracklets import Tracklet, track_faces
 from facedouble.faces.tracks import Handover
 from facedouble.faceset.store import Faceset, FrameRecord
 from facedouble.types import Box, Face, Grey, Image, Landmarks
-from facedouble.video import Source
 from facedouble.video.raw import RawFrame
 from facedouble.video.sampling import exact_rate, sampled
 from facedouble.video.shot_boundaries import is_cut, thumbnail
+from facedouble.video.source import Source
 
 _LONGEST_SEGMENT = 30  # frames
 _SHORTEST_SEGMENT = 8

@@ -27,10 +27,9 @@ from facedouble.faceset.store import (
     parse_crop_name,
 )
 from facedouble.types import Face, FloatArray
-from facedouble.video import open_source
 from facedouble.video.images import read_png_comment
 from facedouble.video.shot_boundaries import is_cut, thumbnail
-from facedouble.video.source import source_hash
+from facedouble.video.source import open_source, source_hash
 
 _DRAFT = "faceset.rebuilding"
 _JOURNALS = ("-journal", "-wal", "-shm")

@@ -15,7 +15,7 @@ import dlib
 import numpy as np
 
 from facedouble.assets import yunet_model
-from facedouble.errors import SettingsError
+from facedouble.faces.registry import DETECTORS
 from facedouble.networks.dlib_files import CNN_DETECTOR, weights_file
 from facedouble.types import Box, Detection, Grey, Image
 
@@ -173,20 +173,11 @@ class YunetDetector:
         return seen
 
 
-DETECTORS: dict[str, Callable[[], Detector]] = {
-    "hog": HogDetector,
-    "cnn": CnnDetector,
-    "all": HogThenCnnDetector,
-    "yunet": YunetDetector,
-}
-
-
 def make_detector(name: str) -> Detector:
     """The detector called ``name``. Raises ``SettingsError`` for an unknown name, ``AssetError`` when
     its weights are not there and cannot be fetched."""
-    if name not in DETECTORS:
-        raise SettingsError(f"no detector {name!r}; there are: {', '.join(DETECTORS)}")
-    return DETECTORS[name]()
+    detector: Detector = DETECTORS[name]()
+    return detector
 
 
 class _Seen(NamedTuple):

@@ -15,7 +15,7 @@ from facedouble.models.base import Decoded
 from facedouble.models.discriminator import Discriminator
 from facedouble.models.recipe import Recipe
 from facedouble.training.optimizer import make_adam, moments, restore_moments
-from facedouble.training.warp import Pairs
+from facedouble.training.warp.pairs import Pairs
 from facedouble.types import OTHER_SIDE, SIDES, Side
 
 _RAMP = 0.05  # of the training, in which it comes to its full weight

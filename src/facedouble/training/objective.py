@@ -11,7 +11,7 @@ from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.recipe import Recipe
 from facedouble.training.losses import detail_l1, dssim, mask_l1, ms_dssim, weighted_l1
 from facedouble.training.perceptual import make_perceptual
-from facedouble.training.warp import Pairs
+from facedouble.training.warp.pairs import Pairs
 from facedouble.types import Side
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from facedouble.training.schedule import StepConfig
-from facedouble.training.warp import Pairs
+from facedouble.training.warp.pairs import Pairs
 from facedouble.types import Side
 
 _Made = Mapping[Side, Pairs]

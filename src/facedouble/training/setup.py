@@ -30,10 +30,11 @@ from facedouble.training.loading import load
 from facedouble.training.memory import MemoryEstimate
 from facedouble.training.objective import Objective
 from facedouble.training.parallel import World
+from facedouble.training.registry import WARPS
 from facedouble.training.schedule import StepConfig
 from facedouble.training.step import Step
 from facedouble.training.train_state import TrainState
-from facedouble.training.warp import WARPS, Pairs, make_pairs
+from facedouble.training.warp.pairs import Pairs, make_pairs
 from facedouble.types import SIDES, Side
 
 
@@ -211,8 +212,7 @@ def _recipe(settings: TrainSettings, world: World) -> Recipe:
         )
     recipe = changed(MODELS[settings.trainer].recipe, settings.recipe)
     warp = replace(recipe.warp, kind=settings.warp or recipe.warp.kind)
-    if warp.kind not in WARPS:
-        raise SettingsError(f"no warp {warp.kind!r}; there are: {', '.join(WARPS)}")
+    WARPS.check(warp.kind)
     batch_size = settings.batch_size or recipe.batch_size
     if batch_size % world.size:
         batch_size += world.size - batch_size % world.size

@@ -19,7 +19,7 @@ from facedouble.training.memory import is_out_of_memory
 from facedouble.training.objective import Objective
 from facedouble.training.parallel import World, average_gradients, distributed
 from facedouble.training.schedule import StepConfig
-from facedouble.training.warp import Pairs
+from facedouble.training.warp.pairs import Pairs
 from facedouble.types import OTHER_SIDE, SIDES, Side
 
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.errors import SettingsError
 from facedouble.video.exr import encode_exr
 from facedouble.video.images import encode_png
 from facedouble.video.picture import Pixels
+from facedouble.video.registry import IMAGE_FORMATS
 
 _JPEG_QUALITY = 97
 
@@ -31,9 +31,8 @@ class ImageFormat:
 
 def image_format(name: str) -> ImageFormat:
     """The format called ``name``. Raises ``SettingsError`` for one that there is not."""
-    if name not in IMAGE_FORMATS:
-        raise SettingsError(f"no image format {name!r}; there are: {', '.join(IMAGE_FORMATS)}")
-    return IMAGE_FORMATS[name]
+    format: ImageFormat = IMAGE_FORMATS[name]
+    return format
 
 
 def to_eight_bits(pixels: Pixels) -> npt.NDArray[np.uint8]:
@@ -73,10 +72,7 @@ def _by_opencv(suffix: str, pixels: Pixels, options: list[int]) -> bytes:
     return np.asarray(encoded).tobytes()
 
 
-IMAGE_FORMATS = {
-    "png": ImageFormat(".png", _png, alpha=True, deep=True),
-    "jpg": ImageFormat(".jpg", _jpeg, alpha=False, deep=False),
-    "tiff": ImageFormat(".tif", _tiff, alpha=True, deep=True),
-    "exr": ImageFormat(".exr", _exr, alpha=True, deep=True),
-}
-"""By the name that ``--image-format`` has for it."""
+PNG = ImageFormat(".png", _png, alpha=True, deep=True)
+JPEG = ImageFormat(".jpg", _jpeg, alpha=False, deep=False)
+TIFF = ImageFormat(".tif", _tiff, alpha=True, deep=True)
+EXR = ImageFormat(".exr", _exr, alpha=True, deep=True)

@@ -105,15 +105,6 @@ def landmark(context: WarpContext) -> Tensor:
     return moved + jitter.permute(0, 2, 3, 1)
 
 
-WARPS: dict[str, WarpFunction] = {
-    "grid": grid,
-    "landmark": landmark,
-    "tps": tps,
-    "elastic": elastic,
-    "none": none,
-}
-
-
 def _border(like: Tensor) -> Tensor:
     steps = torch.tensor([-1.0, -0.33, 0.33, 1.0])
     points = [(float(x), float(y)) for x in steps for y in steps if max(abs(x), abs(y)) == 1]

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from facedouble.errors import SettingsError
 from facedouble.models.recipe import Warp
 from facedouble.training.batch import MAX_WEIGHT, Batch, RandomDraws
+from facedouble.training.registry import WARPS
 from facedouble.training.warp.colour_jitter import jitter_oklab, jitter_rgb
 from facedouble.training.warp.interpolation import affine_places, smooth
-from facedouble.training.warp.kinds import WARPS, WarpContext
+from facedouble.training.warp.kinds import WarpContext
 from facedouble.training.warp.occluders import Occluders
 
 
@@ -41,8 +41,7 @@ def make_pairs(
     colours are changed, and something may lie before the face. ``strength`` 0..1 scales the context.
     Raises ``SettingsError`` for a kind of warp that is not known.
     """
-    if warp.kind not in WARPS:
-        raise SettingsError(f"no warp {warp.kind!r}; there are: {', '.join(WARPS)}")
+    WARPS.check(warp.kind)
     draws = RandomDraws(batch, generator)
     affine = _affine(warp, draws)
     grid = affine_places(affine, resolution)

@@ -8,16 +8,16 @@ from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
 from facedouble.video.image_formats import image_format
 from facedouble.video.images import IMAGE_SUFFIXES
+from facedouble.video.registry import CLIP_FORMATS
 from facedouble.video.sinks.base import Marking, Sink
 from facedouble.video.sinks.clip import ClipSink
-from facedouble.video.sinks.container import FORMATS
 from facedouble.video.sinks.folder import FolderSink
 from facedouble.video.sinks.parts import ClipParts, FolderParts, PartsSink
 from facedouble.video.sinks.stream_copy import Span
 from facedouble.video.sinks.work_folder import WorkFolder, open_work_folder
 from facedouble.video.source import SourceInfo
 
-CLIP_SUFFIXES = frozenset(FORMATS)
+CLIP_SUFFIXES = frozenset(CLIP_FORMATS)
 
 # Containers without a time per frame, and single images: never the name of a folder.
 _OTHER_SUFFIXES = IMAGE_SUFFIXES | {

@@ -13,13 +13,12 @@ from av.packet import Packet
 from av.stream import Stream
 
 from facedouble.errors import OutputError
+from facedouble.video.registry import CLIP_FORMATS
 from facedouble.video.sinks.base import Marking, write_error
 from facedouble.video.sinks.encoder import Encoding
 from facedouble.video.sinks.stream_copy import Span, StreamCopy
 from facedouble.video.sinks.tags import source_tags, with_comment
 from facedouble.video.source import SourceInfo
-
-FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
 
 class ClipFile:
@@ -47,7 +46,7 @@ class ClipFile:
         tags, video_tags = source_tags(like)
         if marking is not None:
             tags = with_comment(tags, marking.comment) | dict(marking.tags)
-        format = FORMATS[path.suffix.lower()]
+        format = CLIP_FORMATS[path.suffix.lower()]
         try:
             self._container = av.open(f"file:{draft}", "w", format=format, options=_options(format, like))
         except (av.error.FFmpegError, OSError) as error:

@@ -9,8 +9,9 @@ from pathlib import Path
 from facedouble.errors import OutputError
 from facedouble.files import write_whole
 from facedouble.types import Frame
-from facedouble.video.image_formats import IMAGE_FORMATS, ImageFormat
+from facedouble.video.image_formats import ImageFormat
 from facedouble.video.picture import Picture, Shown, in_rgb
+from facedouble.video.registry import IMAGE_FORMATS
 from facedouble.video.sinks.base import Marking, Sink, picture_of, write_error
 
 SIDECAR = ".c2pa"  # of an image that cannot embed its credentials

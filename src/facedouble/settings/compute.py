@@ -1,0 +1,32 @@
+"""Where and how the numbers are worked out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from facedouble.settings.base import Settings, field
+
+
+class Compute(Settings):
+    """Device and precision."""
+
+    device: str = field("auto", "auto, cpu, cuda, cuda:N or mps")
+    precision: Literal["auto", "fp32", "bf16"] = field("auto", "how numbers are held: auto, fp32 or bf16")
+
+
+class ConvertCompute(Compute):
+    """Device, precision, batch size and threads of a conversion."""
+
+    batch_size: int = field(16, "faces in one call of the network", short="-b", unit="faces", min=1)
+    threads: int = field(
+        0, "threads that crop and composite frames, 0 for one per core", short="-j", unit="threads", min=0
+    )
+
+
+class TrainCompute(Compute):
+    """Device, precision and processes of a training."""
+
+    gpus: int = field(
+        1, "GPUs to train on together (processes, where there is no GPU)", short="-g", unit="GPUs", min=1
+    )
+    compile: bool = field(False, "compile the network with torch.compile, on a GPU: slow to start")

@@ -1,0 +1,235 @@
+"""How the new face is put into the frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import model_validator
+
+from facedouble.conversion.registry import (
+    BLENDS,
+    COLOUR_SPACES,
+    COLOUR_TRANSFERS,
+    MASKS,
+    OCCLUSIONS,
+    OUTPUT_MODES,
+    SHARPENERS,
+)
+from facedouble.errors import setting
+from facedouble.settings.base import Choice, File, OneOf, Settings, Texts, field, problem
+from facedouble.settings.compute import ConvertCompute
+from facedouble.settings.people import TrackChoice
+from facedouble.settings.video import ClipEncoding, ImageEncoding
+from facedouble.video.registry import CLIP_FORMATS
+
+Encoding = Annotated[ClipEncoding | ImageEncoding, OneOf()]
+_SPACE = "rgb"
+
+
+class Mask(Settings):
+    """What of the frame's face is replaced, and its edge."""
+
+    kind: Annotated[str, Choice(MASKS)] = "extended"
+    erosion: float = field(
+        0.0, "shrink the mask by so many pixels of the frame; negative grows it", short="-e", unit="pixels"
+    )
+    blur_size: float = field(
+        0.08, "width of the mask's soft edge, as a share of the square that the model draws", min=0, max=0.5
+    )
+
+
+class Colour(Settings):
+    """Which colours of the frame's face the new face takes on."""
+
+    kind: Annotated[str, Choice(COLOUR_TRANSFERS)] = "reinhard"
+    space: Annotated[str, Choice(COLOUR_SPACES)] = field(
+        _SPACE, "space in which colours are matched", option="colour-space"
+    )
+    match_histogram: bool = field(
+        False, "match each channel's histogram to that of the frame's face afterwards"
+    )
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        if self.kind == "none" and not self.match_histogram and self.space != _SPACE:
+            raise problem("space", "has no effect where no colours are matched")
+        return self
+
+
+class Masked(Settings):
+    """The face, cut out by a mask."""
+
+    kind: Literal["masked"] = "masked"
+    mask: Mask = field(Mask(), "what of the face is replaced", option="mask-type", short="-M")
+    colour: Colour = field(Colour(), "what of the colours of the frame's face the new face takes on")
+
+
+class Adjust(Settings):
+    """The whole crop."""
+
+    kind: Literal["adjust"] = "adjust"
+    smooth_mask: bool = field(True, "fade the crop's edge")
+    average_colour: bool = field(True, "give the crop the mean colour of the frame's face")
+    colour_space: Annotated[str, Choice(COLOUR_SPACES)] = field(_SPACE, "space in which colours are matched")
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        if not self.average_colour and self.colour_space != _SPACE:
+            raise problem("colour_space", "has no effect where no colours are matched")
+        return self
+
+
+class Sharpen(Settings):
+    """Sharpening of the drawn face."""
+
+    kind: Annotated[str, Choice(SHARPENERS, but=("none",))] = "unsharp"
+    amount: float = field(1.4, "how much fine detail sharpening adds", option="sharpen-amount", min=0, max=5)
+
+
+class NoSharpening(Settings):
+    """No sharpening."""
+
+    kind: Literal["none"] = "none"
+
+
+class Blend(Settings):
+    """How the face is laid over the frame."""
+
+    kind: Annotated[str, Choice(BLENDS)] = "alpha"
+
+
+class Render(Settings):
+    """What a written frame shows."""
+
+    mode: Annotated[str, Choice(OUTPUT_MODES)] = field(
+        "composite", "what a written frame shows", option="output-mode"
+    )
+    label: str = field("", "text drawn into a corner of every frame, such as 'AI generated'")
+
+    @model_validator(mode="after")
+    def _label(self) -> Self:
+        if self.label and self.mode in ("rgba", "mask"):
+            raise problem("label", f"would become part of what {setting('render.mode', self.mode)} shows")
+        if not self.label.isprintable():
+            raise problem("label", "the text must be a single line")
+        return self
+
+
+class FrameChoice(Settings):
+    """Which frames are converted."""
+
+    ranges: Texts = field(
+        help="frames to convert, by number from 0, the last one included: 10-50 90-100, or 10-50,90-; others "
+        "are copied as they are",
+        option="frame-ranges",
+    )
+    discard: bool = field(
+        False, "leave out the other frames, and the sound that belongs to them", option="discard-frames"
+    )
+
+
+class Signer(Settings):
+    """Your own certificate."""
+
+    certificate: File = field(help="your own certificates (PEM, yours first), with the private key")
+    key: File = field(help="the private key of the certificate (PEM)")
+
+
+class Marked(Settings):
+    """The result is marked as synthetic by signed content credentials (C2PA)."""
+
+    kind: Literal["c2pa"] = "c2pa"
+    consent: File | None = field(None, "release signed by the performer; its hash goes into the credentials")
+    signer: Signer | None = field(None, "who signs; a certificate made on first use if not given")
+
+
+class Unmarked(Settings):
+    """The result is not marked."""
+
+    kind: Literal["none"] = "none"
+
+
+class ConvertSettings(Settings):
+    """How the new face is put into the frames."""
+
+    swap_model: bool = field(False, "put A's face on B instead")
+    converter: Annotated[Masked | Adjust, OneOf("masked")] = field(
+        Masked(), "what is laid over the frame", short="-c"
+    )
+    sharpen: Annotated[Sharpen | NoSharpening, OneOf("unsharp")] = field(
+        Sharpen(), "sharpening of the new face"
+    )
+    blend: Blend = field(
+        Blend(), "how the face is laid over the frame", flags={"--seamless": "seamless", "-S": "seamless"}
+    )
+    matte: File | None = field(
+        None, "clip or folder with as many frames as the source, white where the face may be painted"
+    )
+    occlusion: Annotated[str, Choice(OCCLUSIONS)] = field(
+        "none", "leave out what is in front of the face, such as hands"
+    )
+    render: Render = field(Render(), "what a written frame shows")
+    encoding: Encoding | None = field(None, "how the result is written; by its name if not given", option="-")
+    frames: FrameChoice | None = field(None, "frames to convert; all if not given")
+    faces: TrackChoice = field(TrackChoice(), "faces to replace")
+    keep_going: bool = field(
+        False,
+        "copy a frame that cannot be converted as it is, list such frames at the end, and exit with 3",
+    )
+    checkpoint_frames: int = field(
+        250, "frames after which finished work survives a killed run", unit="frames", min=1
+    )
+    compute: ConvertCompute = field(ConvertCompute(), "where and how the numbers are worked out")
+    overwrite: bool = field(False, "replace an output that exists")
+    marking: Annotated[Marked | Unmarked, OneOf("c2pa")] = field(
+        Marked(),
+        "mark the result as synthetic by signed content credentials (C2PA)",
+        flags={"--credentials": "c2pa", "--no-credentials": "none"},
+        option="-",
+    )
+
+    @model_validator(mode="after")
+    def _occlusion(self) -> Self:
+        how = self.converter
+        if isinstance(how, Masked) and how.mask.kind == self.occlusion == "learned":
+            mask = setting("converter.mask.kind", "learned")
+            raise problem("occlusion", f"{mask} leaves out what is in front of the face already")
+        return self
+
+    def encoding_of(self, output: Path) -> ClipEncoding | ImageEncoding:
+        """How ``output`` is written: a clip if its suffix is one of a clip, else a folder of images. Raises
+        ``SettingsError`` where ``encoding`` is for the other one."""
+        from facedouble.errors import SettingsError
+
+        clip = output.suffix.lower() in CLIP_FORMATS
+        if self.encoding is None:
+            return ClipEncoding() if clip else ImageEncoding()
+        if isinstance(self.encoding, ClipEncoding) != clip:
+            what = "a clip" if clip else "a folder of images"
+            raise SettingsError("encoding.kind", self.encoding.kind, f"{output} names {what}")
+        return self.encoding
+
+
+class ConvertCommand(ConvertSettings):
+    """Put the trained person's face into a clip, and keep everything else of it."""
+
+    source: File = field(help="clip, or folder of images", option="input", short="-i")
+    model: File = field(help="folder of the trained model", short="-m")
+    output: File = field(help="clip to write, or folder for images", short="-o")
+    faceset: File | None = field(
+        None, "faceset of this very source; faces are found anew if not given", short="-a"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, values: Any) -> Any:
+        """The output's name says whether a clip or images are written."""
+        if not isinstance(values, Mapping) or not isinstance(values.get("output"), str | Path):
+            return values
+        encoding = values.get("encoding")
+        if not isinstance(encoding, Mapping) or "kind" in encoding:
+            return values
+        clip = Path(values["output"]).suffix.lower() in CLIP_FORMATS
+        return {**values, "encoding": {"kind": "clip" if clip else "images", **encoding}}

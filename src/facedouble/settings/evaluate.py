@@ -1,0 +1,35 @@
+"""How results are measured."""
+
+from __future__ import annotations
+
+from facedouble.settings.base import File, Files, Settings, field
+
+
+class EvaluateSettings(Settings):
+    """How results are measured."""
+
+    closely: int = field(
+        60,
+        "frames on which identity and the picture outside the face are measured, spread evenly; 0 for all",
+        unit="frames",
+        min=0,
+    )
+    pictures: int = field(
+        120, "frames that the report shows at most, spread evenly", unit="frames", min=1, max=1000
+    )
+
+
+class EvaluateCommand(EvaluateSettings):
+    """Measure how good a swap is, and write a report to look at."""
+
+    results: Files = field(help="converted clip or folder; repeat it to compare", option="result", short="-r")
+    source: File = field(help="clip or folder that was converted", short="-i")
+    target: Files = field(help="faceset of B, the face wanted; repeatable", short="-B")
+    faceset: File | None = field(
+        None, "faceset of this very source; faces are found anew if not given", short="-a"
+    )
+    a: Files = field((), "further faceset of A, who was seen; repeatable", option="known-a", short="-A")
+    gallery: Files = field((), "faceset of somebody else, whom the result could be taken for; repeatable")
+    model: File | None = field(None, "model that made the swap, to be measured too", short="-m")
+    output: File | None = field(None, "report to write (.html)", short="-o")
+    json_output: File | None = field(None, "the same values as JSON; - for the terminal", option="json")

@@ -1,0 +1,68 @@
+"""How faces are found in a clip and cut out into a faceset."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import field_validator
+
+from facedouble.faces.registry import DETECTORS
+from facedouble.settings.base import Choice, File, OneOf, Settings, field, problem
+from facedouble.settings.people import FaceChoice
+
+
+class EveryNth(Settings):
+    """Every n-th frame."""
+
+    kind: Literal["every"] = "every"
+    every: int = field(1, "look at every n-th frame only", unit="frames", min=1)
+
+
+class AtRate(Settings):
+    """No more than some frames of each second."""
+
+    kind: Literal["rate"] = "rate"
+    fps: float = field(help="look at no more than so many frames of each second", unit="1/s", min=0.001)
+
+
+class ExtractSettings(Settings):
+    """How faces are found and cut out."""
+
+    detector: Annotated[str, Choice(DETECTORS)] = field("hog", "how faces are found", short="-D")
+    size: int = field(256, "side of the square crops", unit="pixels", min=64, max=1024)
+    faces: FaceChoice = field(FaceChoice(), "whose faces are taken")
+    sampling: Annotated[EveryNth | AtRate, OneOf()] = field(
+        EveryNth(), "which frames are looked at", option="-"
+    )
+    rotate_images: str = field(
+        "",
+        "where no face is found, turn the frame: by multiples of an angle in degrees (90), or by each of a "
+        "list (90,180)",
+        short="-r",
+    )
+    align_eyes: bool = field(False, "turn each crop until the eyes are level")
+    blur_threshold: float = field(0.0, "put faces less sharp than this into blurry/, 0 for none", min=0)
+    min_face_size: int = field(40, "leave out faces narrower than this", unit="pixels", min=1)
+    max_faces: int = field(0, "largest faces kept in each frame, 0 for all", unit="faces", min=0)
+    steady: float = field(1.0, "how much landmarks are smoothed in time, 0 for not at all", min=0, max=100)
+    debug_landmarks: bool = field(False, "draw the landmarks of each face into pictures in landmarks/")
+    processes: int = field(
+        0, "processes that look for faces, 0 for one per core", short="-j", unit="processes", min=0
+    )
+    skip_existing: bool = field(False, "resume a run that stopped: keep what is done", short="-s")
+
+    @field_validator("rotate_images")
+    @classmethod
+    def _rotations(cls, text: str) -> str:
+        angles = re.fullmatch(r"\s*(\d+\s*(,\s*\d+\s*)*)?", text)
+        if angles is None or not all(0 < int(part) < 360 for part in text.split(",") if part.strip()):
+            raise problem("", "must be an angle (90) or a list of angles (90,180,270), 1 to 359 degrees")
+        return text
+
+
+class ExtractCommand(ExtractSettings):
+    """Find the faces of a clip and cut them out into a faceset."""
+
+    source: File = field(help="clip, or folder of images", option="input", short="-i")
+    output: File = field(help="folder to make", short="-o")

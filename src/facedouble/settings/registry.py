@@ -1,0 +1,24 @@
+"""The settings of each command, by its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facedouble.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from facedouble.settings.base import Settings
+
+COMMANDS: Registry[type[Settings]] = Registry(
+    "command",
+    {
+        "extract": Entry("facedouble.settings.extract:ExtractCommand", "find the faces of a clip"),
+        "faces": Entry("facedouble.settings.curate:FacesCommand", "look through a faceset"),
+        "train": Entry("facedouble.settings.train:TrainCommand", "train a model"),
+        "convert": Entry("facedouble.settings.convert:ConvertCommand", "put the face into a clip"),
+        "evaluate": Entry("facedouble.settings.evaluate:EvaluateCommand", "measure a result"),
+        "frames": Entry("facedouble.settings.video:FramesCommand", "write a clip's frames as images"),
+        "video": Entry("facedouble.settings.video:VideoCommand", "make a clip of images"),
+        "demo": Entry("facedouble.settings.demo:DemoSettings", "the demonstration"),
+    },
+)
