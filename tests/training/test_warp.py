@@ -150,7 +150,7 @@ def test_the_landmark_warp_needs_another_side() -> None:
 
 
 def test_a_kind_that_is_not_known_one_line() -> None:
-    with pytest.raises(SettingsError, match=r"no warp 'wave'; there are: grid, landmark"):
+    with pytest.raises(SettingsError, match=r"no warp 'wave'; choose one of: grid, landmark"):
         make_pairs(batch(), 32, replace(STILL, kind="wave"), 1.0, seeded())
 
 
