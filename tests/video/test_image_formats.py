@@ -79,7 +79,7 @@ def test_light_and_display_values_are_each_others_inverse() -> None:
 def test_an_exr_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not an EXR"):
         decode_exr(b"nothing of the kind" * 10)
-    with pytest.raises(SettingsError, match="there are: png, jpg, tiff, exr"):
+    with pytest.raises(SettingsError, match="choose one of: png, jpg, tiff, exr"):
         image_format("gif")
 
 

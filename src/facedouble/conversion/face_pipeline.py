@@ -12,12 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facedouble.config import ConvertSettings
-from facedouble.conversion.colour_transfer import (
-    ColourMap,
-    Samples,
-    fit_histogram,
-    fit_mean,
-)
+from facedouble.conversion.colour_transfer import ColourMap, Samples, fit_histogram, fit_mean
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.masks import erode, feather, whole_square
 from facedouble.conversion.registry import (

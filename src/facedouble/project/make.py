@@ -15,7 +15,7 @@ from facedouble.assets import sha256
 from facedouble.errors import InputError, OutputError
 from facedouble.project.file import write_content
 from facedouble.project.model import FILE, SCHEMA, Project
-from facedouble.video import open_source
+from facedouble.video.source import open_source
 
 MINUTES = 60
 """How long a new project trains, unless its ``project.yaml`` says otherwise."""
