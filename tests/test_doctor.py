@@ -20,7 +20,7 @@ def findings() -> dict[str, Finding]:
 
 
 def test_a_machine_that_runs_the_tests_is_ready(findings: dict[str, Finding]) -> None:
-    assert [finding.name for finding in findings.values() if finding.stops_work] == []
+    assert [finding.name for finding in findings.values() if finding.blocks] == []
 
 
 def test_what_is_looked_for(findings: dict[str, Finding]) -> None:
@@ -52,7 +52,7 @@ def test_every_missing_thing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
         return real_import(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    missing = {finding.name: finding for finding in examine() if finding.stops_work}
+    missing = {finding.name: finding for finding in examine() if finding.blocks}
     assert missing.keys() == {"PyTorch", "PyAV", "OpenCV", "dlib"}
     for finding in missing.values():
         assert finding.value == "not installed"
@@ -69,13 +69,13 @@ def test_a_library_that_cannot_be_loaded_shows_why(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(builtins, "__import__", broken)
     [finding] = doctor._opencv()
-    assert finding.stops_work
+    assert finding.blocks
     assert "libGL.so.1" in finding.value
 
 
 def test_an_old_sqlite_stops_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 20, 0))
-    assert doctor._sqlite().stops_work
+    assert doctor._sqlite().blocks
 
 
 def test_clips_that_are_not_there_are_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

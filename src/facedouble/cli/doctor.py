@@ -6,9 +6,9 @@ import typer
 
 
 def doctor() -> None:
-    """Say what this machine has, what is missing, and how to get it.
+    """Check this machine: what it has, what is missing, and how to get it.
 
-    Exit code 1 when something that is needed is missing.
+    Exit code 1 if something required is missing.
     """
     from facedouble.doctor import examine
 
@@ -18,7 +18,7 @@ def doctor() -> None:
         print(f"{finding.state.value:7}  {finding.name:{width}}  {finding.value}")
         if finding.remedy:
             print(f"{'':7}  {'':{width}}  -> {finding.remedy}")
-    missing = [finding.name for finding in findings if finding.stops_work]
+    missing = [finding.name for finding in findings if finding.blocks]
     if missing:
         print(f"\nNot ready: {', '.join(missing)}")
         raise typer.Exit(1)
