@@ -18,8 +18,9 @@ from facedouble.errors import FacedoubleError, InputError, OutputError
 from facedouble.faces.hull import face_hull
 from facedouble.faceset import Faceset
 from facedouble.provenance.verify import State, verify
+from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_image, write_png
-from facedouble.video.source import open_source, source_hash
+from facedouble.video.source import open_source
 
 pytestmark = pytest.mark.slow
 

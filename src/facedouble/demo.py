@@ -29,9 +29,10 @@ from facedouble.files import write_whole
 from facedouble.models import checkpoint
 from facedouble.training.loop import train
 from facedouble.types import Image
+from facedouble.video.hashing import source_hash
 from facedouble.video.images import write_png
 from facedouble.video.sinks import open_sink
-from facedouble.video.source import open_source, source_hash
+from facedouble.video.source import open_source
 
 Result = TypeVar("Result")
 

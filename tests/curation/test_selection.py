@@ -173,7 +173,7 @@ def test_an_overview_counts_everything(uneven: Path) -> None:
             ]
         )
         frame = store.frames()[11]
-        store.add_frame(type(frame)(12, 12, "0012.png", problem="0012.png: not an image"))
+        store.add_frame(type(frame)(12, 12, "0012.png", problem="0012.png: not a readable image"))
         store.add_frame(type(frame)(13, 13, "0013.png"))
         store.commit()
     names = [crop_name(*face.key) for face in faces]

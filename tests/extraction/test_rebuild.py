@@ -12,8 +12,9 @@ from facedouble.faceset import Faceset
 from facedouble.faceset.record import encode_record
 from facedouble.faceset.store import DATABASE, FrameRecord, SourceRecord, crop_name
 from facedouble.types import Face
+from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_image, write_png
-from facedouble.video.source import open_source, source_hash
+from facedouble.video.source import open_source
 
 FRAMES = 12
 FACES = 2 * FRAMES

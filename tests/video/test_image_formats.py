@@ -7,12 +7,13 @@ import pytest
 from facedouble.config import VideoSettings
 from facedouble.errors import SettingsError
 from facedouble.types import Frame
+from facedouble.video.clip_source import ClipSource
 from facedouble.video.exr import decode_exr, encode_exr, from_linear, linear
+from facedouble.video.folder_source import FolderSource
 from facedouble.video.image_formats import image_format, to_eight_bits
 from facedouble.video.image_sequences import clip_to_images, images_to_clip
 from facedouble.video.images import read_image, read_pixels
 from facedouble.video.registry import IMAGE_FORMATS
-from facedouble.video.source import ClipSource, FolderSource
 
 ERRORS = {"png": 0, "tiff": 0, "jpg": 4, "exr": 0.0015}
 """What a value may be off by on average: of 255 for JPEG, of 1 for the eleven bits of half floats."""

@@ -12,11 +12,12 @@ from facedouble.config import VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
 from facedouble.events import Event, Noted, Progressed, StageFinished, StageStarted
 from facedouble.types import Frame
+from facedouble.video.clip_source import ClipSource
 from facedouble.video.image_sequences import clip_to_images, images_to_clip
 from facedouble.video.images import read_image, write_png
+from facedouble.video.info import SourceInfo
 from facedouble.video.sampling import exact_rate, sampled
 from facedouble.video.sinks import open_sink
-from facedouble.video.source import ClipSource, SourceInfo
 
 FINE = VideoSettings(crf=1, preset="ultrafast")
 

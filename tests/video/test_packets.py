@@ -11,8 +11,9 @@ import pytest
 
 from facedouble.config import VideoSettings
 from facedouble.types import Frame
+from facedouble.video.clip_source import ClipSource
+from facedouble.video.info import SourceInfo
 from facedouble.video.sinks import WorkFolder, open_parts
-from facedouble.video.source import ClipSource, SourceInfo
 
 TICK = Fraction(1, 90_000)
 

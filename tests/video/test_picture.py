@@ -12,9 +12,9 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from facedouble.config import VideoSettings
 from facedouble.types import Box
+from facedouble.video.clip_source import ClipSource
 from facedouble.video.picture import LAYOUTS, Planar, around, painted
 from facedouble.video.sinks import WorkFolder, open_parts, open_sink
-from facedouble.video.source import ClipSource
 from facedouble.video.yuv import YuvColour
 
 

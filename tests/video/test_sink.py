@@ -16,9 +16,12 @@ from av.stream import Disposition
 from facedouble.config import VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
 from facedouble.types import Frame, Image
+from facedouble.video.clip_source import ClipSource
+from facedouble.video.folder_source import FolderSource
 from facedouble.video.images import read_image, write_png
+from facedouble.video.info import SourceInfo
 from facedouble.video.sinks import Marking, open_sink
-from facedouble.video.source import ClipSource, FolderSource, SourceInfo, open_source
+from facedouble.video.source import open_source
 
 FINE = VideoSettings(crf=1, preset="ultrafast")
 
@@ -595,7 +598,7 @@ from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
 from facedouble.types import Frame
 from facedouble.video.sinks import open_sink
-from facedouble.video.source import SourceInfo
+from facedouble.video.info import SourceInfo
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))

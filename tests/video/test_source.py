@@ -9,8 +9,11 @@ import pytest
 
 from facedouble.errors import InputError
 from facedouble.types import Image
+from facedouble.video.clip_source import ClipSource
+from facedouble.video.folder_source import FolderSource
+from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_image, write_png
-from facedouble.video.source import ClipSource, FolderSource, open_source, source_hash
+from facedouble.video.source import open_source
 
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
 
@@ -400,9 +403,9 @@ def test_a_damaged_image_is_named(tmp_path: Path) -> None:
     write_png(tmp_path / "1.png", np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "2.png").write_bytes((tmp_path / "1.png").read_bytes()[:40])
     (tmp_path / "3.jpg").write_bytes(b"")
-    with pytest.raises(InputError, match=r"2\.png: not an image"):
+    with pytest.raises(InputError, match=r"2\.png: not a readable image"):
         list(FolderSource(tmp_path).frames())
-    with pytest.raises(InputError, match=r"3\.jpg: not an image"):
+    with pytest.raises(InputError, match=r"3\.jpg: not a readable image"):
         read_image(tmp_path / "3.jpg")
     with pytest.raises(InputError, match=r"4\.jpg: cannot be read"):
         read_image(tmp_path / "4.jpg")

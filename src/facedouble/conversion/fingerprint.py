@@ -12,7 +12,7 @@ from facedouble._version import __version__
 from facedouble.config import ConvertSettings
 from facedouble.conversion.plan import ConversionPlan
 from facedouble.conversion.swapper import Swapper
-from facedouble.video.source import source_hash
+from facedouble.video.hashing import source_hash
 
 _FORMAT = 1
 _NO_EFFECT_ON_OUTPUT = ("overwrite", "keep_going", "batch_size", "threads")

@@ -12,8 +12,8 @@ from facedouble.provenance.credentials import Credentials, consent_hash
 from facedouble.provenance.marker import Marker, sidecar_of
 from facedouble.provenance.signer import SIDECAR_TYPES
 from facedouble.provenance.signing_identity import load_identity, own_identity
+from facedouble.video.hashing import source_hash
 from facedouble.video.sinks import Marking
-from facedouble.video.source import source_hash
 
 COMMENT = f"synthetic media: a face in this file was replaced by facedouble {__version__}"
 

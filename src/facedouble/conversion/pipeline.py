@@ -34,7 +34,9 @@ from facedouble.extraction.extract import extract
 from facedouble.faces.references import References
 from facedouble.faceset import Faceset
 from facedouble.video import sinks
-from facedouble.video.source import Source, SourceInfo, open_source, source_hash
+from facedouble.video.hashing import source_hash
+from facedouble.video.info import SourceInfo
+from facedouble.video.source import Source, open_source
 
 
 @dataclass(frozen=True, slots=True)

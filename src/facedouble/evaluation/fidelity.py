@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from facedouble.errors import InputError
 from facedouble.types import Grey, Image, Mask
-from facedouble.video.source import open_source, reason
+from facedouble.video.demux import reason
+from facedouble.video.source import open_source
 
 MOST_PSNR = 100.0
 """dB given for pictures without any difference."""

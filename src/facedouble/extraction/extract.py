@@ -25,7 +25,8 @@ from facedouble.faces.smoothing import smooth_track
 from facedouble.faces.tracks import link_tracklets
 from facedouble.faceset.store import CROPS, DATABASE, STEADIED, Faceset, SourceRecord, output_errors
 from facedouble.types import Face
-from facedouble.video.source import Source, open_source, source_hash
+from facedouble.video.hashing import source_hash
+from facedouble.video.source import Source, open_source
 
 _FAILURE = "failure"  # noted where the source could not be read to its end
 

@@ -27,9 +27,10 @@ from facedouble.faceset.store import (
     parse_crop_name,
 )
 from facedouble.types import Face, FloatArray
+from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_png_comment
 from facedouble.video.shot_boundaries import is_cut, thumbnail
-from facedouble.video.source import open_source, source_hash
+from facedouble.video.source import open_source
 
 _DRAFT = "faceset.rebuilding"
 _JOURNALS = ("-journal", "-wal", "-shm")

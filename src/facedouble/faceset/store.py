@@ -32,7 +32,7 @@ import numpy.typing as npt
 from facedouble.errors import InputError, OutputError
 from facedouble.faces.tracks import Handover
 from facedouble.types import Box, Face
-from facedouble.video.source import source_hash
+from facedouble.video.hashing import source_hash
 
 DATABASE = "faceset.sqlite"
 CROPS = "faces"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from facedouble.project.database import transaction
-from facedouble.video.source import source_hash
+from facedouble.video.hashing import source_hash
 
 
 @dataclass(frozen=True, slots=True)

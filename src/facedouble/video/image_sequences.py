@@ -14,9 +14,13 @@ import av.error
 from facedouble.config import VideoSettings
 from facedouble.errors import InputError, OutputError
 from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
+from facedouble.video.clip_source import ClipSource
+from facedouble.video.demux import is_cover, reason
+from facedouble.video.folder_source import FolderSource
+from facedouble.video.info import SourceInfo
 from facedouble.video.sampling import exact_rate, sampled
 from facedouble.video.sinks import CLIP_SUFFIXES, open_sink
-from facedouble.video.source import ClipSource, FolderSource, SourceInfo, is_cover, open_source, reason
+from facedouble.video.source import open_source
 
 
 def clip_to_images(

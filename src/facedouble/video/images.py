@@ -1,8 +1,9 @@
-"""Image files: reading any as RGB, writing PNG whole or not at all."""
+"""Image files: listing and reading them, and writing PNG atomically."""
 
 from __future__ import annotations
 
 import os
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -19,7 +20,7 @@ from facedouble.video.exr import decode_exr
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".exr"})
 
-# As small as the usual level 3 makes photographs, within a few percent, in half the time.
+# Within a few percent of the size of the usual level 3, in half the time.
 _PNG_OPTIONS = [
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
@@ -28,15 +29,31 @@ _PNG_OPTIONS = [
 _IHDR_END = 33  # a PNG's signature (8 bytes) and its first chunk (25 bytes)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _COMMENT = "Comment"
-_LONGEST_COMMENT = 1 << 20  # bytes; longer ones are not read
-_MOST_CHUNKS = 100_000
+_MAX_COMMENT = 1 << 20  # bytes; longer ones are ignored
+_MAX_CHUNKS = 100_000
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files of a folder in natural order of their names (2 in front of 10).
+
+    Raises ``InputError`` when the folder cannot be read or holds no image.
+    """
+    try:
+        # A leading dot: what macOS leaves beside images on foreign disks, and half-written files.
+        entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror})") from error
+    files = [entry for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES and entry.is_file()]
+    if not files:
+        raise InputError(f"{folder}: the folder holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return sorted(files, key=_natural_key)
 
 
 def read_image(path: Path) -> Image:
     """Read an image file as ``(H, W, 3)`` uint8 RGB.
 
-    It is turned upright where its EXIF says so. Grey becomes RGB, 16 bits become 8, alpha is left
-    out. Raises ``InputError`` when it is not an image that can be read.
+    The EXIF orientation is applied, grey becomes RGB, 16 bits become 8, alpha is dropped. Raises
+    ``InputError`` when the file is not a readable image.
     """
     if path.suffix.lower() == ".exr":
         return (read_exr(path) // 257).astype(np.uint8)
@@ -54,7 +71,7 @@ def read_exr(path: Path) -> npt.NDArray[np.uint16]:
 
 
 def read_pixels(path: Path) -> Image | npt.NDArray[np.uint16]:
-    """Like :func:`read_image`, but as uint16 where the file has more than 8 bits."""
+    """Like :func:`read_image`, but uint16 if the file has more than 8 bits a channel."""
     if path.suffix.lower() == ".exr":
         return read_exr(path)
     decoded = _decoded(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
@@ -62,6 +79,13 @@ def read_pixels(path: Path) -> Image | npt.NDArray[np.uint16]:
         return read_image(path)
     pixels: npt.NDArray[Any] = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
     return pixels
+
+
+def _natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    parts = re.split(r"(\d+)", path.name.lower())
+    # isdecimal, as isdigit is also true of "²", which int refuses.
+    key = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+    return key, path.name
 
 
 def _decoded(path: Path, how: int) -> npt.NDArray[Any]:
@@ -72,17 +96,17 @@ def _decoded(path: Path, how: int) -> npt.NDArray[Any]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except cv2.error as error:  # beyond OpenCV's limit of 2**30 pixels
-        raise InputError(f"{path}: not an image that can be read ({error.err})") from error
+        raise InputError(f"{path}: not a readable image ({error.err})") from error
     if decoded is None:
-        raise InputError(f"{path}: not an image that can be read")
+        raise InputError(f"{path}: not a readable image")
     return np.asarray(decoded)
 
 
 def encode_png(image: Image | npt.NDArray[np.uint16], comment: str | None = None) -> bytes:
     """A PNG file of ``image``, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
 
-    ``comment`` is kept in the file as its text "Comment" (an iTXt chunk, UTF-8). Raises ``ValueError``
-    when the image cannot be encoded.
+    ``comment`` becomes the text "Comment" (an iTXt chunk, UTF-8). Raises ``ValueError`` when the image
+    cannot be encoded.
     """
     order = cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
     done, encoded = cv2.imencode(".png", cv2.cvtColor(image, order), _PNG_OPTIONS)
@@ -95,7 +119,7 @@ def encode_png(image: Image | npt.NDArray[np.uint16], comment: str | None = None
 
 
 def write_png(path: Path, image: Image | npt.NDArray[np.uint16], comment: str | None = None) -> None:
-    """Write ``image`` as a PNG that is whole under its name or not there (see :func:`encode_png`).
+    """Write ``image`` as a PNG, atomically (see :func:`encode_png`).
 
     Raises ``OutputError`` when the file cannot be written.
     """
@@ -108,24 +132,24 @@ def write_png(path: Path, image: Image | npt.NDArray[np.uint16], comment: str | 
 
 
 def read_png_comment(path: Path) -> str | None:
-    """The text "Comment" of a PNG file, ``None`` when it has none that is at most 1 MiB long.
+    """The text "Comment" of a PNG file; ``None`` if there is none of at most 1 MiB.
 
-    Texts of either kind are read, UTF-8 (iTXt, not compressed) and Latin-1 (tEXt). Raises
-    ``InputError`` when the file cannot be read or is no whole PNG up to the comment.
+    Reads both kinds of text, UTF-8 (iTXt, uncompressed) and Latin-1 (tEXt). Raises ``InputError`` when the
+    file cannot be read or is damaged in front of the comment.
     """
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             if file.read(len(_PNG)) != _PNG:
                 raise InputError(f"{path}: not a PNG file")
-            for _ in range(_MOST_CHUNKS):
+            for _ in range(_MAX_CHUNKS):
                 head = file.read(8)
                 if head[4:] == b"IEND":
                     return None
                 length = int.from_bytes(head[:4], "big")
                 if len(head) < 8 or file.tell() + length + 4 > size:
                     break
-                if head[4:] not in (b"iTXt", b"tEXt") or length > _LONGEST_COMMENT:
+                if head[4:] not in (b"iTXt", b"tEXt") or length > _MAX_COMMENT:
                     file.seek(length + 4, os.SEEK_CUR)
                     continue
                 body, check = file.read(length), file.read(4)
@@ -140,7 +164,7 @@ def read_png_comment(path: Path) -> str | None:
 
 
 def _text_of(kind: bytes, body: bytes) -> str | None:
-    """The comment that a PNG chunk's body holds, ``None`` when it holds another text."""
+    """The comment in the body of a PNG chunk; ``None`` if it is another text."""
     keyword, _, rest = body.partition(b"\0")
     if keyword != _COMMENT.encode():
         return None
@@ -157,6 +181,6 @@ def _text_of(kind: bytes, body: bytes) -> str | None:
 
 
 def _text_chunk(keyword: str, text: str) -> bytes:
-    """A PNG iTXt chunk, uncompressed, with no language."""
+    """A PNG iTXt chunk: uncompressed, without a language."""
     body = b"iTXt" + keyword.encode("latin-1") + bytes(5) + text.encode()
     return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))

@@ -21,7 +21,7 @@ from facedouble.extraction.extract import extract
 from facedouble.models import checkpoint
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.presets import build
-from facedouble.video.source import ClipSource
+from facedouble.video.clip_source import ClipSource
 
 FRAMES = 40
 TICK = Fraction(1, 30_000)

@@ -12,9 +12,10 @@ import pytest
 from facedouble.config import ConvertSettings, VideoSettings
 from facedouble.conversion.pipeline import convert
 from facedouble.provenance.verify import State, verify
+from facedouble.video.clip_source import ClipSource
+from facedouble.video.folder_source import FolderSource
 from facedouble.video.picture import Planar
 from facedouble.video.registry import IMAGE_FORMATS
-from facedouble.video.source import ClipSource, FolderSource
 
 FRAMES = 40
 

@@ -20,9 +20,10 @@ from facedouble.events import Event, Noted, Progressed, StageFinished, StageStar
 from facedouble.extraction.extract import extract
 from facedouble.faces.hull import face_hull
 from facedouble.faceset import Faceset
+from facedouble.video.clip_source import ClipSource
 from facedouble.video.images import write_png
 from facedouble.video.picture import Planar
-from facedouble.video.source import ClipSource, open_source
+from facedouble.video.source import open_source
 
 FRAMES = 40
 LOSSLESS = VideoSettings(codec="ffv1")

@@ -8,6 +8,7 @@ from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
 from facedouble.video.image_formats import image_format
 from facedouble.video.images import IMAGE_SUFFIXES
+from facedouble.video.info import SourceInfo
 from facedouble.video.registry import CLIP_FORMATS
 from facedouble.video.sinks.base import Marking, Sink
 from facedouble.video.sinks.clip import ClipSink
@@ -15,7 +16,6 @@ from facedouble.video.sinks.folder import FolderSink
 from facedouble.video.sinks.parts import ClipParts, FolderParts, PartsSink
 from facedouble.video.sinks.stream_copy import Span
 from facedouble.video.sinks.work_folder import WorkFolder, open_work_folder
-from facedouble.video.source import SourceInfo
 
 CLIP_SUFFIXES = frozenset(CLIP_FORMATS)
 

@@ -15,8 +15,8 @@ import av.error
 from facedouble.errors import OutputError
 from facedouble.files import locked
 from facedouble.types import Frame
+from facedouble.video.demux import reason
 from facedouble.video.picture import Picture, Shown
-from facedouble.video.source import reason
 
 
 class Sink(Protocol):

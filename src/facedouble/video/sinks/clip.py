@@ -8,11 +8,11 @@ from pathlib import Path
 from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
 from facedouble.types import Frame
+from facedouble.video.info import SourceInfo
 from facedouble.video.picture import Picture, Shown, size_of
 from facedouble.video.sinks.base import Marking, Sink, exclusive_output, picture_of
 from facedouble.video.sinks.container import ClipFile
 from facedouble.video.sinks.encoder import Encoding
-from facedouble.video.source import SourceInfo
 
 
 class ClipSink(Sink):

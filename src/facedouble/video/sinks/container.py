@@ -13,12 +13,12 @@ from av.packet import Packet
 from av.stream import Stream
 
 from facedouble.errors import OutputError
+from facedouble.video.info import SourceInfo
 from facedouble.video.registry import CLIP_FORMATS
 from facedouble.video.sinks.base import Marking, write_error
 from facedouble.video.sinks.encoder import Encoding
 from facedouble.video.sinks.stream_copy import Span, StreamCopy
 from facedouble.video.sinks.tags import source_tags, with_comment
-from facedouble.video.source import SourceInfo
 
 
 class ClipFile:

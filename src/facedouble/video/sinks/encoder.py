@@ -15,8 +15,8 @@ from av.video.reformatter import ColorRange
 
 from facedouble.config import VideoSettings
 from facedouble.errors import OutputError, SettingsError
+from facedouble.video.info import SourceInfo
 from facedouble.video.picture import LAYOUTS, Picture, to_format
-from facedouble.video.source import SourceInfo
 from facedouble.video.yuv import UNSPECIFIED, YuvColour, is_full_range, matrix_of
 
 _X26X_PRESETS = [

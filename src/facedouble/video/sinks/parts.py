@@ -18,6 +18,7 @@ from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
 from facedouble.types import Frame
 from facedouble.video.image_formats import ImageFormat
+from facedouble.video.info import SourceInfo
 from facedouble.video.picture import Picture, Shown
 from facedouble.video.sinks.base import Marking, Sink, picture_of, write_error
 from facedouble.video.sinks.clip import check_size
@@ -27,7 +28,6 @@ from facedouble.video.sinks.folder import FolderSink
 from facedouble.video.sinks.packets import concatenate, write_packets
 from facedouble.video.sinks.stream_copy import Span
 from facedouble.video.sinks.work_folder import WorkFolder
-from facedouble.video.source import SourceInfo
 
 _PACKETS = ".packets"
 

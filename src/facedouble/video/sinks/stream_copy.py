@@ -14,8 +14,8 @@ from av.packet import Packet
 from av.stream import Stream
 
 from facedouble.errors import InputError, OutputError
+from facedouble.video.demux import clock_start, reason
 from facedouble.video.sinks.tags import copyable_tags
-from facedouble.video.source import clock_start, reason
 
 _KINDS = {"audio": "sound", "subtitle": "subtitles"}
 

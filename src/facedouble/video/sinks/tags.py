@@ -9,7 +9,8 @@ import av
 import av.error
 
 from facedouble.errors import InputError
-from facedouble.video.source import SourceInfo, reason
+from facedouble.video.demux import reason
+from facedouble.video.info import SourceInfo
 
 # These describe the source's file or encoding and are wrong for the result.
 _NOT_COPIED = re.compile(

@@ -1,0 +1,217 @@
+"""A clip as a source of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from facedouble.errors import InputError
+from facedouble.types import Frame
+from facedouble.video.clip_reader import OutOfStepError, decode_all, decode_from, stamp_of
+from facedouble.video.demux import clock_start, open_clip, video_stream, visible_frames
+from facedouble.video.hashing import source_versions
+from facedouble.video.index import SourceIndex, rising_times
+from facedouble.video.index_cache import load_index, store_index
+from facedouble.video.indexing import index_clip
+from facedouble.video.info import SourceInfo
+from facedouble.video.orientation import Orientation, display_matrix, orientation
+from facedouble.video.picture import Picture, Shown, planar
+from facedouble.video.raw import PLANAR_FORMATS, PlanarFrame, RawFrame, RgbFrame
+from facedouble.video.yuv import YuvColour, is_full_range, matrix_of, reformatter, to_rgb
+
+_STEPS_BACK = (0, 1, 4)  # seek points before the nearest one that are tried
+
+
+class ClipSource:
+    """A video file, read with PyAV (FFmpeg's libraries).
+
+    Frames are turned upright (the display matrix of phone clips) and keep the samples that they are decoded
+    to. A clip that does not say its matrix is taken as BT.709 from 720 coded lines up and as BT.601 below;
+    one that does not say its range, as limited. Times are the clip's own, except that those of an MPEG
+    stream, whose clock starts anywhere, are counted from the stream's start; they always rise.
+
+    Raises ``InputError`` for a file that is not a clip that can be decoded, or is cut off.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._index = load_index(path, source_versions(path))
+        if self._index is not None:
+            self._info = self._index.info
+            self._coded_size, self._turn = self._index.coded_size, self._index.orientation
+        else:
+            self._info, self._coded_size, self._turn = _probe(path)
+        info = self._info
+        self._colouring = YuvColour(
+            matrix_of(info.colour_matrix, self._coded_size[1], path),
+            is_full_range(info.colour_range, info.pixel_format),
+        )
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._info
+
+    @property
+    def index(self) -> SourceIndex:
+        """All frames by time, and where decoding can start; made at first use and kept in the cache folder.
+
+        Raises ``InputError`` for a clip whose frames cannot be listed, as it is damaged.
+        """
+        if self._index is None:
+            self._index = self._make_index()
+        return self._index
+
+    def times(self) -> list[int]:
+        """The ``pts`` of every frame, as ``frames`` gives them."""
+        found: list[int] = self.index.times.tolist()
+        return found
+
+    def frames(self, first: int = 0, last: int | None = None) -> Iterator[Frame]:
+        for raw in self.raw_frames(first, last):
+            yield Frame(index=raw.index, pts=raw.pts, time_base=raw.time_base, image=raw.rgb())
+
+    def raw_frames(self, first: int = 0, last: int | None = None) -> Iterator[RawFrame]:
+        reformatter = VideoReformatter()
+        for index, pts, decoded in self._decoded(first, last):
+            time_base = self._info.time_base
+            even = decoded.width % 2 == 0 and decoded.height % 2 == 0
+            if decoded.format.name in PLANAR_FORMATS and even:
+                planes = np.asarray(decoded.to_ndarray(), dtype=np.uint8)
+                yield PlanarFrame(index, pts, time_base, planes, self._colouring, self._turn)
+            else:
+                image = self._turn.apply(to_rgb(decoded, self._colouring, reformatter))
+                yield RgbFrame(index, pts, time_base, image)
+
+    def pictures(self, first: int = 0, last: int | None = None) -> Iterator[Shown]:
+        for index, pts, decoded in self._decoded(first, last):
+            picture: Picture | None = planar(decoded, self._colouring, self._turn)
+            if picture is None:
+                deep = any(component.bits > 8 for component in decoded.format.components)
+                rgb = to_rgb(decoded, self._colouring, reformatter(), format="rgb48le" if deep else "rgb24")
+                picture = self._turn.apply(rgb)
+            yield Shown(index, pts, self._info.time_base, picture)
+
+    def _decoded(self, first: int, last: int | None) -> Iterator[tuple[int, int, av.VideoFrame]]:
+        """Number, time and picture of the frames of a span, all of one size."""
+        for number, pts, frame in self._span(first, last):
+            if (frame.width, frame.height) != self._coded_size:
+                width, height = self._coded_size
+                raise InputError(
+                    f"{self.path}: frame {number} is {frame.width}x{frame.height}, those before it "
+                    f"{width}x{height}; cut the clip where its size changes"
+                )
+            yield number, pts, frame
+
+    def _span(self, first: int, last: int | None) -> Iterator[tuple[int, int, av.VideoFrame]]:
+        if last is not None and last <= first:
+            return
+        position = first  # the next frame to give out
+        for way in self._ways(first):
+            try:
+                for number, pts, frame in way(position):
+                    if number < position:
+                        continue
+                    yield number, pts, frame
+                    position = number + 1
+                    if position == last:
+                        return
+            except OutOfStepError:
+                continue  # the next way begins at the frame that is still to be given out
+            return
+
+    def _ways(self, first: int) -> Iterator[Callable[[int], Iterator[tuple[int, int, av.VideoFrame]]]]:
+        """Ways to decode from a frame on, cheapest first. All give the same frames; the last one always
+        works."""
+        index = self._index_or_none() if first > 0 else None
+        if index is not None and first >= index.count:
+            return
+        if index is not None and index.seek_point(first) is not None:
+            for back in _STEPS_BACK:
+                yield partial(self._from, back=back)
+            yield partial(self._from, seek=False)
+            if not index.decoded:  # its packets did not tell the truth
+                self._index = None
+                self._index = self._index_or_none(decode=True)
+                yield self._from
+        yield lambda _frame: self._linear()
+
+    def _from(
+        self, frame: int, *, back: int = 0, seek: bool = True
+    ) -> Iterator[tuple[int, int, av.VideoFrame]]:
+        """Frames from the seek point before ``frame`` on."""
+        index = self._index
+        point = None if index is None else index.seek_point(frame, back)
+        if index is None or index.stamps is None or point is None:
+            raise OutOfStepError("there is no seek point")
+        found = decode_from(self.path, index.stamps, point, seek=seek)
+        for number, decoded in enumerate(found, point.frame):
+            yield number, int(index.times[number]), decoded
+
+    def _linear(self) -> Iterator[tuple[int, int, av.VideoFrame]]:
+        """All frames, from the first."""
+        step = max(1, round(1 / (self._info.rate * self._info.time_base)))
+        with open_clip(self.path) as container:
+            start = round(clock_start(container) / self._info.time_base)
+        decoded: list[av.VideoFrame] = []
+
+        def stamps() -> Iterator[int | None]:
+            for frame in decode_all(self.path):
+                decoded.append(frame)
+                yield stamp_of(frame)
+
+        for number, pts in enumerate(rising_times(stamps(), start, step)):
+            yield number, pts, decoded.pop()
+
+    def _make_index(self, *, decode: bool = False) -> SourceIndex:
+        versions = source_versions(self.path)
+        index = index_clip(self._info, self._coded_size, self._turn, decode=decode)
+        store_index(index, versions)
+        return index
+
+    def _index_or_none(self, *, decode: bool = False) -> SourceIndex | None:
+        """The index, ``None`` for a clip that is damaged: it is then decoded from its start."""
+        if self._index is None:
+            try:
+                self._index = self._make_index(decode=decode)
+            except InputError:
+                return None
+        return self._index
+
+
+def _probe(path: Path) -> tuple[SourceInfo, tuple[int, int], Orientation]:
+    """What the container and its first frame say, the size of that, and how it is turned upright."""
+    with open_clip(path) as container:
+        stream = video_stream(container, path)
+        context = stream.codec_context
+        visible = visible_frames(container, stream, path)
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        first = next(decode_all(path), None)
+        if first is None:
+            raise InputError(f"{path}: the clip has no frame that can be decoded")
+        turn = orientation(display_matrix(first), path)
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        size = first.width, first.height
+        width, height = size[::-1] if turn.transposed else size
+        info = SourceInfo(
+            path=path,
+            kind="clip",
+            width=width,
+            height=height,
+            frames=stream.frames if visible is None else visible,
+            rate=Fraction(rate),
+            time_base=Fraction(stream.time_base or 1 / rate),
+            pixel_format=context.pix_fmt or first.format.name,
+            colour_range=int(context.color_range),
+            colour_matrix=int(context.colorspace),
+            colour_primaries=int(context.color_primaries),
+            colour_transfer=int(context.color_trc),
+            has_audio=bool(container.streams.audio),
+            sample_aspect=1 / aspect if turn.transposed else aspect,
+        )
+    return info, size, turn

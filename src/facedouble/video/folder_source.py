@@ -1,0 +1,111 @@
+"""A folder of images as a source of frames."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import islice, pairwise
+from pathlib import Path
+
+import numpy as np
+
+from facedouble.errors import InputError
+from facedouble.types import Frame
+from facedouble.video.hashing import source_hash
+from facedouble.video.images import image_files, read_image, read_pixels
+from facedouble.video.index import SourceIndex, frozen
+from facedouble.video.info import SourceInfo
+from facedouble.video.picture import Pixels, Shown
+from facedouble.video.raw import FileFrame, RawFrame
+
+_RATE = Fraction(25)
+
+
+class FolderSource:
+    """The images of a folder in natural order of their names, one frame each, 25 per second.
+
+    They are a film if their names differ in one number that rises by one from each to the next
+    (``shot_0001.png``, ``shot_0002.png``), otherwise single pictures. The size is that of the first readable
+    image. Raises ``InputError`` for a folder without one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.files = image_files(path)
+        first = self._first()
+        height, width = first.shape[:2]
+        self._info = SourceInfo(
+            path=path,
+            kind="folder",
+            width=width,
+            height=height,
+            frames=len(self.files),
+            rate=_RATE,
+            time_base=1 / _RATE,
+            pixel_format="rgb24" if first.dtype == np.uint8 else "rgb48le",
+            is_film=_numbered(self.files),
+        )
+
+    def _first(self) -> Pixels:
+        problem: InputError | None = None
+        for file in self.files:
+            try:
+                return read_pixels(file)
+            except InputError as error:
+                problem = problem or error
+        raise problem or InputError(f"{self.path}: the folder holds no image")
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._info
+
+    @property
+    def index(self) -> SourceIndex:
+        """All frames by time; any of them can be read at once. Raises ``InputError``."""
+        count = len(self.files)
+        return SourceIndex(
+            info=self._info,
+            fingerprint=source_hash(self.path),
+            times=frozen(range(count)),
+            stamps=None,
+            end=count,
+            coded_size=(self._info.width, self._info.height),
+        )
+
+    def times(self) -> list[int]:
+        """The ``pts`` of every frame."""
+        return list(range(len(self.files)))
+
+    def frames(self, first: int = 0, last: int | None = None) -> Iterator[Frame]:
+        for index, file in self._span(first, last):
+            yield Frame(
+                index=index,
+                pts=index,
+                time_base=self._info.time_base,
+                image=read_image(file),
+                name=file.name,
+            )
+
+    def pictures(self, first: int = 0, last: int | None = None) -> Iterator[Shown]:
+        for index, file in self._span(first, last):
+            yield Shown(index, index, self._info.time_base, read_pixels(file), file.name)
+
+    def raw_frames(self, first: int = 0, last: int | None = None) -> Iterator[RawFrame]:
+        for index, file in self._span(first, last):
+            yield FileFrame(index, index, self._info.time_base, file)
+
+    def _span(self, first: int, last: int | None) -> Iterator[tuple[int, Path]]:
+        return islice(enumerate(self.files), first, last)
+
+
+def _numbered(files: Sequence[Path]) -> bool:
+    """Whether file names differ in one last number only, which rises by one from each to the next."""
+    if len(files) < 2:
+        return False
+    matches = [re.fullmatch(r"(.*?)(\d+)(\D*)", file.name) for file in files]
+    parts = [match.groups() for match in matches if match is not None]
+    if len(parts) < len(files) or len({(before, after) for before, _, after in parts}) > 1:
+        return False
+    numbers = [int(number) for _, number, _ in parts]
+    return all(later == earlier + 1 for earlier, later in pairwise(numbers))

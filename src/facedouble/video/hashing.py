@@ -1,0 +1,68 @@
+"""Recognising files: by their content, and cheaply by their identity on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from facedouble.errors import InputError
+from facedouble.video.images import image_files
+
+
+class FileVersion(NamedTuple):
+    """A file and its state: a file that is written anew has another version."""
+
+    path: Path
+    device: int
+    inode: int
+    size: int
+    modified: int
+
+
+def file_version(path: Path) -> FileVersion:
+    """The version of a file. Raises ``OSError``."""
+    found = path.stat()
+    return FileVersion(path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def source_versions(path: Path) -> tuple[FileVersion, ...]:
+    """The versions of a clip, or of all images of a folder in their order.
+
+    Raises ``InputError`` when the source cannot be read.
+    """
+    files = image_files(path) if path.is_dir() else [path]
+    try:
+        return tuple(map(file_version, files))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def source_hash(path: Path) -> str:
+    """SHA-256 of a clip's content, or of the names and contents of a folder's images; hexadecimal.
+
+    Raises ``InputError`` when the source cannot be read.
+    """
+    versions = source_versions(path)
+    try:
+        return _hash(versions, of_folder=path.is_dir())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+@lru_cache(maxsize=4)  # one run asks several times, and a clip may have many gigabytes
+def _hash(versions: tuple[FileVersion, ...], *, of_folder: bool) -> str:
+    if not of_folder:
+        return _file_hash(versions[0].path)
+    digest = hashlib.sha256()
+    for version in versions:
+        digest.update(os.fsencode(version.path.name))
+        digest.update(_file_hash(version.path).encode())
+    return digest.hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

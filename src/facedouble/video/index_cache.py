@@ -1,0 +1,64 @@
+"""Indexes of sources, kept in the user's cache folder.
+
+A file's name is a hash of the source's path and version (device, inode, size, time of change), so an index
+is found again for as long as its source is not touched. The cache is a convenience: what cannot be read is
+made again, what cannot be written is not kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from facedouble.assets import cache_folder
+from facedouble.errors import InputError
+from facedouble.files import write_whole
+from facedouble.video.hashing import FileVersion
+from facedouble.video.index import VERSION, SourceIndex
+
+_FOLDER = "indexes"
+_MAX_FILES = 1000  # the oldest beyond this are removed
+_MAX_BYTES = 1 << 28  # of an index that is read
+
+
+def load_index(path: Path, versions: Sequence[FileVersion]) -> SourceIndex | None:
+    """The index of the source at ``path`` in these versions, if it is kept and sound."""
+    try:
+        file = _file(versions)
+        if file.stat().st_size > _MAX_BYTES:
+            return None
+        return SourceIndex.from_json(file.read_text("utf-8"), path)
+    except (OSError, InputError, UnicodeDecodeError, RuntimeError):  # RuntimeError: there is no home folder
+        return None
+
+
+def store_index(index: SourceIndex, versions: Sequence[FileVersion]) -> None:
+    """Keep an index, if the cache folder can be written to."""
+    with contextlib.suppress(OSError, RuntimeError):
+        file = _file(versions)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, index.to_json().encode())
+        _prune(file.parent)
+
+
+def forget_index(versions: Sequence[FileVersion]) -> None:
+    """Remove an index that proved wrong."""
+    with contextlib.suppress(OSError, RuntimeError):
+        _file(versions).unlink(missing_ok=True)
+
+
+def _file(versions: Sequence[FileVersion]) -> Path:
+    digest = hashlib.sha256(f"facedouble index {VERSION}".encode())
+    for version in versions:
+        digest.update(repr((bytes(version.path.absolute()), *version[1:])).encode())
+    return cache_folder() / _FOLDER / f"{digest.hexdigest()[:40]}.json"
+
+
+def _prune(folder: Path) -> None:
+    files = [file for file in folder.iterdir() if file.suffix == ".json"]
+    if len(files) <= _MAX_FILES:
+        return
+    for file in sorted(files, key=lambda file: file.stat().st_mtime)[: len(files) - _MAX_FILES]:
+        file.unlink(missing_ok=True)

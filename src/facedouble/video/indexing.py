@@ -1,0 +1,172 @@
+"""Making the index of a clip, from its packets where these tell all, else by decoding it."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import av
+import av.error
+import numpy as np
+
+from facedouble.errors import InputError
+from facedouble.video.clip_reader import OutOfStepError, decode_all, decode_from, stamp_of
+from facedouble.video.demux import clock_start, open_clip, packets, reason, video_stream
+from facedouble.video.hashing import source_hash
+from facedouble.video.index import MAX_FRAMES, SeekPoint, SourceIndex, Ticks, frozen, rising_times, seek_table
+from facedouble.video.info import SourceInfo
+from facedouble.video.keyframes import is_safe_keyframe, shows_nothing
+from facedouble.video.orientation import Orientation
+
+_MAX_REORDERING = 32  # frames by which decoding order and presentation order may differ
+_CHECKED_FRAMES = 32  # decoded at the start, to see that the packets tell the truth
+
+
+@dataclass(frozen=True, slots=True)
+class _Packets:
+    """The packets of a video stream in decoding order: stamps of those that are shown, as far as they have
+    any, the seek points among them (whose ``frame`` is not known yet), how many an edit list hides."""
+
+    stamps: Sequence[int]
+    complete: bool
+    keyframes: Sequence[SeekPoint]
+    hidden: int
+    end: int
+    start: int
+
+
+def index_clip(
+    info: SourceInfo, coded_size: tuple[int, int], orientation: Orientation, *, decode: bool = False
+) -> SourceIndex:
+    """The index of the clip at ``info.path``.
+
+    Its packets are read, and decoded only at the start and at the end, to check them. Where packets do not
+    tell which frames come out (no time stamps, hidden frames, a clock that steps back), or with ``decode``,
+    all of it is decoded once. Raises ``InputError`` for a clip that is damaged or cut off.
+    """
+    found = _read_packets(info.path, info.time_base)
+    index = SourceIndex(
+        info=info,
+        fingerprint=source_hash(info.path),
+        times=frozen(()),
+        stamps=None,
+        end=0,
+        hidden=found.hidden,
+        coded_size=coded_size,
+        orientation=orientation,
+    )
+    if not decode:
+        for stamps in _predictions(found):
+            predicted = _with_stamps(index, stamps, found)
+            if _holds(predicted):
+                return predicted
+    decoded = [stamp_of(frame) for frame in decode_all(info.path)]
+    return _with_stamps(replace(index, decoded=True), decoded, found)
+
+
+def _read_packets(path: Path, time_base: Fraction) -> _Packets:
+    stamps = array("q")
+    keyframes: list[SeekPoint] = []
+    latest: int | None = None
+    complete, hidden, end = True, 0, 0
+    with open_clip(path) as container:
+        stream = video_stream(container, path)
+        context = stream.codec_context
+        start = round(clock_start(container) / time_base)
+        try:
+            for packet in packets(container, stream, path):
+                if not packet.size:
+                    continue
+                if packet.is_discard:
+                    hidden += 1
+                    continue
+                data = bytes(packet)
+                if shows_nothing(context, data):
+                    continue
+                if packet.pts is None:
+                    complete = False
+                    continue
+                if len(stamps) >= MAX_FRAMES:
+                    raise InputError(f"{path}: has more than {MAX_FRAMES} frames; cut it into several clips")
+                dts = packet.pts if packet.dts is None else packet.dts
+                # What is decoded before a keyframe is shown before it, or the keyframe is none to start at.
+                rises = latest is None or packet.pts > latest
+                if packet.is_keyframe and rises and is_safe_keyframe(context, data):
+                    keyframes.append(SeekPoint(0, packet.pts, dts))
+                latest = packet.pts if latest is None else max(latest, packet.pts)
+                stamps.append(packet.pts)
+                end = max(end, packet.pts + (packet.duration or 0))
+        except av.error.FFmpegError as error:
+            raise InputError(f"{path}: damaged after {len(stamps)} frames ({reason(error)})") from error
+    return _Packets(stamps, complete, keyframes, hidden, end, start)
+
+
+def _predictions(found: _Packets) -> list[Ticks]:
+    """The stamps of the frames that decoding will give, as far as packets tell; most likely first."""
+    stamps = np.array(found.stamps, dtype=np.int64)
+    if not found.complete or len(stamps) == 0:
+        return []
+    order = np.argsort(stamps, kind="stable")
+    rising = stamps[order]
+    if (np.diff(rising) <= 0).any() or np.abs(order - np.arange(len(order))).max() > _MAX_REORDERING:
+        return []
+    # A recording that begins with an open GOP: what is shown in front of its first keyframe is lost.
+    return [rising, rising[rising >= stamps[0]]] if rising[0] < stamps[0] else [rising]
+
+
+def _with_stamps(index: SourceIndex, stamps: Sequence[int | None] | Ticks, found: _Packets) -> SourceIndex:
+    info = index.info
+    step = max(1, round(1 / (info.rate * info.time_base)))
+    given = [None if stamp is None else int(stamp) for stamp in stamps]
+    if not given:
+        raise InputError(f"{info.path}: the clip has no frame that can be decoded")
+    times = frozen(rising_times(given, found.start, step))
+    known = [stamp for stamp in given if stamp is not None]
+    own = frozen(known) if len(known) == len(given) else None
+    end = max(found.end - found.start, int(times[-1]) + 1)
+    return replace(index, times=times, stamps=own, end=end, seek_points=_placed(own, found))
+
+
+def _placed(stamps: Ticks | None, found: _Packets) -> Ticks:
+    """The seek points with the numbers of their frames. There are none where stamps do not tell frames
+    apart."""
+    if stamps is None or (np.diff(stamps) <= 0).any():
+        return seek_table(())
+    points = []
+    for point in found.keyframes:
+        frame = int(np.searchsorted(stamps, point.pts))
+        if 0 < frame < len(stamps) and stamps[frame] == point.pts:
+            points.append(point._replace(frame=frame))
+    return seek_table(points)
+
+
+def _holds(index: SourceIndex) -> bool:
+    """Whether decoding the start and the end of a clip gives the frames that an index says, as far as it can
+    be decoded there: damage is another matter."""
+    assert index.stamps is not None
+    path, stamps = index.info.path, index.stamps
+    number = 0
+    try:
+        for frame in islice(decode_all(path), _CHECKED_FRAMES):
+            if number >= len(stamps) or stamp_of(frame) != stamps[number]:
+                return False
+            number += 1
+        if number < min(len(stamps), _CHECKED_FRAMES):
+            return False
+    except InputError:
+        pass
+    point = index.seek_point(index.count)
+    if point is None:
+        return True
+    try:
+        deque(decode_from(path, stamps, point), maxlen=0)
+    except OutOfStepError:
+        return False
+    except InputError:
+        pass
+    return True
