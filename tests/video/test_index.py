@@ -12,10 +12,10 @@ import pytest
 
 from facedouble.assets import cache_folder
 from facedouble.errors import InputError
-from facedouble.video import open_source
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import write_png
 from facedouble.video.index import SourceIndex, rising_times
+from facedouble.video.source import open_source
 from tests.video.odd_clips import MAKERS, SIZE
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from facedouble.errors import InputError
-from facedouble.video import Source, open_source
 from facedouble.video.clip_reader import OutOfStepError, decode_from
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.index import SeekPoint, SourceIndex
+from facedouble.video.source import Source, open_source
 from tests.video.odd_clips import COUNT, MAKERS
 
 # Where no frame but the first can be started at: decoding is linear, and the result the same.
