@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from facedouble import config
-from facedouble.cli.options import is_settings, options, settings_from, with_settings
+from facedouble.cli.dataclass_options import is_settings, options, settings_from, with_settings
 from facedouble.config import ConvertSettings, option
 
 

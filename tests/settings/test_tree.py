@@ -103,7 +103,7 @@ def test_alternatives() -> None:
 def test_the_name_of_the_output_says_how_it_is_written() -> None:
     values = {"source": "a", "model": "m", "output": "x.mp4"}
     assert ConvertCommand.read({**values, "encoding": {"crf": 3}}).encoding == ClipEncoding(crf=3)
-    assert "belongs to" in refusal(ConvertCommand, {**values, "encoding": {"format": "png"}})
+    assert "names a clip" in refusal(ConvertCommand, {**values, "encoding": {"format": "png"}})
     clip, folder = Path("x.mkv"), Path("x")
     assert ConvertSettings().encoding_of(clip) == ClipEncoding()
     assert ConvertSettings().encoding_of(folder) == ImageEncoding()

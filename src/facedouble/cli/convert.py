@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facedouble.cli.options import with_settings
+from facedouble.cli.dataclass_options import with_settings
 from facedouble.cli.progress import clock, progress
 from facedouble.config import ConvertSettings
 from facedouble.errors import ConversionError

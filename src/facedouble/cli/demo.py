@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facedouble.cli.options import with_settings
+from facedouble.cli.dataclass_options import with_settings
 from facedouble.cli.progress import clock, progress
 from facedouble.config import DemoSettings
 

@@ -6,27 +6,16 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from facedouble._version import __version__
-from facedouble.cli import (
-    convert,
-    demo,
-    doctor,
-    evaluate,
-    extract,
-    faces,
-    frames,
-    init,
-    run_project,
-    status,
-    train,
-    verify,
-    video,
-)
+from facedouble.cli import init
 from facedouble.errors import FacedoubleError
 
 FAILED = 1
@@ -36,26 +25,65 @@ RANGES = "--frame-ranges"
 
 _RANGE = re.compile(r"\d+(-\d*)?(,\d+(-\d*)?)*")
 
+COMMANDS = {
+    "extract": ("extract:extract", "Find the faces of a clip and cut them out into a faceset."),
+    "faces": ("faces:faces", "Look through a faceset: what looks wrong, what it lacks."),
+    "train": ("train:train", "Train a model on the faces of two people, or resume it."),
+    "convert": ("convert:convert", "Put the trained person's face into a clip."),
+    "evaluate": ("evaluate:evaluate", "Measure how good a swap is, and write a report."),
+    "frames": ("frames:frames", "Write the frames of a clip as images."),
+    "video": ("video:video", "Make a clip of a folder of images."),
+    "verify": ("verify:verify", "Say how files were made, and whether they were changed."),
+    "init": ("init:init", "Make a project of two people's clips."),
+    "status": ("status:status", "Say what a project has and what comes next."),
+    "run": ("run_project:run", "Do what is missing in a project."),
+    "demo": ("demo:demo", "From two people's clips to a swapped clip, in one go."),
+    "schema": ("schema:schema", "Print the JSON Schema of a command's settings."),
+    "doctor": ("doctor:doctor", "Say what this machine has and what is missing."),
+}
+"""Each command's function, below this package, and what it does. A module is imported when its command runs,
+so that no command waits for the settings of the others."""
+
+
+class _UnknownCommand(TyperException):
+    exit_code = 2
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        if cmd_name not in self.commands:
+            module, _, name = COMMANDS[cmd_name][0].partition(":")
+            single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+            single.info.context_settings = {"help_option_names": ["-h", "--help"]}
+            single.command(name=cmd_name)(getattr(import_module(f"facedouble.cli.{module}"), name))
+            self.commands[cmd_name] = typer.main.get_command(single)
+        return self.commands[cmd_name]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS and (near := get_close_matches(args[0], COMMANDS)):
+            raise _UnknownCommand(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="facedouble",
+    cls=LazyGroup,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(extract.extract)
-app.command()(faces.faces)
-app.command()(train.train)
-app.command()(convert.convert)
-app.command()(evaluate.evaluate)
-app.command()(frames.frames)
-app.command()(video.video)
-app.command()(verify.verify)
-app.command()(init.init)
-app.command()(status.status)
-app.command()(run_project.run)
-app.command()(demo.demo)
-app.command()(doctor.doctor)
 
 
 def _show_version(wanted: bool) -> None:
@@ -96,7 +124,7 @@ def main(arguments: Sequence[str]) -> int:
     except typer.Abort:
         code = STOPPED
     except TyperException as error:
-        return _wrong_arguments(error)
+        return _wrong_arguments(error, rest)
     except FacedoubleError as error:
         _explain(str(error), debug)
         return FAILED
@@ -135,9 +163,9 @@ def _spread(arguments: Sequence[str]) -> list[str]:
     return result
 
 
-def _wrong_arguments(error: TyperException) -> int:
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "facedouble"
+def _wrong_arguments(error: TyperException, arguments: Sequence[str]) -> int:
+    known = arguments and arguments[0] in COMMANDS
+    path = f"facedouble {arguments[0]}" if known else "facedouble"
     _explain(f"{error.format_message()} (see: {path} --help)", debug=False)
     return error.exit_code
 

@@ -1,46 +1,70 @@
-"""Command line options made from the settings dataclasses, so that those stay the only schema.
+"""Command line options made from a settings tree, so that the tree stays the only schema.
 
-A command function has a parameter annotated with a settings dataclass. The decorator
-:func:`with_settings` shows Typer one option per field in its place, and hands the command the
-settings built from them.
+A command is a function of one settings object. :func:`with_settings` gives Typer one option for each plain
+value in the tree, adds up what a ``--config`` file, options and ``--set`` say (later ones win), and hands the
+command the settings. It also puts option names into messages, which below the command line name fields.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-import types
-import typing
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
+
+from facedouble.errors import FacedoubleError, SettingsError, render
+from facedouble.settings import files
+from facedouble.settings.base import Settings
+from facedouble.settings.schema import option_names, option_of
+from facedouble.settings.tree import Leaf, default_kind, leaves, limits_in_words, overlay
+
+_CONFIG, _SAVE, _SET = "config_", "save_config_", "set_"
+_current: list[type[Settings]] = []
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """``command``, its settings parameters replaced by options; for use under ``app.command()``.
+class UsageError(TyperException):
+    """An option that is missing, or has a value that it cannot have."""
 
-    A field that is true by default becomes ``--name/--no-name``, one that is false ``--name``.
-    Raises ``TypeError`` at import when two options would have one name.
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class _Option:
+    """One option, for one or several leaves that share its name, in alternatives of which one can be chosen.
+    ``value`` is what a flag stands for."""
+
+    key: str
+    leaves: tuple[Leaf, ...]
+    parameter: inspect.Parameter
+    value: Any = None
+
+
+def with_settings(command: Callable[[Any], None]) -> Callable[..., None]:
+    """``command``, a function of one settings object, as a function of options, for Typer.
+
+    Raises ``TypeError`` when two options would have one name.
     """
     signature = inspect.signature(command, eval_str=True)
-    kinds: dict[str, type[Any]] = {}
-    parameters: list[inspect.Parameter] = []
-    for parameter in signature.parameters.values():
-        if is_settings(parameter.annotation):
-            kinds[parameter.name] = parameter.annotation
-            parameters.extend(options(parameter.annotation))
-        else:
-            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-    _refuse_twins(parameters)
+    [kind] = [parameter.annotation for parameter in signature.parameters.values()]
+    made = make_options(kind)
+    parameters = [*(option.parameter for option in made), *_for_files()]
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        built = {name: settings_from(kind, values) for name, kind in kinds.items()}
-        others = {name: value for name, value in values.items() if name in signature.parameters}
-        command(**others, **built)
+        _current[:] = [kind]
+        settings = gather(kind, made, values)
+        if values[_SAVE] is not None:
+            files.save(values[_SAVE], command.__name__, settings)
+        try:
+            command(settings)
+        except FacedoubleError as error:
+            error.args = (in_words(str(error)),)
+            raise
 
     # What Typer reads; the function itself takes any keyword.
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
@@ -48,85 +72,181 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def options(kind: type[Any]) -> list[inspect.Parameter]:
-    """One keyword parameter per field of the settings dataclass ``kind``, nested ones included.
+def in_words(text: str) -> str:
+    """A message in which settings are called as the running command calls them."""
+    if not _current:
+        return text
+    return render(text, lambda path, value: option_names(_current[0], path, value))
 
-    Raises ``TypeError`` for a type of field that has no counterpart on the command line.
+
+def gather(kind: type[Settings], made: list[_Option], values: Mapping[str, Any]) -> Settings:
+    """The settings that file, options and ``--set`` add up to.
+
+    Raises ``SettingsError`` that says where the value came from, ``InputError`` for a file that cannot be
+    read, ``UsageError`` for an option that is missing or has a value that it cannot have.
     """
-    hints = typing.get_type_hints(kind)
-    parameters = []
-    for entry in fields(kind):
-        hint = hints[entry.name]
-        if is_settings(hint):
-            parameters.extend(options(hint))
-        else:
-            parameters.append(_parameter(entry, hint))
-    return parameters
+    config: Path | None = values[_CONFIG]
+    stored = {} if config is None else files.load(config)
+    given: dict[str, Any] = {}
+    try:
+        for option in sorted(made, key=lambda option: option.leaves[0].path[-1] != "kind"):
+            value = values[option.key]
+            if value is None or (value is False and option.value is not None) or value == []:
+                continue
+            leaf = _fitting(kind, option.leaves, overlay(kind, stored, given))
+            _place(given, leaf, _plain(option.value if option.value is not None else value))
+        for text in values[_SET] or ():
+            given = overlay(kind, given, files.parse_assignment(text))
+        return kind.read(overlay(kind, stored, given))
+    except SettingsError as error:
+        if config is not None and _is_in(stored, error.field) and not _is_in(given, error.field):
+            raise SettingsError(f"{config}: {error}") from error
+        error.args = (in_words(str(error)),)
+        if error.problem.startswith("must be") or (error.problem == "is missing" and "." not in error.field):
+            raise UsageError(str(error)) from error
+        raise
 
 
-def settings_from(kind: type[Any], values: Mapping[str, Any]) -> Any:
-    """The settings of dataclass ``kind`` with the option values that belong to it."""
-    hints = typing.get_type_hints(kind)
-    arguments: dict[str, Any] = {}
-    for entry in fields(kind):
-        hint = hints[entry.name]
-        if is_settings(hint):
-            arguments[entry.name] = settings_from(hint, values)
-        elif typing.get_origin(hint) is tuple:
-            arguments[entry.name] = tuple(values[entry.name] or ())
-        else:
-            arguments[entry.name] = values[entry.name]
-    return kind(**arguments)
+def _fitting(kind: type[Settings], found: tuple[Leaf, ...], values: Mapping[str, Any]) -> Leaf:
+    """The leaf whose alternatives are chosen; where none fits the first, which the tree then refuses."""
+    for leaf in found:
+        if all((_kind_at(kind, path, values) or kinds[0]) in kinds for path, kinds in leaf.when):
+            return leaf
+    return found[0]
 
 
-def is_settings(hint: Any) -> bool:
-    """Whether ``hint`` is a dataclass (and not an instance of one)."""
-    return isinstance(hint, type) and is_dataclass(hint)
+def _kind_at(kind: type[Settings], path: tuple[str, ...], values: Mapping[str, Any]) -> Any:
+    node: Any = values
+    for name in path:
+        node = node.get(name) if isinstance(node, Mapping) else None
+    chosen = node.get("kind") if isinstance(node, Mapping) else None
+    return chosen or default_kind(kind, path)
 
 
-def _parameter(entry: Field[Any], hint: Any) -> inspect.Parameter:
-    metadata = entry.metadata
-    shown, default = _as_typer_has_it(entry, hint)
-    name = metadata.get("flag") or entry.name.replace("_", "-")
-    names = [f"--{name}/--no-{name}" if hint is bool and default else f"--{name}"]
-    if metadata.get("short"):
-        names.append(metadata["short"])
-    option = typer.Option(
-        *names,
-        help=metadata.get("help"),
-        min=metadata.get("min"),
-        max=metadata.get("max"),
-        metavar=_metavar(hint),
-        show_default=default is not False,
-    )
-    return inspect.Parameter(
-        entry.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[shown, option]
-    )
+def _place(given: dict[str, Any], leaf: Leaf, value: Any) -> None:
+    node = given
+    for name in leaf.path[:-1]:
+        node = node.setdefault(name, {})
+    if node.setdefault(leaf.path[-1], value) != value:
+        raise SettingsError(leaf.name, value, f"excludes {node[leaf.path[-1]]}")
 
 
-def _as_typer_has_it(entry: Field[Any], hint: Any) -> tuple[Any, Any]:
-    """Type and default of a field as Typer takes them: a tuple of any length is a list there."""
-    default = entry.default_factory() if entry.default_factory is not MISSING else entry.default
-    if default is MISSING:
-        raise TypeError(f"setting {entry.name!r} needs a default")
-    if typing.get_origin(hint) is tuple:
-        element, *rest = typing.get_args(hint)
-        if rest != [...]:
-            raise TypeError(f"setting {entry.name!r}: only tuples of any length have an option")
-        return types.GenericAlias(list, element), list(default)
-    return hint, default
+def _plain(value: Any) -> Any:
+    """A value as files have it."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
 
 
-def _metavar(hint: Any) -> str | None:
-    """The word that stands for the value in the help: of a union or tuple, that of its element."""
-    kinds = typing.get_args(hint) or (hint,)
-    return {int: "NUMBER", float: "NUMBER", str: "NAME", Path: "PATH"}.get(kinds[0])
+def _is_in(values: Any, path: str) -> bool:
+    for name in path.split("."):
+        if not isinstance(values, Mapping) or name not in values:
+            return False
+        values = values[name]
+    return True
+
+
+# -- what Typer is given ----------------------------------------------------------------------------------
+
+
+def make_options(kind: type[Settings]) -> list[_Option]:
+    """The options of a settings class: arguments first, then what must be given, then the others."""
+    groups: dict[str, list[Leaf]] = {}
+    made: list[_Option] = []
+    for leaf in leaves(kind):
+        if not leaf.hidden:
+            groups.setdefault(option_of(leaf), []).append(leaf)
+        flags: dict[Any, list[str]] = {}
+        for name, value in leaf.flags:
+            flags.setdefault(value, []).append(name)
+        for value, names in flags.items():
+            key = f"{'__'.join(leaf.path)}__{value}"
+            flag = typer.Option(*names, help=_flag_help(leaf, value), show_default=False)
+            made.append(_Option(key, (leaf,), _made(key, Annotated[bool, flag], False), value))
+    for found in groups.values():
+        made.append(_Option("__".join(found[0].path), tuple(found), _parameter(kind, found)))
+    _refuse_twins([option.parameter for option in made])
+    order = {leaf.name: place for place, leaf in enumerate(leaves(kind))}
+    return sorted(made, key=lambda option: (_rank(option.leaves[0]), order[option.leaves[0].name]))
+
+
+def _rank(leaf: Leaf) -> int:
+    if leaf.argument:
+        return 0
+    return 1 if leaf.required and len(leaf.path) == 1 else 2
+
+
+def _flag_help(leaf: Leaf, value: Any) -> str:
+    if leaf.hidden:
+        return f"{leaf.help}" if len(leaf.flags) == 1 else f"{dict(leaf.choices)[value]}"
+    return f"the same as {option_of(leaf)} {value}"
+
+
+def _parameter(kind: type[Settings], found: list[Leaf]) -> inspect.Parameter:
+    leaf = found[0]
+    name = "__".join(leaf.path)
+    metavar = leaf.option if leaf.argument else _metavar(leaf)
+    if leaf.argument:
+        argument = typer.Argument(metavar=metavar, help=leaf.help, show_default=False)
+        return _made(name, Annotated[leaf.type | None, argument], None)
+    first = option_of(leaf)
+    names = [f"{first}/--no-{leaf.option}" if leaf.type is bool and leaf.default else first]
+    if leaf.short:
+        names.append(leaf.short)
+    option = typer.Option(*names, help=_help(kind, found), metavar=metavar, show_default=False)
+    held: Any = list[leaf.type] if leaf.many else leaf.type  # type: ignore[name-defined]
+    return _made(name, Annotated[held | None, option], None)
+
+
+def _made(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _help(kind: type[Settings], found: list[Leaf]) -> str:
+    leaf = found[0]
+    text = leaf.help
+    if leaf.choices and any(summary for _, summary in leaf.choices):
+        text += ": " + ", ".join(f"{name} ({summary})" if summary else name for name, summary in leaf.choices)
+    if len(found) == 1 and leaf.when and leaf.when[0][0] == ("converter",):
+        text += f"; for --converter {' or '.join(leaf.when[0][1])}"
+    notes = ["required"] if leaf.required and len(leaf.path) == 1 else []
+    if default := _default(kind, leaf):
+        notes.append(f"default: {default}")
+    if (limits := limits_in_words(leaf.info)) and leaf.type in (int, float):
+        notes.append(limits)
+    return text + (f"  [{'; '.join(notes)}]" if notes else "")
+
+
+def _default(kind: type[Settings], leaf: Leaf) -> str:
+    value = leaf.default
+    if value is None and leaf.path[-1] == "kind":
+        value = default_kind(kind, leaf.path[:-1])
+    if leaf.path[0] == "recipe":
+        return "the model's own"
+    if value is None or value is False or value in ((), ""):
+        return ""
+    return "yes" if value is True else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _metavar(leaf: Leaf) -> str | None:
+    """What stands for the value in the help."""
+    return {int: "NUMBER", float: "NUMBER", str: "NAME", Path: "PATH"}.get(leaf.type)
+
+
+def _for_files() -> Iterator[inspect.Parameter]:
+    config = typer.Option("--config", metavar="FILE", help="take settings from this file (YAML); options win")
+    yield _made(_CONFIG, Annotated[Path | None, config], None)
+    save = typer.Option("--save-config", metavar="FILE", help="write all settings of this run for --config")
+    yield _made(_SAVE, Annotated[Path | None, save], None)
+    text = "any setting by its field, such as compute.device=cpu; repeatable"
+    each = typer.Option("--set", metavar="FIELD=VALUE", help=text)
+    yield _made(_SET, Annotated[list[str] | None, each], None)
 
 
 def _refuse_twins(parameters: list[inspect.Parameter]) -> None:
-    seen: set[str] = set()
+    seen: set[str] = {"--config", "--save-config", "--set"}
     for parameter in parameters:
-        for name in {parameter.name, *_declared(parameter)}:
+        for name in _declared(parameter):
             if name in seen:
                 raise TypeError(f"two options are called {name!r}")
             seen.add(name)

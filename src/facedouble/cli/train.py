@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from facedouble.cli.options import with_settings
+from facedouble.cli.dataclass_options import with_settings
 from facedouble.cli.progress import clock, progress
 from facedouble.config import TrainSettings
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facedouble.cli.options import with_settings
+from facedouble.cli.dataclass_options import with_settings
 from facedouble.cli.progress import progress
 from facedouble.config import VideoSettings
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJson
 from pydantic import ValidationError as PydanticError
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticUndefined, core_schema
 
-from facedouble.errors import setting
+from facedouble.errors import UNSET, setting
 from facedouble.registry import Registry
 
 # In files paths are texts, and tuples are lists; both are taken for what they stand for.
@@ -60,9 +60,10 @@ def field(
     )
 
 
-def problem(path: str, text: str) -> PydanticCustomError:
-    """What a validator raises: ``text`` says what is wrong with the field at ``path``, from its class on."""
-    return PydanticCustomError("problem", "{text}", {"path": path, "text": text})
+def problem(path: str, text: str, value: object = UNSET) -> PydanticCustomError:
+    """What a validator raises: ``text`` says what is wrong with the field at ``path`` (from its class on), or
+    with its ``value``."""
+    return PydanticCustomError("problem", "{text}", {"path": path, "text": text, "value": value})
 
 
 class Settings(BaseModel):
@@ -212,7 +213,7 @@ class FromRegistry:
         kind = value.get("kind", self.default)
         if kind not in self.registry:
             names = ", ".join(self.registry)
-            raise problem("kind", f"no such {self.registry.kind} ({kind}); choose one of: {names}")
+            raise problem("kind", f"no such {self.registry.kind}; choose one of: {names}", kind)
         member: type[Settings] = self.registry[kind]
         try:
             found: Settings = member.__pydantic_validator__.validate_python({**value, "kind": kind})

@@ -232,4 +232,10 @@ class ConvertCommand(ConvertSettings):
         if not isinstance(encoding, Mapping) or "kind" in encoding:
             return values
         clip = Path(values["output"]).suffix.lower() in CLIP_FORMATS
+        known, other = (ClipEncoding, ImageEncoding) if clip else (ImageEncoding, ClipEncoding)
+        for name in encoding:
+            if name in other.model_fields and name not in known.model_fields:
+                kinds = ("a folder of images", "a clip") if clip else ("clips", "a folder of images")
+                text = f"is for {kinds[0]}, and {setting('output')} names {kinds[1]}"
+                raise problem(f"encoding.{name}", text)
         return {**values, "encoding": {"kind": "clip" if clip else "images", **encoding}}

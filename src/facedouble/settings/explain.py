@@ -40,7 +40,7 @@ def _explained(settings: type[Settings], found: Mapping[str, Any], before: tuple
     if kind == "problem":
         path = (*path, *(part for part in context["path"].split(".") if part))
         if context["path"]:
-            value = UNSET
+            value = context.get("value", UNSET)
         text = context["text"]
     elif kind == "missing":
         value, text = UNSET, "is missing"
@@ -87,7 +87,10 @@ def _follow(
             path.append(str(part))
             continue
         others = [kinds(one)[0] for one in siblings if part in one.model_fields]
-        belongs = setting(".".join([*path, "kind"]), others[0]) if others else ""
+        belongs = ""
+        if others and owner is not None:
+            where = ".".join([*path, "kind"])
+            belongs = f"{setting(where, others[0])}, not to {setting(where, kinds(owner)[0])}"
         return (*path, str(part)), info, belongs
     return tuple(path), info, ""
 

@@ -41,7 +41,7 @@ def option_of(leaf: Leaf) -> str:
         return leaf.option
     if leaf.hidden:
         return f"--set {leaf.name}"
-    return f"-{leaf.option}" if len(leaf.option) == 1 else f"--{leaf.option}"
+    return f"-{leaf.option}" if len(leaf.option) == 1 and leaf.option.isupper() else f"--{leaf.option}"
 
 
 def option_names(settings: type[Settings], path: str, value: str | None = None) -> str | None:
@@ -58,6 +58,8 @@ def option_names(settings: type[Settings], path: str, value: str | None = None) 
         for flag, meant in leaf.flags:
             if str(meant) == value and flag.startswith("--"):
                 return flag
+        if leaf.hidden and leaf.path[-1] == "kind":
+            return f"'{value}'"
         if leaf.type is bool:
             return f"--no-{leaf.option}" if value in ("False", "false") else option_of(leaf)
         joint = "=" if leaf.hidden else " "

@@ -37,11 +37,12 @@ def kinds(settings: type[Settings]) -> tuple[str, ...]:
 
 def choices(info: FieldInfo) -> dict[str, str]:
     """The values to choose from with what each does, where a field is a choice; else nothing."""
-    for extra in info.metadata:
+    parts = (info.annotation, *typing.get_args(info.annotation))
+    for extra in (*info.metadata, *(one for part in parts for one in getattr(part, "__metadata__", ()))):
         if isinstance(extra, Choice):
             summaries = extra.registry.summaries()
             return {name: summaries[name] for name in extra.names}
-    for part in (info.annotation, *typing.get_args(info.annotation)):
+    for part in parts:
         if typing.get_origin(part) is Literal:
             return dict.fromkeys(typing.get_args(part), "")
     return {}
