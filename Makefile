@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?=
 ARGS ?=
 
-.PHONY: demo test test-fast check bench clean
+.PHONY: demo test test-fast check tables bench clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -31,10 +31,15 @@ test-fast: $(READY_DEV)
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
+# Writes the tables of results into the documents; `make check` fails where they differ.
+tables: $(READY)
+	$(BIN)/python -m benchmarks.documents
+
 check: $(READY_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m benchmarks.documents --check
 
 # The demonstration's results stay: they can be many minutes of training.
 clean:

@@ -12,8 +12,8 @@ Each is a module with
 - a docstring that says what is measured and what the baseline is.
 
 It is registered in ``benchmarks/run.py``. ``python -m benchmarks.run [NAME ...]`` runs each in a process
-of its own, keeps what it returns in ``results/MACHINE.json`` with machine, versions, date and command,
-and writes every table into ``README.md`` between ``<!-- table NAME -->`` and ``<!-- end -->``, so a new
-table needs these two lines there, once, where it is to stand. What a table says beside its figures is
-prose of the README.
+of its own and keeps what it returns in ``results/MACHINE.json`` with machine, versions, date and command.
+``benchmarks/documents.py`` writes every table into the document that has a place for it, between
+``<!-- table NAME -->`` and ``<!-- end -->``: a new table needs these two lines, once. What a table says
+beside its numbers is prose of the document.
 """

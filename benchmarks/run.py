@@ -1,15 +1,14 @@
 """Run benchmarks and write down what they say: ``make bench``, or ``python -m benchmarks.run [NAME ...]``.
 
-What each returns goes into ``benchmarks/results/MACHINE.json`` beside what others said before, and the
-tables of ``benchmarks/README.md`` are made anew from all files there. A benchmark that fails is told
-and leaves its older figures as they are; the others go on.
+What each returns is kept in ``benchmarks/results/MACHINE.json`` beside the results of the others, and the
+tables of the documents are written anew (``benchmarks/documents.py``). A benchmark that fails is reported and
+keeps its older results; the others still run.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 import traceback
@@ -19,10 +18,10 @@ from datetime import UTC, datetime
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
+from benchmarks.documents import documents, tables, update
 from benchmarks.machine import Machine, this_machine, versions
-from benchmarks.table import Table, markdown
+from benchmarks.table import Table
 from facedouble.files import write_whole
 
 BENCHMARKS: dict[str, str] = {
@@ -38,15 +37,13 @@ BENCHMARKS: dict[str, str] = {
 }
 """Each benchmark and its module, in the order they are run."""
 
-FOLDER = Path(__file__).parent
-RESULTS, README = FOLDER / "results", FOLDER / "README.md"
-_SECTION = re.compile(r"(<!-- table ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+RESULTS = Path(__file__).parent / "results"
 
 
 def run(names: Iterable[str], registry: Mapping[str, str], results: Path, machine: Machine) -> list[str]:
-    """Run these benchmarks one after the other and keep what they say in ``results``/MACHINE.json.
+    """Run these benchmarks one after the other and keep their tables in ``results``/MACHINE.json.
 
-    Each is kept as soon as it is done. Returns the names of those that failed, in whatever way.
+    Each result is written as soon as it is there. Returns the names of the benchmarks that failed.
     """
     failed = []
     results.mkdir(parents=True, exist_ok=True)
@@ -76,55 +73,23 @@ def run(names: Iterable[str], registry: Mapping[str, str], results: Path, machin
     return failed
 
 
-def written(readme: str, kept: Iterable[Mapping[str, Any]]) -> str:
-    """``readme`` with every marked section made anew from the files of results.
-
-    A section has the table of every machine that has one, each under a line that says machine, date,
-    versions and command. Raises ``ValueError`` for a table without a place in the text.
-    """
-    parts: dict[str, list[str]] = {}
-    for result in kept:
-        machine = Machine(**result["machine"])
-        for entry in result["benchmarks"].values():
-            head = _head(machine, entry)
-            for value in entry["tables"]:
-                table = Table.from_json(value)
-                parts.setdefault(table.name, []).append(f"{head}\n\n{markdown(table)}\n")
-    missing = parts.keys() - {name for _, name, _ in _SECTION.findall(readme)}
-    if missing:
-        raise ValueError(f"no place in the README for: {', '.join(sorted(missing))}")
-
-    def fill(match: re.Match[str]) -> str:
-        text = "\n".join(parts.get(match[2], ["(not measured yet)\n"]))
-        return f"{match[1]}\n{text}\n{match[3]}"
-
-    return _SECTION.sub(fill, readme)
-
-
 def main() -> None:
     """Run what is asked for, or everything, and write the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(BENCHMARKS)} (default all)")
-    parser.add_argument("--tables", action="store_true", help="only write the tables anew")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}")
-    names = [] if options.tables else options.names or list(BENCHMARKS)
+    names = options.names or list(BENCHMARKS)
     failed = run(names, BENCHMARKS, RESULTS, this_machine())
-    kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
-    write_whole(README, written(README.read_text(encoding="utf-8"), kept).encode())
+    update(documents(), tables())
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
 def _measure(module: str) -> list[Table]:
     return list(import_module(module).measure())
-
-
-def _head(machine: Machine, entry: Mapping[str, Any]) -> str:
-    used = ", ".join(f"{name} {number}" for name, number in entry["versions"].items())
-    return f"*{machine.sentence()}; {entry['date'][:10]}, `{entry['command']}`; {used}*"
 
 
 if __name__ == "__main__":

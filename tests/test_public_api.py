@@ -99,6 +99,7 @@ def test_no_module_has_the_name_of_a_function() -> None:
     assert modules & set(NAMES) == set()
 
 
+@pytest.mark.subprocess
 def test_functions_are_functions_whatever_was_imported_before() -> None:
     code = (
         "import facedouble.training.loop, facedouble.conversion.pipeline, facedouble.extraction.extract;"
@@ -112,6 +113,7 @@ def test_functions_are_functions_whatever_was_imported_before() -> None:
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.subprocess
 def test_importing_the_package_is_light() -> None:
     heavy = "('torch', 'cv2', 'av', 'dlib', 'numpy')"
     code = f"import sys, facedouble; print([name for name in {heavy} if name in sys.modules])"

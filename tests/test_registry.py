@@ -68,6 +68,7 @@ def test_every_entry_leads_somewhere(module: str, registry: str, name: str) -> N
     assert not found.entries[name].summary.endswith(".")
 
 
+@pytest.mark.subprocess
 def test_registries_are_light() -> None:
     heavy = "('torch', 'cv2', 'av', 'dlib', 'numpy')"
     code = f"import sys, {', '.join(MODULES)}; print([name for name in {heavy} if name in sys.modules])"

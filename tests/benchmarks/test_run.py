@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.machine import this_machine
-from benchmarks.run import BENCHMARKS, README, RESULTS, run, written
+from benchmarks.run import BENCHMARKS, run
 from benchmarks.table import Table, markdown, shown, text
 
 TABLE = Table("speed", ["", "frames a second"], [["one | two", 1234.5], ["three", None]])
@@ -25,6 +25,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return {"bad": "bench_bad", "good": "bench_good"}
 
 
+@pytest.mark.subprocess
 def test_each_runs_in_its_own_process_and_is_kept_with_machine_versions_date_and_command(
     registry: dict[str, str], tmp_path: Path
 ) -> None:
@@ -43,38 +44,13 @@ def test_each_runs_in_its_own_process_and_is_kept_with_machine_versions_date_and
     assert "bad" not in kept["benchmarks"]
 
 
+@pytest.mark.subprocess
 def test_a_run_of_one_leaves_what_others_said(registry: dict[str, str], tmp_path: Path) -> None:
     machine = this_machine()
     path = tmp_path / f"{machine.name}.json"
     path.write_text(json.dumps({"machine": {}, "benchmarks": {"bad": {"tables": []}}}))
     run(["good"], registry, tmp_path, machine)
     assert set(json.loads(path.read_text())["benchmarks"]) == {"bad", "good"}
-
-
-def test_tables_are_written_between_their_marks_and_nowhere_else() -> None:
-    machine = this_machine()
-    entry = {"date": "2026-01-02T03:04:05+00:00", "command": "x", "versions": {"torch": "9"}}
-    kept = [{"machine": machine.as_json(), "benchmarks": {"b": {**entry, "tables": [TABLE.as_json()]}}}]
-    readme = "before\n<!-- table speed -->\nold\n<!-- end -->\nbetween\n<!-- table other -->\n<!-- end -->\n"
-    result = written(readme, kept)
-    assert result.startswith("before\n<!-- table speed -->\n")
-    assert "old" not in result
-    assert markdown(TABLE) in result
-    assert machine.sentence() in result
-    assert "2026-01-02" in result
-    assert "(not measured yet)" in result
-    assert written(result, kept) == result
-
-
-def test_a_table_without_a_place_is_told() -> None:
-    kept = [
-        {
-            "machine": this_machine().as_json(),
-            "benchmarks": {"b": {"date": "", "command": "", "versions": {}, "tables": [TABLE.as_json()]}},
-        }
-    ]
-    with pytest.raises(ValueError, match="speed"):
-        written("nothing here", kept)
 
 
 def test_how_numbers_are_shown() -> None:
@@ -99,9 +75,3 @@ def test_every_benchmark_is_there(name: str) -> None:
     assert "def measure(" in source
     assert "def main(" in source
     assert source.startswith('"""')
-
-
-def test_the_readme_is_what_the_kept_results_say() -> None:
-    kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
-    readme = README.read_text(encoding="utf-8")
-    assert written(readme, kept) == readme

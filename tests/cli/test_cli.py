@@ -60,6 +60,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Commands:" in capsys.readouterr().out
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("command", [[], *([command] for command in COMMANDS)])
 def test_help_starts_without_heavy_imports(command: list[str]) -> None:
     code = (
@@ -72,6 +73,7 @@ def test_help_starts_without_heavy_imports(command: list[str]) -> None:
     assert json.loads(run.stdout.splitlines()[-1]) == [0, []]
 
 
+@pytest.mark.subprocess
 def test_help_is_there_in_half_a_second() -> None:
     code = "from facedouble.cli.main import run; run()"
     best = float("inf")
@@ -167,6 +169,7 @@ def test_ctrl_c_is_one_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert capsys.readouterr().err == "stopped\n"
 
 
+@pytest.mark.subprocess
 def test_the_installed_program_ends_with_the_code() -> None:
     code = "from facedouble.cli.main import run; run()"
     run = subprocess.run([sys.executable, "-c", code, "extract"], capture_output=True, text=True)

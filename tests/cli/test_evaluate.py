@@ -14,6 +14,7 @@ def images(pair_frames: Path) -> list[str]:
     return ["--result", str(pair_frames), "--source", str(pair_frames)]
 
 
+@pytest.mark.subprocess
 def test_report_json_and_terminal_say_the_same(
     images: list[str], extracted_pair: Path, tmp_path: Path
 ) -> None:

@@ -194,6 +194,7 @@ def test_a_folder_that_is_no_faceset(run: Run, tmp_path: Path) -> None:
     assert "not a faceset" in errors[0]
 
 
+@pytest.mark.subprocess
 def test_it_runs_as_a_program(pair: Path) -> None:
     command = [sys.executable, "-m", "facedouble", "faces", str(pair), "--sort", "review"]
     done = subprocess.run(command, capture_output=True, text=True)

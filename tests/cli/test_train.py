@@ -9,6 +9,8 @@ import pytest
 
 from facedouble.models import checkpoint
 
+pytestmark = pytest.mark.subprocess
+
 Facesets = dict[str, list[Path]]
 
 TINY = ["resolution=32", "filters=4", "bottleneck=8", "inner=8", "channels=[8,8,8]"]

@@ -61,6 +61,7 @@ def test_two_results_a_folder_without_sound_and_one_that_is_too_short(material: 
     assert kept["results"][0]["series"]["jitter"][0] is None
 
 
+@pytest.mark.subprocess
 def test_without_a_faceset_the_faces_are_found_on_the_way(material: Material, tmp_path: Path) -> None:
     settings = EvaluateSettings(closely=2, pictures=3)
     found = facedouble.evaluate([material.source], material.source, [material.target], settings)

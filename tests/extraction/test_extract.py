@@ -141,6 +141,7 @@ def test_all_faces_are_one_person(faceset: Path) -> None:
     assert distances.max() < SAME_PERSON
 
 
+@pytest.mark.subprocess
 def test_the_number_of_processes_does_not_change_the_result(
     folder: Path, faceset: Path, tmp_path: Path
 ) -> None:
@@ -148,6 +149,7 @@ def test_the_number_of_processes_does_not_change_the_result(
     assert contents(tmp_path / "two") == contents(faceset)
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("seconds", [0.7, 1.5])
 def test_killed_and_run_again_it_ends_the_same(
     clips: dict[str, Path], whole: tuple[Path, ExtractResult], tmp_path: Path, seconds: float
@@ -238,6 +240,7 @@ def test_stretches_do_not_depend_on_the_number_of_processes(
     assert contents(tmp_path / "faces") == contents(whole[0])
 
 
+@pytest.mark.subprocess
 def test_steady_landmarks_tremble_less_and_stay_where_they_are(
     clips: dict[str, Path], whole: tuple[Path, ExtractResult], tmp_path: Path
 ) -> None:
@@ -259,6 +262,7 @@ def test_steady_landmarks_tremble_less_and_stay_where_they_are(
         assert jitter(raw) > ratio * jitter(steady)
 
 
+@pytest.mark.subprocess
 def test_a_phone_clip_whose_face_goes(phone_clips: dict[str, Path], tmp_path: Path) -> None:
     result = extract(phone_clips["face_noface"], tmp_path / "faces")
     assert (result.frames, result.faces, result.frames_without_face) == (169, 72, 97)
@@ -269,6 +273,7 @@ def test_a_phone_clip_whose_face_goes(phone_clips: dict[str, Path], tmp_path: Pa
     assert times == [raw.pts for raw in open_source(phone_clips["face_noface"]).raw_frames()]
 
 
+@pytest.mark.subprocess
 def test_a_small_face_in_a_small_clip(phone_clips: dict[str, Path], tmp_path: Path) -> None:
     """176 x 144 pixels, a man moving in a car."""
     result = extract(phone_clips["carphone_pristine"], tmp_path / "faces", ExtractSettings(every=4))
@@ -308,6 +313,7 @@ def test_two_people_are_two_tracks(two_people: tuple[Path, Path, Path, Path]) ->
     assert sorted(map(sorted, sides)) == [[False], [True]]
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize(
     ("options", "verdict", "left_kept"),
     [
@@ -398,6 +404,7 @@ def test_blurry_faces_go_to_their_own_folder(clips: dict[str, Path], tmp_path: P
         assert [face.frame_index for face in store.faces(include_blurry=True)] == [0, 1]
 
 
+@pytest.mark.subprocess
 def test_size_smallest_and_most(two_people: tuple[Path, Path, Path, Path], tmp_path: Path) -> None:
     clip, _, _, _ = two_people
     small = extract(clip, tmp_path / "small", ExtractSettings(every=20, size=128, max_faces=1))
@@ -409,6 +416,7 @@ def test_size_smallest_and_most(two_people: tuple[Path, Path, Path, Path], tmp_p
     assert list((tmp_path / "none" / "faces").iterdir()) == []
 
 
+@pytest.mark.subprocess
 def test_only_some_frames(clips: dict[str, Path], tmp_path: Path) -> None:
     assert extract(clips["sample_01"], tmp_path / "every", ExtractSettings(every=25)).frames == 4
     assert [face.frame_index for face in all_faces(tmp_path / "every")] == [0, 25, 50, 75]
@@ -421,6 +429,7 @@ def test_only_some_frames(clips: dict[str, Path], tmp_path: Path) -> None:
 # -- what may go wrong --------------------------------------------------------------------------------
 
 
+@pytest.mark.subprocess
 def test_images_of_every_kind_and_bad_ones_among_them(
     clips: dict[str, Path], phone_clips: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -471,6 +480,7 @@ def test_a_bad_image_in_a_film_of_images_is_left_out(clips: dict[str, Path], tmp
     assert {face.track for face in faces} == {0}
 
 
+@pytest.mark.subprocess
 def test_only_bad_images_are_an_error(tmp_path: Path) -> None:
     source = tmp_path / "in"
     source.mkdir()
@@ -480,6 +490,7 @@ def test_only_bad_images_are_an_error(tmp_path: Path) -> None:
     assert not (tmp_path / "faces").exists()
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("kind", ["missing", "text", "empty", "unreadable"])
 def test_what_is_no_clip_is_one_line(tmp_path: Path, kind: str) -> None:
     source = tmp_path / "clip.mp4"
@@ -496,6 +507,7 @@ def test_what_is_no_clip_is_one_line(tmp_path: Path, kind: str) -> None:
     assert not (tmp_path / "faces").exists()
 
 
+@pytest.mark.subprocess
 def test_a_clip_that_breaks_off_keeps_what_was_read(clips: dict[str, Path], tmp_path: Path) -> None:
     source = open_source(clips["sample_03"])
     whole = tmp_path / "whole.mkv"
@@ -559,6 +571,7 @@ def test_people_on_both_sides_of_a_bad_image_stay_apart(
     assert sorted(map(sorted, sides.values())) == [[False], [True]]
 
 
+@pytest.mark.subprocess
 def test_a_disk_that_is_full(clips: dict[str, Path], tmp_path: Path) -> None:
     """Simulated by a limit on the size of files, which the database reaches first."""
     output = tmp_path / "faces"
@@ -596,6 +609,7 @@ def test_an_output_that_cannot_be_a_folder(folder: Path, tmp_path: Path) -> None
     assert (tmp_path / "file").read_text() == "mine"
 
 
+@pytest.mark.subprocess
 def test_the_command_says_what_it_did(clips: dict[str, Path], tmp_path: Path) -> None:
     clip = piece(clips["sample_03"], tmp_path / "short clip.mp4", 0, 20)
     run = facedouble("extract", "-i", clip, "-o", tmp_path / "faces of 她")

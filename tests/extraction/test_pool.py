@@ -13,6 +13,8 @@ from facedouble.extraction.pool import map_in_processes
 from facedouble.video.images import write_png
 from facedouble.video.source import open_source
 
+pytestmark = pytest.mark.subprocess
+
 SCRIPT = """
 from pathlib import Path
 import facedouble as fd

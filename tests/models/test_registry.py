@@ -143,6 +143,7 @@ def test_mixed_precision_stays_near_full_precision(name: str) -> None:
     assert (full - mixed).abs().mean() < 0.03
 
 
+@pytest.mark.training
 @every
 def test_it_learns(name: str) -> None:
     """Twelve steps on two pictures must lower the loss: the wiring is right way round."""

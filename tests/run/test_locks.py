@@ -36,6 +36,7 @@ def holder(path: Path, where: str) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("where", ["inside", "beside"])
 def test_a_second_writer_is_refused_and_a_reader_is_told(tmp_path: Path, where: str) -> None:
     output = tmp_path / "model"

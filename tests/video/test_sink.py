@@ -586,6 +586,7 @@ def test_a_place_that_cannot_be_written_to(tmp_path: Path, name: str) -> None:
     one_line(caught.value, path)
 
 
+@pytest.mark.subprocess
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows no limit on the size of files")
 def test_a_full_disk(tmp_path: Path) -> None:
     """A limit on the size of files stands in for the disk: writing fails in the middle."""

@@ -35,7 +35,7 @@ _ADVERSARIAL = replace(
 
 _HIGH = replace(_CLASSIC, learning_rate=1e-4, dssim=0.3, mask=0.1, ema_decay=0.999)
 
-# How the flagship is trained in all its sizes; docs/double.md has the measurements behind it.
+# How the flagship is trained in all its sizes; docs/notes/double.md has the measurements behind it.
 _DOUBLE = Recipe(
     batch_size=8,
     learning_rate=2e-3,
