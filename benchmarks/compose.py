@@ -69,7 +69,7 @@ def measure() -> list[Table]:
         )
         faceset = facesets["a"][0]
         item = make_plan(clip, faceset, FaceSelection(FrameRanges())).faces[frame.index][0]
-        seen = swapper.view.of(item.face.alignment, item.face.crop_size)
+        seen = swapper.view.alignment(item.face.alignment, item.face.crop_size)
         resolution = swapper.view.resolution
         size = f"a face of {resolution / scale_of(seen):.0f} pixels, a model of {resolution}"
         rows: list[list[Cell]] = [

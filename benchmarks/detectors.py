@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
 from facedouble.errors import AssetError
-from facedouble.faces.detectors import Detector, make_detector
+from facedouble.faces.detectors import Detector
 from facedouble.faces.registry import DETECTORS
 from facedouble.types import Detection, Frame
 from facedouble.video.images import write_png
@@ -61,7 +61,7 @@ def measure(
     rows: list[list[Cell]] = []
     for name in detectors:
         try:
-            detector = make_detector(name)
+            detector = DETECTORS[name]()
         except AssetError as error:
             print(f"{name}: {error}", file=sys.stderr)
             continue

@@ -28,6 +28,7 @@ from facedouble.extraction.extract import ExtractResult, extract
 from facedouble.faces.align import align, inverse
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.landmarks import box_around, eye_distance
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset import Faceset
 from facedouble.networks.dlib_files import LANDMARKS_68, weights_file
 from facedouble.types import Face, Landmarks
@@ -83,7 +84,7 @@ def every_frame(clip: Path) -> dict[int, list[Landmarks]]:
     found = {}
     for raw in open_source(clip).raw_frames():
         seen = raw.rgb() if finder.detector.colour else raw.grey()
-        found[raw.index] = [face.landmarks for face in finder.look(seen, raw.grey(), thorough=True)]
+        found[raw.index] = [face.landmarks for face in finder.search(seen, raw.grey(), thorough=True)]
     return found
 
 
@@ -91,11 +92,11 @@ def distances(faces: Sequence[Face], truth: dict[int, list[Landmarks]]) -> list[
     """Mean distance of each face's landmarks to those of detecting every frame, of the eye distance."""
     result = []
     for face in faces:
-        here = box_around(face.landmarks)
-        same = [p for p in truth.get(face.frame_index, []) if box_around(p).overlap(here) > 0.4]
+        here = box_around(face.landmarks, DLIB68)
+        same = [p for p in truth.get(face.frame_index, []) if box_around(p, DLIB68).overlap(here) > 0.4]
         if same:
             apart = np.linalg.norm(face.landmarks - same[0], axis=1).mean()
-            result.append(float(apart) / eye_distance(same[0]))
+            result.append(float(apart) / eye_distance(same[0], DLIB68))
     return result
 
 
@@ -113,10 +114,10 @@ class Steadiness:
 
 def steadiness(faces: Sequence[Face]) -> Steadiness:
     """How steady one track is."""
-    eyes = float(np.median([eye_distance(face.landmarks) for face in faces]))
+    eyes = float(np.median([eye_distance(face.landmarks, DLIB68) for face in faces]))
 
     def middles(which: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        back = np.stack([inverse(align(getattr(face, which), 256)) for face in faces])
+        back = np.stack([inverse(align(getattr(face, which), 256, DLIB68)) for face in faces])
         return np.asarray(back[:, :, :2] @ (127.5, 127.5) + back[:, :, 2])
 
     def size(vectors: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
@@ -129,7 +130,10 @@ def steadiness(faces: Sequence[Face]) -> Steadiness:
         if face.motion is not None
     ]
     apart = np.array(
-        [np.linalg.norm(f.smoothed - f.landmarks, axis=1).mean() / eye_distance(f.landmarks) for f in faces]
+        [
+            np.linalg.norm(f.smoothed - f.landmarks, axis=1).mean() / eye_distance(f.landmarks, DLIB68)
+            for f in faces
+        ]
     )
     speed = np.linalg.norm(np.gradient(raw, axis=0), axis=1)
     return Steadiness(

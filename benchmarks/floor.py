@@ -18,9 +18,10 @@ from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
 from facedouble.config import VideoSettings
 from facedouble.device import choose_precision
-from facedouble.faces.detectors import make_detector
 from facedouble.faces.identity import DlibDescriptor
-from facedouble.faces.landmarks import DlibLandmarks
+from facedouble.faces.registry import DETECTORS
+from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.schemes.dlib68_predictor import Dlib68Predictor
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
 
@@ -65,7 +66,7 @@ def measure() -> list[Table]:
                 sink.write(frame)
 
     count, size = len(frames), f"{image.shape[1]}x{image.shape[0]}"
-    detector, landmarks, descriptor = make_detector("hog"), DlibLandmarks(), DlibDescriptor()
+    detector, landmarks, descriptor = DETECTORS["hog"](), Dlib68Predictor(), DlibDescriptor()
     box = detector.detect(image)[0].box
     points = landmarks.predict(image, box)
     fp32 = product_rate(torch.float32, 2048)
@@ -75,7 +76,7 @@ def measure() -> list[Table]:
         ["decoding, RGB, x264 crf 15, frames a second", count / best(write, 1)],
         ["HOG detector, ms", 1e3 * best(lambda: detector.detect(image))],
         ["landmarks, twice, ms", 1e3 * best(lambda: landmarks.predict(image, box))],
-        ["descriptor, ms", 1e3 * best(lambda: descriptor.describe(image, points))],
+        ["descriptor, ms", 1e3 * best(lambda: descriptor.describe(image, points, DLIB68))],
         ["matrix product 2048, fp32, GFLOP/s", fp32],
         ["matrix product 2048, bf16, GFLOP/s", product_rate(torch.bfloat16, 256 if emulated() else 2048)],
         ["threads of PyTorch", torch.get_num_threads()],

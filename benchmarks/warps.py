@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.table import Cell, Table, print_tables
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.files import write_whole
 from facedouble.models.recipe import Warp, usual_warp
 from facedouble.models.registry import MODELS
@@ -40,7 +41,9 @@ def random_batch(count: int, resolution: int) -> Batch:
     pixels = torch.randint(256, (count, 5, size, size), generator=random, dtype=torch.uint8)
     landmarks = torch.rand(1, 68, 2, generator=random) - 0.5
     landmarks = landmarks + 0.02 * torch.randn(count, 68, 2, generator=random)
-    return Batch(pixels, landmarks, landmarks[:, None].flip(0).expand(-1, 10, -1, -1), count, slice(0, count))
+    return Batch(
+        pixels, landmarks, landmarks[:, None].flip(0).expand(-1, 10, -1, -1), count, slice(0, count), DLIB68
+    )
 
 
 def best(work: Callable[[], object], seconds: float = 0.7) -> float:

@@ -69,7 +69,7 @@ class Bench:
         (item, *_), size = self._plan[index], self.frame.shape[:2]
         face = item.face
         self._part = crop_bounds(
-            InputCrop(100, 0.85).of(face.alignment, face.crop_size), 100, size[1], size[0], margin=0
+            InputCrop(100, 0.85).alignment(face.alignment, face.crop_size), 100, size[1], size[0], margin=0
         )
 
     def tile(self, side: int, **settings: Any) -> Image | None:

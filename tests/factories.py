@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from facedouble.faces.align import MEAN_SHAPE, align
+from facedouble.faces.align import align
 from facedouble.faces.landmarks import box_around
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.types import Box, Descriptor, Face
 
 CROP = 256
@@ -19,15 +20,15 @@ def make_face(
 
     ``changes`` sets any field of ``Face`` to another value.
     """
-    points = (MEAN_SHAPE * size + (x, y)).astype(np.float32)
+    points = (DLIB68.mean_shape * size + (x, y)).astype(np.float32)
     return Face(
         frame_index=frame,
         face_index=number,
-        box=box_around(points),
+        box=box_around(points, DLIB68),
         confidence=1.0,
         landmarks=points,
         smoothed=points,
-        alignment=align(points, CROP),
+        alignment=align(points, CROP, DLIB68),
         crop_size=CROP,
     ).with_(**changes)
 
@@ -35,7 +36,7 @@ def make_face(
 def full_face(frame: int = 0, number: int = 0, **changes: object) -> Face:
     """A face with a value other than the default in every field, the same for the same frame and number."""
     random = np.random.default_rng(frame * 10 + number)
-    points = (MEAN_SHAPE * CROP + random.normal(size=MEAN_SHAPE.shape)).astype(np.float32)
+    points = (DLIB68.mean_shape * CROP + random.normal(size=DLIB68.mean_shape.shape)).astype(np.float32)
     filled: dict[str, object] = {
         "box": Box(-5, 2, 300, 400),
         "confidence": 1 / 3,

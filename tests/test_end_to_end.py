@@ -16,6 +16,7 @@ from facedouble.config import ConvertSettings
 from facedouble.conversion.pipeline import convert
 from facedouble.errors import FacedoubleError, InputError, OutputError
 from facedouble.faces.hull import face_hull
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset import Faceset
 from facedouble.provenance.verify import State, verify
 from facedouble.video.hashing import source_hash
@@ -66,7 +67,7 @@ def test_the_face_is_changed_and_the_rest_is_not(demo_run: tuple[Path, str], cli
         faces = {face.frame_index: face for face in faceset.faces()}
     source, result = frames(clips["sample_02"]), frames(output / "swap.mp4")
     for index in range(0, len(source), 10):
-        inside = face_hull(faces[index].smoothed, source[index].shape[:2], forehead=0.35) > 0
+        inside = face_hull(faces[index].smoothed, source[index].shape[:2], DLIB68, forehead=0.35) > 0
         around = cv2.dilate(inside.astype(np.uint8), np.ones((41, 41), np.uint8)) > 0
         difference = np.abs(source[index].astype(float) - result[index]).mean(axis=2)
         assert difference[inside].mean() > 6, "the face is as it was"
@@ -134,7 +135,7 @@ def test_a_deleted_crop_leaves_that_face_unswapped_and_counted(
     assert not np.array_equal(source[7], written[7])
     # In images, pixels away from the face are exactly the source's.
     face = next(f for f in Faceset.open(original) if f.frame_index == 7)
-    away = cv2.dilate(face_hull(face.smoothed, (720, 1280), forehead=0.5), np.ones((31, 31))) == 0
+    away = cv2.dilate(face_hull(face.smoothed, (720, 1280), DLIB68, forehead=0.5), np.ones((31, 31))) == 0
     assert np.array_equal(source[7][away], written[7][away])
 
 

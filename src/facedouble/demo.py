@@ -171,7 +171,7 @@ def contact_sheet(source: Path, result: Path, faceset: Path) -> Image:
             if frame.index in tiles:
                 face = faces[frame.index]
                 tile = extract_crop(
-                    frame.image, InputCrop(_TILE, 1.0).of(face.alignment, face.crop_size), _TILE
+                    frame.image, InputCrop(_TILE, 1.0).alignment(face.alignment, face.crop_size), _TILE
                 )
                 tiles[frame.index].append(_numbered(tile, frame.index))
     return _grid([np.vstack(tiles[index]) for index in chosen])

@@ -41,7 +41,7 @@ ENTRIES = [(option, name) for option, registry in REGISTRIES.items() for name in
 def view_area(scene, index: int = 5) -> np.ndarray:
     """The pixels of a frame that the model's square covers."""
     face = scene.plan[index][0].face
-    alignment = InputCrop(96, 0.7).of(face.alignment, face.crop_size)
+    alignment = InputCrop(96, 0.7).alignment(face.alignment, face.crop_size)
     height, width = scene.frames[index].shape[:2]
     ones = np.ones((96, 96), np.uint8)
     return cv2.warpAffine(ones, inverse(alignment), (width, height), flags=cv2.INTER_NEAREST) > 0

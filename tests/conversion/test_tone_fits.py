@@ -53,7 +53,7 @@ def test_what_the_model_always_draws_wrong_is_put_right(scene) -> None:
     wrong = apply_statistics(drawn, item.statistics)[middle].mean(axis=(0, 1))
     from facedouble.faces.align import extract_crop
 
-    alignment = swapper.view.of(item.face.alignment, item.face.crop_size)
+    alignment = swapper.view.alignment(item.face.alignment, item.face.crop_size)
     real = extract_crop(scene.frames[5], alignment, 96)[middle].mean(axis=(0, 1)) / 255
     assert np.abs(right - real).max() < 0.6 * np.abs(wrong - real).max()
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedouble.curation.attributes import FACE_SHARE, FaceAttributes, face_attributes
+from facedouble.curation.attributes import FaceAttributes, face_attributes
 from facedouble.curation.coverage import (
     AXES,
     comparison_sentences,
@@ -13,6 +13,7 @@ from facedouble.curation.coverage import (
     pose_counts,
 )
 from facedouble.faces.pose import PITCH_EDGES, YAW_EDGES
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset import Faceset
 
 
@@ -172,6 +173,6 @@ def test_real_actors_look_into_the_camera(extracted_pair: Path) -> None:
     assert ((here.width > 140) & (here.width < 170)).all()
     boxes = np.array([face.box.width for face in faces])
     assert (np.abs(boxes / here.width - 1.1) < 0.25).all(), "about as wide as the detector's box"
-    said = coverage_sentences(here, FACE_SHARE * faces[0].crop_size)
+    said = coverage_sentences(here, scheme_of(faces[0]).face_width * faces[0].crop_size)
     assert any("left of the image" in sentence for sentence in said)
     assert not face_attributes([]).yaw.size

@@ -6,6 +6,7 @@ import pytest
 from facedouble.curation.attributes import side_in_frame
 from facedouble.curation.review import review
 from facedouble.faces.align import align
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset import Faceset
 from facedouble.types import Face
 
@@ -55,7 +56,7 @@ def test_landmarks_off_their_smooth_path(faces: list[Face]) -> None:
 def test_a_crop_that_jumps(faces: list[Face]) -> None:
     moved = faces[8].smoothed + np.float32([0.1 * side_in_frame(faces[8]), 0])
     face, words = only_suspicion(
-        changed(faces, 8, smoothed=moved, landmarks=moved, alignment=align(moved, faces[8].crop_size))
+        changed(faces, 8, smoothed=moved, landmarks=moved, alignment=align(moved, faces[8].crop_size, DLIB68))
     )
     assert face.key == faces[8].key, "and not those before and after it"
     assert "jumps by 10" in words
@@ -66,7 +67,9 @@ def test_a_head_that_moves_fast_does_not_jump(faces: list[Face]) -> None:
     moving = []
     for face in faces:
         points = face.smoothed + np.float32([face.frame_index * 0.1 * side_in_frame(face), 0])
-        moving.append(face.with_(smoothed=points, landmarks=points, alignment=align(points, face.crop_size)))
+        moving.append(
+            face.with_(smoothed=points, landmarks=points, alignment=align(points, face.crop_size, DLIB68))
+        )
     assert review(moving, (5000, 360)) == []
 
 
@@ -118,7 +121,7 @@ def test_a_detector_that_was_unsure(faces: list[Face]) -> None:
 def test_the_worst_comes_first_with_all_its_reasons(faces: list[Face]) -> None:
     bad = changed(faces, 3, confidence=-1.0)
     moved = bad[8].smoothed + np.float32([0.2 * side_in_frame(bad[8]), 0])
-    bad = changed(bad, 8, smoothed=moved, alignment=align(moved, 256), confidence=-1.0)
+    bad = changed(bad, 8, smoothed=moved, alignment=align(moved, 256, DLIB68), confidence=-1.0)
     found = review(bad, SIZE)
     assert [s.face.key for s in found] == [faces[8].key, faces[3].key]
     assert len(found[0].reasons) == 3

@@ -13,6 +13,7 @@ from facedouble.config import EvaluateSettings, ExtractSettings, VideoSettings
 from facedouble.evaluation.evaluate import Evaluation, ResultEvaluation, evaluate
 from facedouble.extraction.extract import extract
 from facedouble.faces.hull import face_hull
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset import Faceset
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
@@ -47,7 +48,9 @@ class Material:
         """A soft mask (H, W, 1) of the face."""
         with Faceset.open(self.faceset) as store:
             points = store.faces()[number].smoothed
-        return cv2.GaussianBlur(face_hull(points, (SIZE[1], SIZE[0]), forehead=0.3), (0, 0), 3)[..., None]
+        return cv2.GaussianBlur(face_hull(points, (SIZE[1], SIZE[0]), DLIB68, forehead=0.3), (0, 0), 3)[
+            ..., None
+        ]
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +127,7 @@ def measured(material: Material) -> Callable[[str], ResultEvaluation]:
 def face_hull_of(material: Material, number: int) -> np.ndarray:
     with Faceset.open(material.faceset) as store:
         points = store.faces()[number].smoothed
-    return face_hull(points, (SIZE[1], SIZE[0]), forehead=0.3)[..., None]
+    return face_hull(points, (SIZE[1], SIZE[0]), DLIB68, forehead=0.3)[..., None]
 
 
 def evaluated(material: Material, *results: Path) -> Evaluation:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from facedouble.evaluation.seam import ciede2000, gradient_step, outline_distance, ring_step
-from facedouble.faces.align import MEAN_SHAPE
+from facedouble.faces.schemes.dlib68 import DLIB68
 
 SIZE = 256
 
@@ -26,7 +26,7 @@ PAIRS = [
 
 @pytest.fixture
 def distance() -> np.ndarray:
-    return outline_distance(MEAN_SHAPE * SIZE - 0.5, SIZE)
+    return outline_distance(DLIB68.mean_shape * SIZE - 0.5, SIZE, DLIB68)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_ciede2000_of_published_pairs(one: tuple, other: tuple, difference: floa
 
 
 def test_outline_distance_is_negative_inside_and_in_shares_of_the_side(distance: np.ndarray) -> None:
-    centre = tuple((MEAN_SHAPE[30] * SIZE).astype(int)[::-1])
+    centre = tuple((DLIB68.mean_shape[30] * SIZE).astype(int)[::-1])
     assert distance[centre] < -0.2
     assert distance[2, 2] > 0.2
     assert np.abs(np.diff(distance[SIZE // 2])).max() <= 2 / SIZE

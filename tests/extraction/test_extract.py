@@ -21,6 +21,7 @@ from facedouble.errors import FacedoubleError, InputError, OutputError, Settings
 from facedouble.extraction.extract import ExtractResult, extract
 from facedouble.faces.identity import SAME_PERSON
 from facedouble.faces.landmarks import eye_distance
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset import Faceset
 from facedouble.faceset.store import DATABASE
 from facedouble.types import Face
@@ -249,7 +250,7 @@ def test_steady_landmarks_tremble_less_and_stay_where_they_are(
         faces = all_faces(path)
         raw = np.array([face.landmarks for face in faces])
         steady = np.array([face.smoothed for face in faces])
-        eyes = np.mean([eye_distance(points) for points in raw])
+        eyes = np.mean([eye_distance(points, DLIB68) for points in raw])
         apart = np.linalg.norm(steady - raw, axis=2).mean(axis=1) / eyes
         assert apart.mean() < 0.015
         speed = np.linalg.norm(np.gradient(raw[:, 17:].mean(axis=1), axis=0), axis=1)
@@ -370,7 +371,7 @@ def test_a_frame_on_its_side_is_found_with_rotate_images(clips: dict[str, Path],
         # np.rot90 takes (x, y) of a picture W wide to (y, W - 1 - x).
         expected = np.stack([straight.landmarks[:, 1], 1279 - straight.landmarks[:, 0]], axis=1)
         apart = np.linalg.norm(lying.landmarks - expected, axis=1).mean()
-        assert apart < 0.03 * eye_distance(straight.landmarks)
+        assert apart < 0.03 * eye_distance(straight.landmarks, DLIB68)
         crops = [read_image(tmp_path / name / "faces" / f"00000{i}_0.png").astype(float) for i in range(3)]
         for crop in crops[1:]:
             assert np.corrcoef(crop.ravel(), crops[0].ravel())[0, 1] > 0.97, "its crop stands upright"

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from facedouble.faces.align import (
-    MEAN_SHAPE,
     align,
     extract_crop,
     fit_similarity,
@@ -11,6 +10,7 @@ from facedouble.faces.align import (
     recrop,
     scale_of,
 )
+from facedouble.faces.schemes.dlib68 import DLIB68
 
 
 def moved(points: np.ndarray, angle: float, scale: float, shift: tuple[float, float]) -> np.ndarray:
@@ -19,17 +19,17 @@ def moved(points: np.ndarray, angle: float, scale: float, shift: tuple[float, fl
 
 
 def test_a_face_turned_scaled_and_shifted_comes_to_the_same_crop() -> None:
-    template = MEAN_SHAPE * 256 - 0.5
+    template = DLIB68.mean_shape * 256 - 0.5
     face = moved(template, 0.4, 1.7, (300, 120))
-    assert np.allclose(map_points(align(face, 256), face), template, atol=1e-2)
+    assert np.allclose(map_points(align(face, 256, DLIB68), face), template, atol=1e-2)
 
 
 def test_opening_the_mouth_does_not_move_the_crop() -> None:
-    face = moved(MEAN_SHAPE * 256, 0.1, 1.0, (40, 10))
+    face = moved(DLIB68.mean_shape * 256, 0.1, 1.0, (40, 10))
     talking = face.copy()
     talking[4:13, 1] += 25  # the jaw goes down
     talking[55:60, 1] += 20  # and the lower lip
-    assert np.array_equal(align(face, 256), align(talking, 256))
+    assert np.array_equal(align(face, 256, DLIB68), align(talking, 256, DLIB68))
 
 
 def test_similarity_is_the_least_squares_one() -> None:
@@ -50,11 +50,11 @@ def test_similarity_is_the_least_squares_one() -> None:
 
 def test_coinciding_points_are_refused() -> None:
     with pytest.raises(ValueError, match="coincide"):
-        align(np.zeros((68, 2), dtype=np.float32), 256)
+        align(np.zeros((68, 2), dtype=np.float32), 256, DLIB68)
 
 
 def test_inverse_undoes() -> None:
-    alignment = align(moved(MEAN_SHAPE * 100, -0.3, 2.0, (5, 9)), 128)
+    alignment = align(moved(DLIB68.mean_shape * 100, -0.3, 2.0, (5, 9)), 128, DLIB68)
     points = np.array([[0, 0], [50.5, 20], [127, 127]], dtype=np.float32)
     assert np.allclose(map_points(inverse(alignment), map_points(alignment, points)), points, atol=1e-3)
 

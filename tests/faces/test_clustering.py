@@ -11,9 +11,10 @@ from facedouble.faces.clustering import (
     cluster_descriptors,
     track_descriptors,
 )
-from facedouble.faces.detectors import make_detector
 from facedouble.faces.identity import DlibDescriptor
-from facedouble.faces.landmarks import DlibLandmarks
+from facedouble.faces.registry import DETECTORS
+from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.schemes.dlib68_predictor import Dlib68Predictor
 from facedouble.video.source import open_source
 from tests.factories import descriptor, make_face
 
@@ -77,7 +78,7 @@ def test_a_track_is_known_by_the_mean_of_its_descriptors() -> None:
 
 
 def test_two_actors_in_four_clips_are_two_people(clips: dict[str, Path]) -> None:
-    detector, predictor, identity = make_detector("hog"), DlibLandmarks(), DlibDescriptor()
+    detector, predictor, identity = DETECTORS["hog"](), Dlib68Predictor(), DlibDescriptor()
     faces = []
     for track, name in enumerate(["sample_01", "sample_02", "sample_03", "sample_04"]):
         for frame in islice(open_source(clips[name]).frames(), 0, 31, 15):
@@ -85,7 +86,10 @@ def test_two_actors_in_four_clips_are_two_people(clips: dict[str, Path]) -> None
             points = predictor.predict(frame.image, found.box)
             faces.append(
                 make_face(
-                    frame.index, track=track, descriptor=identity.describe(frame.image, points), number=track
+                    frame.index,
+                    track=track,
+                    descriptor=identity.describe(frame.image, points, DLIB68),
+                    number=track,
                 )
             )
     faces.append(make_face(99, track=0))  # makes the first actor the most frequent

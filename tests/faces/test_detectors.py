@@ -10,10 +10,12 @@ import pytest
 
 from facedouble.errors import SettingsError
 from facedouble.faces import detectors
-from facedouble.faces.detectors import Detector, make_detector
+from facedouble.faces.detectors import Detector
 from facedouble.faces.identity import SAME_PERSON, DlibDescriptor
-from facedouble.faces.landmarks import DlibLandmarks, eye_distance
+from facedouble.faces.landmarks import eye_distance
 from facedouble.faces.registry import DETECTORS
+from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.schemes.dlib68_predictor import Dlib68Predictor
 from facedouble.types import Box, Detection, Image
 from facedouble.video.source import open_source
 
@@ -33,7 +35,7 @@ def detector(name: str, request: pytest.FixtureRequest) -> Iterator[Detector]:
     with pytest.MonkeyPatch.context() as patch:
         if name == "yunet":
             patch.setenv("FACEDOUBLE_MODELS", str(request.getfixturevalue("yunet").parent))
-        yield make_detector(name)
+        yield DETECTORS[name]()
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def frame(clips: dict[str, Path]) -> Image:
 
 @pytest.fixture(scope="module")
 def hog_box(frame: Image) -> Box:
-    return make_detector("hog").detect(frame)[0].box
+    return DETECTORS["hog"]().detect(frame)[0].box
 
 
 def frame_of(clip: Path, index: int) -> Image:
@@ -111,13 +113,13 @@ def test_the_same_image_gives_the_same_answer(detector: Detector, frame: Image) 
 
 
 def test_landmarks_on_its_box_are_those_on_hogs(detector: Detector, clips: dict[str, Path]) -> None:
-    hog, landmarks = make_detector("hog"), DlibLandmarks()
+    hog, landmarks = DETECTORS["hog"](), Dlib68Predictor()
     for clip, index in (("sample_01", 40), ("sample_04", 40)):
         image = frame_of(clips[clip], index)
         expected = landmarks.predict(image, hog.detect(image)[0].box)
         points = landmarks.predict(image, detector.detect(image)[0].box)
         apart = np.linalg.norm(points - expected, axis=1).mean()
-        assert apart < 0.04 * eye_distance(expected)
+        assert apart < 0.04 * eye_distance(expected, DLIB68)
 
 
 def test_the_smallest_face_is_as_documented(
@@ -164,26 +166,26 @@ def test_two_boxes_of_one_face_are_one() -> None:
 
 
 def test_all_asks_the_cnn_only_where_hog_finds_nothing(monkeypatch: pytest.MonkeyPatch, frame: Image) -> None:
-    detector = make_detector("all")
+    detector = DETECTORS["all"]()
     from_cnn = Detection(Box(1, 2, 3, 4), 1.0)
     monkeypatch.setattr(detectors.CnnDetector, "detect", lambda self, image, thorough=True: [from_cnn])
     empty = np.zeros((360, 640, 3), dtype=np.uint8)
     assert detector.detect(empty) == [from_cnn]
     assert detector.detect(empty, thorough=False) == []
     assert detector.detect(empty[:200, :200], thorough=False) == [from_cnn], "a patch around one face"
-    assert detector.detect(frame) == make_detector("hog").detect(frame)
+    assert detector.detect(frame) == DETECTORS["hog"]().detect(frame)
 
 
 def test_an_unknown_detector_is_named_with_the_known_ones() -> None:
     with pytest.raises(SettingsError, match="hog"):
-        make_detector("nonesuch")
+        DETECTORS["nonesuch"]()
 
 
 def test_landmarks_follow_the_picture_and_do_not_depend_on_the_box_much(frame: Image) -> None:
-    box = make_detector("hog").detect(frame)[0].box
-    landmarks = DlibLandmarks()
+    box = DETECTORS["hog"]().detect(frame)[0].box
+    landmarks = Dlib68Predictor()
     points = landmarks.predict(frame, box)
-    eyes = eye_distance(points)
+    eyes = eye_distance(points, DLIB68)
     assert points[8, 1] > points[33, 1] > points[27, 1], "chin below nose below its bridge"
     jittered = landmarks.predict(frame, box._replace(left=box.left + 6, top=box.top - 5, right=box.right + 4))
     assert np.linalg.norm(jittered - points, axis=1).mean() < 0.03 * eyes
@@ -193,11 +195,11 @@ def test_landmarks_follow_the_picture_and_do_not_depend_on_the_box_much(frame: I
 
 
 def test_descriptors_tell_the_two_actors_apart(clips: dict[str, Path]) -> None:
-    detector, landmarks, descriptor = make_detector("hog"), DlibLandmarks(), DlibDescriptor()
+    detector, landmarks, descriptor = DETECTORS["hog"](), Dlib68Predictor(), DlibDescriptor()
 
     def describe(name: str, index: int) -> np.ndarray:
         image = next(islice(open_source(clips[name]).frames(), index, None)).image
-        return descriptor.describe(image, landmarks.predict(image, detector.detect(image)[0].box))
+        return descriptor.describe(image, landmarks.predict(image, detector.detect(image)[0].box), DLIB68)
 
     a, a2, b = describe("sample_01", 0), describe("sample_02", 60), describe("sample_03", 0)
     assert np.linalg.norm(a - a2) < SAME_PERSON < np.linalg.norm(a - b)

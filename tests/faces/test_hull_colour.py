@@ -1,25 +1,25 @@
 import numpy as np
 
-from facedouble.faces.align import MEAN_SHAPE
 from facedouble.faces.colour import apply_statistics, colour_statistics, smooth_statistics, standardise
 from facedouble.faces.hull import eyes_and_mouth_mask, face_hull
+from facedouble.faces.schemes.dlib68 import DLIB68
 from tests.factories import make_face
 
 
 def test_hull_holds_the_features_and_not_the_corners() -> None:
-    points = (MEAN_SHAPE * 200).astype(np.float32)
-    mask = face_hull(points, 200)
+    points = (DLIB68.mean_shape * 200).astype(np.float32)
+    mask = face_hull(points, 200, DLIB68)
     for x, y in points[17:].round().astype(int):
         assert mask[y, x] > 0.4
     assert mask[0, 0] == mask[-1, -1] == 0
-    taller = face_hull(points, 200, forehead=0.4)
+    taller = face_hull(points, 200, DLIB68, forehead=0.4)
     assert taller.sum() > mask.sum() * 1.05
     assert taller[mask == 1].min() > 0.9
 
 
 def test_eyes_and_mouth_lie_where_they_are() -> None:
-    points = (MEAN_SHAPE * 200).astype(np.float32)
-    mask = eyes_and_mouth_mask(points, 200)
+    points = (DLIB68.mean_shape * 200).astype(np.float32)
+    mask = eyes_and_mouth_mask(points, 200, DLIB68)
     for part in (slice(36, 42), slice(42, 48), slice(48, 60)):
         x, y = points[part].mean(axis=0).round().astype(int)
         assert mask[y, x] == 1

@@ -2,25 +2,26 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.faces.align import MEAN_SHAPE, recrop
+from facedouble.faces.align import recrop
 from facedouble.faces.colour import STANDARD_MEAN
 from facedouble.faces.hull import face_hull
 from facedouble.faces.network_input import InputCrop, fill_background, network_input
+from facedouble.faces.schemes.dlib68 import DLIB68
 
-POINTS = (MEAN_SHAPE * 128).astype(np.float32)
+POINTS = (DLIB68.mean_shape * 128).astype(np.float32)
 STANDARD = np.array([[0.5] * 3, [0.18] * 3], dtype=np.float32)
 
 
 def test_a_view_is_the_centre_of_the_crop() -> None:
     alignment = np.array([[2.0, 0, 5], [0, 2.0, 7]])
-    assert np.array_equal(InputCrop(96, 0.7).of(alignment, 256), recrop(alignment, 256, 0.7, 96))
+    assert np.array_equal(InputCrop(96, 0.7).alignment(alignment, 256), recrop(alignment, 256, 0.7, 96))
 
 
 def test_what_lies_outside_the_face_does_not_matter() -> None:
     face = np.random.default_rng(0).integers(0, 255, (128, 128, 3), dtype=np.uint8)
-    inside = face_hull(POINTS, 128, forehead=0.35)[..., None] > 0
+    inside = face_hull(POINTS, 128, DLIB68, forehead=0.35)[..., None] > 0
     white, black = np.where(inside, face, 255).astype(np.uint8), np.where(inside, face, 0).astype(np.uint8)
-    a, b = network_input(white, POINTS, STANDARD), network_input(black, POINTS, STANDARD)
+    a, b = network_input(white, POINTS, DLIB68, STANDARD), network_input(black, POINTS, DLIB68, STANDARD)
     assert np.abs(a - b).max() < 0.02
 
 
@@ -48,7 +49,7 @@ def test_carrying_colours_on_a_coarse_grid_is_as_good_as_on_the_picture_itself(s
     random = np.random.default_rng(0)
     noise = cv2.GaussianBlur(random.normal(size=(size, size, 3)), (0, 0), size / 24)
     picture = np.clip(STANDARD_MEAN + 0.18 * noise / noise.std(), 0, 1).astype(np.float32)
-    mask = face_hull((MEAN_SHAPE * size).astype(np.float32), size, forehead=0.35)
+    mask = face_hull((DLIB68.mean_shape * size).astype(np.float32), size, DLIB68, forehead=0.35)
     weight = mask[..., None]
     carried = cv2.GaussianBlur((picture - STANDARD_MEAN) * weight, (0, 0), 0.10 * size)
     outside = carried / (cv2.GaussianBlur(mask, (0, 0), 0.10 * size)[..., None] + 1e-3) + STANDARD_MEAN

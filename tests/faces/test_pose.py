@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from facedouble.faces.align import MEAN_SHAPE
-from facedouble.faces.detectors import make_detector
-from facedouble.faces.landmarks import DlibLandmarks, eye_distance
-from facedouble.faces.pose import SHAPE, head_pose, head_poses
+from facedouble.faces.landmarks import eye_distance
+from facedouble.faces.pose import head_pose, head_poses
+from facedouble.faces.registry import DETECTORS
+from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.schemes.dlib68_predictor import Dlib68Predictor
 from facedouble.types import Landmarks
 from facedouble.video.source import open_source
 
@@ -34,7 +35,7 @@ def seen(
         * Rotation.from_euler("y", -yaw, degrees=True)
         * Rotation.from_euler("x", -pitch, degrees=True)
     )
-    return ((SHAPE @ turned.as_matrix().T)[:, :2] * scale + at).astype(np.float32)
+    return ((DLIB68.shape @ turned.as_matrix().T)[:, :2] * scale + at).astype(np.float32)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def seen(
     ],
 )
 def test_known_rotations_are_found(yaw: float, pitch: float, roll: float) -> None:
-    pose = head_pose(seen(yaw, pitch, roll))
+    pose = head_pose(seen(yaw, pitch, roll), DLIB68)
     assert pose[:3] == pytest.approx((yaw, pitch, roll), abs=0.01)
     assert pose.misfit < 1e-4
 
@@ -74,7 +75,7 @@ def test_signs_are_those_that_are_promised() -> None:
 def test_noise_of_a_pixel_moves_the_pose_little() -> None:
     random = np.random.default_rng(5)
     points = seen(25, -10, 5)[None] + random.normal(size=(50, 68, 2))
-    angles = head_poses(points)[:, :3]
+    angles = head_poses(points, DLIB68)[:, :3]
     assert np.abs(angles.mean(axis=0) - (25, -10, 5)).max() < 1
     assert angles.std(axis=0).max() < 4
 
@@ -82,7 +83,7 @@ def test_noise_of_a_pixel_moves_the_pose_little() -> None:
 def test_mirroring_negates_yaw_and_roll() -> None:
     points = seen(28, 12, -17)
     mirrored = (points * (-1, 1) + (1000, 0))[MIRRORED].astype(np.float32)
-    one, other = head_pose(points), head_pose(mirrored)
+    one, other = head_pose(points, DLIB68), head_pose(mirrored, DLIB68)
     assert other == pytest.approx((-one.yaw, one.pitch, -one.roll, one.misfit), abs=1e-3)
 
 
@@ -90,36 +91,39 @@ def test_turning_the_picture_changes_roll_alone() -> None:
     random = np.random.default_rng(3)
     points = seen(-20, 10, 0) + random.normal(size=(68, 2)) * 3
     turn = Rotation.from_euler("z", 33, degrees=True).as_matrix()[:2, :2]
-    one, other = head_pose(points.astype(np.float32)), head_pose((points @ turn.T).astype(np.float32))
+    one, other = (
+        head_pose(points.astype(np.float32), DLIB68),
+        head_pose((points @ turn.T).astype(np.float32), DLIB68),
+    )
     assert other == pytest.approx((one.yaw, one.pitch, one.roll + 33, one.misfit), abs=1e-3)
 
 
 def test_size_and_place_do_not_matter() -> None:
     small, large = seen(15, 5, 3, scale=50, at=(0, 0)), seen(15, 5, 3, scale=900, at=(3000, -20))
-    assert head_pose(small) == pytest.approx(head_pose(large), abs=1e-2)
+    assert head_pose(small, DLIB68) == pytest.approx(head_pose(large, DLIB68), abs=1e-2)
 
 
 def test_misfit_is_the_share_of_the_eye_distance() -> None:
-    points = MEAN_SHAPE * 300
-    assert head_pose(points).misfit < 1e-6
+    points = DLIB68.mean_shape * 300
+    assert head_pose(points, DLIB68).misfit < 1e-6
     moved = points.copy()
-    moved[30] += (0, 0.2 * eye_distance(points))  # one of thirteen points
-    assert 0.02 < head_pose(moved).misfit < 0.2 / np.sqrt(13)
+    moved[30] += (0, 0.2 * eye_distance(points, DLIB68))  # one of thirteen points
+    assert 0.02 < head_pose(moved, DLIB68).misfit < 0.2 / np.sqrt(13)
     shuffled = np.random.default_rng(0).permutation(points)
-    assert head_pose(shuffled).misfit > 0.2
+    assert head_pose(shuffled, DLIB68).misfit > 0.2
 
 
 def test_points_that_coincide_have_a_pose_that_is_a_number() -> None:
-    assert np.isfinite(head_poses(np.zeros((2, 68, 2), dtype=np.float32))).all()
+    assert np.isfinite(head_poses(np.zeros((2, 68, 2), dtype=np.float32), DLIB68)).all()
 
 
 @pytest.mark.parametrize("clip", ["sample_01", "sample_03"])
 def test_an_actor_who_looks_into_the_camera_is_frontal(clip: str, clips: dict[str, Path]) -> None:
-    detector, predictor = make_detector("hog"), DlibLandmarks()
+    detector, predictor = DETECTORS["hog"](), Dlib68Predictor()
     frame = next(open_source(clips[clip]).frames())
     [face] = detector.detect(frame.image)
     points = predictor.predict(frame.image, face.box)
-    pose = head_pose(points)
+    pose = head_pose(points, DLIB68)
     assert abs(pose.yaw) < 8
     assert abs(pose.pitch) < 12
     assert abs(pose.roll) < 8
@@ -127,4 +131,4 @@ def test_an_actor_who_looks_into_the_camera_is_frontal(clip: str, clips: dict[st
     # The same picture mirrored, predicted anew.
     mirrored = np.ascontiguousarray(frame.image[:, ::-1])
     [other] = detector.detect(mirrored)
-    assert head_pose(predictor.predict(mirrored, other.box)).yaw == pytest.approx(-pose.yaw, abs=4)
+    assert head_pose(predictor.predict(mirrored, other.box), DLIB68).yaw == pytest.approx(-pose.yaw, abs=4)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from facedouble.faces.analyser import FaceAnalyser, rotation_matrix
-from facedouble.faces.landmarks import RIGHT_EYE, eye_distance
+from facedouble.faces.landmarks import eye_distance
 from facedouble.faces.motion import estimate_motion
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.tracklets import Tracklet, track_faces
 from facedouble.types import Box, Grey, Image
 from facedouble.video.source import open_source
@@ -34,7 +35,7 @@ def stills(clip: Path, count: int, start: int = 0) -> list[Still]:
 
 
 def positions(chain: Tracklet) -> list[int]:
-    return [sighting.position for sighting in chain.sightings]
+    return [sighting.position for sighting in chain.observations]
 
 
 @pytest.fixture(scope="module")
@@ -54,23 +55,23 @@ def chains(talking: list[Still], finder: FaceAnalyser) -> list[Tracklet]:
 
 
 def detected(frames: Sequence[Still], finder: FaceAnalyser) -> list[np.ndarray]:
-    return [finder.look(f.grey(), f.grey(), thorough=True)[0].landmarks for f in frames]
+    return [finder.search(f.grey(), f.grey(), thorough=True)[0].landmarks for f in frames]
 
 
 def test_one_face_is_one_chain_over_all_frames(chains: list[Tracklet]) -> None:
     assert [positions(chain) for chain in chains] == [list(range(31))]
-    origins = [sighting.origin for sighting in chains[0].sightings]
+    origins = [sighting.origin for sighting in chains[0].observations]
     assert origins[0] == origins[-1] == "detected"
     assert origins.count("followed") >= 25
-    assert [sighting.motion is None for sighting in chains[0].sightings] == [True] + [False] * 30
+    assert [sighting.motion is None for sighting in chains[0].observations] == [True] + [False] * 30
 
 
 def test_landmarks_are_those_of_detecting_every_frame(
     talking: list[Still], chains: list[Tracklet], finder: FaceAnalyser
 ) -> None:
     apart = [
-        np.linalg.norm(sighting.landmarks - landmarks, axis=1).mean() / eye_distance(landmarks)
-        for sighting, landmarks in zip(chains[0].sightings, detected(talking, finder), strict=True)
+        np.linalg.norm(sighting.landmarks - landmarks, axis=1).mean() / eye_distance(landmarks, DLIB68)
+        for sighting, landmarks in zip(chains[0].observations, detected(talking, finder), strict=True)
     ]
     assert np.mean(apart) < 0.015
     assert max(apart) < 0.04
@@ -104,7 +105,7 @@ def test_two_people_are_two_chains_and_a_cut_ends_both(clips: dict[str, Path], f
     swapped = [Still(still.image[:, ::-1].copy()) for still in both]
     found = track_faces([*both[:8], *swapped[8:]], {8}, finder)
     assert sorted(positions(chain) for chain in found) == [list(range(8))] * 2 + [list(range(8, 16))] * 2
-    sides = [chain.sightings[0].landmarks[:, 0].mean() < 700 for chain in found]
+    sides = [chain.observations[0].landmarks[:, 0].mean() < 700 for chain in found]
     assert sides.count(True) == 2
 
 
@@ -112,8 +113,8 @@ def test_faces_smaller_than_wanted_are_seen_and_not_followed(
     talking: list[Still], finder: FaceAnalyser
 ) -> None:
     found = track_faces(talking[:10], (), finder, smallest=2000)
-    assert all(len(chain.sightings) == 1 for chain in found)
-    assert {chain.sightings[0].position for chain in found} >= {0, 9}
+    assert all(len(chain.observations) == 1 for chain in found)
+    assert {chain.observations[0].position for chain in found} >= {0, 9}
 
 
 @pytest.mark.parametrize("angle", [90, 180, 270])
@@ -122,15 +123,15 @@ def test_a_turned_face_is_found_and_followed_upright(talking: list[Still], angle
     height, width = upright[0].image.shape[:2]
     matrix, size = rotation_matrix(-angle, width, height)
     lying = [Still(cv2.warpAffine(still.image, matrix, size)) for still in upright]
-    finder = FaceAnalyser("hog", (angle,))
+    finder = FaceAnalyser("hog", angles=(angle,))
     found = track_faces(lying, (), finder)
     assert [positions(chain) for chain in found] == [list(range(5))]
     straight = track_faces(upright, (), finder)
-    for turned_face, face in zip(found[0].sightings, straight[0].sightings, strict=True):
+    for turned_face, face in zip(found[0].observations, straight[0].observations, strict=True):
         assert turned_face.rotation == angle
         expected = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
         apart = np.linalg.norm(turned_face.landmarks - expected, axis=1).mean()
-        assert apart < 0.03 * eye_distance(face.landmarks)
+        assert apart < 0.03 * eye_distance(face.landmarks, DLIB68)
 
 
 def test_without_angles_a_turned_face_is_not_found(talking: list[Still], finder: FaceAnalyser) -> None:
@@ -144,18 +145,18 @@ def test_motion_of_a_picture_that_is_moved(talking: list[Still], finder: FaceAna
     turn = cv2.getRotationMatrix2D((640.0, 300.0), 4.0, 1.03)
     turn[:, 2] += (5.3, -3.6)
     after = cv2.warpAffine(before.grey(), turn, (1280, 720), flags=cv2.INTER_CUBIC)
-    moved = estimate_motion(before.grey(), np.asarray(after, dtype=np.uint8), landmarks)
-    assert moved.followed > 0.9
-    corners = landmarks[RIGHT_EYE]
+    moved = estimate_motion(before.grey(), np.asarray(after, dtype=np.uint8), landmarks, DLIB68)
+    assert moved.tracked > 0.9
+    corners = landmarks[list(DLIB68.regions.right_eye.contour)]
     apart = np.linalg.norm(corners @ (moved.matrix - turn)[:, :2].T + (moved.matrix - turn)[:, 2], axis=1)
-    assert apart.max() < 0.004 * eye_distance(landmarks)
+    assert apart.max() < 0.004 * eye_distance(landmarks, DLIB68)
 
 
 def test_motion_to_another_picture_is_known_to_be_unknown(talking: list[Still], finder: FaceAnalyser) -> None:
     landmarks = detected([talking[0]], finder)[0]
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280), dtype=np.uint8)
-    assert estimate_motion(talking[0].grey(), noise, landmarks).followed < 0.5
-    assert estimate_motion(talking[0].grey(), np.zeros_like(noise), landmarks).followed < 0.5
+    assert estimate_motion(talking[0].grey(), noise, landmarks, DLIB68).tracked < 0.5
+    assert estimate_motion(talking[0].grey(), np.zeros_like(noise), landmarks, DLIB68).tracked < 0.5
 
 
 def test_a_face_that_only_the_cnn_sees_is_borne_out_by_it(clips: dict[str, Path]) -> None:
@@ -166,5 +167,5 @@ def test_a_face_that_only_the_cnn_sees_is_borne_out_by_it(clips: dict[str, Path]
         image[:, 310:] = 90
         half.append(Still(image))
     finder = FaceAnalyser("all")
-    assert FaceAnalyser("hog").look(half[0].image, half[0].grey(), thorough=True) == []
+    assert FaceAnalyser("hog").search(half[0].image, half[0].grey(), thorough=True) == []
     assert [positions(chain) for chain in track_faces(half, (), finder)] == [list(range(8))]

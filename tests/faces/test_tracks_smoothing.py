@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from facedouble.faces.align import MEAN_SHAPE, align, inverse
+from facedouble.faces.align import align, inverse
 from facedouble.faces.landmarks import eye_distance
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.smoothing import smooth_track
 from facedouble.faces.tracks import Handover, link_tracklets
 from facedouble.types import Face
 from tests.factories import descriptor, make_face
 
-EYES = eye_distance(MEAN_SHAPE * 256)
+EYES = eye_distance(DLIB68.mean_shape * 256, DLIB68)
 
 
 def tracks(faces: list[Face], handovers: list[Handover], frames: range, cuts: set[int]) -> list[list[int]]:
@@ -87,7 +88,7 @@ def film(path: np.ndarray, noise: float, seed: int = 0, *, seen: bool = True) ->
 
 
 def middles(faces: list[Face], which: str) -> np.ndarray:
-    back = [inverse(align(getattr(f, which), 256)) for f in faces]
+    back = [inverse(align(getattr(f, which), 256, DLIB68)) for f in faces]
     return np.array([m[:, :2] @ (127.5, 127.5) + m[:, 2] for m in back])
 
 
@@ -128,13 +129,13 @@ def test_gaps_are_bridged_smoothly_and_an_expression_stays() -> None:
         faces[i] = faces[i].with_(origin="filled", landmarks=faces[i].landmarks + 9, motion=None)
     result = middles(smooth_track(faces), "smoothed") - middles([make_face(0)], "landmarks")[0]
     assert np.abs(result).max() < 0.6, "what was filled in does not pull the path to it"
-    open_mouth = MEAN_SHAPE * 256
+    open_mouth = DLIB68.mean_shape * 256
     open_mouth[55:60, 1] += 20
     talking = [
         f.with_(landmarks=open_mouth.astype(np.float32)) if 10 <= f.frame_index < 14 else f
         for f in film(np.zeros((30, 2)), 0.0)
     ]
-    lip = [float(f.smoothed[57, 1]) - MEAN_SHAPE[57, 1] * 256 for f in smooth_track(talking)]
+    lip = [float(f.smoothed[57, 1]) - DLIB68.mean_shape[57, 1] * 256 for f in smooth_track(talking)]
     assert max(lip) > 18
 
 

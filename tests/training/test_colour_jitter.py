@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.models.recipe import Warp
 from facedouble.training.batch import Batch, RandomDraws
 from facedouble.training.warp.colour_jitter import jitter_oklab, jitter_rgb, oklab, srgb
@@ -19,7 +20,7 @@ def pictures(n: int = 4) -> torch.Tensor:
 def draws(n: int = 4, seed: int = 0) -> RandomDraws:
     empty = torch.zeros(n, 5, 1, 1, dtype=torch.uint8)
     return RandomDraws(
-        Batch(empty, torch.zeros(n, 68, 2), None, n, slice(0, n)), torch.Generator().manual_seed(seed)
+        Batch(empty, torch.zeros(n, 68, 2), None, n, slice(0, n), DLIB68), torch.Generator().manual_seed(seed)
     )
 
 
@@ -71,7 +72,9 @@ def test_lightness_is_lightness_alone_and_chroma_chroma_alone() -> None:
 def test_without_amounts_nothing_is_drawn_and_nothing_changes() -> None:
     generator = torch.Generator().manual_seed(0)
     before = generator.get_state()
-    batch = Batch(torch.zeros(4, 5, 1, 1, dtype=torch.uint8), torch.zeros(4, 68, 2), None, 4, slice(0, 4))
+    batch = Batch(
+        torch.zeros(4, 5, 1, 1, dtype=torch.uint8), torch.zeros(4, 68, 2), None, 4, slice(0, 4), DLIB68
+    )
     assert jitter_oklab(pictures(), STILL, RandomDraws(batch, generator)) is not None
     assert torch.equal(jitter_oklab(pictures(), STILL, RandomDraws(batch, generator)), pictures())
     assert torch.equal(jitter_rgb(pictures(), STILL, RandomDraws(batch, generator)), pictures())

@@ -14,6 +14,7 @@ from facedouble.events import Event, Noted, Progressed, StageStarted
 from facedouble.extraction.extract import extract
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.network_input import InputCrop, network_input
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset import Faceset
 from facedouble.training.batch import Shard
 from facedouble.training.crop_cache import MemoryCache
@@ -46,10 +47,10 @@ def test_a_face_is_kept_as_conversion_will_see_it(faces: Dataset, whole_clips: F
     with Faceset.open(whole_clips["a"][0]) as faceset:
         face = faceset.faces()[4]
         crop = read_image(faceset.crop_path(face))
-    inner = InputCrop(128, 0.7).of(np.eye(2, 3), face.crop_size)
+    inner = InputCrop(128, 0.7).alignment(np.eye(2, 3), face.crop_size)
     points = map_points(inner, map_points(face.alignment, face.smoothed))
     kept = side.store.take(torch.tensor([4]))[0].numpy()
-    expected = network_input(extract_crop(crop, inner, 128), points, side.colours[4])
+    expected = network_input(extract_crop(crop, inner, 128), points, DLIB68, side.colours[4])
     assert np.abs(kept[:3].transpose(1, 2, 0) / 255 - expected).max() < 0.003
     assert np.allclose((side.landmarks[4].numpy() + 1) * 64 - 0.5, points, atol=1e-3)
 
@@ -135,7 +136,7 @@ def test_balanced_every_bin_of_poses_comes_equally_often(faces: Dataset) -> None
     # Eleven faces look one way and one another: a face seen from the side is narrower.
     turned = a.clone()
     turned[11, 27:36, 0] += 0.25
-    sampling_weights = pose_balanced_weights(turned)
+    sampling_weights = pose_balanced_weights(turned, DLIB68)
     assert torch.allclose(sampling_weights[:11], torch.full((11,), 0.5 / 11, dtype=torch.float64))
     assert float(sampling_weights[11]) == pytest.approx(0.5)
     side = replace(faces.training["a"], landmarks=turned, sampling_weights=sampling_weights)
@@ -253,6 +254,7 @@ def test_of_no_faces_there_is_nothing_to_show() -> None:
         MemoryCache(torch.zeros(0, 5, 128, 128, dtype=torch.uint8)),
         torch.zeros(0, 68, 2),
         np.zeros((0, 2, 3), np.float32),
+        DLIB68,
     )
     assert len(empty) == 0
     assert empty.reduced(7).shape == (0, 3, 64, 64)

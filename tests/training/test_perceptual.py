@@ -33,7 +33,7 @@ def seen(extracted_pair: Path) -> tuple[torch.Tensor, torch.Tensor, list[np.ndar
     with Faceset.open(extracted_pair) as faceset:
         for face in faceset.faces():
             crop = read_image(faceset.crop_path(face))
-            view = InputCrop(RESOLUTION, 0.7).of(np.eye(2, 3), face.crop_size)
+            view = InputCrop(RESOLUTION, 0.7).alignment(np.eye(2, 3), face.crop_size)
             views.append(extract_crop(crop, view, RESOLUTION))
             points = [
                 dlib.point(round(x), round(y)) for x, y in map_points(face.alignment, face.smoothed).tolist()

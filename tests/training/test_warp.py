@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facedouble.errors import SettingsError, TrainingError
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.models.recipe import Warp, usual_warp
 from facedouble.training.batch import Batch, RandomDraws, Shard
 from facedouble.training.dataset import Dataset
@@ -30,7 +31,7 @@ def batch(n: int = 4, size: int = 64, share: Shard | None = None, total: int | N
     y, x = torch.meshgrid(*[(torch.arange(size) + 0.5) / size] * 2, indexing="ij")
     planes = torch.stack([x, y, (x + y) / 2, torch.full_like(x, 0.5), torch.ones_like(x)])
     pixels = (planes * 255).round().byte().expand(n, -1, -1, -1).contiguous()
-    return Batch(pixels, shapes(n), shapes(3 * n, seed=1).view(n, 3, 68, 2), n, slice(0, n))
+    return Batch(pixels, shapes(n), shapes(3 * n, seed=1).view(n, 3, 68, 2), n, slice(0, n), DLIB68)
 
 
 def shapes(n: int, seed: int = 0) -> Tensor:
@@ -94,7 +95,7 @@ class TestEveryWarp:
         for rank in range(2):
             own = Shard(rank, 2).of(6)
             assert whole.neighbours is not None
-            part = Batch(whole.pixels[own], whole.landmarks[own], whole.neighbours[own], 6, own)
+            part = Batch(whole.pixels[own], whole.landmarks[own], whole.neighbours[own], 6, own, DLIB68)
             parts.append(make_pairs(part, 32, warp, 1.0, seeded(8)))
         for field in fields(Pairs):
             together = torch.cat([getattr(part, field.name) for part in parts])

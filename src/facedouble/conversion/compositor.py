@@ -48,7 +48,9 @@ class Compositor:
             layer = FaceLayer(planned, image, drawn.picture, drawn.mask, *self._canvas(planned))
             for step in self.steps:
                 layer = step(layer)
-            overlay = warp_to_frame(layer, self.view.of(planned.face.alignment, planned.face.crop_size))
+            overlay = warp_to_frame(
+                layer, self.view.alignment(planned.face.alignment, planned.face.crop_size)
+            )
             if overlay is None:
                 continue
             mask = overlay.alpha
@@ -61,7 +63,7 @@ class Compositor:
     def _canvas(self, planned: PlannedFace) -> tuple[Mask, Alignment]:
         """A full mask for a face, and the alignment to it: at the face's resolution in the frame, but no
         finer than its soft edge needs."""
-        alignment = self.view.of(planned.face.alignment, planned.face.crop_size)
+        alignment = self.view.alignment(planned.face.alignment, planned.face.crop_size)
         size_in_frame = self.view.resolution / scale_of(alignment)
         size = max(16, round(min(size_in_frame, max(_MIN_MASK_SIZE, self._mask_size))))
         return np.ones((size, size), dtype=np.float32), recrop(alignment, self.view.resolution, 1.0, size)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from facedouble.conversion.plan import PlannedFace
 from facedouble.faces.align import map_points
+from facedouble.faces.schemes.scheme import LandmarkScheme, scheme_of
 from facedouble.types import Alignment, FloatArray, Image, Landmarks, Mask
 
 
@@ -30,6 +31,11 @@ class FaceLayer:
     def mask_size(self) -> int:
         """Side of the mask in pixels."""
         return int(self.mask.shape[0])
+
+    @property
+    def scheme(self) -> LandmarkScheme:
+        """What the landmarks are."""
+        return scheme_of(self.planned.face)
 
     @property
     def landmarks(self) -> Landmarks:

@@ -10,7 +10,7 @@ import numpy as np
 
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.errors import SettingsError
-from facedouble.faces.hull import FOREHEAD, face_hull
+from facedouble.faces.hull import FOREHEAD, convex_mask, face_hull
 from facedouble.types import Mask
 
 _RECT_MARGIN = 0.05  # of the square: how far the rectangle reaches beyond brows, eyes, nose and mouth
@@ -20,17 +20,17 @@ _TAIL = 0.65  # of the feather width: beyond this distance from the edge the mas
 
 def rect(layer: FaceLayer) -> Mask:
     """An upright rectangle around brows, eyes, nose and mouth."""
-    inner = layer.landmarks[17:]
+    inner = layer.scheme.points(layer.landmarks, layer.scheme.inner)
     margin = _RECT_MARGIN * layer.mask_size
     left, top = inner.min(axis=0) - margin
     right, bottom = inner.max(axis=0) + margin
     corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], dtype=np.float32)
-    return face_hull(corners, layer.mask_size)
+    return convex_mask(corners, layer.mask_size)
 
 
 def facehull(layer: FaceLayer) -> Mask:
     """The convex hull of the landmarks."""
-    return face_hull(layer.landmarks, layer.mask_size)
+    return face_hull(layer.landmarks, layer.mask_size, layer.scheme)
 
 
 def facehullandrect(layer: FaceLayer) -> Mask:
@@ -40,7 +40,7 @@ def facehullandrect(layer: FaceLayer) -> Mask:
 
 def extended(layer: FaceLayer) -> Mask:
     """The hull with part of the forehead."""
-    return face_hull(layer.landmarks, layer.mask_size, forehead=FOREHEAD)
+    return face_hull(layer.landmarks, layer.mask_size, layer.scheme, forehead=FOREHEAD)
 
 
 def learned_mask(layer: FaceLayer) -> Mask:

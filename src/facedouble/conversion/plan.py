@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from facedouble.conversion.colour_transfer import ToneFit
 from facedouble.conversion.frame_ranges import FrameRanges
@@ -16,6 +15,7 @@ from facedouble.faces.align import inverse, map_points, scale_of
 from facedouble.faces.colour import smooth_statistics
 from facedouble.faces.network_input import InputCrop
 from facedouble.faces.references import References
+from facedouble.faces.smoothing import smooth_points
 from facedouble.faceset import Faceset
 from facedouble.types import Box, Face, FloatArray, Landmarks
 
@@ -112,7 +112,7 @@ def _selected(faces: Sequence[Face], selection: FaceSelection) -> set[tuple[int,
     for number, members in tracks.items():
         if selection.tracks and number not in selection.tracks:
             continue
-        judged = members if selection.references is None else selection.references.judge(members)
+        judged = members if selection.references is None else selection.references.classify(members)
         found.update(face.key for face in judged if face.status not in ("stranger", "unwanted"))
     return found
 
@@ -149,7 +149,7 @@ def smooth_outlines(faces: Sequence[Face]) -> list[Landmarks]:
     for positions in tracks.values():
         members = [faces[position] for position in positions]
         shapes = np.stack([map_points(face.alignment, face.smoothed) / face.crop_size for face in members])
-        smooth = gaussian_filter1d(shapes, _OUTLINE_SIGMA, axis=0, mode="nearest")
+        smooth = smooth_points(shapes, _OUTLINE_SIGMA)
         for position, face, shape in zip(positions, members, smooth, strict=True):
             result[position] = map_points(inverse(face.alignment), shape * face.crop_size)
     return result
@@ -168,7 +168,7 @@ class Upscaled:
 def count_upscaled(faces: FacesByFrame, view: InputCrop) -> Upscaled:
     """Count the faces that come out softer than the frame because the model draws too few pixels."""
     scales = [
-        1 / scale_of(view.of(planned.face.alignment, planned.face.crop_size))
+        1 / scale_of(view.alignment(planned.face.alignment, planned.face.crop_size))
         for members in faces.values()
         for planned in members
     ]

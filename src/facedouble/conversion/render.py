@@ -130,7 +130,7 @@ class FrameRenderer:
 
     def _reach(self, planned: PlannedFace, size: tuple[int, int]) -> Box:
         view = self._swapper.view
-        alignment = view.of(planned.face.alignment, planned.face.crop_size)
+        alignment = view.alignment(planned.face.alignment, planned.face.crop_size)
         if not np.isfinite(alignment).all():
             raise ValueError("the alignment of a face is not finite")
         return crop_bounds(alignment, view.resolution, *size, margin=_MARGIN)

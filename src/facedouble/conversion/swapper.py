@@ -15,6 +15,7 @@ from facedouble.device import choose_device, choose_precision
 from facedouble.events import Listener, ignore
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.network_input import InputCrop, network_input
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.models import checkpoint
 from facedouble.models.base import SwapModel
 from facedouble.types import OTHER_SIDE, FloatArray, Image, Mask, Side
@@ -56,9 +57,10 @@ class Swapper:
 
     def crop(self, image: Image, planned: PlannedFace) -> FloatArray:
         """The network's input for a face: (R, R, 3) float32 0..1 in the standard colouring."""
-        alignment = self.view.of(planned.face.alignment, planned.face.crop_size)
+        alignment = self.view.alignment(planned.face.alignment, planned.face.crop_size)
         crop = extract_crop(image, alignment, self.view.resolution)
-        return network_input(crop, map_points(alignment, planned.face.smoothed), planned.statistics)
+        landmarks = map_points(alignment, planned.face.smoothed)
+        return network_input(crop, landmarks, scheme_of(planned.face), planned.statistics)
 
     def draw(self, crops: Sequence[FloatArray]) -> list[DrawnFace]:
         """Draw the model's person for crops made by :meth:`crop`, in one call of the network."""

@@ -23,6 +23,7 @@ from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.colour import apply_statistics, standardise, to_float
 from facedouble.faces.hull import inner_face_mask
 from facedouble.faces.network_input import InputCrop, network_input
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset import Faceset
 from facedouble.types import FloatArray, Image, Landmarks
 from facedouble.video.images import read_image
@@ -64,7 +65,7 @@ def _fit(
     crops = [_viewed(planned, store, swapper.view) for planned in sample]
     drawn = swapper.draw(
         [
-            network_input(crop, landmarks, planned.statistics)
+            network_input(crop, landmarks, scheme_of(planned.face), planned.statistics)
             for planned, (crop, landmarks) in zip(sample, crops, strict=True)
         ]
     )
@@ -80,7 +81,8 @@ def _fit(
     base = own if keeps_contrast else light
     new, old = [], []
     for planned, (crop, landmarks), face in zip(sample, crops, drawn, strict=True):
-        inside = inner_face_mask(landmarks, swapper.view.resolution, _MARGIN) > 0.5
+        scheme = scheme_of(planned.face)
+        inside = inner_face_mask(landmarks, swapper.view.resolution, scheme, _MARGIN) > 0.5
         new.append(face.picture[inside])
         # All in one light: changes between the samples would otherwise count as contrast of the face.
         old.append(apply_statistics(standardise(to_float(crop)[inside], planned.statistics), light))
@@ -92,7 +94,7 @@ def _fit(
 def _viewed(planned: PlannedFace, store: Faceset, view: InputCrop) -> tuple[Image, Landmarks]:
     """The model's view of a face, from its crop in the faceset, and its landmarks in the view's pixels."""
     face = planned.face
-    inner = view.of(np.eye(2, 3), face.crop_size)
+    inner = view.alignment(np.eye(2, 3), face.crop_size)
     crop = extract_crop(read_image(store.crop_path(face)), inner, view.resolution)
     return crop, map_points(inner, map_points(face.alignment, face.smoothed))
 

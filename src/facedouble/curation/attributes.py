@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.faces.align import MEAN_SHAPE, scale_of
+from facedouble.faces.align import scale_of
 from facedouble.faces.landmarks import eye_opening, mouth_opening
 from facedouble.faces.pose import head_poses
+from facedouble.faces.registry import LANDMARK_SCHEMES
+from facedouble.faces.schemes.scheme import group_by_scheme, scheme_of
 from facedouble.types import Face, FloatArray
 
 Array = npt.NDArray[np.float64]
-
-FACE_SHARE = float(MEAN_SHAPE[16, 0] - MEAN_SHAPE[0, 0])
-"""Width of a face from one end of the jaw to the other, as a share of its crop's side."""
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722])  # BT.709
 
@@ -44,24 +44,33 @@ class FaceAttributes:
 
 def face_attributes(faces: Sequence[Face]) -> FaceAttributes:
     """FaceAttributes of faces, from their steady landmarks."""
-    points = np.stack([face.smoothed for face in faces]) if faces else np.zeros((0, 68, 2))
-    yaw, pitch, roll, misfit = head_poses(points).T
+    yaw, pitch, roll, misfit = poses(faces, "smoothed").T
     return FaceAttributes(
         yaw=yaw,
         pitch=pitch,
         roll=roll,
         misfit=misfit,
-        mouth=np.array([mouth_opening(face.smoothed) for face in faces]),
-        eyes=np.array([eye_opening(face.smoothed) for face in faces]),
+        mouth=np.array([mouth_opening(face.smoothed, scheme_of(face)) for face in faces]),
+        eyes=np.array([eye_opening(face.smoothed, scheme_of(face)) for face in faces]),
         sharpness=np.array([face.sharpness for face in faces]),
         width=np.array([width_in_frame(face) for face in faces]),
         brightness=np.array([brightness(face.colour) for face in faces]),
     )
 
 
+def poses(faces: Sequence[Face], which: Literal["landmarks", "smoothed"]) -> Array:
+    """Yaw, pitch, roll and misfit (N, 4) of faces, by their measured or their smoothed landmarks. The faces
+    may have different landmark schemes."""
+    result = np.zeros((len(faces), 4))
+    for name, positions in group_by_scheme(faces).items():
+        points = np.stack([getattr(faces[position], which) for position in positions])
+        result[positions] = head_poses(points, LANDMARK_SCHEMES[name])
+    return result
+
+
 def width_in_frame(face: Face) -> float:
     """Width of a face in pixels of the frame. By the alignment, as boxes differ between detectors."""
-    return FACE_SHARE * side_in_frame(face)
+    return scheme_of(face).face_width * side_in_frame(face)
 
 
 def side_in_frame(face: Face) -> float:

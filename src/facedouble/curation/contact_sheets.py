@@ -8,7 +8,7 @@ from pathlib import PurePath
 import cv2
 import numpy as np
 
-from facedouble.curation.attributes import FACE_SHARE, face_attributes
+from facedouble.curation.attributes import face_attributes
 from facedouble.curation.coverage import comparison_sentences, coverage_sentences
 from facedouble.curation.coverage_chart import coverage_chart
 from facedouble.curation.crop_order import in_browsing_order, person_name
@@ -17,6 +17,7 @@ from facedouble.curation.suspect_spans import SuspectSpan
 from facedouble.errors import InputError
 from facedouble.faces.align import map_points
 from facedouble.faces.clustering import assign_people
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.types import Face, Image
 from facedouble.video.images import read_image
@@ -69,7 +70,7 @@ def coverage_sheet(faceset: Faceset, against: Faceset | None) -> tuple[Image, li
     used = _used(faceset)
     here = face_attributes(used)
     if against is None:
-        words = coverage_sentences(here, FACE_SHARE * used[0].crop_size)
+        words = coverage_sentences(here, scheme_of(used[0]).face_width * used[0].crop_size)
         return coverage_chart(here, shown_name(faceset), words), words
     there = face_attributes(_used(against))
     words = comparison_sentences(here, there, shown_name(against))

@@ -14,12 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from facedouble.curation.attributes import Array, side_in_frame
+from facedouble.curation.attributes import Array, poses, side_in_frame
 from facedouble.curation.crop_order import FrameSize
 from facedouble.faces.align import inverse
 from facedouble.faces.clustering import assign_people
 from facedouble.faces.identity import SAME_PERSON
-from facedouble.faces.pose import head_poses
 from facedouble.types import Descriptor, Face
 
 _ENOUGH = 10
@@ -81,7 +80,7 @@ def _landmarks(faces: Sequence[Face], _: FrameSize) -> Iterator[_Finding]:
     """
     if not faces:
         return
-    misfits = head_poses(np.stack([face.landmarks for face in faces]))[:, 3]
+    misfits = poses(faces, "landmarks")[:, 3]
     person_of = assign_people(faces)
     persons = np.array([person_of[face.key] for face in faces])
     for person in np.unique(persons):
@@ -154,7 +153,7 @@ def _trembling(faces: Sequence[Face], _: FrameSize) -> Iterator[_Finding]:
     away = []
     for face in faces:
         squares = ((face.landmarks.astype(np.float64) - face.smoothed) ** 2).sum(axis=1)
-        away.append(float(np.sqrt(squares.mean())) / (_EYE_SHARE * side_in_frame(face)))
+        away.append(float(np.sqrt(np.nanmean(squares))) / (_EYE_SHARE * side_in_frame(face)))
     if len(away) < _ENOUGH:
         return
     usual, deviation = _usual(np.array(away), 8, floor=0.08)

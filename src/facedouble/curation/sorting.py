@@ -20,6 +20,7 @@ from facedouble.curation.review import review
 from facedouble.errors import OutputError
 from facedouble.faces.clustering import UNKNOWN_PERSON, assign_people
 from facedouble.faces.landmarks import mouth_opening
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.store import CROPS, Faceset, crop_name
 from facedouble.types import Face
 
@@ -48,7 +49,7 @@ def _pitch(faces: Sequence[Face], _: FrameSize) -> Array:
 
 
 def _mouth(faces: Sequence[Face], _: FrameSize) -> Array:
-    return np.array([mouth_opening(face.smoothed) for face in faces])
+    return np.array([mouth_opening(face.smoothed, scheme_of(face)) for face in faces])
 
 
 def _colour(faces: Sequence[Face], _: FrameSize) -> Array:

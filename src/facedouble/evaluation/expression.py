@@ -12,14 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from facedouble.faces.align import map_points
-from facedouble.faces.landmarks import LEFT_EYE, RIGHT_EYE
-from facedouble.faces.pose import SHAPE, head_poses
+from facedouble.faces.pose import head_poses
+from facedouble.faces.schemes.scheme import Eye, LandmarkScheme
 from facedouble.types import Alignment, Image, Landmarks
 
 _Array = npt.NDArray[np.float64]
 
-_RIGID = [*range(27, 36), 36, 39, 42, 45]  # nose and corners of the eyes
-_EYE_DISTANCE = float(np.linalg.norm(SHAPE[36:42].mean(axis=0) - SHAPE[42:48].mean(axis=0)))
 _EYE_SIZE = 48  # pixels between the corners of the eye, in the patch it is looked at in
 _LEAST_OPEN = 0.12  # height of an eye over its width under which nothing is to be seen of its iris
 
@@ -31,26 +29,27 @@ def euler_distance(result: npt.NDArray[np.floating], source: npt.NDArray[np.floa
     return np.asarray(np.linalg.norm(apart, axis=1))
 
 
-def frontal(landmarks: npt.NDArray[np.floating]) -> _Array:
-    """Landmarks (N, 68, 2) as the face would show them to a camera in front of it, upright.
+def frontal(landmarks: npt.NDArray[np.floating], scheme: LandmarkScheme) -> _Array:
+    """Landmarks (N, P, 2) as the face would show them to a camera in front of it, upright.
 
     The head is fitted as in ``faces/pose.py``; what is left is taken to lie in the plane of the face,
     and its turning and scale are undone. Unit: the distance of the eyes, origin between the rigid points.
     Good up to some 45 degrees of turning.
     """
     points = landmarks.astype(np.float64)
-    yaw, pitch, roll = np.radians(head_poses(points)[:, :3]).T
-    head = SHAPE - SHAPE[_RIGID].mean(axis=0)
-    seen = points - points[:, _RIGID].mean(axis=1, keepdims=True)
+    yaw, pitch, roll = np.radians(head_poses(points, scheme)[:, :3]).T
+    rigid = np.flatnonzero(scheme.weights.rigid)
+    head = scheme.shape - scheme.shape[rigid].mean(axis=0)
+    seen = points - points[:, rigid].mean(axis=1, keepdims=True)
     result = np.empty_like(points)
     for i, rotation in enumerate(_rotations(yaw, pitch, roll)):
         flat = rotation[:2]
         shown = head @ flat.T
-        scale = (shown[_RIGID] * seen[i, _RIGID]).sum() / (shown[_RIGID] ** 2).sum()
+        scale = (shown[rigid] * seen[i, rigid]).sum() / (shown[rigid] ** 2).sum()
         # What the depth of the head adds goes off first; the rest is of the plane.
         plane = seen[i] / scale - np.outer(head[:, 2], flat[:, 2])
         result[i] = plane @ np.linalg.inv(flat[:, :2]).T
-    return result / _EYE_DISTANCE
+    return result / scheme.eye_distance
 
 
 def _rotations(yaw: _Array, pitch: _Array, roll: _Array) -> _Array:
@@ -70,42 +69,50 @@ def _rotations(yaw: _Array, pitch: _Array, roll: _Array) -> _Array:
     return np.asarray(about_z @ about_y @ about_x)
 
 
-def expression_distance(result: npt.NDArray[np.floating], source: npt.NDArray[np.floating]) -> _Array:
+def expression_distance(
+    result: npt.NDArray[np.floating], source: npt.NDArray[np.floating], scheme: LandmarkScheme
+) -> _Array:
     """How far the expressions of a result are from those of its source (N,), in eye distances.
 
-    ``result`` and ``source`` (N, 68, 2) are landmarks of the same frames. Both are made :func:`frontal`, and
+    ``result`` and ``source`` (N, P, 2) are landmarks of the same frames. Both are made :func:`frontal`, and
     of each its own median over the frames, the person's shape, is taken off; what is left is expression.
-    The value is the mean distance over the 51 points without the outline, which slides over the skin as
+    The value is the mean distance over the inner points, without the outline, which slides over the skin as
     the head turns.
     """
-    moved = [points - np.median(points, axis=0) for points in (frontal(result), frontal(source))]
-    return np.asarray(np.linalg.norm(moved[0] - moved[1], axis=2)[:, 17:].mean(axis=1))
+    moved = [
+        points - np.median(points, axis=0) for points in (frontal(result, scheme), frontal(source, scheme))
+    ]
+    apart = np.linalg.norm(moved[0] - moved[1], axis=2)
+    inner = [i for i in scheme.inner if i not in scheme.optional]
+    return np.asarray(np.take(apart, inner, axis=1).mean(axis=1))
 
 
-def gaze(image: Image, landmarks: Landmarks) -> float:
+def gaze(image: Image, landmarks: Landmarks, scheme: LandmarkScheme) -> float:
     """Where the eyes look across, from their irises: about -1 at one corner of the eyes to 1 at the other.
 
     Each open eye is cut out with its corners level; the iris is the centre of gravity of what is darker
     there than the median, the more the darker; its place is measured from the middle between the corners
     in half widths. Mean of the open eyes, NaN while both are shut.
     """
-    found = [_iris(image, landmarks[eye]) for eye in (RIGHT_EYE, LEFT_EYE)]
+    found = [_iris(image, landmarks, eye) for eye in scheme.regions.eyes]
     known = [place for place in found if place is not None]
     return float(np.mean(known)) if known else float("nan")
 
 
-def _iris(image: Image, eye: Landmarks) -> float | None:
-    """Place of the iris across an eye with these six points; ``None`` where it is shut."""
-    width = float(np.linalg.norm(eye[3] - eye[0]))
-    height = float(np.linalg.norm(eye[1:3].mean(axis=0) - eye[4:6].mean(axis=0)))
+def _iris(image: Image, landmarks: Landmarks, eye: Eye) -> float | None:
+    """Position of the iris between the corners of an eye, -1 to 1; ``None`` if it is shut."""
+    first, second = (landmarks[corner] for corner in eye.opening.corners)
+    upper, lower = (landmarks[list(points)] for points in zip(*eye.opening.pairs, strict=True))
+    width = float(np.linalg.norm(second - first))
+    height = float(np.linalg.norm(upper.mean(axis=0) - lower.mean(axis=0)))
     if width < 4 or height / width < _LEAST_OPEN:
         return None
-    matrix = _level(eye, width)
+    matrix = _level(first, second, width)
     size = 2 * _EYE_SIZE
     patch = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
     dark = 255 - cv2.cvtColor(np.asarray(patch, dtype=np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float64)
     area = np.zeros((size, size), dtype=np.uint8)
-    cv2.fillConvexPoly(area, np.round(map_points(matrix, eye)).astype(np.int32), 1)
+    cv2.fillConvexPoly(area, np.round(map_points(matrix, landmarks[list(eye.contour)])).astype(np.int32), 1)
     inside = area > 0
     weight = np.where(inside, np.maximum(dark - np.median(dark[inside]), 0), 0) ** 2
     if weight.sum() <= 0:
@@ -114,9 +121,9 @@ def _iris(image: Image, eye: Landmarks) -> float | None:
     return float((across - (size - 1) / 2) / (_EYE_SIZE / 2))
 
 
-def _level(eye: Landmarks, width: float) -> Alignment:
-    """The alignment to a patch in whose middle the eye lies with level corners."""
-    along = (eye[3] - eye[0]).astype(np.float64) / width
+def _level(first: Landmarks, second: Landmarks, width: float) -> Alignment:
+    """The alignment to a patch in whose centre the eye lies with level corners."""
+    along = (second - first).astype(np.float64) / width
     turn = np.array([along, (-along[1], along[0])]) * (_EYE_SIZE / width)
-    middle = (eye[0] + eye[3]) / 2
+    middle = (first + second) / 2
     return np.column_stack([turn, np.full(2, _EYE_SIZE - 0.5) - turn @ middle])

@@ -90,25 +90,26 @@ def pose_offset(evidence: Evidence) -> Outcome:
 
 
 def place(evidence: Evidence) -> Outcome:
-    """How far the face lies from where the source has it: distance between the means of the 51 landmarks
+    """How far the face lies from where the source has it: distance between the means of the landmarks
     within the face, in percent of the eye distance. Mean over the frames; lower is better. Another
     person's features alone make some 3; good up to 7.
     """
     seen = evidence.seen
-    apart = (seen.points - seen.source_points)[:, 17:].mean(axis=1)
-    size = np.array([eye_distance(points) for points in seen.source_points])
+    inner = [i for i in seen.scheme.inner if i not in seen.scheme.optional]
+    apart = np.take(seen.points - seen.source_points, inner, axis=1).mean(axis=1)
+    size = np.array([eye_distance(points, seen.scheme) for points in seen.source_points])
     series = np.linalg.norm(apart, axis=1).astype(np.float64) / size
     return Outcome(_mean(series), series)
 
 
 def expression_error(evidence: Evidence) -> Outcome:
-    """Mean distance of the 51 landmarks within the face from the source's, both turned frontal by the
+    """Mean distance of the landmarks within the face from the source's, both turned frontal by the
     pose and freed of each person's own shape (``expression.expression_distance``), in percent of the eye
     distance, the normalisation of 300-W (Sagonas et al. 2013). Lower is better; finding landmarks is
     itself uncertain by about 1; good up to 3.5.
     """
     seen = evidence.seen
-    series = expression.expression_distance(seen.points, seen.source_points)
+    series = expression.expression_distance(seen.points, seen.source_points, seen.scheme)
     return Outcome(_mean(series), series)
 
 
@@ -145,13 +146,15 @@ def jitter(evidence: Evidence) -> Outcome:
     anew while the head is shaken; good up to 2.
     """
     seen = evidence.seen
-    size = np.array([eye_distance(points) for points in seen.source_points])
-    # Single landmarks tremble by 2% from being found anew; the place, turn and scale they agree on do not.
+    size = np.array([eye_distance(points, seen.scheme) for points in seen.source_points])
+    # Single landmarks jitter by 2% because they are detected anew; the similarity they agree on does not.
+    required = list(seen.scheme.required)
+    source, weights = seen.source_points[:, required], np.ones(len(required))
     together_moved = [
-        map_points(fit_similarity(own.astype(np.float64), new.astype(np.float64), np.ones(68)), own)
-        for own, new in zip(seen.source_points, seen.points, strict=True)
+        map_points(fit_similarity(own.astype(np.float64), new.astype(np.float64), weights), own)
+        for own, new in zip(source, seen.points[:, required], strict=True)
     ]
-    series = steadiness.jitter(np.stack(together_moved), seen.source_points, size)
+    series = steadiness.jitter(np.stack(together_moved), source, size)
     together = np.diff(seen.index) == 1
     series[1:-1][~(together[1:] & together[:-1])] = np.nan
     value = float(np.sqrt(np.nanmean(series**2))) if not np.isnan(series).all() else None
@@ -346,7 +349,8 @@ def _distance(evidence: Evidence, person: people.Person) -> Outcome:
 def _poses_apart(evidence: Evidence) -> npt.NDArray[np.float64]:
     """Yaw, pitch and roll (N, 3) of the result less those of the source, the short way round."""
     result, source = (
-        head_poses(points)[:, :3] for points in (evidence.seen.points, evidence.seen.source_points)
+        head_poses(points, evidence.seen.scheme)[:, :3]
+        for points in (evidence.seen.points, evidence.seen.source_points)
     )
     return np.asarray((result - source + 180) % 360 - 180)
 
@@ -358,7 +362,7 @@ def _follows(evidence: Evidence, what: str) -> Outcome:
     else:
         opening = mouth_opening if what == "mouth" else eye_opening
         of_result, of_source = (
-            np.array([opening(points) for points in all_points])
+            np.array([opening(points, seen.scheme) for points in all_points])
             for all_points in (seen.points, seen.source_points)
         )
     known = ~(np.isnan(of_result) | np.isnan(of_source))

@@ -27,6 +27,7 @@ from facedouble.events import Listener, Progressed, StageFinished, StageStarted,
 from facedouble.faces.align import extract_crop, map_points, recrop, scale_of
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.hull import FOREHEAD, face_hull
+from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme, scheme_of
 from facedouble.faceset import Faceset
 from facedouble.types import Face, Grey, Image
 from facedouble.video.source import open_source
@@ -48,12 +49,12 @@ TILE = 224
 class Seen:
     """What was seen of the N frames that have a face, NaN where it was not looked for.
 
-    ``index`` and ``seconds`` (N,); ``source_points`` and ``points`` (N, 68, 2) landmarks found anew in source
-    and result, frame pixels. ``found`` is 1 where the detector sees a face in the result. ``gaze``,
-    ``change`` (see ``steadiness.flicker``), ``detail`` (inside the face) and ``detail_around`` are (N, 2):
-    result, source. ``lab`` (N, 2, 3) mean colours of the face. ``psnr`` and ``ssim`` are of what lies outside
-    the face, ``step`` and ``ring`` of its seam. ``detail_small`` is of the result through
-    ``people.DETAIL_VIEW``. ``width`` is how many frame pixels the crop's side covers.
+    ``index`` and ``seconds`` (N,); ``source_points`` and ``points`` (N, P, 2) landmarks found anew in
+    source and result, frame pixels; ``scheme`` says what they are. ``found`` is 1 where the detector sees a
+    face in the result. ``gaze``, ``change`` (see ``steadiness.flicker``), ``detail`` (inside the face) and
+    ``detail_around`` are (N, 2): result, source. ``lab`` (N, 2, 3) mean colours of the face. ``psnr`` and
+    ``ssim`` are of what lies outside the face, ``step`` and ``ring`` of its seam. ``detail_small`` is of
+    the result through ``people.DETAIL_VIEW``. ``width`` is how many frame pixels the crop's side covers.
     ``descriptor`` (N, 128).
     """
 
@@ -74,6 +75,7 @@ class Seen:
     detail_small: Values
     width: Values
     descriptor: npt.NDArray[np.float32]
+    scheme: LandmarkScheme
 
     def __len__(self) -> int:
         return len(self.index)
@@ -114,7 +116,8 @@ class Observer:
 
     def __init__(self, source: Path, looked_for: Plan) -> None:
         self.source, self.plan = source, looked_for
-        self.finder = FaceAnalyser("hog")
+        schemes = common_scheme(self.plan.faces.values())
+        self.analyser = FaceAnalyser(landmarks=schemes.name)
 
     def observe(self, result: Path, pictured: Pictured | None = None, listener: Listener = ignore) -> Seen:
         """What there is to see of ``result``. Frames are paired by their number, as far as both have any.
@@ -153,13 +156,14 @@ class Observer:
             raise InputError(f"{result}: none of its frames has a face in the source")
         listener(StageFinished(stage, time.perf_counter() - start, f"{len(rows)} faces"))
         return Seen(
-            **{name: np.array([row[name] for row in rows]) for name in (f.name for f in fields(Seen))}
+            **{f.name: np.array([row[f.name] for row in rows]) for f in fields(Seen) if f.name != "scheme"},
+            scheme=self.analyser.scheme,
         )
 
     def _frame(self, crops: _Crops, before: _Crops | None) -> dict[str, Any]:
         face, images = crops.face, (crops.result_frame, crops.source_frame)
-        points, source_points = (self.finder.landmarks.refine(image, face.landmarks) for image in images)
-        closely = crops.index in self.plan.closely
+        points, source_points = (self.analyser.refine(image, face.landmarks) for image in images)
+        scheme, closely = self.analyser.scheme, crops.index in self.plan.closely
         change = (np.nan, np.nan)
         if before is not None:
             change = steadiness.flicker(
@@ -170,15 +174,15 @@ class Observer:
                 crops.small_mask,
             )
         grey = np.asarray(cv2.cvtColor(images[0], cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-        view = people.DETAIL_VIEW.of(face.alignment, face.crop_size)
+        view = people.DETAIL_VIEW.alignment(face.alignment, face.crop_size)
         outside = crops.outside()
         nothing = np.full(128, np.nan, dtype=np.float32)
         return {
             "index": crops.index,
             "source_points": source_points,
             "points": points,
-            "found": float(self.finder.confirm(grey, points) is not None),
-            "gaze": (gaze(images[0], points), gaze(images[1], source_points)),
+            "found": float(self.analyser.verify(grey, points) is not None),
+            "gaze": (gaze(images[0], points, scheme), gaze(images[1], source_points, scheme)),
             "change": change,
             "lab": [
                 steadiness.mean_lab(small, crops.small_mask)
@@ -190,9 +194,9 @@ class Observer:
             "ring": seam.ring_step(crops.small_result, crops.small_source, crops.small_distance),
             "detail": [fine_detail(crop, crops.inner) for crop in (crops.result, crops.source)],
             "detail_around": [fine_detail(crop, crops.around) for crop in (crops.result, crops.source)],
-            "detail_small": people.detail_of(images[0], view, map_points(view, source_points)),
+            "detail_small": people.detail_of(images[0], view, map_points(view, source_points), scheme),
             "width": crops.extent,
-            "descriptor": self.finder.descriptor.describe(images[0], points) if closely else nothing,
+            "descriptor": self.analyser.describe(images[0], points) if closely else nothing,
         }
 
 
@@ -206,7 +210,7 @@ class _Crops:
         self.extent = face.crop_size / scale_of(face.alignment)
         alignment = recrop(face.alignment, face.crop_size, 1.0, side)
         self.source, self.result = (extract_crop(image, alignment, side) for image in (source, result))
-        self.distance = seam.outline_distance(map_points(alignment, face.smoothed), side)
+        self.distance = seam.outline_distance(map_points(alignment, face.smoothed), side, scheme_of(face))
         self.inner = (self.distance < -_INSIDE).astype(np.float32)
         self.around = ((self.distance > _AROUND[0]) & (self.distance < _AROUND[1])).astype(np.float32)
         self.small_source, self.small_result = (_reduced(crop, _SMALL) for crop in (self.source, self.result))
@@ -216,13 +220,15 @@ class _Crops:
     def outside(self) -> npt.NDArray[np.float32]:
         """Mask of the frame (H, W) without the face and some room around it."""
         height, width = self.source_frame.shape[:2]
-        hull = (face_hull(self.face.smoothed, (height, width), forehead=FOREHEAD) > 0).astype(np.uint8)
+        scheme = scheme_of(self.face)
+        hull = face_hull(self.face.smoothed, (height, width), scheme, forehead=FOREHEAD) > 0
+        face = hull.astype(np.uint8)
         room = _OUTSIDE * self.extent
-        x, y, w, h = cv2.boundingRect(hull)
+        x, y, w, h = cv2.boundingRect(face)
         left, top = max(0, x - int(room) - 1), max(0, y - int(room) - 1)
         part = np.s_[top : y + h + int(room) + 1, left : x + w + int(room) + 1]
         mask = np.ones((height, width), dtype=np.float32)
-        mask[part] = cv2.distanceTransform(1 - hull[part], cv2.DIST_L2, 5) > room
+        mask[part] = cv2.distanceTransform(1 - face[part], cv2.DIST_L2, 5) > room
         return mask
 
     def tiles(self) -> tuple[Image, Image]:

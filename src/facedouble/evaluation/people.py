@@ -13,11 +13,11 @@ from facedouble.assets import demo_clips, have_demo_clips
 from facedouble.errors import InputError
 from facedouble.evaluation.metrics import fine_detail
 from facedouble.faces.align import extract_crop, map_points
-from facedouble.faces.detectors import make_detector
+from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.hull import inner_face_mask
-from facedouble.faces.identity import SAME_PERSON, DlibDescriptor
-from facedouble.faces.landmarks import DlibLandmarks
+from facedouble.faces.identity import SAME_PERSON
 from facedouble.faces.network_input import InputCrop
+from facedouble.faces.schemes.scheme import LandmarkScheme, scheme_of
 from facedouble.faceset import Faceset
 from facedouble.types import Descriptor, Image, Landmarks
 from facedouble.video.images import read_image
@@ -55,19 +55,21 @@ def know(name: str, facesets: Sequence[Path], *, detail: bool = False) -> Person
             descriptors += [face.descriptor for face in faces if face.descriptor is not None]
             step = max(1, len(faces) * len(facesets) // _MOST_CROPS)
             for face in faces[::step] if detail else ():
-                inner = DETAIL_VIEW.of(np.eye(2, 3), face.crop_size)
+                inner = DETAIL_VIEW.alignment(np.eye(2, 3), face.crop_size)
                 points = map_points(inner, map_points(face.alignment, face.smoothed))
-                details.append(detail_of(read_image(faceset.crop_path(face)), inner, points))
+                details.append(detail_of(read_image(faceset.crop_path(face)), inner, points, scheme_of(face)))
     if not descriptors:
         raise InputError(f"{', '.join(map(str, facesets))}: no face with a descriptor; extract again")
     return Person(name, np.stack(descriptors), float(np.mean(details)) if details else float("nan"))
 
 
-def detail_of(image: Image, alignment: npt.NDArray[np.float64], points: Landmarks) -> float:
+def detail_of(
+    image: Image, alignment: npt.NDArray[np.float64], points: Landmarks, scheme: LandmarkScheme
+) -> float:
     """Fine detail of the face that ``alignment`` cuts out of ``image``; ``points`` are its landmarks in
     the cut-out's pixels."""
     size = DETAIL_VIEW.resolution
-    return fine_detail(extract_crop(image, alignment, size), inner_face_mask(points, size))
+    return fine_detail(extract_crop(image, alignment, size), inner_face_mask(points, size, scheme))
 
 
 def strangers(known: Sequence[Person]) -> list[Person]:
@@ -91,14 +93,14 @@ def strangers(known: Sequence[Person]) -> list[Person]:
 
 def _described(clips: Sequence[Path]) -> Iterator[Descriptor]:
     """Descriptors of the largest face of a few frames of each clip."""
-    detector, landmarks, descriptor = make_detector("hog"), DlibLandmarks(), DlibDescriptor()
+    analyser = FaceAnalyser()
     for clip in clips:
         source = open_source(clip)
         step = max(1, source.info.frames // _FRAMES_OF_A_CLIP)
         for frame in source.raw_frames():
             if frame.index % step == 0:
-                for face in detector.detect(frame.grey())[:1]:
-                    yield descriptor.describe(frame.rgb(), landmarks.predict(frame.grey(), face.box))
+                for face in analyser.search(frame.grey(), frame.grey())[:1]:
+                    yield analyser.describe(frame.rgb(), face.landmarks)
 
 
 def nearest(descriptors: npt.NDArray[np.floating], gallery: Sequence[Person]) -> npt.NDArray[np.int64]:

@@ -13,10 +13,11 @@ import torch
 from facedouble.evaluation.fidelity import ssim
 from facedouble.evaluation.people import Person
 from facedouble.faces.align import extract_crop, map_points, recrop
+from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.colour import apply_statistics, smooth_statistics
 from facedouble.faces.hull import face_hull
-from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.network_input import InputCrop, network_input
+from facedouble.faces.schemes.scheme import LandmarkScheme, scheme_of
 from facedouble.faceset import Faceset
 from facedouble.faceset.held_out import split_held_out
 from facedouble.models.base import SwapModel
@@ -46,6 +47,7 @@ class _Sample:
     mask: Mask
     points: Landmarks
     colour: FloatArray
+    scheme: LandmarkScheme
 
 
 def restore(
@@ -61,14 +63,14 @@ def restore(
     described = set(
         np.linspace(0, len(samples) - 1, min(_DESCRIBED, len(samples))).round().astype(int).tolist()
     )
-    descriptor = DlibDescriptor()
+    analyser = FaceAnalyser(landmarks=samples[0].scheme.name)
     for number, (sample, picture) in enumerate(zip(samples, np.clip(drawn, 0, 1), strict=True)):
         alike.append(ssim(_luma(picture), _luma(sample.seen), sample.mask))
         square = ((picture - sample.seen) ** 2).mean(axis=2)
         errors.append(float((square * sample.mask).sum() / sample.mask.sum()))
         if number in described:
             image, points = _enlarged(apply_statistics(picture, sample.colour), sample.points)
-            distances.append(float(np.linalg.norm(descriptor.describe(image, points) - person.mean)))
+            distances.append(float(np.linalg.norm(analyser.describe(image, points) - person.mean)))
     noise = max(float(np.mean(errors)), 1e-10)
     return Reconstruction(
         len(samples), float(np.mean(alike)), float(10 * np.log10(1 / noise)), float(np.mean(distances))
@@ -91,10 +93,11 @@ def _samples(view: InputCrop, facesets: Sequence[Path]) -> list[_Sample]:
 
 
 def _sample(view: InputCrop, face: Face, colour: FloatArray, crop: Path) -> _Sample:
-    inner = view.of(np.eye(2, 3), face.crop_size)
+    inner = view.alignment(np.eye(2, 3), face.crop_size)
     points = map_points(inner, map_points(face.alignment, face.smoothed))
-    seen = network_input(extract_crop(read_image(crop), inner, view.resolution), points, colour)
-    return _Sample(seen, face_hull(points, view.resolution), points, colour)
+    scheme = scheme_of(face)
+    seen = network_input(extract_crop(read_image(crop), inner, view.resolution), points, scheme, colour)
+    return _Sample(seen, face_hull(points, view.resolution, scheme), points, colour, scheme)
 
 
 def _luma(picture: FloatArray) -> Grey:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facedouble.faces.hull import FOREHEAD, face_hull
+from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.types import FloatArray, Image, Landmarks
 
 _Array = npt.NDArray[np.float64]
@@ -25,10 +26,10 @@ _INNER, _OUTER = -0.06, 0.01  # where the rings lie: the inner one ends, the out
 _LEAST_PIXELS = 20
 
 
-def outline_distance(landmarks: Landmarks, size: int) -> FloatArray:
+def outline_distance(landmarks: Landmarks, size: int, scheme: LandmarkScheme) -> FloatArray:
     """Distance of each pixel of a crop (size, size) from the outline of the face, as a share of the
     crop's side; negative inside. The outline is the landmarks' hull with some forehead."""
-    inside = (face_hull(landmarks, size, forehead=FOREHEAD) > 0.5).astype(np.uint8)
+    inside = (face_hull(landmarks, size, scheme, forehead=FOREHEAD) > 0.5).astype(np.uint8)
     within = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
     beyond = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
     return np.asarray((beyond - within) / size, dtype=np.float32)

@@ -18,6 +18,7 @@ from facedouble.extraction.pool import map_in_threads
 from facedouble.faces.align import alignment_in_region, crop_bounds, map_points, scale_of, warp_bicubic
 from facedouble.faces.colour import colour_statistics
 from facedouble.faces.hull import face_hull
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.record import encode_record
 from facedouble.faceset.store import (
     BLURRY,
@@ -140,7 +141,7 @@ def crop(frame: RawFrame, face: Face, settings: ExtractSettings) -> tuple[Image,
     to = (max(1, round(part.width * reduction)), max(1, round(part.height * reduction)))
     pixels = frame.rgb(part, to if reduction < 1 else None)
     image = warp_bicubic(pixels, alignment_in_region(face.alignment, part, to), size)
-    inside = face_hull(map_points(face.alignment, face.smoothed), size)
+    inside = face_hull(map_points(face.alignment, face.smoothed), size, scheme_of(face))
     sharp = sharpness(image)
     blurry = face.status == "kept" and sharp < settings.blur_threshold
     return image, face.with_(
@@ -166,6 +167,7 @@ def drawn(image: Image, face: Face) -> Image:
     """A crop with its landmarks: as measured in red, steady in green over them."""
     picture = image.copy()
     for points, colour in ((face.landmarks, (255, 40, 40)), (face.smoothed, (60, 255, 60))):
-        for x, y in np.rint(map_points(face.alignment, points)).astype(int).tolist():
+        known = points[~np.isnan(points).any(axis=1)]
+        for x, y in np.rint(map_points(face.alignment, known)).astype(int).tolist():
             cv2.circle(picture, (x, y), max(1, face.crop_size // 170), colour, -1, cv2.LINE_AA)
     return picture

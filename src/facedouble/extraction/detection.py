@@ -20,6 +20,7 @@ from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.pose import head_pose
 from facedouble.faces.registry import DETECTORS
+from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.faces.tracklets import Tracklet, track_faces
 from facedouble.faces.tracks import Handover
 from facedouble.faceset.store import Faceset, FrameRecord
@@ -193,13 +194,14 @@ def _work(segment: Segment) -> SegmentResult:
     global _loaded
     assert _settings is not None
     if _loaded is None:
-        _loaded = FaceAnalyser(_settings.detector, parse_angles(_settings.rotate_images)), _settings
+        angles = parse_angles(_settings.rotate_images)
+        _loaded = FaceAnalyser(_settings.detector, angles=angles), _settings
     return analyse_segment(segment, *_loaded)
 
 
-def analyse_segment(segment: Segment, finder: FaceAnalyser, settings: ExtractSettings) -> SegmentResult:
+def analyse_segment(segment: Segment, analyser: FaceAnalyser, settings: ExtractSettings) -> SegmentResult:
     """The faces of one segment. Frames that cannot be read are named, and cut it in two."""
-    before = dict(finder.seconds)
+    before = dict(analyser.seconds)
     result = SegmentResult([], [], [])
     greys, problems, shot_ends = _survey(segment.frames)
     identities = count(segment.frames[0].index * _CHAINS)
@@ -207,10 +209,10 @@ def analyse_segment(segment: Segment, finder: FaceAnalyser, settings: ExtractSet
         frames = segment.frames[run.start : run.stop]
         seen = [_Seen(frame, greys[frame.index]) for frame in frames]
         cuts = {at - run.start + 1 for at in shot_ends if run.start <= at < run.stop - 1}
-        chains = track_faces(seen, cuts, finder, smallest=settings.min_face_size)
+        tracklets = track_faces(seen, cuts, analyser, smallest=settings.min_face_size)
         lent = len(frames) - 1 if segment.has_next and run.stop == len(segment.frames) else len(frames)
-        for chain in chains:
-            faces, handover = _faces(chain, next(identities), frames, lent, finder, settings.size)
+        for tracklet in tracklets:
+            faces, handover = _faces(tracklet, next(identities), frames, lent, analyser, settings.size)
             result.faces += faces
             result.handovers += handover
     _number(result.faces)
@@ -218,7 +220,7 @@ def analyse_segment(segment: Segment, finder: FaceAnalyser, settings: ExtractSet
         result.frames.append(
             FrameRecord(frame.index, frame.pts, frame.name, position in shot_ends, problems.get(position))
         )
-    result.seconds = {name: spent - before[name] for name, spent in finder.seconds.items()}
+    result.seconds = {name: spent - before[name] for name, spent in analyser.seconds.items()}
     return result
 
 
@@ -251,53 +253,59 @@ def _readable(frames: Sequence[RawFrame], problems: dict[int, str]) -> Iterator[
 
 
 def _faces(
-    chain: Tracklet, identity: int, frames: Sequence[RawFrame], lent: int, finder: FaceAnalyser, size: int
+    tracklet: Tracklet,
+    identity: int,
+    frames: Sequence[RawFrame],
+    lent: int,
+    analyser: FaceAnalyser,
+    size: int,
 ) -> tuple[list[Face], list[Handover]]:
     """The faces of a chain on the segment's own frames, the one seen most from the front described
     where that is due; and where the chain is handed over to the next segment."""
-    own = [sighting for sighting in chain.sightings if sighting.position < lent]
-    goes_on = len(own) == lent and chain.last.position == lent  # so the next segment may describe it
+    own = [observation for observation in tracklet.observations if observation.position < lent]
+    goes_on = len(own) == lent and tracklet.last.position == lent  # so the next segment may describe it
     due = (frames[0].index - 1) // _DESCRIBE_EVERY < frames[lent - 1].index // _DESCRIBE_EVERY
     described = None
     if due or not goes_on:
-        described = min(own, key=lambda s: abs(head_pose(s.landmarks).yaw), default=None)
+        described = min(own, key=lambda s: abs(head_pose(s.landmarks, analyser.scheme).yaw), default=None)
     faces = []
-    for sighting in own:
-        frame = frames[sighting.position]
+    for observation in own:
+        frame = frames[observation.position]
         descriptor = None
-        if sighting is described:
-            descriptor = finder.describe(*_portrait(frame, sighting.landmarks))
+        if observation is described:
+            descriptor = analyser.describe(*_portrait(frame, observation.landmarks, analyser.scheme))
         faces.append(
             Face(
                 frame_index=frame.index,
                 face_index=0,
-                box=box_around(sighting.landmarks),
-                confidence=sighting.confidence,
-                landmarks=sighting.landmarks,
-                smoothed=sighting.landmarks,
-                alignment=align(sighting.landmarks, size),
+                box=box_around(observation.landmarks, analyser.scheme),
+                confidence=observation.confidence,
+                landmarks=observation.landmarks,
+                smoothed=observation.landmarks,
+                alignment=align(observation.landmarks, size, analyser.scheme),
                 crop_size=size,
                 descriptor=descriptor,
-                motion=sighting.motion,
+                motion=observation.motion,
                 tracklet=identity,
-                rotation=sighting.rotation,
-                origin=sighting.origin,
+                rotation=observation.rotation,
+                origin=observation.origin,
+                scheme=analyser.scheme.name,
             )
         )
     handovers = [
-        Handover(identity, frames[s.position].index, s.landmarks, s.motion)
-        for s in chain.sightings
+        Handover(identity, frames[s.position].index, s.landmarks, s.motion, analyser.scheme.name)
+        for s in tracklet.observations
         if s.position == lent
     ]
     return faces, handovers if faces else []
 
 
 def _portrait(
-    frame: RawFrame, landmarks: Landmarks
+    frame: RawFrame, landmarks: Landmarks, scheme: LandmarkScheme
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], Landmarks]:
     """The part of a frame around a face in RGB, and the landmarks in it."""
     width, height = frame.size
-    box = box_around(landmarks)
+    box = box_around(landmarks, scheme)
     grow = box.width // 2
     part = Box(
         max(0, min(box.left - grow, width - 1)),
@@ -321,8 +329,7 @@ def _number(faces: list[Face]) -> None:
 def validate(settings: ExtractSettings) -> None:
     """Raises ``SettingsError`` for settings that cannot be, before anything is made."""
     parse_angles(settings.rotate_images)
-    if settings.detector not in DETECTORS:
-        raise SettingsError(f"no detector {settings.detector!r}; there are: {', '.join(DETECTORS)}")
+    DETECTORS.check(settings.detector)
     if settings.every > 1 and settings.fps > 0:
         raise SettingsError("--every and --fps exclude each other")
     if settings.fps != 0:

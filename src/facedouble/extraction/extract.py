@@ -21,6 +21,7 @@ from facedouble.extraction.cropping import write_crops
 from facedouble.extraction.detection import detect_faces, validate
 from facedouble.faces.align import align
 from facedouble.faces.references import References
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faces.smoothing import smooth_track
 from facedouble.faces.tracks import link_tracklets
 from facedouble.faceset.store import CROPS, DATABASE, STEADIED, Faceset, SourceRecord, output_errors
@@ -175,9 +176,11 @@ def _steady(
         listener(Noted("the images are not numbered without a gap: taken as single pictures, not as a film"))
     result: list[Face] = []
     for track in tracks:
-        judged = references.judge(track) if references else track
+        judged = references.classify(track) if references else track
         result += [
-            face.with_(alignment=align(face.smoothed, settings.size, level_eyes=settings.align_eyes))
+            face.with_(
+                alignment=align(face.smoothed, settings.size, scheme_of(face), level_eyes=settings.align_eyes)
+            )
             for face in smooth_track(judged, settings.steady)
         ]
     faceset.replace_faces(_numbered(result, settings))

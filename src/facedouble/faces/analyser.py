@@ -1,4 +1,7 @@
-"""Finding the faces of one frame: detector, landmarks and descriptor together."""
+"""One object that finds the faces of a frame, places their landmarks and says who they are.
+
+It is the only place that makes detectors, landmark predictors and descriptors.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,28 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 from facedouble.faces.align import align, fast_crop, inverse, map_points
-from facedouble.faces.detectors import Detector, make_detector
-from facedouble.faces.identity import DlibDescriptor
-from facedouble.faces.landmarks import DlibLandmarks, box_around
+from facedouble.faces.detectors import Detector
+from facedouble.faces.identity import DlibDescriptor, IdentityDescriptor
+from facedouble.faces.landmarks import box_around
+from facedouble.faces.registry import DETECTORS, LANDMARK_PREDICTORS, LANDMARK_SCHEMES
+from facedouble.faces.schemes.predictor import LandmarkPredictor
+from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.types import Alignment, Descriptor, Grey, Image, Landmarks
 
-_PATCH = 200  # side of the upright patch on which a followed face is looked at again
-_LEAST_OVERLAP = 0.3
+_PATCH = 200  # side of the upright patch on which a tracked face is verified
+_MIN_OVERLAP = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class DetectedFace:
-    """A face on a frame: its landmarks, how sure the detector was, by how many degrees
-    (counter-clockwise) the frame had to be turned."""
+    """A face on a frame: its landmarks (P, 2), the detector's confidence, and the degrees
+    (counter-clockwise) by which the frame had to be rotated."""
 
     landmarks: Landmarks
     confidence: float
@@ -31,70 +38,98 @@ class DetectedFace:
 
 
 class FaceAnalyser:
-    """The loaded networks of one process. ``seconds`` adds up where the time goes."""
+    """The networks of one process: detector, landmark predictor and identity descriptor, each loaded when
+    it is first used.
 
-    def __init__(self, detector: str, angles: Sequence[int] = ()) -> None:
-        self.detector: Detector = make_detector(detector)
-        self.landmarks = DlibLandmarks()
-        self.descriptor = DlibDescriptor()
+    ``detector`` and ``landmarks`` are names in ``DETECTORS`` and ``LANDMARK_PREDICTORS``; ``angles`` are
+    the rotations, in degrees counter-clockwise, at which frames without a face are searched again.
+    ``seconds`` adds up the time spent by kind of work. Raises ``SettingsError`` for names that are not
+    registered; loading raises ``AssetError`` if weights are missing.
+    """
+
+    def __init__(
+        self, detector: str = "hog", landmarks: str = "dlib68", *, angles: Sequence[int] = ()
+    ) -> None:
+        DETECTORS.check(detector)
+        LANDMARK_PREDICTORS.check(landmarks)
+        self._names = (detector, landmarks)
+        self.scheme: LandmarkScheme = LANDMARK_SCHEMES[landmarks]
+        """What the landmarks are that this analyser finds."""
         self.angles = tuple(angles)
         self.seconds = {"detect": 0.0, "landmarks": 0.0, "describe": 0.0}
 
-    def look(self, image: Image | Grey, grey: Grey, *, thorough: bool) -> list[DetectedFace]:
-        """Faces of a frame, largest first. ``image`` is what the detector looks at (grey or RGB, as
+    @cached_property
+    def detector(self) -> Detector:
+        return DETECTORS[self._names[0]]()
+
+    @cached_property
+    def predictor(self) -> LandmarkPredictor:
+        return LANDMARK_PREDICTORS[self._names[1]]()
+
+    @cached_property
+    def descriptor(self) -> IdentityDescriptor:
+        return DlibDescriptor()
+
+    def search(self, image: Image | Grey, grey: Grey, *, thorough: bool = True) -> list[DetectedFace]:
+        """Faces of a frame, largest first. ``image`` is the detector's input (grey or RGB, as
         ``detector.colour`` says), ``grey`` the luma of the same frame.
 
-        Where none is found and the look is ``thorough``, the frame is turned by each of the angles
-        until one shows faces; landmarks are those of the frame as it stands.
+        If a ``thorough`` search finds none, the frame is rotated by each of the angles until one shows faces;
+        landmarks are always those of the frame as it is.
         """
         with self.timed("detect"):
             detections = self.detector.detect(image, thorough)
         if detections:
             with self.timed("landmarks"):
-                return [DetectedFace(self.landmarks.predict(grey, d.box), d.confidence) for d in detections]
+                return [DetectedFace(self.predictor.predict(grey, d.box), d.confidence) for d in detections]
         for angle in self.angles if thorough else ():
             matrix, size = rotation_matrix(angle, image.shape[1], image.shape[0])
             with self.timed("detect"):
-                detections = self.detector.detect(_turn(image, matrix, size), thorough)
+                detections = self.detector.detect(_rotate(image, matrix, size), thorough)
             if detections:
                 with self.timed("landmarks"):
-                    upright, back = _turn(grey, matrix, size), inverse(matrix)
-                    found = [self.landmarks.predict(upright, detection.box) for detection in detections]
+                    upright, back = _rotate(grey, matrix, size), inverse(matrix)
+                    found = [self.predictor.predict(upright, detection.box) for detection in detections]
                 return [
                     DetectedFace(map_points(back, points), detection.confidence, angle)
                     for points, detection in zip(found, detections, strict=True)
                 ]
         return []
 
-    def refine(self, grey: Grey, landmarks: Landmarks) -> Landmarks:
-        """Landmarks of the face that ``landmarks`` nearly lie on."""
-        with self.timed("landmarks"):
-            return self.landmarks.refine(grey, landmarks)
+    def search_image(self, image: Image) -> list[DetectedFace]:
+        """Faces of a single RGB picture, largest first."""
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+        return self.search(image if self.detector.colour else grey, grey)
 
-    def confirm(self, image: Image | Grey, landmarks: Landmarks) -> float | None:
-        """The detector's confidence that there is a face under ``landmarks``; ``None`` if it sees
-        none. It looks at the face alone, upright, so it costs little and knows no rotation."""
+    def refine(self, image: Image | Grey, landmarks: Landmarks) -> Landmarks:
+        """Landmarks of the face that ``landmarks`` (P, 2) already lie close to."""
+        with self.timed("landmarks"):
+            return self.predictor.refine(image, landmarks)
+
+    def verify(self, image: Image | Grey, landmarks: Landmarks) -> float | None:
+        """The detector's confidence that there is a face under ``landmarks``, ``None`` if it sees none. It is
+        shown the face alone and upright, which is cheap and works at any rotation."""
         with self.timed("detect"):
-            upright = align(landmarks, _PATCH)
-            expected = box_around(map_points(upright, landmarks))
+            upright = align(landmarks, _PATCH, self.scheme)
+            expected = box_around(map_points(upright, landmarks), self.scheme)
             patch = fast_crop(image, upright, _PATCH)
             return max(
                 (
                     detection.confidence
                     for detection in self.detector.detect(patch, False)
-                    if detection.box.overlap(expected) >= _LEAST_OVERLAP
+                    if detection.box.overlap(expected) >= _MIN_OVERLAP
                 ),
                 default=None,
             )
 
     def describe(self, image: Image, landmarks: Landmarks) -> Descriptor:
-        """Who the face with ``landmarks`` in the RGB ``image`` is."""
+        """The identity descriptor (128,) of the face with ``landmarks`` (P, 2) in the RGB ``image``."""
         with self.timed("describe"):
-            return self.descriptor.describe(image, landmarks)
+            return self.descriptor.describe(image, landmarks, self.scheme)
 
     @contextmanager
     def timed(self, name: str) -> Generator[None]:
-        """Adds the time spent inside the ``with`` to ``seconds[name]``."""
+        """Add the time spent inside the ``with`` block to ``seconds[name]``."""
         start = time.perf_counter()
         try:
             yield
@@ -103,8 +138,8 @@ class FaceAnalyser:
 
 
 def rotation_matrix(angle: int, width: int, height: int) -> tuple[Alignment, tuple[int, int]]:
-    """The matrix (2, 3) that turns a picture by ``angle`` degrees counter-clockwise into one that
-    holds all of it, and that one's width and height."""
+    """The matrix (2, 3) that rotates a picture by ``angle`` degrees counter-clockwise into one large enough
+    to hold all of it, and the width and height of that."""
     radians = np.deg2rad(angle)
     cos, sin = float(np.cos(radians)), float(np.sin(radians))
     size = (
@@ -117,5 +152,5 @@ def rotation_matrix(angle: int, width: int, height: int) -> tuple[Alignment, tup
     return np.column_stack([linear, new_middle - linear @ middle]), size
 
 
-def _turn(image: Image | Grey, matrix: Alignment, size: tuple[int, int]) -> Image:
+def _rotate(image: Image | Grey, matrix: Alignment, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR), dtype=np.uint8)

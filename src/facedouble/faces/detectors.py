@@ -15,7 +15,6 @@ import dlib
 import numpy as np
 
 from facedouble.assets import yunet_model
-from facedouble.faces.registry import DETECTORS
 from facedouble.networks.dlib_files import CNN_DETECTOR, weights_file
 from facedouble.types import Box, Detection, Grey, Image
 
@@ -171,13 +170,6 @@ class YunetDetector:
             x, y = left + width / 2, top + height / 2
             seen.append(_Seen(x, y + self._DOWN * height, self._SIDE * height, confidence))
         return seen
-
-
-def make_detector(name: str) -> Detector:
-    """The detector called ``name``. Raises ``SettingsError`` for an unknown name, ``AssetError`` when
-    its weights are not there and cannot be fetched."""
-    detector: Detector = DETECTORS[name]()
-    return detector
 
 
 class _Seen(NamedTuple):

@@ -1,4 +1,4 @@
-"""Who a face is: dlib's 128-d descriptor."""
+"""Identity: a vector that tells people apart, computed from a face by dlib's recognition network."""
 
 from __future__ import annotations
 
@@ -7,36 +7,48 @@ from typing import Protocol
 import dlib
 import numpy as np
 
+from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.networks.dlib_files import DESCRIPTOR, weights_file
 from facedouble.types import Descriptor, Image, Landmarks
 
 SAME_PERSON = 0.6
-"""Euclidean distance under which two descriptors are of one person (dlib's own threshold)."""
+"""Euclidean distance below which two descriptors belong to one person (dlib's own threshold)."""
 
 
 class IdentityDescriptor(Protocol):
     """Turns a face into a vector whose Euclidean distances tell people apart."""
 
-    def describe(self, image: Image, landmarks: Landmarks) -> Descriptor:
-        """Descriptor (128,) float32 of the face with these landmarks in ``image``."""
+    def describe(self, image: Image, landmarks: Landmarks, scheme: LandmarkScheme) -> Descriptor:
+        """Descriptor (128,) float32 of the face with these landmarks (P, 2) in ``image``."""
         ...
 
 
 class DlibDescriptor:
-    """dlib's ResNet-29 face recognition network (King 2017), 99.38% on LFW by its author.
+    """dlib's ResNet-29 face recognition network (King 2017), 99.38% on LFW according to its author.
 
-    It cuts a 150 pixel chip around the landmarks by itself.
+    It cuts out a 150-pixel chip itself: by all points of ``dlib68``, and by dlib's five (corners of the
+    eyes and base of the nose) for any other scheme.
     """
 
     def __init__(self) -> None:
         self._network = dlib.face_recognition_model_v1(str(weights_file(DESCRIPTOR)))
 
-    def describe(self, image: Image, landmarks: Landmarks) -> Descriptor:
-        left, top = landmarks.min(axis=0)
-        right, bottom = landmarks.max(axis=0)
+    def describe(self, image: Image, landmarks: Landmarks, scheme: LandmarkScheme) -> Descriptor:
+        points = landmarks if scheme is DLIB68 else five_points(landmarks, scheme)
+        left, top = points.min(axis=0)
+        right, bottom = points.max(axis=0)
         rectangle = dlib.rectangle(
             round(float(left)), round(float(top)), round(float(right)), round(float(bottom))
         )
-        points = dlib.points([dlib.point(round(float(x)), round(float(y))) for x, y in landmarks])
-        shape = dlib.full_object_detection(rectangle, points)
+        parts = dlib.points([dlib.point(round(float(x)), round(float(y))) for x, y in points])
+        shape = dlib.full_object_detection(rectangle, parts)
         return np.array(self._network.compute_face_descriptor(image, shape), dtype=np.float32)
+
+
+def five_points(landmarks: Landmarks, scheme: LandmarkScheme) -> Landmarks:
+    """The points (5, 2) of dlib's five-point model: left eye from its outer to its inner corner, right eye
+    the same, base of the nose."""
+    regions = scheme.regions
+    (right_outer, right_inner), (left_inner, left_outer) = (eye.opening.corners for eye in regions.eyes)
+    return landmarks[[left_outer, left_inner, right_outer, right_inner, regions.nose_base]]

@@ -1,18 +1,38 @@
-"""What finding faces chooses from."""
+"""Detectors, landmark schemes and their predictors, by name."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from facedouble.registry import Entry, Registry
 
-DETECTORS: Registry[Any] = Registry(
+if TYPE_CHECKING:
+    from facedouble.faces.detectors import Detector
+    from facedouble.faces.schemes.predictor import LandmarkPredictor
+    from facedouble.faces.schemes.scheme import LandmarkScheme
+
+DETECTORS: Registry[type[Detector]] = Registry(
     "detector",
     {
         "hog": Entry("facedouble.faces.detectors:HogDetector", "dlib, fast"),
         "cnn": Entry("facedouble.faces.detectors:CnnDetector", "dlib, slow"),
         "all": Entry("facedouble.faces.detectors:HogThenCnnDetector", "cnn where hog finds none"),
-        "yunet": Entry("facedouble.faces.detectors:YunetDetector", "fetched once; small and turned faces"),
+        "yunet": Entry(
+            "facedouble.faces.detectors:YunetDetector", "downloaded once, finds small and turned faces"
+        ),
     },
 )
-"""Classes of detectors, made without arguments."""
+"""Detector classes; their constructors take no arguments."""
+
+LANDMARK_SCHEMES: Registry[LandmarkScheme] = Registry(
+    "landmark scheme",
+    {"dlib68": Entry("facedouble.faces.schemes.dlib68:DLIB68", "68 points in the order of iBUG 300-W")},
+)
+"""What the points of a face are. A face names its scheme here."""
+
+LANDMARK_PREDICTORS: Registry[type[LandmarkPredictor]] = Registry(
+    "landmark predictor",
+    {"dlib68": Entry("facedouble.faces.schemes.dlib68_predictor:Dlib68Predictor", "dlib's regression trees")},
+)
+"""Predictor classes by the name of the scheme whose points they find; their constructors take no
+arguments."""

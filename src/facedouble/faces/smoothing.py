@@ -1,15 +1,16 @@
-"""Steady landmarks: where a face is, freed of the tremble of finding it frame by frame.
+"""Smoothed landmarks: a face's path through time, without the jitter of per-frame detection.
 
-What is known of a face in each frame is where landmarks were placed (free of drift, but trembling by
-half a percent of the face) and how its picture moved since the frame before (several times finer, but
-errors add up). The path that agrees best with both is found for the whole track at once, so it does
-not lag (zero phase). Where the picture says that the face moves evenly, the path is smoothed
-further; where it says that the face is shaken, the path is not.
+Two things are known of a face in each frame: its landmarks, which do not drift but jitter by half a percent
+of the face, and how its picture moved since the previous frame, which is several times more precise but
+whose errors add up. The path that agrees best with both is computed for the whole track at once, so it has
+no lag (zero phase). Where the picture says that the face moves evenly, the path is smoothed further; where
+it says that the face is shaken, it is not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,29 +19,34 @@ from scipy.ndimage import gaussian_filter1d
 
 from facedouble.faces.align import align, inverse, map_points
 from facedouble.faces.landmarks import eye_distance
+from facedouble.faces.schemes.scheme import common_scheme
 from facedouble.types import Alignment, Face, Landmarks
 
-PosePath = npt.NDArray[np.float64]  # (frames, 4): x, y, logarithm of the scale, angle
+_Float = TypeVar("_Float", bound=np.floating[Any])
 
-_SIZE = 256  # any: the side of the crop in which shapes are compared
+PosePath = npt.NDArray[np.float64]
+"""(N, 4), for each frame: x, y, logarithm of the scale, angle in radians."""
+
+_SIZE = 256  # side of the crop in which shapes are compared; any would do
 _MOTION = 10.0  # weight of the picture's motion against landmarks: the ratio of their variances
 _EVENNESS = 80.0  # weight of even motion against landmarks, while the face moves evenly
-_SHAKEN = 0.01  # acceleration at which evenness counts half: of the eye distance per frame squared
-_EXPRESSION = 0.6  # deviation in frames of the Gaussian that smooths the shape within the crop
+_SHAKEN = 0.01  # acceleration at which evenness counts half: eye distances per frame squared
+_EXPRESSION = 0.6  # standard deviation in frames of the Gaussian that smooths the shape within the crop
 
 
 def smooth_track(faces: Sequence[Face], strength: float = 1.0) -> list[Face]:
-    """Faces of one track on consecutive frames, with their ``steady`` landmarks.
+    """Faces of one track on consecutive frames, with their ``smoothed`` landmarks.
 
-    The pose (the alignment's place, scale and angle) minimises the sum of squares of its distance
-    from the landmarks' own pose, of its change against the picture's motion, and of its second
-    difference (Whittaker 1923, Eilers 2003, with weights that follow the motion); the shape within
-    the crop is smoothed a little. ``strength`` 0 leaves everything as it is.
+    The pose (position, scale and angle of the alignment) minimises the sum of squares of three terms: its
+    distance from the landmarks' own pose, the difference between its change and the picture's motion, and its
+    second difference (Whittaker 1923, Eilers 2003, with weights that depend on the motion). The shape within
+    the crop is smoothed slightly. ``strength`` 0 changes nothing.
     """
     if strength <= 0 or len(faces) < 3:
         return [face.with_(smoothed=face.landmarks) for face in faces]
-    alignments = [align(face.landmarks, _SIZE) for face in faces]
-    unit = float(np.median([eye_distance(face.landmarks) for face in faces]))
+    scheme = common_scheme(faces)
+    alignments = [align(face.landmarks, _SIZE, scheme) for face in faces]
+    unit = float(np.median([eye_distance(face.landmarks, scheme) for face in faces]))
     path = _path(alignments, unit)
     velocity, known = _velocity(faces, alignments, unit)
     trusted = np.array([face.origin != "filled" for face in faces], dtype=np.float64)
@@ -50,25 +56,36 @@ def smooth_track(faces: Sequence[Face], strength: float = 1.0) -> list[Face]:
     shapes = np.stack(
         [map_points(matrix, face.landmarks) for matrix, face in zip(alignments, faces, strict=True)]
     )
-    shapes = gaussian_filter1d(shapes, _EXPRESSION * min(strength, 1.0), axis=0, mode="nearest")
+    shapes = smooth_points(shapes, _EXPRESSION * min(strength, 1.0))
     return [
-        face.with_(smoothed=_placed(shape, pose, unit))
+        face.with_(smoothed=_in_frame(shape, pose, unit))
         for face, shape, pose in zip(faces, shapes, smooth, strict=True)
     ]
 
 
+def smooth_points(points: npt.NDArray[_Float], deviation: float) -> npt.NDArray[_Float]:
+    """Landmarks (N, P, 2) of N consecutive frames, smoothed in time by a Gaussian with a standard
+    ``deviation`` in frames. Missing points (NaN) stay missing and do not affect their neighbours."""
+    missing = np.isnan(points)
+    if not missing.any():
+        return np.asarray(gaussian_filter1d(points, deviation, axis=0, mode="nearest"))
+    weights = gaussian_filter1d((~missing).astype(points.dtype), deviation, axis=0, mode="nearest")
+    sums = gaussian_filter1d(np.nan_to_num(points), deviation, axis=0, mode="nearest")
+    return np.asarray(np.where(missing, np.nan, sums / np.maximum(weights, 1e-6)), dtype=points.dtype)
+
+
 def _path(alignments: Sequence[Alignment], unit: float) -> PosePath:
-    """Pose of each crop in the frame: its middle in units of ``unit`` pixels, scale and angle."""
+    """Pose of each crop in the frame (N, 4): its centre in units of ``unit`` pixels, log scale and angle."""
     back = np.stack([inverse(matrix) for matrix in alignments])
     middle = (_SIZE - 1) / 2
-    place = back[:, :, :2] @ (middle, middle) + back[:, :, 2]
+    centre = back[:, :, :2] @ (middle, middle) + back[:, :, 2]
     scale = np.log(np.hypot(back[:, 0, 0], back[:, 1, 0]))
     angle = np.unwrap(np.arctan2(back[:, 1, 0], back[:, 0, 0]))
-    return np.column_stack([place / unit, scale, angle])
+    return np.column_stack([centre / unit, scale, angle])
 
 
-def _placed(shape: Landmarks, pose: PosePath, unit: float) -> Landmarks:
-    """Crop points (68, 2) put into the frame at a pose."""
+def _in_frame(shape: Landmarks, pose: PosePath, unit: float) -> Landmarks:
+    """Crop points (P, 2) moved into the frame at a pose (4,)."""
     scale, angle = float(np.exp(pose[2])), float(pose[3])
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     linear = np.array([[cos, -sin], [sin, cos]])
@@ -79,7 +96,8 @@ def _placed(shape: Landmarks, pose: PosePath, unit: float) -> Landmarks:
 def _velocity(
     faces: Sequence[Face], alignments: Sequence[Alignment], unit: float
 ) -> tuple[PosePath, npt.NDArray[np.bool_]]:
-    """How each pose changed from the frame before by the picture's motion, and where that is known."""
+    """By how much the picture's motion changed each pose since the previous frame (N, 4), and where that is
+    known (N,)."""
     velocity = np.zeros((len(faces), 4))
     known = np.zeros(len(faces), dtype=np.bool_)
     place = _path(alignments, 1.0)[:, :2]
@@ -95,7 +113,7 @@ def _velocity(
 
 
 def _evenness(velocity: PosePath, known: npt.NDArray[np.bool_], strength: float) -> npt.NDArray[np.float64]:
-    """Weight of even motion at each frame, less where the picture's motion changes fast."""
+    """Weight of even motion at each frame (N,), lower where the picture's motion changes fast."""
     change = np.zeros(len(velocity))
     both = known[2:] & known[1:-1]
     change[1:-1] = np.where(both, np.linalg.norm(velocity[2:] - velocity[1:-1], axis=1), 0.0)
@@ -113,7 +131,7 @@ def _fuse(
     """The path s that minimises, over frames t, the sum of
     trusted (s - path)² + moving (s[t] - s[t-1] - velocity)² + even (s[t+1] - 2 s[t] + s[t-1])².
 
-    Its normal equations have a band of five; all arrays have one entry a frame.
+    All arrays have one entry per frame. The normal equations have five diagonals.
     """
     band = np.zeros((3, len(path)))
     right = trusted[:, None] * path

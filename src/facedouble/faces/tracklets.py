@@ -1,11 +1,11 @@
-"""Following faces through a stretch of frames, with the detector asked only now and then.
+"""Tracking faces through a segment of frames, with the detector consulted only now and then.
 
-A detector takes far longer than landmarks do. So it looks at the whole frame at both ends of a
-stretch; in between each face is followed by the motion of its picture, its landmarks are placed
-anew on every frame, and the detector looks at the face alone every few frames. Where a step is not
-plausible, the whole frame is looked at again. A face that turns up inside the stretch is followed
-back to where it came in. What a stretch gives depends on its own frames only, so that stretches can
-be worked on side by side, and again after a crash, with the same result.
+A detector takes far longer than landmarks do. So it searches the whole frame at both ends of a segment; in
+between each face is tracked by the motion of its picture, its landmarks are refined on every frame, and the
+detector verifies the face alone every few frames. Where a step is implausible, the whole frame is searched
+again. A face that appears inside the segment is tracked backwards to where it came in. The result depends
+on the segment's own frames only, so segments can be analysed in parallel, and again after a crash, with the
+same result.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from facedouble.faces.align import inverse
 from facedouble.faces.analyser import DetectedFace, FaceAnalyser
 from facedouble.faces.landmarks import box_around, eye_distance
 from facedouble.faces.motion import FaceMotion, estimate_motion
+from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.types import Alignment, Box, Grey, Image, Landmarks, Origin
 
-_CONFIRM_EVERY = 6  # frames between looks at a face that is followed
-_PATIENCE = 12  # frames that a face may go unconfirmed before it is given up
-_IDLE_EVERY = 3  # frames between looks while nothing is followed
-_LEAST_FOLLOWED = 0.5  # share of points whose motion must be known
-_MOST_MISFIT = 0.012  # of the patch's side, median distance of points from a common motion
-_MOST_SCALING = 0.18  # natural logarithm, from frame to frame
-_MOST_TURN = 0.3  # radians, from frame to frame
-_MOST_DISAGREEMENT = 0.12  # between motion and landmarks, of the eye distance
-_SAME_FACE = 0.4  # overlap of two boxes
-_RIGID = slice(27, 48)  # nose and eyes
+_VERIFY_EVERY = 6  # frames between verifications of a tracked face
+_PATIENCE = 12  # frames for which a face may go unverified before it is dropped
+_IDLE_EVERY = 3  # frames between searches while no face is tracked
+_MIN_TRACKED = 0.5  # share of points whose motion must be known
+_MAX_MISFIT = 0.012  # median distance of points from their common motion, as a share of the patch's side
+_MAX_SCALING = 0.18  # natural logarithm, from frame to frame
+_MAX_TURN = 0.3  # radians, from frame to frame
+_MAX_DISAGREEMENT = 0.12  # between motion and landmarks, as a share of the eye distance
+_SAME_FACE = 0.4  # overlap of two boxes (intersection over union)
 
 
 class DecodedFrame(Protocol):
-    """What is looked at, such as a ``video.raw.RawFrame``. Its luma is asked for several times."""
+    """A frame to analyse. Its luma is requested several times."""
 
     def grey(self) -> Grey: ...
 
@@ -44,10 +44,10 @@ class DecodedFrame(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A face on one frame of a stretch; ``position`` counts from the stretch's first frame.
+    """A face on one frame of a segment; ``position`` counts from the segment's first frame.
 
-    ``motion`` (2, 3) takes points of the frame before to this one, as the picture moved; ``None``
-    where that is not known, as where the face is first seen.
+    ``motion`` (2, 3) takes points of the previous frame to this one, as the picture moved; ``None`` where
+    it is unknown, as where the face is first seen.
     """
 
     position: int
@@ -60,66 +60,72 @@ class Observation:
 
 @dataclass(slots=True, eq=False)
 class Tracklet:
-    """One face on consecutive frames. ``confirmed`` is the last position where the detector saw it."""
+    """One face on consecutive frames. ``verified`` is the last position at which the detector saw it."""
 
-    sightings: list[Observation] = field(default_factory=list)
-    confirmed: int = 0
+    observations: list[Observation] = field(default_factory=list)
+    verified: int = 0
 
     @property
     def last(self) -> Observation:
-        return self.sightings[-1]
+        return self.observations[-1]
 
 
-class _Stretch:
-    """The frames of a stretch, and what can be asked of them."""
+class _Segment:
+    """The frames of a segment and the questions that can be asked about them."""
 
-    def __init__(self, frames: Sequence[DecodedFrame], cuts: Collection[int], finder: FaceAnalyser) -> None:
-        self.frames, self.cuts, self.finder = frames, cuts, finder
+    def __init__(self, frames: Sequence[DecodedFrame], cuts: Collection[int], analyser: FaceAnalyser) -> None:
+        self.frames, self.cuts, self.analyser = frames, cuts, analyser
+        self.scheme: LandmarkScheme = analyser.scheme
 
     def grey(self, position: int) -> Grey:
         return self.frames[position].grey()
 
-    def look(self, position: int, *, thorough: bool) -> list[DetectedFace]:
-        return self.finder.look(self._seen(position), self.grey(position), thorough=thorough)
+    def search(self, position: int, *, thorough: bool) -> list[DetectedFace]:
+        return self.analyser.search(self._input(position), self.grey(position), thorough=thorough)
 
-    def confirm(self, position: int, landmarks: Landmarks) -> float | None:
-        return self.finder.confirm(self._seen(position), landmarks)
+    def verify(self, position: int, landmarks: Landmarks) -> float | None:
+        return self.analyser.verify(self._input(position), landmarks)
 
     def step(self, start: int, end: int, landmarks: Landmarks) -> tuple[Landmarks, FaceMotion] | None:
-        """Landmarks on the neighbouring frame ``end``, and how the picture moved; ``None`` when it
-        is doubtful that this is still the face."""
-        with self.finder.timed("landmarks"):
-            moved = estimate_motion(self.grey(start), self.grey(end), landmarks)
+        """Landmarks on the neighbouring frame ``end`` and how the picture moved; ``None`` if it is doubtful
+        that this is still the face."""
+        with self.analyser.timed("landmarks"):
+            moved = estimate_motion(self.grey(start), self.grey(end), landmarks, self.scheme)
         if not _plausible(moved):
             return None
         expected = landmarks @ moved.matrix[:, :2].T + moved.matrix[:, 2]
-        found = self.finder.refine(self.grey(end), expected.astype(np.float32))
-        apart = np.linalg.norm(found[_RIGID] - expected[_RIGID], axis=1).mean() / eye_distance(found)
-        if apart > _MOST_DISAGREEMENT or not self._inside(found):
+        found = self.analyser.refine(self.grey(end), expected.astype(np.float32))
+        stable = list(self.scheme.stable)
+        apart = np.linalg.norm(found[stable] - expected[stable], axis=1).mean()
+        if apart / eye_distance(found, self.scheme) > _MAX_DISAGREEMENT or not self._inside(found):
             return None
         return found, moved
 
-    def _seen(self, position: int) -> Image | Grey:
-        """What the detector looks at."""
-        return self.frames[position].rgb() if self.finder.detector.colour else self.grey(position)
+    def overlap(self, a: Landmarks, b: Landmarks) -> bool:
+        """Whether two sets of landmarks lie on one face."""
+        return box_around(a, self.scheme).overlap(box_around(b, self.scheme)) >= _SAME_FACE
+
+    def _input(self, position: int) -> Image | Grey:
+        """The picture for the detector."""
+        return self.frames[position].rgb() if self.analyser.detector.colour else self.grey(position)
 
     def _inside(self, landmarks: Landmarks) -> bool:
         """Whether the middle of the face lies in the frame."""
         height, width = self.grey(0).shape
-        x, y = landmarks[17:].mean(axis=0)
+        x, y = self.scheme.points(landmarks, self.scheme.inner).mean(axis=0)
         return bool(0 <= x < width and 0 <= y < height)
 
 
 def track_faces(
-    frames: Sequence[DecodedFrame], cuts: Collection[int], finder: FaceAnalyser, *, smallest: int = 1
+    frames: Sequence[DecodedFrame], cuts: Collection[int], analyser: FaceAnalyser, *, smallest: int = 1
 ) -> list[Tracklet]:
-    """The faces of a stretch of frames.
+    """The faces of a segment of frames.
 
-    ``cuts`` holds the positions at which a new shot begins. The last frame should be the first of
-    the next stretch, so that faces which turn up between looks are found and chains can be joined.
-    Faces narrower than ``smallest`` pixels are reported where they are seen, and not followed.
+    ``cuts`` holds the positions at which a new shot begins. The last frame should be the first of the next
+    segment, so that faces which appear between searches are found and tracklets can be linked. Faces narrower
+    than ``smallest`` pixels are reported where they are seen, and not tracked.
     """
-    stretch = _Stretch(frames, cuts, finder)
+    segment = _Segment(frames, cuts, analyser)
     done: list[Tracklet] = []
     active: list[Tracklet] = []
     for position in range(len(frames)):
@@ -127,139 +133,137 @@ def track_faces(
         if begins:
             done += active
             active = []
-        carried, doubtful = _carry_on(stretch, position, active)
+        tracked, doubtful = _advance(segment, position, active)
         due = begins or bool(doubtful) or position == len(frames) - 1
-        if due or (not carried and position % _IDLE_EVERY == 0):
-            fresh = _take_in(stretch, position, due, carried, doubtful)
-            for chain in fresh:
-                if _width(chain.last.landmarks) < smallest:
-                    done.append(chain)
+        if due or (not tracked and position % _IDLE_EVERY == 0):
+            fresh = _search(segment, position, due, tracked, doubtful)
+            for tracklet in fresh:
+                if box_around(tracklet.last.landmarks, segment.scheme).width < smallest:
+                    done.append(tracklet)
                     continue
-                _follow_back(stretch, chain, [*done, *carried])
-                carried.append(chain)
-        active, doubles = _without_doubles(carried)
-        done += doubtful + doubles
-    for chain in done + active:
-        _trim(stretch, chain)
+                _track_back(segment, tracklet, [*done, *tracked])
+                tracked.append(tracklet)
+        active, duplicates = _without_duplicates(segment, tracked)
+        done += doubtful + duplicates
+    for tracklet in done + active:
+        _trim(segment, tracklet)
     return done + active
 
 
-def _carry_on(
-    stretch: _Stretch, position: int, active: Sequence[Tracklet]
+def _advance(
+    segment: _Segment, position: int, active: Sequence[Tracklet]
 ) -> tuple[list[Tracklet], list[Tracklet]]:
-    """The chains that reach ``position`` by following, and those of which it is doubtful."""
-    carried, doubtful = [], []
-    for chain in active:
-        step = stretch.step(position - 1, position, chain.last.landmarks)
-        if step is None or position - chain.confirmed > _PATIENCE:
-            doubtful.append(chain)
+    """The tracklets that could be tracked to ``position``, and those about which there is doubt."""
+    tracked, doubtful = [], []
+    for tracklet in active:
+        step = segment.step(position - 1, position, tracklet.last.landmarks)
+        if step is None or position - tracklet.verified > _PATIENCE:
+            doubtful.append(tracklet)
             continue
         landmarks, moved = step
-        chain.sightings.append(
+        tracklet.observations.append(
             replace(
-                chain.last, position=position, landmarks=landmarks, origin="followed", motion=moved.matrix
+                tracklet.last,
+                position=position,
+                landmarks=landmarks,
+                origin="followed",
+                motion=moved.matrix,
             )
         )
-        _confirm(stretch, chain)
-        carried.append(chain)
-    return carried, doubtful
+        _verify(segment, tracklet)
+        tracked.append(tracklet)
+    return tracked, doubtful
 
 
-def _confirm(stretch: _Stretch, chain: Tracklet) -> None:
-    """Ask the detector about the chain's last sighting, when that is due."""
-    last = chain.last
-    if abs(last.position - chain.confirmed) < _CONFIRM_EVERY:
+def _verify(segment: _Segment, tracklet: Tracklet) -> None:
+    """Let the detector verify the last observation, if that is due."""
+    last = tracklet.last
+    if abs(last.position - tracklet.verified) < _VERIFY_EVERY:
         return
-    confidence = stretch.confirm(last.position, last.landmarks)
+    confidence = segment.verify(last.position, last.landmarks)
     if confidence is not None:
-        chain.sightings[-1] = replace(last, confidence=confidence)
-        chain.confirmed = last.position
+        tracklet.observations[-1] = replace(last, confidence=confidence)
+        tracklet.verified = last.position
 
 
-def _take_in(
-    stretch: _Stretch, position: int, thorough: bool, carried: list[Tracklet], doubtful: list[Tracklet]
+def _search(
+    segment: _Segment, position: int, thorough: bool, tracked: list[Tracklet], doubtful: list[Tracklet]
 ) -> list[Tracklet]:
-    """Look at the whole frame; bear out the chains that are seen, bring back doubtful ones, and
-    return a chain for every other face."""
+    """Search the whole frame: verify the tracklets that are seen, recover doubtful ones, and return a new
+    tracklet for every other face."""
     fresh = []
-    for found in stretch.look(position, thorough=thorough):
+    for found in segment.search(position, thorough=thorough):
         seen = Observation(position, found.landmarks, found.confidence, found.rotation, "detected")
-        known = next((c for c in carried if _same(c.last.landmarks, found.landmarks)), None)
+        known = next((t for t in tracked if segment.overlap(t.last.landmarks, found.landmarks)), None)
         if known is not None:
-            known.sightings[-1] = replace(known.last, confidence=found.confidence, origin="detected")
-            known.confirmed = position
+            known.observations[-1] = replace(known.last, confidence=found.confidence, origin="detected")
+            known.verified = position
             continue
-        lost = next((c for c in doubtful if _same(c.last.landmarks, found.landmarks)), None)
+        lost = next((t for t in doubtful if segment.overlap(t.last.landmarks, found.landmarks)), None)
         if lost is not None:
-            lost.sightings.append(seen)
-            lost.confirmed = position
+            lost.observations.append(seen)
+            lost.verified = position
             doubtful.remove(lost)
-            carried.append(lost)
+            tracked.append(lost)
             continue
         fresh.append(Tracklet([seen], position))
     return fresh
 
 
-def _follow_back(stretch: _Stretch, chain: Tracklet, others: Sequence[Tracklet]) -> None:
-    """Put before a chain the frames on which its face was there already and nobody had looked."""
-    first = chain.sightings[0]
+def _track_back(segment: _Segment, tracklet: Tracklet, others: Sequence[Tracklet]) -> None:
+    """Prepend the frames on which the face was already there but no search took place."""
+    first = tracklet.observations[0]
     back = Tracklet([first], first.position)
-    taken = {(s.position, i): s.landmarks for i, other in enumerate(others) for s in other.sightings}
-    while (position := back.last.position) > 0 and position not in stretch.cuts:
-        step = stretch.step(position, position - 1, back.last.landmarks)
-        if step is None or abs(back.confirmed - position) > _PATIENCE:
+    taken = {(o.position, i): o.landmarks for i, other in enumerate(others) for o in other.observations}
+    while (position := back.last.position) > 0 and position not in segment.cuts:
+        step = segment.step(position, position - 1, back.last.landmarks)
+        if step is None or abs(back.verified - position) > _PATIENCE:
             break
         landmarks, moved = step
-        if any(at == position - 1 and _same(points, landmarks) for (at, _), points in taken.items()):
+        if any(at == position - 1 and segment.overlap(other, landmarks) for (at, _), other in taken.items()):
             break
-        back.sightings[-1] = replace(back.last, motion=inverse(moved.matrix))
-        back.sightings.append(
+        back.observations[-1] = replace(back.last, motion=inverse(moved.matrix))
+        back.observations.append(
             Observation(position - 1, landmarks, back.last.confidence, first.rotation, "followed")
         )
-        _confirm(stretch, back)
-    _trim(stretch, back)
-    back.sightings[-1] = replace(back.last, motion=None)
-    chain.sightings[:1] = back.sightings[::-1]
+        _verify(segment, back)
+    _trim(segment, back)
+    back.observations[-1] = replace(back.last, motion=None)
+    tracklet.observations[:1] = back.observations[::-1]
 
 
-def _without_doubles(chains: Sequence[Tracklet]) -> tuple[list[Tracklet], list[Tracklet]]:
-    """Of chains that have come to lie on one face, the one with the longest past goes on; the others
-    end before this frame."""
+def _without_duplicates(
+    segment: _Segment, tracklets: Sequence[Tracklet]
+) -> tuple[list[Tracklet], list[Tracklet]]:
+    """Of tracklets that have converged on one face, the longest continues and the others end before this
+    frame."""
     kept: list[Tracklet] = []
-    doubles: list[Tracklet] = []
-    for chain in sorted(chains, key=lambda chain: -len(chain.sightings)):
-        if any(_same(chain.last.landmarks, other.last.landmarks) for other in kept):
-            del chain.sightings[-1]
-            if chain.sightings:
-                chain.confirmed = min(chain.confirmed, chain.last.position)
-                doubles.append(chain)
+    duplicates: list[Tracklet] = []
+    for tracklet in sorted(tracklets, key=lambda tracklet: -len(tracklet.observations)):
+        if any(segment.overlap(tracklet.last.landmarks, other.last.landmarks) for other in kept):
+            del tracklet.observations[-1]
+            if tracklet.observations:
+                tracklet.verified = min(tracklet.verified, tracklet.last.position)
+                duplicates.append(tracklet)
         else:
-            kept.append(chain)
-    return kept, doubles
+            kept.append(tracklet)
+    return kept, duplicates
 
 
-def _trim(stretch: _Stretch, chain: Tracklet) -> None:
-    """Take away the end of a chain, as far as the detector sees no face there any more."""
-    while chain.last.position != chain.confirmed:
-        if stretch.confirm(chain.last.position, chain.last.landmarks) is not None:
+def _trim(segment: _Segment, tracklet: Tracklet) -> None:
+    """Remove the end of a tracklet as far as the detector no longer sees a face there."""
+    while tracklet.last.position != tracklet.verified:
+        if segment.verify(tracklet.last.position, tracklet.last.landmarks) is not None:
             return
-        del chain.sightings[-1]
+        del tracklet.observations[-1]
 
 
 def _plausible(moved: FaceMotion) -> bool:
     scaling = float(np.log(max(np.hypot(moved.matrix[0, 0], moved.matrix[1, 0]), 1e-6)))
     turn = float(np.arctan2(moved.matrix[1, 0], moved.matrix[0, 0]))
     return (
-        moved.followed >= _LEAST_FOLLOWED
-        and moved.misfit <= _MOST_MISFIT
-        and abs(scaling) <= _MOST_SCALING
-        and abs(turn) <= _MOST_TURN
+        moved.tracked >= _MIN_TRACKED
+        and moved.misfit <= _MAX_MISFIT
+        and abs(scaling) <= _MAX_SCALING
+        and abs(turn) <= _MAX_TURN
     )
-
-
-def _same(a: Landmarks, b: Landmarks) -> bool:
-    return box_around(a).overlap(box_around(b)) >= _SAME_FACE
-
-
-def _width(landmarks: Landmarks) -> int:
-    return box_around(landmarks).width

@@ -10,6 +10,7 @@ import numpy as np
 
 from facedouble.faces.identity import SAME_PERSON
 from facedouble.faces.landmarks import box_around
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.types import Alignment, Descriptor, Face, Landmarks
 
 _LONGEST_GAP = 8  # frames that a face may be missing between two chains of one track
@@ -25,6 +26,7 @@ class Handover:
     frame_index: int
     landmarks: Landmarks
     motion: Alignment | None
+    scheme: str = "dlib68"
 
 
 @dataclass(slots=True, eq=False)
@@ -72,7 +74,7 @@ def _hand_over(chains: Mapping[int, _Thread], handovers: Sequence[Handover]) -> 
     for handover in sorted(handovers, key=lambda h: h.frame_index):
         if handover.tracklet not in owner:
             continue
-        here = box_around(handover.landmarks)
+        here = box_around(handover.landmarks, scheme_of(handover))
         candidates = [
             (owner[number].faces[0].box.overlap(here), number)
             for number in beginnings.get(handover.frame_index, ())
@@ -142,7 +144,7 @@ def _filled(faces: Sequence[Face], frames: Sequence[int], position: Mapping[int,
                     frame_index=frames[place],
                     landmarks=landmarks,
                     smoothed=landmarks,
-                    box=box_around(landmarks),
+                    box=box_around(landmarks, scheme_of(face)),
                     confidence=min(before.confidence, face.confidence),
                     descriptor=None,
                     motion=None,

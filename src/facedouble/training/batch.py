@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from facedouble.faces.schemes.scheme import LandmarkScheme
+
 CHANNELS = 5
 """Of a stored face: R, G, B, the loss weight and the mask of the face."""
 
@@ -36,10 +38,11 @@ class Batch:
 
     ``pixels`` (N, 5, S, S) uint8, S at least the model's resolution: R, G, B in the standard
     colouring, the loss weight in units of ``MAX_WEIGHT``/255, the mask of the face. ``landmarks``
-    (N, 68, 2) in the picture's own units: x and y from -1 at its left and upper edge to 1 at the right
-    and lower one (as ``grid_sample`` counts with ``align_corners=False``). ``neighbours`` (N, K, 68, 2)
+    (N, P, 2) in the picture's own units: x and y from -1 at its left and upper edge to 1 at the right
+    and lower one (as ``grid_sample`` counts with ``align_corners=False``). ``neighbours`` (N, K, P, 2)
     are those of K faces of the other side that are most like each; ``None`` where there is no other
-    side. ``total`` is the size of the whole batch, ``part`` which run of it this is.
+    side. ``total`` is the size of the whole batch, ``part`` which run of it this is. ``scheme``
+    says what the landmarks are.
     """
 
     pixels: Tensor
@@ -47,6 +50,7 @@ class Batch:
     neighbours: Tensor | None
     total: int
     part: slice
+    scheme: LandmarkScheme
 
     def __len__(self) -> int:
         return int(self.pixels.shape[0])

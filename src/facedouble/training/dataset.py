@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.training.batch import Batch, Shard
 from facedouble.training.crop_cache import Store, parts
 from facedouble.types import FloatArray, Side
@@ -23,16 +24,17 @@ _ALONE = Shard()
 class SideDataset:
     """Some faces of one side, N of them; ``N`` may be 0 for those held out.
 
-    ``store`` keeps their pictures, ``landmarks`` (N, 68, 2) float32 are in units of ``Batch``, ``colours``
-    (N, 2, 3) their colour statistics. ``sampling_weights`` (N,) is how often each is drawn, any scale;
-    ``None`` for evenly. ``others`` are the landmarks (M, 68, 2) of the other side and ``like`` (N, K) which
-    of them are most like each face here.
+    ``store`` keeps their pictures, ``landmarks`` (N, P, 2) float32 are in units of ``Batch`` and follow
+    ``scheme``, ``colours`` (N, 2, 3) their colour statistics. ``sampling_weights`` (N,) is how often each
+    is drawn, any scale; ``None`` for evenly. ``others`` are the landmarks (M, P, 2) of the other side and
+    ``like`` (N, K) which of them are most like each face here.
     """
 
     resolution: int
     store: Store
     landmarks: Tensor
     colours: FloatArray
+    scheme: LandmarkScheme
     sampling_weights: Tensor | None = None
     others: Tensor | None = None
     like: Tensor | None = None
@@ -58,7 +60,7 @@ class SideDataset:
         if self.others is not None and self.like is not None:
             neighbours = self.others[self.like[own]].to(self.store.device)
         landmarks = self.landmarks[own].to(self.store.device)
-        return Batch(self.store.take(own), landmarks, neighbours, count, part)
+        return Batch(self.store.take(own), landmarks, neighbours, count, part, self.scheme)
 
     def some(self, most: int) -> Tensor:
         """Numbers of at most ``most`` faces, evenly spread."""
@@ -98,6 +100,11 @@ class Dataset:
 
     training: dict[Side, SideDataset]
     held_out: dict[Side, SideDataset]
+
+    @property
+    def scheme(self) -> LandmarkScheme:
+        """What the landmarks of both sides are."""
+        return self.training["a"].scheme
 
     @property
     def shown(self) -> dict[Side, SideDataset]:

@@ -10,17 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.colour import apply_statistics
-from facedouble.faces.identity import DlibDescriptor
-from facedouble.faces.landmarks import (
-    LEFT_EYE,
-    MOUTH,
-    RIGHT_EYE,
-    DlibLandmarks,
-    eye_opening,
-    mouth_opening,
-)
+from facedouble.faces.landmarks import eye_opening, mouth_opening
 from facedouble.faces.pose import head_poses
+from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.models.base import SwapModel
 from facedouble.training.dataset import Dataset, SideDataset
 from facedouble.training.losses import luma
@@ -77,7 +71,8 @@ class HeldOutEvaluator:
 
     def __init__(self, data: Dataset) -> None:
         self._shown = data.shown
-        self._landmarks, self._descriptor = DlibLandmarks(), DlibDescriptor()
+        self._scheme = data.scheme
+        self._analyser = FaceAnalyser(landmarks=self._scheme.name)
         self._people = {side: self._person(known) for side, known in data.training.items()}
         a = self._shown["a"]
         chosen = a.some(MAX_FACES)
@@ -111,9 +106,9 @@ class HeldOutEvaluator:
             to_b=self._distance(described, "b"),
             to_a=self._distance(described, "a"),
             own_b=self._own_b,
-            mouth=_difference(found, self._source, _mouths),
-            eyes=_difference(found, self._source, _eyes),
-            pose=_difference(found, self._source, _heads),
+            mouth=self._change(found, _mouths),
+            eyes=self._change(found, _eyes),
+            pose=self._change(found, _heads),
         )
 
     def _restored(self, network: SwapModel, side: Side, known: SideDataset) -> tuple[float, float, float]:
@@ -122,8 +117,9 @@ class HeldOutEvaluator:
         points = known.landmarks[known.some(MAX_FACES)].to(faces.device)
         alike = ssim_map(network(faces, side, side).picture.float().clamp(0, 1), faces)
         size = faces.shape[-1]
-        eyes = torch.maximum(box(points[:, RIGHT_EYE], size), box(points[:, LEFT_EYE], size))
-        parts = (masks, eyes, box(points[:, MOUTH], size))
+        regions = self._scheme.regions
+        right, left = (box(points[:, eye.contour], size) for eye in regions.eyes)
+        parts = (masks, torch.maximum(right, left), box(points[:, regions.lips], size))
         whole, both_eyes, mouth = (float((alike * part).sum() / part.sum()) for part in parts)
         return whole, both_eyes, mouth
 
@@ -137,7 +133,7 @@ class HeldOutEvaluator:
     def _described(self, pictures: list[Image], points: FloatArray) -> FloatArray:
         return np.stack(
             [
-                self._descriptor.describe(picture, in_pixels(own))
+                self._analyser.describe(picture, in_pixels(own))
                 for picture, own in zip(pictures, points, strict=True)
             ]
         )
@@ -145,11 +141,17 @@ class HeldOutEvaluator:
     def _distance(self, described: FloatArray, side: Side) -> float:
         return float(np.linalg.norm(described - self._people[side], axis=1).mean())
 
+    def _change(
+        self, found: FloatArray, measure: Callable[[FloatArray, LandmarkScheme], FloatArray]
+    ) -> float:
+        """How far what ``measure`` says of landmarks (N, P, 2) is from what it says of their source."""
+        return _difference(measure(found, self._scheme), measure(self._source, self._scheme))
+
     def _looked_at(self, pictures: list[Image], points: FloatArray) -> FloatArray:
-        """Landmarks (N, 68, 2) found anew in pictures whose landmarks are about ``points``."""
+        """Landmarks (N, P, 2) found anew in pictures whose landmarks are about ``points``."""
         return np.stack(
             [
-                self._landmarks.refine(picture, in_pixels(own))
+                self._analyser.refine(picture, in_pixels(own))
                 for picture, own in zip(pictures, points, strict=True)
             ]
         )
@@ -196,24 +198,24 @@ def pictures_of(drawn: Tensor, colours: FloatArray) -> list[Image]:
 
 
 def in_pixels(points: Landmarks) -> Landmarks:
-    """Landmarks (68, 2) in units of ``Batch`` as points of such an enlarged picture."""
+    """Landmarks (P, 2) in units of ``Batch`` as points of such an enlarged picture."""
     return np.asarray((points + 1) * _SIZE / 2 - 0.5, dtype=np.float32)
 
 
-def _difference(found: FloatArray, source: FloatArray, measure: Callable[[FloatArray], FloatArray]) -> float:
-    """Mean distance of what ``measure`` says of each of N faces' landmarks, (N, K), from what it says of
-    their source, without what is the same in all of them."""
-    away = measure(found) - measure(source)
+def _difference(found: FloatArray, source: FloatArray) -> float:
+    """Mean distance of N faces' measures (N, K) from those of their source, without what is the same in all
+    of them."""
+    away = found - source
     return float(np.linalg.norm(away - away.mean(axis=0), axis=1).mean())
 
 
-def _mouths(landmarks: FloatArray) -> FloatArray:
-    return np.array([[mouth_opening(points)] for points in landmarks], dtype=np.float32)
+def _mouths(landmarks: FloatArray, scheme: LandmarkScheme) -> FloatArray:
+    return np.array([[mouth_opening(points, scheme)] for points in landmarks], dtype=np.float32)
 
 
-def _eyes(landmarks: FloatArray) -> FloatArray:
-    return np.array([[eye_opening(points)] for points in landmarks], dtype=np.float32)
+def _eyes(landmarks: FloatArray, scheme: LandmarkScheme) -> FloatArray:
+    return np.array([[eye_opening(points, scheme)] for points in landmarks], dtype=np.float32)
 
 
-def _heads(landmarks: FloatArray) -> FloatArray:
-    return head_poses(landmarks)[:, :3].astype(np.float32)
+def _heads(landmarks: FloatArray, scheme: LandmarkScheme) -> FloatArray:
+    return head_poses(landmarks, scheme)[:, :3].astype(np.float32)

@@ -24,6 +24,7 @@ from facedouble.errors import TrainingError
 from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
 from facedouble.faces.colour import smooth_statistics
 from facedouble.faces.pose import head_poses, pose_bins
+from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme
 from facedouble.faceset import Faceset
 from facedouble.faceset.held_out import MIN_FACES, split_held_out
 from facedouble.training.batch import CHANNELS
@@ -58,6 +59,7 @@ def load(
     """
     found = {side: _known(side, facesets.get(side, ())) for side in SIDES}
     everything = [face for trained, held in found.values() for face in (*trained, *held)]
+    scheme = common_scheme([known.face for known in everything])
     size = cached_size(resolution, max(known.face.crop_size for known in everything) * coverage)
     needed = len(everything) * CHANNELS * size**2
     if memory is None:
@@ -73,7 +75,7 @@ def load(
         )
     start = time.perf_counter()
     listener(StageStarted("load", len(everything), "faces"))
-    with _Loader(resolution, coverage, size, device, folder, listener) as loader:
+    with _Loader(resolution, coverage, size, scheme, device, folder, listener) as loader:
         training = {side: loader.side(found[side][0]) for side in SIDES}
         held_out = {side: loader.side(found[side][1]) for side in SIDES}
     listener(StageFinished("load", time.perf_counter() - start, f"{len(everything)} faces"))
@@ -82,16 +84,16 @@ def load(
         training[side] = replace(
             here,
             others=there.landmarks,
-            like=nearest(here.landmarks, there.landmarks),
-            sampling_weights=pose_balanced_weights(here.landmarks) if balanced else None,
+            like=nearest(here.landmarks[:, scheme.required], there.landmarks[:, scheme.required]),
+            sampling_weights=pose_balanced_weights(here.landmarks, scheme) if balanced else None,
         )
     return Dataset(training, held_out)
 
 
-def pose_balanced_weights(landmarks: Tensor) -> Tensor:
-    """How often to draw each of N faces with ``landmarks`` (N, 68, 2) so that every bin of poses there is
+def pose_balanced_weights(landmarks: Tensor, scheme: LandmarkScheme) -> Tensor:
+    """How often to draw each of N faces with ``landmarks`` (N, P, 2) so that every bin of poses there is
     comes equally often: (N,) float64 that sum to 1."""
-    poses = head_poses(landmarks.numpy())
+    poses = head_poses(landmarks.numpy(), scheme)
     bins = np.stack(pose_bins(poses[:, 0], poses[:, 1]), axis=1)
     _, number, counts = np.unique(bins, axis=0, return_inverse=True, return_counts=True)
     return torch.from_numpy(1 / (counts[number.reshape(-1)] * len(counts)))
@@ -130,11 +132,12 @@ class _Loader:
         resolution: int,
         coverage: float,
         size: int,
+        scheme: LandmarkScheme,
         device: torch.device,
         folder: Path | None,
         listener: Listener,
     ) -> None:
-        self.resolution, self.coverage, self.size = resolution, coverage, size
+        self.resolution, self.coverage, self.size, self.scheme = resolution, coverage, size, scheme
         self.device, self.folder, self.listener = device, folder, listener
         self.done = 0
         self.threads = ThreadPoolExecutor(os.cpu_count())
@@ -157,8 +160,11 @@ class _Loader:
         return SideDataset(
             resolution=self.resolution,
             store=store,
-            landmarks=torch.from_numpy(np.stack(landmarks)) if faces else torch.zeros(0, 68, 2),
+            landmarks=torch.from_numpy(np.stack(landmarks))
+            if faces
+            else torch.zeros(0, self.scheme.count, 2),
             colours=np.stack([known.colour for known in faces]) if faces else np.zeros((0, 2, 3), np.float32),
+            scheme=self.scheme,
         )
 
     def _prepared(self, faces: Sequence[FaceCrop]) -> Iterator[Image]:

@@ -12,7 +12,7 @@ _PART = 1024  # faces compared at a time
 def nearest(landmarks: Tensor, others: Tensor, count: int = NEIGHBOURS) -> Tensor:
     """For each of N faces the ``count`` of M others most like it: numbers (N, count), nearest first.
 
-    ``landmarks`` (N, 68, 2) and ``others`` (M, 68, 2) of aligned faces, in one unit. Each side's mean shape
+    ``landmarks`` (N, P, 2) and ``others`` (M, P, 2) of aligned faces, in one unit. Each side's mean shape
     is taken away first, so that what is compared is pose and expression and not whose face it is. Where
     there are fewer others, all of them are given.
     """

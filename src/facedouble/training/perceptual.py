@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from facedouble.assets import vgg19_weights
 from facedouble.errors import SettingsError
-from facedouble.faces.align import MEAN_SHAPE
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.models.recipe import Recipe
 from facedouble.networks.dlib_descriptor import CHIP, CHIP_PADDING, DlibDescriptorNetwork
 from facedouble.networks.dlib_files import DESCRIPTOR, weights_file
@@ -134,7 +134,7 @@ def chip_in_view(coverage: float) -> tuple[float, tuple[float, float]]:
     is the central part of the crop that the view shows.
     """
     large = 1000  # of the mean face: dlib takes whole numbers
-    points = [dlib.point(round(x), round(y)) for x, y in (MEAN_SHAPE * large - 0.5).tolist()]
+    points = [dlib.point(round(x), round(y)) for x, y in (DLIB68.mean_shape * large - 0.5).tolist()]
     shape = dlib.full_object_detection(dlib.rectangle(0, 0, large, large), dlib.points(points))
     chip = dlib.get_face_chip_details(shape, CHIP, CHIP_PADDING).rect
     edges = np.array([[chip.left() - 0.5, chip.top() - 0.5], [chip.right() + 0.5, chip.bottom() + 0.5]])

@@ -12,6 +12,7 @@ from facedouble.errors import InputError
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.hull import FOREHEAD, eyes_and_mouth_mask, face_hull
 from facedouble.faces.network_input import InputCrop, input_mask, masked_input
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.training.batch import MAX_WEIGHT
 from facedouble.types import Face, FloatArray, Image, Landmarks
 from facedouble.video.images import read_image
@@ -43,9 +44,9 @@ def cached_size(resolution: int, seen: float) -> int:
 
 
 def places(face: Face, coverage: float) -> Landmarks:
-    """A face's landmarks (68, 2) in the view of ``coverage``, in units of ``Batch``."""
+    """A face's landmarks (P, 2) in the view of ``coverage``, in units of ``Batch``."""
     # In a view one pixel wide the centre is 0 and the edges are half a pixel away.
-    return 2 * map_points(InputCrop(1, coverage).of(face.alignment, face.crop_size), face.smoothed)
+    return 2 * map_points(InputCrop(1, coverage).alignment(face.alignment, face.crop_size), face.smoothed)
 
 
 def prepare(known: FaceCrop, size: int, coverage: float) -> Image:
@@ -60,13 +61,15 @@ def prepare(known: FaceCrop, size: int, coverage: float) -> Image:
             f"{known.crop}: {image.shape[1]}x{image.shape[0]} pixels, and was cut at {face.crop_size}; "
             "a crop that was resized no longer fits its landmarks: extract it again or take it out"
         )
-    inner = InputCrop(size, coverage).of(np.eye(2, 3), face.crop_size)
+    inner = InputCrop(size, coverage).alignment(np.eye(2, 3), face.crop_size)
     points = map_points(inner, map_points(face.alignment, face.smoothed))
-    hull = face_hull(points, size, forehead=FOREHEAD)
+    scheme = scheme_of(face)
+    hull = face_hull(points, size, scheme, forehead=FOREHEAD)
     part = input_mask(hull)
     seen = masked_input(extract_crop(image, inner, size), part, known.colour)
     weight = np.full((size, size), _WEIGHT_OUTSIDE, dtype=np.float32)
     weight += (_WEIGHT_FACE - _WEIGHT_OUTSIDE) * cv2.blur(hull, (size // 16, size // 16))
-    weight += (_WEIGHT_FEATURES - _WEIGHT_FACE) * cv2.blur(eyes_and_mouth_mask(points, size), (5, 5))
+    features = eyes_and_mouth_mask(points, size, scheme)
+    weight += (_WEIGHT_FEATURES - _WEIGHT_FACE) * cv2.blur(features, (5, 5))
     stacked = np.concatenate([seen, weight[..., None] / MAX_WEIGHT, part[..., None]], axis=2)
     return np.clip(stacked.transpose(2, 0, 1) * 255 + 0.5, 0, 255).astype(np.uint8)

@@ -19,6 +19,7 @@ from facedouble.errors import ConversionError, FacedoubleError, InputError, Outp
 from facedouble.events import Event, Noted, Progressed, StageFinished, StageStarted
 from facedouble.extraction.extract import extract
 from facedouble.faces.hull import face_hull
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset import Faceset
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.images import write_png
@@ -83,7 +84,7 @@ def test_outside_the_face_every_sample_is_the_sources_own(
     with Faceset.open(faces) as store:
         found = {face.frame_index: face for face in store.faces()}
     for index, (old, new) in enumerate(zip(planes(rich), planes(path), strict=True)):
-        hull = face_hull(found[index].smoothed, (360, 640), forehead=0.6)
+        hull = face_hull(found[index].smoothed, (360, 640), DLIB68, forehead=0.6)
         reach = cv2.dilate((hull > 0).astype(np.uint8), np.ones((25, 25))) > 0
         assert np.array_equal(old[0][~reach], new[0][~reach])
         blocks = reach.reshape(180, 2, 320, 2).any(axis=(1, 3))

@@ -42,17 +42,6 @@ _CONTROL = 4  # points a side that the thin plate spline takes hold of
 _FINE = 33  # points a side at which splines are calculated
 _STIFFNESS = 1e-3
 
-# Landmarks that the landmark bend takes hold of: every second of the jaw, ends and middle of the brows, the
-# line and base of the nose, corners and lids of the eyes, outer lips. All 68 would bend no better and take
-# four times as long.
-_HOLDS = (
-    *(0, 2, 4, 6, 8, 10, 12, 14, 16),
-    *(17, 19, 21, 22, 24, 26),
-    *(27, 30, 31, 33, 35),
-    *(36, 37, 39, 41, 42, 44, 45, 46),
-    *(48, 50, 51, 52, 54, 56, 57, 58),
-)
-
 
 def none(context: WarpContext) -> Tensor:
     """No bend."""
@@ -92,8 +81,9 @@ def landmark(context: WarpContext) -> Tensor:
     if batch.neighbours is None:
         raise TrainingError("the landmark warp needs the faces of both sides")
     chosen = batch.neighbours[torch.arange(len(batch)), context.draws.integers(batch.neighbours.shape[1])]
-    own = batch.landmarks[:, _HOLDS]
-    target = torch.lerp(own, chosen[:, _HOLDS], context.strength)
+    handles = batch.scheme.warp_handles
+    own = batch.landmarks[:, handles]
+    target = torch.lerp(own, chosen[:, handles], context.strength)
     border = _border(own).expand(len(batch), -1, -1)
     points = torch.cat([target, border], dim=1)
     values = torch.cat([own - target, torch.zeros_like(border)], dim=1)

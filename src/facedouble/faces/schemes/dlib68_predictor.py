@@ -1,0 +1,46 @@
+"""dlib's predictor of the 68 landmarks."""
+
+from __future__ import annotations
+
+import dlib
+import numpy as np
+
+from facedouble.faces.align import align, fast_crop, inverse, map_points
+from facedouble.faces.landmarks import box_around
+from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.networks.dlib_files import LANDMARKS_68, weights_file
+from facedouble.types import Box, Grey, Image, Landmarks
+
+
+class Dlib68Predictor:
+    """dlib's ensemble of regression trees (Kazemi and Sullivan 2014), trained on iBUG 300-W.
+
+    The trees answer in whole pixels and depend on the box they are given. A detector's boxes come in steps of
+    several pixels and are always upright. So the landmarks for a detector's box only serve to cut out the
+    face, upright and larger than it usually is; those found in that patch count. They are steadier, work at
+    any rotation, and need no detector on the next frame. Measured on the demonstration clips: wherever
+    nearby it starts, the result is within 1% of the eye distance of what a second pass finds.
+    """
+
+    scheme = DLIB68
+
+    PATCH = 512
+    """Side of the upright patch in pixels."""
+
+    def __init__(self) -> None:
+        self._predictor = dlib.shape_predictor(str(weights_file(LANDMARKS_68)))
+        box = box_around(DLIB68.mean_shape * self.PATCH - 0.5, DLIB68)
+        self._box = dlib.rectangle(box.left, box.top, box.right - 1, box.bottom - 1)
+
+    def predict(self, image: Image | Grey, box: Box) -> Landmarks:
+        rectangle = dlib.rectangle(box.left, box.top, box.right - 1, box.bottom - 1)
+        return self.refine(image, self._run(image, rectangle))
+
+    def refine(self, image: Image | Grey, landmarks: Landmarks) -> Landmarks:
+        upright = align(landmarks, self.PATCH, DLIB68)
+        found = self._run(fast_crop(image, upright, self.PATCH), self._box)
+        return map_points(inverse(upright), found)
+
+    def _run(self, image: Image | Grey, box: dlib.rectangle) -> Landmarks:
+        shape = self._predictor(image, box)
+        return np.array([(part.x, part.y) for part in shape.parts()], dtype=np.float32)
