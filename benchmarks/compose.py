@@ -11,6 +11,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.plan import FaceSelection, make_plan
 from facedouble.conversion.registry import BLENDS, COLOUR_TRANSFERS, OUTPUT_MODES
 from facedouble.conversion.swapper import Swapper
-from facedouble.conversion.tone_fits import fit_track_tones
+from facedouble.conversion.track_fits import fit_plan
 from facedouble.faces.align import scale_of
 from facedouble.video.source import open_source
 
@@ -68,7 +69,9 @@ def measure() -> list[Table]:
             hardly_trained(facesets, Path(temporary) / "model", "quick"), ConvertSettings()
         )
         faceset = facesets["a"][0]
-        item = make_plan(clip, faceset, FaceSelection(FrameRanges())).faces[frame.index][0]
+        plan = make_plan(clip, faceset, FaceSelection(FrameRanges()))
+        item = plan.faces[frame.index][0]
+        plan = replace(plan, faces={frame.index: [item]})
         seen = swapper.view.alignment(item.face.alignment, item.face.crop_size)
         resolution = swapper.view.resolution
         size = f"a face of {resolution / scale_of(seen):.0f} pixels, a model of {resolution}"
@@ -77,9 +80,10 @@ def measure() -> list[Table]:
         ]
         for settings in VARIANTS:
             how = ConvertSettings(**settings)
-            planned = fit_track_tones({frame.index: [item]}, faceset, swapper, how)[frame.index][0]
-            faces = [(planned, swapper.draw([swapper.crop(frame.image, planned)])[0])]
             compositor = Compositor(how, swapper.view)
+            fitted = fit_plan(plan, faceset, swapper, compositor.steps)
+            planned = fitted.faces[frame.index][0]
+            faces = [(planned, swapper.draw([swapper.crop(frame.image, planned)])[0])]
             spent = milliseconds(lambda c=compositor, f=faces: c.compose(frame.image, f))  # type: ignore[misc]
             rows.append([f"composed: {_name(settings)}", spent])
     return [Table("compose", (size, "ms"), rows)]

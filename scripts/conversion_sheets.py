@@ -20,10 +20,10 @@ import numpy as np
 from facedouble.config import ConvertSettings
 from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.frame_ranges import FrameRanges
-from facedouble.conversion.plan import FaceSelection, PlannedFace, make_plan
+from facedouble.conversion.plan import ConversionPlan, FaceSelection, make_plan
 from facedouble.conversion.registry import BLENDS, COLOUR_TRANSFERS, MASKS, SHARPENERS
 from facedouble.conversion.swapper import Swapper
-from facedouble.conversion.tone_fits import fit_track_tones
+from facedouble.conversion.track_fits import fit_keys, fit_plan
 from facedouble.errors import SettingsError
 from facedouble.faces.align import crop_bounds
 from facedouble.faces.network_input import InputCrop
@@ -64,9 +64,9 @@ class Bench:
         self.frame = next(frame.image for frame in open_source(clip).frames() if frame.index == index)
         self._faceset, self._index = faceset, index
         self._swapper = Swapper.load(model, ConvertSettings())
-        self._plan = make_plan(clip, faceset, FaceSelection(FrameRanges())).faces
-        self._surveyed: dict[tuple[str, ...], dict[int, list[PlannedFace]]] = {}
-        (item, *_), size = self._plan[index], self.frame.shape[:2]
+        self._plan = make_plan(clip, faceset, FaceSelection(FrameRanges()))
+        self._fitted: dict[str, ConversionPlan] = {}
+        (item, *_), size = self._plan.faces[index], self.frame.shape[:2]
         face = item.face
         self._part = crop_bounds(
             InputCrop(100, 0.85).alignment(face.alignment, face.crop_size), 100, size[1], size[0], margin=0
@@ -74,24 +74,24 @@ class Bench:
 
     def tile(self, side: int, **settings: Any) -> Image | None:
         """The part of the converted frame around the face, ``None`` where the model cannot do it."""
-        how = ConvertSettings(**settings)
+        compositor = Compositor(ConvertSettings(**settings), self._swapper.view)
         try:
-            items = self._survey(how)[self._index]
+            items = self._fit(compositor).faces[self._index]
         except SettingsError:
             return None
         drawn = self._swapper.draw([self._swapper.crop(self.frame, item) for item in items])
-        result = Compositor(how, self._swapper.view).compose(self.frame, list(zip(items, drawn, strict=True)))
+        result = compositor.compose(self.frame, list(zip(items, drawn, strict=True)))
         if result.shape[2] == 4:
             result = _over_chequers(result)
         return self.shown(result, side)
 
-    def _survey(self, how: ConvertSettings) -> dict[int, list[PlannedFace]]:
-        """What is measured beforehand, again only where the settings ask for something else."""
-        words = (how.converter, how.colour, how.colour_space, how.match_histogram, how.avg_color_adjust)
-        key = (*map(str, words), str("learned" in (how.mask_type, how.occlusion)))
-        if key not in self._surveyed:
-            self._surveyed[key] = fit_track_tones(self._plan, self._faceset, self._swapper, how)
-        return self._surveyed[key]
+    def _fit(self, compositor: Compositor) -> ConversionPlan:
+        """The plan fitted for the compositor's steps, made anew only for steps that are fitted otherwise."""
+        needed = [step.needs_mask for step in compositor.steps]
+        key = f"{fit_keys(self._swapper, compositor.steps)} {needed}"
+        if key not in self._fitted:
+            self._fitted[key] = fit_plan(self._plan, self._faceset, self._swapper, compositor.steps)
+        return self._fitted[key]
 
     def shown(self, picture: Image, side: int) -> Image:
         left, top, right, bottom = self._part

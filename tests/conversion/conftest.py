@@ -1,6 +1,6 @@
 """Real frames and faces for the tests of conversion, and a network that is known beforehand."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 
 from facedouble.config import ConvertSettings
+from facedouble.conversion.colour_transfer import ToneFit
 from facedouble.conversion.compositor import Compositor
-from facedouble.conversion.plan import PlannedFace, plan_faces
+from facedouble.conversion.face_pipeline import make_steps
+from facedouble.conversion.plan import ConversionPlan, PlannedFace, plan_faces
 from facedouble.conversion.swapper import DrawnFace, Swapper
-from facedouble.conversion.tone_fits import fit_track_tones
+from facedouble.conversion.track_fits import fit_plan
 from facedouble.faceset import Faceset
 from facedouble.models.base import Decoded, SwapModel
-from facedouble.models.checkpoint import ModelCard
+from facedouble.models.checkpoint import ModelCard, Save
 from facedouble.types import Side
 from facedouble.video.source import open_source
 
@@ -54,7 +56,7 @@ class Scene:
     frames: list[np.ndarray]
     plan: dict[int, list[PlannedFace]]
     faceset: Path
-    surveyed: dict[tuple[object, ...], dict[int, list[PlannedFace]]] = field(default_factory=dict)
+    fitted: dict[tuple[object, ...], ConversionPlan] = field(default_factory=dict)
 
     def swapper(self, resolution: int = 96, *, learns_mask: bool = False) -> Swapper:
         card = ModelCard(
@@ -64,6 +66,7 @@ class Scene:
             coverage=COVERAGE,
             facesets={"a": [], "b": []},
             colour={"a": OWN_COLOUR, "b": OWN_COLOUR},
+            saves=[Save(0, "", f"mirror {resolution}", "", "")],
         )
         network = Mirror(resolution, learns_mask=learns_mask).eval()
         return Swapper(network, card, "b", torch.device("cpu"), torch.float32)
@@ -82,15 +85,21 @@ class Scene:
         swapper = self.swapper(learns_mask=learns_mask)
         key = (how.converter, how.colour, how.colour_space, how.match_histogram, how.avg_color_adjust)
         key = (*key, how.occlusion, learns_mask)
-        if key not in self.surveyed:
-            self.surveyed[key] = fit_track_tones(self.plan, self.faceset, swapper, how)
-        plan = self.surveyed[key]
+        if key not in self.fitted:
+            self.fitted[key] = self.fit(swapper, how)
+        plan = self.fitted[key].faces
         frame = self.frames[index]
         if bits == 16:
             frame = frame.astype(np.uint16) * np.uint16(257)
         drawn = self.drawn(swapper, frame, plan[index])
         faces = list(zip(plan[index], drawn, strict=True))
         return Compositor(how, swapper.view).compose(frame, faces, matte)
+
+    def fit(
+        self, swapper: Swapper, how: ConvertSettings, faces: dict[int, list[PlannedFace]] | None = None
+    ) -> ConversionPlan:
+        plan = ConversionPlan("", self.plan if faces is None else faces, 0, 0)
+        return fit_plan(plan, self.faceset, swapper, make_steps(how, swapper.view))
 
     @staticmethod
     def drawn(swapper: Swapper, frame: np.ndarray, items: list[PlannedFace]) -> list[DrawnFace]:
@@ -100,7 +109,9 @@ class Scene:
 @pytest.fixture(scope="session")
 def scene(pair_frames: Path, extracted_pair: Path) -> Scene:
     with Faceset.open(extracted_pair) as faceset:
-        items = plan_faces([face for face in faceset.all_faces() if face.cropped])
+        planned = plan_faces([face for face in faceset.all_faces() if face.cropped])
+    # Until a test fits them, faces take on the colours of their surroundings.
+    items = [replace(item, fits={"tones": ToneFit(item.statistics)}) for item in planned]
     plan: dict[int, list[PlannedFace]] = {}
     for item in items:
         if item.face.box.centre[0] < 640:

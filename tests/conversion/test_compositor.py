@@ -9,7 +9,6 @@ import pytest
 
 from facedouble.config import ConvertSettings
 from facedouble.conversion.compositor import Compositor
-from facedouble.conversion.face_pipeline import CONVERTERS, make_steps
 from facedouble.conversion.registry import (
     BLENDS,
     COLOUR_SPACES,
@@ -20,13 +19,13 @@ from facedouble.conversion.registry import (
     SHARPENERS,
 )
 from facedouble.conversion.swapper import DrawnFace
-from facedouble.conversion.tone_fits import fit_track_tones
+from facedouble.conversion.validation import check_names
 from facedouble.errors import SettingsError
 from facedouble.faces.align import inverse
 from facedouble.faces.network_input import InputCrop
 
 REGISTRIES = {
-    "converter": CONVERTERS,
+    "converter": ("masked", "adjust"),
     "mask_type": MASKS,
     "colour": COLOUR_TRANSFERS,
     "colour_space": COLOUR_SPACES,
@@ -81,14 +80,14 @@ def test_sixteen_bits_show_what_eight_bits_show_only_finer(scene, option: str, n
 def test_a_name_that_is_not_known_is_told_with_those_that_are() -> None:
     for option, registry in REGISTRIES.items():
         with pytest.raises(SettingsError, match="nonesuch.*" + next(iter(registry))):
-            make_steps(ConvertSettings(**{option: "nonesuch"}))
+            check_names(ConvertSettings(**{option: "nonesuch"}))
     with pytest.raises(SettingsError, match="exclude"):
-        make_steps(ConvertSettings(seamless=True, blend="multiband"))
+        check_names(ConvertSettings(seamless=True, blend="multiband"))
 
 
 def test_frames_may_come_in_any_order(scene) -> None:
     how, swapper = ConvertSettings(), scene.swapper()
-    plan = fit_track_tones(scene.plan, scene.faceset, swapper, how)
+    plan = scene.fit(swapper, how).faces
     compositor = Compositor(how, swapper.view)
 
     def composed(index: int) -> np.ndarray:

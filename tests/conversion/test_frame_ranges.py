@@ -1,4 +1,6 @@
+from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,6 +8,8 @@ import pytest
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.retiming import Retiming
 from facedouble.errors import SettingsError
+from facedouble.video.index import SourceIndex, frozen
+from facedouble.video.info import SourceInfo
 from facedouble.video.picture import Shown
 
 TICK = Fraction(1, 1000)
@@ -49,26 +53,32 @@ def test_a_range_beyond_the_end() -> None:
     FrameRanges.parse(("10-500",)).check(123)
 
 
-def shown(times: list[int]) -> list[Shown]:
+@dataclass
+class Listed:
+    """A source of which only the times are known."""
+
+    info: SourceInfo
+    index: SourceIndex
+
+
+def source(times: list[int]) -> Listed:
+    info = SourceInfo(Path("clip.mp4"), "clip", 2, 2, len(times), Fraction(25), TICK)
+    return Listed(info, SourceIndex(info, "0" * 64, frozen(times), None, times[-1] + 40))
+
+
+def test_the_gaps_close_up_and_each_range_keeps_its_own_pace() -> None:
+    times = [100, 140, 200, 240, 280, 330, 400]
+    retiming = Retiming(FrameRanges.parse(("1-2", "5-")), source(times))
     picture = np.zeros((2, 2, 3), np.uint8)
-    return [Shown(index, pts, TICK, picture) for index, pts in enumerate(times)]
-
-
-def test_what_is_left_moves_together_and_keeps_its_own_pace() -> None:
-    retiming = Retiming(FrameRanges.parse(("1-2", "5-")), Fraction(25), discard=True)
-    placed = [retiming.retimed(one) for one in shown([100, 140, 200, 240, 280, 330, 400])]
+    kept = [Shown(index, times[index], TICK, picture) for index in (1, 2, 5, 6)]
     # 140 to 240 is shown from 100 on, where the source begins; 330 follows when the other ends.
-    assert [None if one is None else one.pts for one in placed] == [None, 100, 160, None, None, 200, 270]
-    spans = retiming.kept_spans()
-    assert spans is not None
-    assert [(s.start, s.end, s.target) for s in spans] == [
+    assert [retiming.retimed(one).pts for one in kept] == [100, 160, 200, 270]
+    assert retiming.retimed(kept[2]).pts == 200, "in any order"
+    assert [(s.start, s.end, s.target) for s in retiming.spans] == [
         (Fraction(140, 1000), Fraction(240, 1000), Fraction(100, 1000)),
         (Fraction(330, 1000), Fraction(440, 1000), Fraction(200, 1000)),
     ]
 
 
-def test_without_leaving_out_nothing_moves() -> None:
-    retiming = Retiming(FrameRanges.parse(("1-2",)), Fraction(25), discard=False)
-    frames = shown([0, 40, 80, 120])
-    assert [retiming.retimed(one) for one in frames] == frames
-    assert retiming.kept_spans() is None
+def test_adjacent_ranges_are_one() -> None:
+    assert FrameRanges.parse(("4-6", "1-2,7", "3")).bounds == ((1, 7),)

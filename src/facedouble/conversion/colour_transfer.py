@@ -6,21 +6,24 @@ to frame only the light changes: the slow variation of the mean and deviation of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facedouble.conversion.plan import FitRecord
 from facedouble.conversion.registry import COLOUR_SPACES
+from facedouble.errors import InputError
 from facedouble.faces.colour import apply_statistics, standardise
 from facedouble.types import FloatArray
 
 Samples = npt.NDArray[np.float32]
 """(N, 3) colours of pixels, in the colour space of a transfer."""
 
+_MAX_MAPS = 8
 _MIN_VARIANCE = 1e-5  # added to every channel: a face of one colour has none
 _QUANTILES = np.concatenate([[0, 0.002, 0.01], np.linspace(0.03, 0.97, 48), [0.99, 0.998, 1]])
 _QUANTILE_SPAN = 0.02  # quantiles are averaged over this fraction on either side, for stability
@@ -30,7 +33,11 @@ class ColourMap(Protocol):
     """A fixed map of colours."""
 
     def __call__(self, colours: FloatArray) -> FloatArray:
-        """ColourMap colours (..., 3) to colours (..., 3)."""
+        """Map colours (..., 3) to colours (..., 3)."""
+        ...
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """Its parameters by name."""
         ...
 
 
@@ -43,6 +50,14 @@ class AffineMap:
 
     def __call__(self, colours: FloatArray) -> FloatArray:
         return np.asarray(colours @ self.matrix.T + self.offset, dtype=np.float32)
+
+    def arrays(self) -> dict[str, FloatArray]:
+        return {"matrix": self.matrix, "offset": self.offset}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> Self:
+        """The map with these parameters. Raises ``InputError``."""
+        return cls(_array(arrays, "matrix", (3, 3)), _array(arrays, "offset", (3,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,17 @@ class CurveMap:
             result[..., channel] = np.interp(value, x, y) + beyond
         return result
 
+    def arrays(self) -> dict[str, FloatArray]:
+        return {"before": self.before, "after": self.after}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> Self:
+        """The map with these parameters. Raises ``InputError``."""
+        before = _array(arrays, "before", (3, -1))
+        if not (np.diff(before, axis=1) >= 0).all():
+            raise InputError("a colour curve is not rising")
+        return cls(before, _array(arrays, "after", before.shape))
+
 
 def _moments(samples: Samples) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     values = samples.astype(np.float64)
@@ -77,7 +103,7 @@ def _affine(
     matrix: npt.NDArray[np.float64], source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]
 ) -> AffineMap:
     """The affine map with this matrix that takes mean ``source`` to mean ``target``."""
-    return AffineMap(matrix.astype(np.float32), (target - matrix @ source).astype(np.float32))
+    return AffineMap(matrix.astype(np.float32, order="C"), (target - matrix @ source).astype(np.float32))
 
 
 def fit_mean(drawn: Samples, target: Samples) -> ColourMap:
@@ -110,7 +136,7 @@ def fit_histogram(drawn: Samples, target: Samples) -> ColourMap:
     before, after = _quantiles(drawn), _quantiles(target)
     # Equal values would make the curve multi-valued.
     before = np.maximum.accumulate(before + np.arange(before.shape[1]) * 1e-6, axis=1)
-    return CurveMap(before.astype(np.float32), after.astype(np.float32))
+    return CurveMap(before.astype(np.float32, order="C"), after.astype(np.float32, order="C"))
 
 
 def _quantiles(samples: Samples) -> npt.NDArray[np.float64]:
@@ -175,6 +201,46 @@ class ToneFit:
         if self.light is not None:
             colours = apply_statistics(standardise(colours, self.light), current)
         return np.asarray(colours, dtype=np.float32)
+
+    def to_record(self) -> FitRecord:
+        """The fit as data."""
+        kinds = [next(name for name, kind in _MAPS.items() if type(one) is kind) for one in self.maps]
+        arrays = {"base": self.base} if self.light is None else {"base": self.base, "light": self.light}
+        for number, one in enumerate(self.maps):
+            arrays.update({f"map{number}.{name}": array for name, array in one.arrays().items()})
+        return FitRecord({"space": self.space, "maps": kinds}, arrays)
+
+    @classmethod
+    def from_record(cls, record: FitRecord) -> Self:
+        """The fit that :meth:`to_record` described. Raises ``InputError`` for a damaged one."""
+        space, kinds = record.values.get("space"), record.values.get("maps")
+        if space not in COLOUR_SPACES or not isinstance(kinds, list) or len(kinds) > _MAX_MAPS:
+            raise InputError("a colour transfer is damaged")
+        maps: list[ColourMap] = []
+        for number, kind in enumerate(kinds):
+            if not isinstance(kind, str) or kind not in _MAPS:
+                raise InputError(f"unknown kind of colour map: {kind!r:.40}")
+            prefix = f"map{number}."
+            own = {
+                name.removeprefix(prefix): a for name, a in record.arrays.items() if name.startswith(prefix)
+            }
+            maps.append(_MAPS[kind].from_arrays(own))
+        light = _array(record.arrays, "light", (2, 3)) if "light" in record.arrays else None
+        return cls(_array(record.arrays, "base", (2, 3)), tuple(maps), str(space), light)
+
+
+_MAPS: Mapping[str, type[AffineMap] | type[CurveMap]] = {"affine": AffineMap, "curves": CurveMap}
+
+
+def _array(arrays: Mapping[str, FloatArray], name: str, shape: tuple[int, ...]) -> FloatArray:
+    """An array of finite numbers of this shape, where -1 is any length. Raises ``InputError``."""
+    array = arrays.get(name)
+    if array is None:
+        raise InputError(f"a colour transfer lacks {name}")
+    fits = array.ndim == len(shape) and all(n in (-1, m) for n, m in zip(shape, array.shape, strict=True))
+    if not fits or 0 in array.shape or not np.isfinite(array).all():
+        raise InputError(f"{name} of a colour transfer is damaged")
+    return np.asarray(array, dtype=np.float32)
 
 
 def fit_tones(

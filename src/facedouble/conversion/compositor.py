@@ -9,7 +9,7 @@ import numpy as np
 
 from facedouble.config import ConvertSettings
 from facedouble.conversion.face_layer import FaceLayer
-from facedouble.conversion.face_pipeline import feather_width, make_steps
+from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.output_modes import OutputMode, Overlay
 from facedouble.conversion.plan import PlannedFace
 from facedouble.conversion.registry import BLENDS, OUTPUT_MODES
@@ -19,7 +19,6 @@ from facedouble.faces.colour import to_float
 from facedouble.faces.network_input import InputCrop
 from facedouble.types import Alignment, FloatArray, Grey, Image, Mask
 
-_FEATHER_PIXELS = 12.0  # mask pixels across the soft edge; more would not be visible in the frame
 _MIN_MASK_SIZE = 96
 
 
@@ -29,13 +28,10 @@ class Compositor:
 
     def __init__(self, settings: ConvertSettings, view: InputCrop) -> None:
         self.view = view
-        self.steps = make_steps(settings)
+        self.steps = make_steps(settings, view)
         self.blend = BLENDS["seamless" if settings.seamless else settings.blend]
         self.output_mode: OutputMode = OUTPUT_MODES[settings.output_mode]
-        width = feather_width(settings)
-        self._mask_size = _FEATHER_PIXELS / width if width else np.inf
-        if settings.occlusion != "none":  # occluders have sharp edges of their own
-            self._mask_size = max(self._mask_size, 2 * view.resolution)
+        self._mask_size = max([_MIN_MASK_SIZE, *(step.min_mask_size for step in self.steps)])
 
     def compose(
         self, image: Image, faces: Sequence[tuple[PlannedFace, DrawnFace]], matte: Grey | None = None
@@ -62,10 +58,10 @@ class Compositor:
 
     def _canvas(self, planned: PlannedFace) -> tuple[Mask, Alignment]:
         """A full mask for a face, and the alignment to it: at the face's resolution in the frame, but no
-        finer than its soft edge needs."""
+        finer than the steps need."""
         alignment = self.view.alignment(planned.face.alignment, planned.face.crop_size)
         size_in_frame = self.view.resolution / scale_of(alignment)
-        size = max(16, round(min(size_in_frame, max(_MIN_MASK_SIZE, self._mask_size))))
+        size = max(16, round(min(size_in_frame, self._mask_size)))
         return np.ones((size, size), dtype=np.float32), recrop(alignment, self.view.resolution, 1.0, size)
 
 

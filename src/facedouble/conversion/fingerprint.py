@@ -28,7 +28,7 @@ def conversion_fingerprint(
         "format": _FORMAT,
         "program": __version__,
         "source": source_sha256,
-        "model": swapper.card.saves[0].weights_sha256,
+        "model": swapper.fingerprint,
         "numerics": f"{swapper.device.type} {swapper.precision}",
         "faces": None if plan is None else _digest(plan),
         "matte": None if settings.matte is None else source_hash(settings.matte),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from facedouble.errors import SettingsError
 
@@ -14,7 +13,8 @@ _TO_THE_END = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class FrameRanges:
-    """Ranges of frame numbers (from 0) as (first, last), last inclusive, sorted; ``()`` means all frames."""
+    """Ranges of frame numbers (from 0) as (first, last), last inclusive, sorted and apart; ``()`` means all
+    frames."""
 
     bounds: tuple[tuple[int, int], ...] = ()
 
@@ -36,14 +36,25 @@ class FrameRanges:
                 if last < first:
                     raise SettingsError(f"--frame-ranges: {part.strip()} ends before it starts")
                 bounds.append((first, last))
-        bounds.sort()
-        for (_, last), (first, _) in pairwise(bounds):
-            if first <= last:
+        joined: list[tuple[int, int]] = []
+        for first, last in sorted(bounds):
+            if joined and first <= joined[-1][1]:
                 raise SettingsError(f"--frame-ranges: frame {first} is in two ranges")
-        return cls(tuple(bounds))
+            if joined and first == joined[-1][1] + 1:
+                joined[-1] = joined[-1][0], last
+            else:
+                joined.append((first, last))
+        return cls(tuple(joined))
 
     def __contains__(self, frame: int) -> bool:
         return not self.bounds or any(first <= frame <= last for first, last in self.bounds)
+
+    def position(self, frame: int) -> int:
+        """Which of the ranges ``frame`` is in. Raises ``ValueError`` if it is in none."""
+        for number, (first, last) in enumerate(self.bounds):
+            if first <= frame <= last:
+                return number
+        raise ValueError(f"frame {frame} is in no range")
 
     def check(self, frames: int) -> None:
         """Raise ``SettingsError`` for a range that starts beyond the last of ``frames`` frames."""

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facedouble.config import ConvertSettings, ExtractSettings
-from facedouble.conversion.compositor import Compositor
-from facedouble.conversion.face_pipeline import check
+from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.fingerprint import conversion_fingerprint
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.marking import make_marking
@@ -25,8 +24,8 @@ from facedouble.conversion.registry import OUTPUT_MODES
 from facedouble.conversion.render import FrameRenderer
 from facedouble.conversion.stream import FrameFailure, FrameStream
 from facedouble.conversion.swapper import Swapper
-from facedouble.conversion.tone_fits import fit_track_tones
-from facedouble.conversion.validation import reject_ineffective
+from facedouble.conversion.track_fits import fit_plan
+from facedouble.conversion.validation import check_names, reject_ineffective
 from facedouble.conversion.visible_label import VisibleLabel
 from facedouble.errors import InputError, SettingsError
 from facedouble.events import Listener, Noted, StageFinished, ignore
@@ -35,7 +34,6 @@ from facedouble.faces.references import References
 from facedouble.faceset import Faceset
 from facedouble.video import sinks
 from facedouble.video.hashing import source_hash
-from facedouble.video.info import SourceInfo
 from facedouble.video.source import Source, open_source
 
 
@@ -88,13 +86,12 @@ def convert(
     start = time.perf_counter()
     settings = settings or ConvertSettings()
     ranges = _checked_ranges(settings)
-    label = VisibleLabel(settings.label) if settings.label else None
     frames = open_source(source)
     ranges.check(frames.info.frames or 1 << 62)
     inputs = [path for path in (source, settings.matte) if path is not None]
     sinks.check_output(output, overwrite=settings.overwrite, reading=inputs)
     reject_ineffective(settings, clip=output.suffix.lower() in sinks.CLIP_SUFFIXES)
-    matte = _open_matte(settings, frames.info)
+    matte = _open_matte(settings, frames)
     swapper = Swapper.load(model, settings, listener)
     marking = make_marking(settings, source, output, _credential_parameters(model, swapper))
     selection = FaceSelection(ranges, References.read(_reference_settings(settings)), settings.track)
@@ -123,15 +120,9 @@ def convert(
         if plan is None or faceset is None:
             faceset = _extract_faces(source, work.make() / "faces", listener)
             plan = make_plan(source, faceset, selection)
-        plan = replace(plan, faces=fit_track_tones(plan.faces, faceset, swapper, settings))
+        plan = fit_plan(plan, faceset, swapper, make_steps(settings, swapper.view))
         _warn_of_upscaling(plan, swapper, listener)
-        renderer = FrameRenderer(
-            swapper,
-            Compositor(settings, swapper.view),
-            whole_frame=settings.output_mode != "composite",
-            label=label,
-            keep_going=settings.keep_going,
-        )
+        renderer = FrameRenderer.from_settings(swapper, settings)
         stream = FrameStream(frames, matte, plan, ranges, settings, listener)
         counts = stream.write(renderer, sink)
     seconds = time.perf_counter() - start
@@ -155,22 +146,28 @@ def convert(
 
 def _checked_ranges(settings: ConvertSettings) -> FrameRanges:
     """The ranges of frames. Raises ``SettingsError`` for settings that contradict each other."""
-    check(settings)
+    check_names(settings)
     if settings.discard_frames and not settings.frame_ranges:
         raise SettingsError("--discard-frames drops frames outside --frame-ranges, but no ranges are given")
     if settings.label and settings.output_mode in ("rgba", "mask"):
         raise SettingsError(f"--label would spoil the alpha that --output-mode {settings.output_mode} shows")
+    VisibleLabel(settings.label)
     return FrameRanges.parse(settings.frame_ranges)
 
 
-def _open_matte(settings: ConvertSettings, info: SourceInfo) -> Source | None:
+def _open_matte(settings: ConvertSettings, source: Source) -> Source | None:
     if settings.matte is None:
         return None
-    matte = open_source(settings.matte)
+    matte, info = open_source(settings.matte), source.info
     if (matte.info.width, matte.info.height) != (info.width, info.height):
         raise InputError(
             f"{settings.matte}: the matte is {matte.info.width}x{matte.info.height}, the source "
             f"{info.width}x{info.height}; both must be the same size"
+        )
+    if matte.index.count != source.index.count:
+        raise InputError(
+            f"{settings.matte}: the matte has {matte.index.count} frames, the source {source.index.count}; "
+            "both must have the same number"
         )
     return matte
 

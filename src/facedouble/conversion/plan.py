@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from facedouble.conversion.colour_transfer import ToneFit
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.errors import SettingsError
 from facedouble.faces.align import inverse, map_points, scale_of
@@ -24,18 +25,42 @@ _OUTLINE_SIGMA = 1.5  # frames; Gaussian that smooths the outline of masks withi
 
 
 @dataclass(frozen=True, slots=True)
+class FitRecord:
+    """A fit as data: ``values`` of JSON's types and float arrays by name."""
+
+    values: dict[str, Any]
+    arrays: dict[str, npt.NDArray[np.float32]]
+
+
+class TrackFit(Protocol):
+    """What a step of the face pipeline fitted to a track."""
+
+    def to_record(self) -> FitRecord:
+        """The fit as data; the step's ``load_fit`` restores it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FitKeys:
+    """What fits are valid for: the model, and the settings of each fitted step by its name."""
+
+    model: str = ""
+    steps: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedFace:
     """A face to replace, with everything about it that is steady in time.
 
     ``statistics`` (2, 3): mean and deviation of its colours, smoothed along the track. ``outline`` (P, 2):
-    the landmarks that masks are drawn from, in frame pixels. ``tone_fit``: how the drawn face takes on the
-    frame's colours; one per track.
+    the landmarks that masks are drawn from, in frame pixels. ``fits``: what the steps of the face pipeline
+    fitted to its track, by the step's name.
     """
 
     face: Face
     statistics: FloatArray
     outline: Landmarks
-    tone_fit: ToneFit
+    fits: Mapping[str, TrackFit] = field(default_factory=dict)
 
     def relative_to(self, left: int, top: int) -> PlannedFace:
         """The same face in the pixels of a region of the frame with its upper left corner at (``left``,
@@ -66,12 +91,19 @@ class FaceSelection:
 
 @dataclass(frozen=True, slots=True)
 class ConversionPlan:
-    """The faces to replace by frame number; how many were deleted from the faceset (``deleted``) and how
-    many are of other people or tracks than selected (``not_selected``)."""
+    """Everything about a conversion that is known before the first frame, so that frames can be made in any
+    order, anywhere.
 
-    faces: dict[int, list[PlannedFace]]
+    ``source_sha256`` names the source. ``faces``: the faces to replace by frame number; ``deleted`` counts
+    those that were deleted from the faceset, ``not_selected`` those of other people or tracks than selected.
+    ``fit_keys``: what the fits of the faces are valid for.
+    """
+
+    source_sha256: str
+    faces: Mapping[int, Sequence[PlannedFace]]
     deleted: int
     not_selected: int
+    fit_keys: FitKeys = field(default_factory=FitKeys)
 
 
 def make_plan(source: Path, faceset: Path, selection: FaceSelection) -> ConversionPlan:
@@ -82,6 +114,7 @@ def make_plan(source: Path, faceset: Path, selection: FaceSelection) -> Conversi
     """
     with Faceset.open(faceset) as store:
         store.check_source(source)
+        source_sha256 = store.source.sha256
         every = [face for face in store.all_faces() if face.cropped]
         kept = {face.key for face in store.faces(include_blurry=True)}
     in_range = [face for face in every if face.frame_index in selection.ranges]
@@ -92,6 +125,7 @@ def make_plan(source: Path, faceset: Path, selection: FaceSelection) -> Conversi
         if face.key in kept and face.key in selected and face.frame_index in selection.ranges:
             faces.setdefault(face.frame_index, []).append(planned)
     return ConversionPlan(
+        source_sha256,
         faces,
         deleted=sum(face.key not in kept for face in in_range),
         not_selected=sum(face.key in kept and face.key not in selected for face in in_range),
@@ -126,10 +160,10 @@ def _listed(tracks: Sequence[int]) -> str:
 
 
 def plan_faces(faces: Sequence[Face]) -> list[PlannedFace]:
-    """Faces in frame order with what follows from their stored data. Each takes on its own colour
-    statistics until :func:`~facedouble.conversion.tone_fits.fit_track_tones` fits its track."""
+    """Faces in frame order with what follows from their stored data; nothing is fitted to their tracks
+    yet (:func:`~facedouble.conversion.track_fits.fit_plan`)."""
     return [
-        PlannedFace(face, statistics, outline, ToneFit(statistics))
+        PlannedFace(face, statistics, outline)
         for face, statistics, outline in zip(
             faces, smooth_statistics(faces), smooth_outlines(faces), strict=True
         )

@@ -10,10 +10,22 @@ from facedouble.registry import Entry, Registry
 if TYPE_CHECKING:
     from facedouble.conversion.colour_transfer import ColourMap, Samples
     from facedouble.conversion.face_layer import FaceLayer
+    from facedouble.conversion.face_step import FaceStep
     from facedouble.conversion.output_modes import OutputMode
     from facedouble.types import FloatArray, Mask
 
 _HERE = "facedouble.conversion"
+
+FACE_STEPS: Registry[type[FaceStep]] = Registry(
+    "step",
+    {
+        "tones": Entry(f"{_HERE}.tone_transfer:ToneTransfer", "from the standard colouring to the frame's"),
+        "sharpen": Entry(f"{_HERE}.sharpen:Sharpen", "restore fine detail that the model softens"),
+        "mask": Entry(f"{_HERE}.mask_step:FaceMask", "draw the mask and feather its edge"),
+        "occlusion": Entry(f"{_HERE}.mask_step:Occlusion", "leave out what is in front of the face"),
+    },
+)
+"""The face pipeline, in the order in which a drawn face goes through it (see ``face_step``)."""
 
 MASKS: Registry[Callable[[FaceLayer], Mask]] = Registry(
     "mask",

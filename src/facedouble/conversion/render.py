@@ -1,22 +1,26 @@
-"""Rendering one frame: what each stage of a conversion does with it."""
+"""Rendering one frame, alone or on its way through the stages of a conversion."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import cv2
 import numpy as np
 
+from facedouble.config import ConvertSettings
 from facedouble.conversion.compositor import Compositor
-from facedouble.conversion.plan import PlannedFace
+from facedouble.conversion.plan import ConversionPlan, PlannedFace
 from facedouble.conversion.swapper import DrawnFace, Swapper
+from facedouble.conversion.track_fits import fit_keys
 from facedouble.conversion.visible_label import VisibleLabel
-from facedouble.errors import ConversionError
+from facedouble.errors import ConversionError, InputError
 from facedouble.faces.align import crop_bounds
 from facedouble.types import Box, FloatArray
 from facedouble.video.image_formats import to_eight_bits
 from facedouble.video.picture import Picture, Pixels, Shown, around, in_rgb, painted, size_of
+from facedouble.video.source import Source
 
 _MARGIN = 8  # pixels around the model's view, for edges that reach beyond it
 _BATCH_MULTIPLE = 4
@@ -65,6 +69,23 @@ class FrameRenderer:
     ) -> None:
         self._swapper, self._compositor = swapper, compositor
         self._whole_frame, self._label, self._keep_going = whole_frame, label, keep_going
+
+    @classmethod
+    def from_settings(cls, swapper: Swapper, settings: ConvertSettings) -> Self:
+        """The renderer that the settings ask for. Raises ``SettingsError``."""
+        return cls(
+            swapper,
+            Compositor(settings, swapper.view),
+            whole_frame=settings.output_mode != "composite",
+            label=VisibleLabel(settings.label) if settings.label else None,
+            keep_going=settings.keep_going,
+        )
+
+    def check(self, plan: ConversionPlan) -> None:
+        """Raise ``ConversionError`` if the plan was fitted for another model, or for settings that would
+        have been fitted otherwise."""
+        if plan.fit_keys != fit_keys(self._swapper, self._compositor.steps):
+            raise ConversionError("the plan was fitted for another model or other settings; fit it again")
 
     def cut(self, task: FrameTask) -> FrameTask:
         """Convert the regions with faces to RGB and cut the crops for the network."""
@@ -168,6 +189,34 @@ class FrameRenderer:
                 "are copied unchanged and listed"
             ) from error
         task.failure = reason
+
+
+def render_frame(
+    source: Source,
+    index: int,
+    plan: ConversionPlan,
+    renderer: FrameRenderer,
+    matte: Source | None = None,
+) -> Picture:
+    """Frame ``index`` of ``source`` exactly as a conversion writes it.
+
+    Nothing is fitted here: any settings whose fits the plan has can be tried by making another renderer.
+    Raises ``ConversionError`` if the frame cannot be converted or the plan does not belong to the renderer,
+    ``InputError`` if there is no such frame.
+    """
+    renderer.check(plan)
+    shown, mask = _frame(source, index), None if matte is None else _frame(matte, index).picture
+    task = renderer.cut(FrameTask(shown, plan.faces.get(index, ()), mask))
+    (task,) = renderer.draw([task])
+    output = renderer.compose(task).output
+    assert output is not None
+    return output
+
+
+def _frame(source: Source, index: int) -> Shown:
+    for shown in source.pictures(index, index + 1):
+        return shown
+    raise InputError(f"{source.info.path}: there is no frame {index}")
 
 
 def _to_grey(matte: Pixels, like: Pixels) -> Pixels:

@@ -1,4 +1,4 @@
-"""Which frames of a source are written, and at what time each is shown in the output."""
+"""The times of frames in the output when some of the source's are discarded."""
 
 from __future__ import annotations
 
@@ -8,45 +8,35 @@ from fractions import Fraction
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.video.picture import Shown
 from facedouble.video.sinks import Span
+from facedouble.video.source import Source
 
 
 class Retiming:
-    """With ``discard``, only frames in ``ranges`` are written, and the gaps between ranges close up: each
-    range starts where the previous one ends. The first starts when the source does."""
+    """Only frames in ``ranges`` are kept, and the gaps between ranges close up: each range starts where the
+    previous one ends. The first starts when the source does.
 
-    def __init__(self, ranges: FrameRanges, rate: Fraction, *, discard: bool) -> None:
-        self._ranges, self._discard = ranges, discard
-        self._frame_duration = 1 / rate
-        self._spans: list[Span] = []
-        self._range_start: tuple[Fraction, Fraction] | None = None  # in the source, in the output
-        self._end = Fraction(0)  # of the latest frame in the source, if it is the last
-        self._next: Fraction | None = None  # start of the next range in the output
+    ``spans`` are the parts of the source that are kept. Raises ``InputError`` for a source whose frames
+    cannot be listed.
+    """
 
-    def retimed(self, shown: Shown) -> Shown | None:
-        """The frame with its output time, or ``None`` if it is discarded. Call with frames in order."""
-        if not self._discard:
-            return shown
-        moment = shown.pts * shown.time_base
-        self._end = moment + self._frame_duration
-        if self._next is None:
-            self._next = moment
-        if shown.index not in self._ranges:
-            self._close(moment)
-            return None
-        if self._range_start is None:
-            self._range_start = moment, self._next
-        start, target = self._range_start
-        return replace(shown, pts=round((moment - start + target) / shown.time_base))
+    def __init__(self, ranges: FrameRanges, source: Source) -> None:
+        self._ranges = ranges
+        self.spans: list[Span] = []
+        times, time_base = source.index.times, source.info.time_base
+        target = int(times[0]) * time_base
+        for first, last in ranges.bounds:
+            if first >= len(times):
+                break
+            start = int(times[first]) * time_base
+            if last + 1 < len(times):
+                end = int(times[last + 1]) * time_base
+            else:
+                end = int(times[-1]) * time_base + 1 / source.info.rate
+            self.spans.append(Span(start, end, target))
+            target += end - start
 
-    def kept_spans(self) -> list[Span] | None:
-        """The spans of the source that are kept, once all frames were seen; ``None`` for all of it."""
-        if not self._discard:
-            return None
-        self._close(self._end)
-        return self._spans
-
-    def _close(self, end: Fraction) -> None:
-        if self._range_start is not None:
-            start, target = self._range_start
-            self._spans.append(Span(start, end, target))
-            self._next, self._range_start = target + end - start, None
+    def retimed(self, shown: Shown) -> Shown:
+        """A kept frame with its time in the output."""
+        span = self.spans[self._ranges.position(shown.index)]
+        moment: Fraction = shown.pts * shown.time_base
+        return replace(shown, pts=round((moment - span.start + span.target) / shown.time_base))

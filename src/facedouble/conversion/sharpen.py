@@ -8,10 +8,32 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from facedouble.config import ConvertSettings
+from facedouble.conversion.face_layer import FaceLayer
+from facedouble.conversion.face_step import FaceStep
+from facedouble.conversion.registry import SHARPENERS
+from facedouble.faces.network_input import InputCrop
 from facedouble.types import FloatArray
 
 _RADIUS = 1 / 96  # of the side of the picture: the scale of fine detail
 _CORING = 0.006  # ``unsharp`` halves detail of this amplitude (0..1)
+
+
+class Sharpen(FaceStep):
+    """Restore fine detail that the model softens."""
+
+    name = "sharpen"
+
+    def __init__(self, kind: str, amount: float) -> None:
+        self._sharpener, self._amount = SHARPENERS[kind], amount
+
+    @classmethod
+    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> Sharpen | None:
+        return cls(settings.sharpen, settings.sharpen_amount) if settings.sharpen_amount else None
+
+    def __call__(self, layer: FaceLayer) -> FaceLayer:
+        sharpened = self._sharpener(layer.picture, self._amount)
+        return layer.with_(picture=np.asarray(sharpened, dtype=np.float32))
 
 
 def gsharpen(picture: FloatArray, amount: float) -> FloatArray:

@@ -15,7 +15,6 @@ from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.plan import ConversionPlan
 from facedouble.conversion.render import FrameRenderer, FrameTask
 from facedouble.conversion.retiming import Retiming
-from facedouble.errors import InputError
 from facedouble.events import Listener, Noted, Progressed, StageStarted
 from facedouble.video.picture import Picture, Shown
 from facedouble.video.sinks import PartsSink
@@ -62,7 +61,7 @@ class FrameStream:
         self._source, self._matte = source, matte
         self._plan, self._ranges = plan, ranges
         self._settings, self._listener = settings, listener
-        self._retiming = Retiming(ranges, source.info.rate, discard=settings.discard_frames)
+        self._retiming = Retiming(ranges, source) if settings.discard_frames else None
         self._threads = settings.threads or os.cpu_count() or 1
         self.timer = StageTimer()
         self.resumed = 0
@@ -70,6 +69,7 @@ class FrameStream:
 
     def write(self, renderer: FrameRenderer, sink: PartsSink) -> FrameCounts:
         """Write every frame that is not written yet, part by part; return the counts of all parts."""
+        renderer.check(self._plan)
         start = time.perf_counter()
         written = self.resumed = FrameCounts(sink.parts).frames
         self._listener(StageStarted("convert", self._expected_frames(), "frames"))
@@ -95,9 +95,8 @@ class FrameStream:
                     finish_part()
             if done:
                 finish_part()
-        spans = self._retiming.kept_spans()
-        if spans is not None:
-            sink.trim(spans)
+        if self._retiming is not None:
+            sink.trim(self._retiming.spans)
         self.seconds = time.perf_counter() - start
         return FrameCounts(sink.parts)
 
@@ -130,27 +129,29 @@ class FrameStream:
 
     def _tasks(self, parts: int) -> Iterator[FrameTask]:
         """The frames to write, with their faces."""
-        first = parts * self._settings.part
-        for shown, matte in self._with_matte():
-            retimed = self._retiming.retimed(shown)
-            if retimed is not None and shown.index >= first:
-                yield FrameTask(retimed, self._plan.faces.get(shown.index, ()), matte)
+        for first, last in self._spans(parts * self._settings.part):
+            for shown, matte in self._with_matte(first, last):
+                if self._retiming is not None:
+                    shown = self._retiming.retimed(shown)
+                yield FrameTask(shown, self._plan.faces.get(shown.index, ()), matte)
 
-    def _with_matte(self) -> Iterator[tuple[Shown, Picture | None]]:
+    def _spans(self, first: int) -> Iterator[tuple[int, int | None]]:
+        """Spans of frames to decode, from frame ``first`` on; the last one of a span is exclusive."""
+        if not self._settings.discard_frames:
+            yield first, None
+            return
+        for start, last in self._ranges.bounds:
+            if last >= first:
+                yield max(start, first), last + 1
+
+    def _with_matte(self, first: int, last: int | None) -> Iterator[tuple[Shown, Picture | None]]:
         if self._matte is None:
-            for shown in self._source.pictures():
+            for shown in self._source.pictures(first, last):
                 yield shown, None
             return
-        count = 0
-        mattes = self._matte.pictures()
-        for shown in self._source.pictures():
-            matte = next(mattes, None)
-            if matte is None:
-                raise InputError(f"{self._matte.info.path}: the matte ends after {count} frames")
-            count += 1
+        pairs = zip(self._source.pictures(first, last), self._matte.pictures(first, last), strict=True)
+        for shown, matte in pairs:
             yield shown, matte.picture
-        if next(mattes, None) is not None:
-            raise InputError(f"{self._matte.info.path}: the matte has more frames than the source's {count}")
 
     def _batches(self, tasks: Iterable[FrameTask]) -> Iterator[list[FrameTask]]:
         """Group consecutive frames so that each group has about ``batch_size`` faces and lies within one

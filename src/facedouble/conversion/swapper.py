@@ -46,6 +46,11 @@ class Swapper:
         self.device, self.precision = device, precision
         self.view = InputCrop(network.resolution, card.coverage)
 
+    @property
+    def fingerprint(self) -> str:
+        """The model's weights and the person it draws."""
+        return f"{self.card.saves[0].weights_sha256} {self.side}"
+
     @classmethod
     def load(cls, model: Path, settings: ConvertSettings, listener: Listener = ignore) -> Swapper:
         """Load the model in folder ``model`` onto the device that the settings name."""

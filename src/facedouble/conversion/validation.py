@@ -8,6 +8,15 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from facedouble.config import ConvertSettings
+from facedouble.conversion.registry import (
+    BLENDS,
+    COLOUR_SPACES,
+    COLOUR_TRANSFERS,
+    MASKS,
+    OCCLUSIONS,
+    OUTPUT_MODES,
+    SHARPENERS,
+)
 from facedouble.errors import SettingsError
 
 
@@ -45,6 +54,21 @@ REQUIREMENTS: Mapping[str, _Requirement] = {
     "ref_threshold": _REFERENCES,
 }
 """What each setting that does not always have an effect requires."""
+
+
+def check_names(settings: ConvertSettings) -> None:
+    """Raise ``SettingsError`` for an unknown name, or settings that exclude each other."""
+    if settings.converter not in ("masked", "adjust"):
+        raise SettingsError(f"no converter {settings.converter!r}; choose one of: masked, adjust")
+    MASKS.check(settings.mask_type)
+    COLOUR_TRANSFERS.check(settings.colour)
+    COLOUR_SPACES.check(settings.colour_space)
+    SHARPENERS.check(settings.sharpen)
+    BLENDS.check(settings.blend)
+    OUTPUT_MODES.check(settings.output_mode)
+    OCCLUSIONS.check(settings.occlusion)
+    if settings.seamless and settings.blend not in ("alpha", "seamless"):
+        raise SettingsError(f"--seamless and --blend {settings.blend} exclude each other")
 
 
 def reject_ineffective(settings: ConvertSettings, *, clip: bool) -> None:

@@ -4,7 +4,6 @@ import numpy as np
 
 from facedouble.config import ConvertSettings
 from facedouble.conversion.plan import count_upscaled, smooth_outlines
-from facedouble.conversion.tone_fits import fit_track_tones
 from facedouble.faces.align import map_points, scale_of
 from facedouble.faces.colour import apply_statistics
 from facedouble.faces.network_input import InputCrop
@@ -13,15 +12,15 @@ from facedouble.faceset import Faceset
 
 def test_one_matching_for_each_track_whatever_part_is_written(scene) -> None:
     how, swapper = ConvertSettings(), scene.swapper()
-    plan = fit_track_tones(scene.plan, scene.faceset, swapper, how)
+    plan = scene.fit(swapper, how).faces
     assert plan.keys() == scene.plan.keys()
-    tone_fit = {id(item.tone_fit) for items in plan.values() for item in items}
-    assert len(tone_fit) == len({item.face.track for items in plan.values() for item in items}) == 1
-    again = fit_track_tones(scene.plan, scene.faceset, scene.swapper(), how)
+    fits = {id(item.fits["tones"]) for items in plan.values() for item in items}
+    assert len(fits) == len({item.face.track for items in plan.values() for item in items}) == 1
+    again = scene.fit(scene.swapper(), how).faces
     for index, items in plan.items():
         for one, other in zip(items, again[index], strict=True):
             assert one.face is other.face
-            assert np.array_equal(one.tone_fit.maps[0].matrix, other.tone_fit.maps[0].matrix)
+            assert np.array_equal(one.fits["tones"].maps[0].matrix, other.fits["tones"].maps[0].matrix)
 
 
 def test_tracks_do_not_share_their_matching(scene) -> None:
@@ -33,23 +32,25 @@ def test_tracks_do_not_share_their_matching(scene) -> None:
     both: dict[int, list] = {}
     for item in items:
         both.setdefault(item.face.frame_index, []).append(item)
-    plan = fit_track_tones(both, scene.faceset, swapper, how)
+    plan = scene.fit(swapper, how, both).faces
     assert all(len(found) == 2 for found in plan.values())
     left, right = plan[5]
-    assert not np.allclose(left.tone_fit.light, right.tone_fit.light, atol=0.02)
+    assert not np.allclose(left.fits["tones"].light, right.fits["tones"].light, atol=0.02)
     picture = np.full((4, 4, 3), 0.5, np.float32)
     assert not np.allclose(
-        left.tone_fit(picture, left.statistics), right.tone_fit(picture, right.statistics), atol=0.02
+        left.fits["tones"](picture, left.statistics),
+        right.fits["tones"](picture, right.statistics),
+        atol=0.02,
     )
 
 
 def test_what_the_model_always_draws_wrong_is_put_right(scene) -> None:
     """The stand-in draws darker, with a cast; the matching fitted to what it draws knows that."""
     swapper, item = scene.swapper(), scene.plan[5][0]
-    plan = fit_track_tones(scene.plan, scene.faceset, swapper, ConvertSettings())
+    plan = scene.fit(swapper, ConvertSettings()).faces
     drawn = scene.drawn(swapper, scene.frames[5], [item])[0].picture
     middle = np.s_[30:70, 30:70]
-    right = plan[5][0].tone_fit(drawn, item.statistics)[middle].mean(axis=(0, 1))
+    right = plan[5][0].fits["tones"](drawn, item.statistics)[middle].mean(axis=(0, 1))
     wrong = apply_statistics(drawn, item.statistics)[middle].mean(axis=(0, 1))
     from facedouble.faces.align import extract_crop
 
@@ -96,7 +97,7 @@ def test_a_track_with_hardly_a_pixel_of_face_takes_the_frames_light(scene) -> No
     narrow = item.face.smoothed.copy()
     narrow[:, 0] = narrow[:, 0].mean() + 0.01 * (narrow[:, 0] - narrow[:, 0].mean())
     there = replace(item, face=item.face.with_(smoothed=narrow))
-    plan = fit_track_tones({5: [there]}, scene.faceset, scene.swapper(), ConvertSettings())
-    tone_fit = plan[5][0].tone_fit
-    assert np.allclose(tone_fit.base, item.statistics)
-    assert np.isfinite(tone_fit(np.full((4, 4, 3), 0.5, np.float32), item.statistics)).all()
+    plan = scene.fit(scene.swapper(), ConvertSettings(), {5: [there]}).faces
+    tones = plan[5][0].fits["tones"]
+    assert np.allclose(tones.base, item.statistics)
+    assert np.isfinite(tones(np.full((4, 4, 3), 0.5, np.float32), item.statistics)).all()

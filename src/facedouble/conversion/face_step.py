@@ -1,0 +1,58 @@
+"""What a step of the face pipeline is.
+
+A face goes through the steps of :data:`~facedouble.conversion.registry.FACE_STEPS`, in the order of that
+registry. To add one, write a class in a file of its own, enter it into the registry where it belongs, and
+give it its settings. A step depends on nothing but its settings, the layer, and what it fitted to the track
+before the first frame, so frames can be made in any order, anywhere, with the same result.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from facedouble.conversion.face_layer import FaceLayer
+from facedouble.conversion.plan import FitRecord, TrackFit
+from facedouble.faces.network_input import InputCrop
+
+if TYPE_CHECKING:
+    from facedouble.config import ConvertSettings
+    from facedouble.conversion.track_fits import Track
+
+
+class FaceStep(ABC):
+    """One step from a drawn face to one that can be composited; a pure function of the layer."""
+
+    name: ClassVar[str]
+    """Its name in the registry."""
+    min_mask_size: float = 0.0
+    """Side of the mask in pixels that it needs, as far as the frame can show it."""
+
+    needs_mask: str = ""
+    """The setting that requires the model to draw a mask, if one does."""
+
+    @classmethod
+    @abstractmethod
+    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> Self | None:
+        """The step as the settings want it; ``None`` if they leave it out. ``view``: the model's view."""
+
+    @abstractmethod
+    def __call__(self, layer: FaceLayer) -> FaceLayer:
+        """The layer with this step applied."""
+
+
+class FittedStep(FaceStep):
+    """A step that is fitted to each track before the first frame, so that its result is steady in time."""
+
+    @abstractmethod
+    def fit(self, track: Track) -> TrackFit:
+        """Fit the step to a track; the layer has the result as ``layer.planned.fits[name]``."""
+
+    @abstractmethod
+    def fit_key(self) -> str:
+        """The settings that :meth:`fit` depends on: a saved fit is valid while this text stays the same."""
+
+    @classmethod
+    @abstractmethod
+    def load_fit(cls, record: FitRecord) -> TrackFit:
+        """The fit that a record was made of. Raises ``InputError`` for one that is damaged."""

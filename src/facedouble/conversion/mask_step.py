@@ -1,0 +1,66 @@
+"""The steps that decide where the new face is painted: its mask, and what is in front of the face."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facedouble.config import ConvertSettings
+from facedouble.conversion.face_layer import FaceLayer
+from facedouble.conversion.face_step import FaceStep
+from facedouble.conversion.masks import erode, feather, whole_square
+from facedouble.conversion.registry import MASKS, OCCLUSIONS
+from facedouble.faces.align import scale_of
+from facedouble.faces.network_input import InputCrop
+
+_INSET = 0.02  # of the square: landmarks of the jaw lie on the edge of the face, and sometimes beside it
+_SQUARE_FEATHER = 0.2  # of the square: soft edge of the whole square
+_FEATHER_PIXELS = 12.0  # mask pixels across the soft edge; more would not be visible in the frame
+
+
+class FaceMask(FaceStep):
+    """Draw the mask, erode it and feather its edge.
+
+    ``kind`` is one of ``MASKS``, or ``None`` for the whole square. It is eroded by ``erosion`` pixels of the
+    frame, by the error of the landmarks, and by a quarter of ``feather_width`` (a fraction of the square),
+    half of which would otherwise reach over the outline of the face. A whole square without feathering is
+    not eroded.
+    """
+
+    name = "mask"
+
+    def __init__(self, kind: str | None, erosion: float, feather_width: float) -> None:
+        self._kind, self._erosion, self._feather_width = kind, erosion, feather_width
+        self.needs_mask = "--mask-type" if kind == "learned" else ""
+        self._draw = whole_square if kind is None else MASKS[kind]
+        self.min_mask_size = _FEATHER_PIXELS / feather_width if feather_width else np.inf
+
+    @classmethod
+    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> FaceMask:
+        if settings.converter == "adjust":
+            return cls(None, 0.0, _SQUARE_FEATHER if settings.smooth_mask else 0.0)
+        return cls(settings.mask_type, settings.erosion, settings.blur_size)
+
+    def __call__(self, layer: FaceLayer) -> FaceLayer:
+        mask, size, width = self._draw(layer), layer.mask_size, self._feather_width
+        if self._kind is not None or width:
+            radius = self._erosion * scale_of(layer.alignment) + (_INSET + width / 4) * size
+            mask = erode(mask, radius)
+        return layer.with_(mask=feather(mask, width * size))
+
+
+class Occlusion(FaceStep):
+    """Leave what is in front of the face to the source. ``kind`` is one of ``OCCLUSIONS``."""
+
+    name = "occlusion"
+
+    def __init__(self, kind: str, resolution: int) -> None:
+        self._visible = OCCLUSIONS[kind]
+        self.needs_mask = "--occlusion" if kind == "learned" else ""
+        self.min_mask_size = 2 * resolution  # what is in front of the face has sharp edges of its own
+
+    @classmethod
+    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> Occlusion | None:
+        return None if settings.occlusion == "none" else cls(settings.occlusion, view.resolution)
+
+    def __call__(self, layer: FaceLayer) -> FaceLayer:
+        return layer.with_(mask=layer.mask * self._visible(layer))

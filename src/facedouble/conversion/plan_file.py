@@ -1,0 +1,198 @@
+"""Conversion plans as files: made once, kept beside the parts, shared between machines.
+
+A plan is one safetensors file: the arrays of all faces stacked, and everything else as JSON in its header.
+Nothing in it is executed, and all of it is checked when it is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from facedouble.conversion.face_step import FittedStep
+from facedouble.conversion.plan import ConversionPlan, FitKeys, FitRecord, PlannedFace, TrackFit
+from facedouble.conversion.registry import FACE_STEPS
+from facedouble.errors import InputError, OutputError
+from facedouble.files import read_regular, write_whole
+from facedouble.types import Box, Face
+
+FORMAT = 1
+MAX_BYTES = 4 << 30
+_HEADER = "plan"
+_SHAPES: Mapping[str, tuple[str, tuple[int, ...]]] = {
+    "index": ("int64", (9,)),
+    "alignment": ("float64", (2, 3)),
+    "statistics": ("float32", (2, 3)),
+    "landmarks": ("float32", (-1, 2)),
+    "outline": ("float32", (-1, 2)),
+}
+"""Type and shape of each array, for one face; -1 is the number of landmarks. ``index``: frame, face, track,
+crop size, rotation, and the box."""
+
+
+def save_plan(plan: ConversionPlan, path: Path) -> None:
+    """Write a plan. All its faces must follow one landmark scheme. Raises ``OutputError``."""
+    faces = [planned for index in sorted(plan.faces) for planned in plan.faces[index]]
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    if faces:
+        arrays = {
+            "index": np.array([_index(planned.face) for planned in faces], dtype=np.int64),
+            "alignment": np.stack([planned.face.alignment for planned in faces]),
+            "statistics": np.stack([planned.statistics for planned in faces]),
+            "landmarks": np.stack([planned.face.smoothed for planned in faces]),
+            "outline": np.stack([planned.outline for planned in faces]),
+        }
+        arrays = {name: array.astype(_SHAPES[name][0], copy=False) for name, array in arrays.items()}
+    fits: dict[str, dict[str, Any]] = {}
+    for planned in faces:
+        track = str(planned.face.track)
+        if track in fits:
+            continue
+        fits[track] = {}
+        for step, fit in planned.fits.items():
+            record = fit.to_record()
+            fits[track][step] = record.values
+            arrays.update({f"fit/{track}/{step}/{name}": array for name, array in record.arrays.items()})
+    header = {
+        "format": FORMAT,
+        "source_sha256": plan.source_sha256,
+        "scheme": faces[0].face.scheme if faces else "",
+        "deleted": plan.deleted,
+        "not_selected": plan.not_selected,
+        "fit_keys": {"model": plan.fit_keys.model, "steps": dict(plan.fit_keys.steps)},
+        "fits": fits,
+    }
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # it checks nothing
+    try:
+        write_whole(path, save(contiguous, {_HEADER: json.dumps(header)}))
+    except OSError as error:
+        raise OutputError(f"{path}: the plan cannot be written ({error.strerror})") from error
+
+
+def load_plan(path: Path) -> ConversionPlan:
+    """Read a plan that :func:`save_plan` wrote. Raises ``InputError`` for one that is missing, damaged, or
+    of a newer version."""
+    try:
+        data = read_regular(path, MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: the plan cannot be read ({error.strerror})") from error
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{path}: too large for a plan")
+    try:
+        return _parse(data)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: damaged, or not a plan") from error
+
+
+def _parse(data: bytes) -> ConversionPlan:
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_HEADER])
+    if header["format"] != FORMAT:
+        raise InputError(f"plan of format {header['format']!r:.20}; this version reads {FORMAT}")
+    arrays = load(data)
+    faces = _faces(arrays, _text(header["scheme"]))
+    own: dict[tuple[str, str], dict[str, npt.NDArray[Any]]] = {}
+    for name, array in arrays.items():
+        if name.startswith("fit/"):
+            _, track, step, part = name.split("/")
+            own.setdefault((track, step), {})[part] = array
+    fits = {
+        int(track): {
+            step: _fit(step, values, own.get((track, step), {})) for step, values in _mapping(steps).items()
+        }
+        for track, steps in _mapping(header["fits"]).items()
+    }
+    by_frame: dict[int, list[PlannedFace]] = {}
+    for face, statistics, outline in faces:
+        planned = PlannedFace(face, statistics, outline, fits[face.track])
+        by_frame.setdefault(face.frame_index, []).append(planned)
+    keys = _mapping(header["fit_keys"])
+    steps = {_text(name): _text(key) for name, key in _mapping(keys["steps"]).items()}
+    return ConversionPlan(
+        _text(header["source_sha256"]),
+        by_frame,
+        deleted=_count(header["deleted"]),
+        not_selected=_count(header["not_selected"]),
+        fit_keys=FitKeys(_text(keys["model"]), steps),
+    )
+
+
+def _faces(arrays: Mapping[str, npt.NDArray[Any]], scheme: str) -> list[tuple[Face, Any, Any]]:
+    if "index" not in arrays:
+        return []
+    count, points = len(arrays["index"]), arrays["landmarks"].shape[1]
+    for name, (kind, shape) in _SHAPES.items():
+        array = arrays[name]
+        expected = (count, *(points if length == -1 else length for length in shape))
+        if array.dtype != kind or array.shape != expected or not np.isfinite(array).all():
+            raise InputError(f"{name} is damaged")
+    index = arrays["index"]
+    if count == 0 or points == 0 or (index[:, [0, 1, 2]] < 0).any() or (index[:, 3] < 1).any():
+        raise InputError("index is damaged")
+    keys = [tuple(row) for row in index[:, :2].tolist()]
+    if keys != sorted(set(keys)):
+        raise InputError("faces are not in order")
+    if (np.abs(np.linalg.det(arrays["alignment"][:, :, :2])) < 1e-12).any():
+        raise InputError("an alignment cannot be inverted")
+    return [
+        (_face(index[i].tolist(), arrays["alignment"][i], arrays["landmarks"][i], scheme),
+         arrays["statistics"][i], arrays["outline"][i])
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def _index(face: Face) -> Sequence[int]:
+    return (*face.key, face.track, face.crop_size, face.rotation, *face.box)
+
+
+def _face(row: Sequence[int], alignment: Any, landmarks: Any, scheme: str) -> Face:
+    frame, number, track, crop_size, rotation, *box = row
+    return Face(
+        frame_index=frame,
+        face_index=number,
+        box=Box(*box),
+        confidence=1.0,
+        landmarks=landmarks,
+        smoothed=landmarks,
+        alignment=alignment,
+        crop_size=crop_size,
+        track=track,
+        rotation=rotation,
+        scheme=scheme,
+    )
+
+
+def _fit(step: str, values: Any, arrays: dict[str, npt.NDArray[Any]]) -> TrackFit:
+    if step not in FACE_STEPS or not isinstance(values, dict):
+        raise InputError(f"the fit of {step!r:.40} is damaged")
+    kind = FACE_STEPS[step]
+    if not issubclass(kind, FittedStep):
+        raise InputError(f"step {step!r} has no fit")
+    return kind.load_fit(FitRecord(values, arrays))
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError("the header is damaged")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise InputError("the header is damaged")
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise InputError("the header is damaged")
+    return value

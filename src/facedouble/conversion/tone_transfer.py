@@ -1,0 +1,95 @@
+"""The step that gives the drawn face the colours of the frame, by one colour transfer for each track."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from facedouble.config import ConvertSettings
+from facedouble.conversion.colour_transfer import (
+    ColourMap,
+    Samples,
+    ToneFit,
+    fit_histogram,
+    fit_mean,
+    fit_tones,
+)
+from facedouble.conversion.face_layer import FaceLayer
+from facedouble.conversion.face_step import FittedStep
+from facedouble.conversion.plan import FitRecord, TrackFit
+from facedouble.conversion.registry import COLOUR_TRANSFERS
+from facedouble.conversion.track_fits import Track
+from facedouble.faces.colour import apply_statistics, standardise, to_float
+from facedouble.faces.hull import inner_face_mask
+from facedouble.faces.network_input import InputCrop
+from facedouble.faces.schemes.scheme import scheme_of
+from facedouble.types import FloatArray
+
+_MAX_PIXELS = 20_000  # a transfer is fitted to at most
+_MIN_PIXELS = 200  # and at least: a face in profile may be too narrow
+_MARGIN = 0.03  # of the square, inside the landmarks' hull: pixels are taken from within it
+
+
+class ToneTransfer(FittedStep):
+    """From the standard colouring to the frame's. ``transfers`` are fitted to each track, in order;
+    ``keeps_contrast``: they start from the person's own contrast, not from that of the frame's face."""
+
+    name = "tones"
+
+    def __init__(self, transfers: Sequence[str], space: str, *, keeps_contrast: bool) -> None:
+        self._transfers, self._space, self._keeps_contrast = tuple(transfers), space, keeps_contrast
+
+    @classmethod
+    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> ToneTransfer:
+        if settings.converter == "adjust":
+            transfers = ["mean"] if settings.avg_color_adjust else []
+            return cls(transfers, settings.colour_space, keeps_contrast=True)
+        transfers = [] if settings.colour == "none" else [settings.colour]
+        if settings.match_histogram:
+            transfers.append("histogram")
+        return cls(transfers, settings.colour_space, keeps_contrast=settings.colour == "none")
+
+    def __call__(self, layer: FaceLayer) -> FaceLayer:
+        planned = layer.planned
+        tones = planned.fits[self.name]
+        assert isinstance(tones, ToneFit)
+        return layer.with_(picture=tones(layer.picture, planned.statistics))
+
+    def fit_key(self) -> str:
+        return json.dumps([self._transfers, self._space, self._keeps_contrast])
+
+    def fit(self, track: Track) -> ToneFit:
+        sample = track.sample()
+        light = np.mean([planned.statistics for planned in track.faces], axis=0).astype(np.float32)
+        own = track.swapper.card.statistics(track.swapper.side)
+        if not self._transfers:
+            return ToneFit(own)
+        base = own if self._keeps_contrast else light
+        new, old = [], []
+        for face in sample:
+            scheme = scheme_of(face.planned.face)
+            inside = inner_face_mask(face.landmarks, track.swapper.view.resolution, scheme, _MARGIN) > 0.5
+            new.append(face.drawn.picture[inside])
+            # All in one light: changes between the samples would otherwise count as contrast of the face.
+            colours = standardise(to_float(face.crop)[inside], face.planned.statistics)
+            old.append(apply_statistics(colours, light))
+        if sum(map(len, new)) < _MIN_PIXELS:
+            return ToneFit(light, light=light)
+        fits = [_fit_of(name) for name in self._transfers]
+        return fit_tones(fits, self._space, base, light, _thinned(new), _thinned(old))
+
+    @classmethod
+    def load_fit(cls, record: FitRecord) -> TrackFit:
+        return ToneFit.from_record(record)
+
+
+def _fit_of(name: str) -> Callable[[Samples, Samples], ColourMap]:
+    return {"mean": fit_mean, "histogram": fit_histogram}.get(name) or COLOUR_TRANSFERS[name]
+
+
+def _thinned(parts: Sequence[FloatArray]) -> Samples:
+    """Pixels of all parts, evenly subsampled."""
+    pixels = np.concatenate(parts)
+    return np.asarray(pixels[:: max(1, len(pixels) // _MAX_PIXELS)], dtype=np.float32)

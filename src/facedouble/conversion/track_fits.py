@@ -1,0 +1,118 @@
+"""Fits the steps of the face pipeline to each track, before the first frame is written.
+
+What the model draws of a track is known only once it is drawn, and whatever is fitted frame by frame
+flickers. So faces of the track, evenly spread, are drawn from the faceset's crops first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from facedouble.conversion.face_step import FaceStep, FittedStep
+from facedouble.conversion.plan import ConversionPlan, FitKeys, PlannedFace, TrackFit
+from facedouble.conversion.swapper import DrawnFace, Swapper
+from facedouble.errors import SettingsError
+from facedouble.faces.align import extract_crop, map_points
+from facedouble.faces.network_input import network_input
+from facedouble.faces.schemes.scheme import scheme_of
+from facedouble.faceset import Faceset
+from facedouble.types import Image, Landmarks
+from facedouble.video.images import read_image
+
+SAMPLE_SIZE = 12
+"""Faces of a track that are drawn for every fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampledFace:
+    """A face of a track: ``crop`` (R, R, 3), the model's view of it, ``landmarks`` in the crop's pixels, and
+    what the model draws for it."""
+
+    planned: PlannedFace
+    crop: Image
+    landmarks: Landmarks
+    drawn: DrawnFace
+
+
+class Track:
+    """The faces of one track, in frame order, and the model that will draw them."""
+
+    def __init__(self, faces: Sequence[PlannedFace], store: Faceset, swapper: Swapper) -> None:
+        self.faces, self.swapper = faces, swapper
+        self._store = store
+        self._samples: dict[int, list[SampledFace]] = {}
+
+    def sample(self, count: int = SAMPLE_SIZE) -> list[SampledFace]:
+        """Up to ``count`` faces, evenly spread over the track, drawn in one call of the network."""
+        if count not in self._samples:
+            positions = np.linspace(0, len(self.faces) - 1, min(count, len(self.faces))).round().astype(int)
+            chosen = [self.faces[position] for position in positions]
+            views = [self._view(planned) for planned in chosen]
+            drawn = self.swapper.draw(
+                [
+                    network_input(crop, landmarks, scheme_of(planned.face), planned.statistics)
+                    for planned, (crop, landmarks) in zip(chosen, views, strict=True)
+                ]
+            )
+            self._samples[count] = [
+                SampledFace(planned, *view, face)
+                for planned, view, face in zip(chosen, views, drawn, strict=True)
+            ]
+        return self._samples[count]
+
+    def _view(self, planned: PlannedFace) -> tuple[Image, Landmarks]:
+        """The model's view of a face, from its crop in the faceset, and its landmarks there."""
+        face, view = planned.face, self.swapper.view
+        inner = view.alignment(np.eye(2, 3), face.crop_size)
+        crop = extract_crop(read_image(self._store.crop_path(face)), inner, view.resolution)
+        return crop, map_points(inner, map_points(face.alignment, face.smoothed))
+
+
+def fit_plan(
+    plan: ConversionPlan, faceset: Path, swapper: Swapper, steps: Sequence[FaceStep]
+) -> ConversionPlan:
+    """``plan`` with the fits of ``steps`` for every track. Fits it already has are kept if they are still
+    valid for this model and these steps.
+
+    Raises ``SettingsError`` if a step needs something that the model does not draw.
+    """
+    keys = fit_keys(swapper, steps)
+    if keys == plan.fit_keys:
+        return plan
+    same_model = keys.model == plan.fit_keys.model
+    valid = {name for name, key in keys.steps.items() if same_model and plan.fit_keys.steps.get(name) == key}
+    tracks: dict[int, list[PlannedFace]] = {}
+    for index in sorted(plan.faces):
+        for planned in plan.faces[index]:
+            tracks.setdefault(planned.face.track, []).append(planned)
+    faces: dict[int, list[PlannedFace]] = {index: [] for index in sorted(plan.faces)}
+    with Faceset.open(faceset) as store:
+        for number in sorted(tracks):
+            members = tracks[number]
+            fits = _fit(Track(members, store, swapper), steps, valid)
+            for planned in members:
+                faces[planned.face.frame_index].append(replace(planned, fits=fits))
+    for members in faces.values():
+        members.sort(key=lambda planned: planned.face.face_index)
+    return replace(plan, faces=faces, fit_keys=keys)
+
+
+def _fit(track: Track, steps: Sequence[FaceStep], valid: set[str]) -> dict[str, TrackFit]:
+    needing = next((step.needs_mask for step in steps if step.needs_mask), None)
+    if needing is not None and any(sampled.drawn.mask is None for sampled in track.sample()):
+        raise SettingsError(f"{needing} learned: this model has no learned mask; choose another")
+    fits = {name: fit for name, fit in track.faces[0].fits.items() if name in valid}
+    for step in steps:
+        if isinstance(step, FittedStep) and step.name not in fits:
+            fits[step.name] = step.fit(track)
+    return fits
+
+
+def fit_keys(swapper: Swapper, steps: Sequence[FaceStep]) -> FitKeys:
+    """What the fits of ``steps`` depend on besides the faces."""
+    fitted = {step.name: step.fit_key() for step in steps if isinstance(step, FittedStep)}
+    return FitKeys(swapper.fingerprint, fitted)

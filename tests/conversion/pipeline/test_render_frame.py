@@ -1,0 +1,90 @@
+"""A single frame is rendered exactly as the conversion writes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facedouble.config import ConvertSettings, VideoSettings
+from facedouble.conversion.face_pipeline import make_steps
+from facedouble.conversion.frame_ranges import FrameRanges
+from facedouble.conversion.pipeline import convert
+from facedouble.conversion.plan import ConversionPlan, FaceSelection, make_plan
+from facedouble.conversion.render import FrameRenderer, render_frame
+from facedouble.conversion.swapper import Swapper
+from facedouble.conversion.track_fits import fit_plan
+from facedouble.errors import ConversionError, InputError
+from facedouble.video.picture import Planar
+from facedouble.video.source import open_source
+
+
+def settings(**changes: Any) -> ConvertSettings:
+    plain = {"device": "cpu", "precision": "fp32", "credentials": False, "video": VideoSettings(codec="ffv1")}
+    return ConvertSettings(**{**plain, **changes})
+
+
+@pytest.fixture(scope="module")
+def swapper(stand_in: Path) -> Swapper:
+    return Swapper.load(stand_in, settings())
+
+
+@pytest.fixture(scope="module")
+def plan(rich: Path, faces: Path, swapper: Swapper) -> ConversionPlan:
+    plan = make_plan(rich, faces, FaceSelection(FrameRanges()))
+    return fit_plan(plan, faces, swapper, make_steps(settings(), swapper.view))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"mask_type": "facehull", "blur_size": 0.02, "erosion": 4.0, "sharpen": "gsharpen"},
+        {"blend": "seamless", "label": "AI generated"},
+    ],
+    ids=["defaults", "mask", "blend"],
+)
+def test_a_frame_is_the_one_that_the_conversion_writes(
+    rich: Path,
+    faces: Path,
+    stand_in: Path,
+    swapper: Swapper,
+    plan: ConversionPlan,
+    tmp_path: Path,
+    changes: Any,
+) -> None:
+    """None of these settings is fitted, so one plan serves them all."""
+    how = settings(**changes)
+    output = tmp_path / "out.mkv"
+    convert(rich, stand_in, output, how, faceset=faces)
+    source, renderer = open_source(rich), FrameRenderer.from_settings(swapper, how)
+    written = {shown.index: shown.picture for shown in open_source(output).pictures()}
+    originals = {shown.index: shown.picture for shown in source.pictures()}
+    for index in (39, 0, 17):
+        picture = render_frame(source, index, plan, renderer)
+        assert isinstance(picture, Planar)
+        for rendered, final, original in zip(
+            picture.planes, written[index].planes, originals[index].planes, strict=True
+        ):
+            assert np.array_equal(rendered, final)
+            assert not np.array_equal(rendered, original)
+
+
+def test_settings_that_are_fitted_need_a_fit(
+    rich: Path, faces: Path, swapper: Swapper, plan: ConversionPlan
+) -> None:
+    source, how = open_source(rich), settings(colour="mkl")
+    renderer = FrameRenderer.from_settings(swapper, how)
+    with pytest.raises(ConversionError, match="fit it again"):
+        render_frame(source, 3, plan, renderer)
+    again = fit_plan(plan, faces, swapper, make_steps(how, swapper.view))
+    assert isinstance(render_frame(source, 3, again, renderer), Planar)
+    assert fit_plan(again, faces, swapper, make_steps(how, swapper.view)) is again, "nothing to fit"
+
+
+def test_a_frame_that_is_not_there(rich: Path, swapper: Swapper, plan: ConversionPlan) -> None:
+    renderer = FrameRenderer.from_settings(swapper, settings())
+    with pytest.raises(InputError, match="no frame 40"):
+        render_frame(open_source(rich), 40, plan, renderer)
