@@ -8,13 +8,14 @@
 VENV := .venv
 READY := $(VENV)/ready.stamp
 READY_DEV := $(VENV)/ready-dev.stamp
+READY_DOCS := $(VENV)/ready-docs.stamp
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 PYTHON ?=
 ARGS ?=
 
-.PHONY: demo test test-fast check tables bench clean
+.PHONY: demo test test-fast check tables docs bench clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -34,6 +35,10 @@ bench: $(READY)
 # Writes the tables of results into the documents; `make check` fails where they differ.
 tables: $(READY)
 	$(BIN)/python -m benchmarks.documents
+
+# The documentation as a site in build/site; fails on a broken link.
+docs: $(READY_DOCS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 check: $(READY_DEV)
 	$(BIN)/ruff check .
@@ -68,4 +73,8 @@ $(READY): pyproject.toml scripts/install_torch.py
 
 $(READY_DEV): $(READY)
 	$(PIP) install -e '.[dev]'
+	@touch $@
+
+$(READY_DOCS): $(READY)
+	$(PIP) install -e '.[docs]'
 	@touch $@

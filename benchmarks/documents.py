@@ -7,7 +7,7 @@ What is between them is made from ``benchmarks/results/``:
 - ``demonstration.json``: the last full demonstration,
 - ``experiments.json``: tables of experiments that no command repeats, as they were recorded,
 
-and from the program itself: the registry of measures.
+and from the program itself: the registry of measures, and the settings of each command.
 
 ``--check`` writes nothing and fails when a document differs from what it would be. No result is typed into a
 document by hand.
@@ -30,6 +30,8 @@ from benchmarks.table import Table, markdown
 from facedouble.evaluation.measures import MEASURES
 from facedouble.evaluation.rating import GROUPS
 from facedouble.files import write_whole
+from facedouble.settings.registry import COMMANDS
+from facedouble.settings.schema import options_table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -167,7 +169,7 @@ def _experiments(results: Path) -> Iterator[tuple[str, str]]:
 
 
 def _registries() -> Iterator[tuple[str, str]]:
-    """What evaluation measures, as the docstrings say it."""
+    """What evaluation measures, as the docstrings say it, and the options of each command."""
     rows: list[list[str]] = []
     for group, question in GROUPS.items():
         rows.append([f"**{question}**", "", ""])
@@ -177,6 +179,7 @@ def _registries() -> Iterator[tuple[str, str]]:
                 title = f"{known.title} •" if known.judges_frames else known.title
                 rows.append([title, known.describe_good(), explained])
     yield "measures", markdown(Table("measures", ["measure", "good", "what it is"], rows))
+    yield from ((f"options-{command}", options_table(command).rstrip()) for command in COMMANDS)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,45 @@
+"""The new face with its alpha as 16-bit images, composited outside facedouble.
+
+    python examples/compositor_output.py a.mp4 faces/a model
+
+The mode ``rgba`` writes the face with straight (not premultiplied) alpha, one image per frame, empty where there is
+no face. A compositor lays it over the source by ``face * alpha + source * (1 - alpha)``; this script does the same for one
+frame with NumPy, and writes it beside the images.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+import facedouble as fd
+from facedouble.video.images import read_image, write_png
+from facedouble.video.open import open_source
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clip", type=Path, help="clip of A")
+    parser.add_argument("faceset", type=Path, help="the clip's faceset")
+    parser.add_argument("model", type=Path, help="folder of the trained model")
+    parser.add_argument("--output", type=Path, default=Path("rgba"), help="folder for the images")
+    parser.add_argument("--frame", type=int, default=0, help="frame to composite, counted from 0")
+    options = parser.parse_args()
+
+    settings = fd.ConvertSettings(output_mode="rgba", image_format="png")
+    fd.convert(options.clip, options.model, options.output, settings, faceset=options.faceset)
+
+    source = next(islice(open_source(options.clip).frames(), options.frame, None))
+    layer = read_image(sorted(options.output.glob("*.png"))[options.frame], alpha=True)
+    face, alpha = layer[..., :3] / 65535, layer[..., 3:] / 65535
+    frame = face * alpha + source.image / 255 * (1 - alpha)
+    composite = options.output.with_name(f"{options.output.name}-composite.png")
+    write_png(composite, np.round(frame * 255).astype(np.uint8))
+    print(f"{composite}: frame {options.frame}, {np.mean(alpha > 0):.1%} of it covered by the new face")
+
+
+if __name__ == "__main__":
+    main()
