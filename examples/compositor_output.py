@@ -1,10 +1,10 @@
-"""The new face with its alpha as 16-bit images, composited outside facedouble.
+"""The new face with its alpha as images, composited outside facedouble.
 
     python examples/compositor_output.py a.mp4 faces/a model
 
-The mode ``rgba`` writes the face with straight (not premultiplied) alpha, one image per frame, empty where there is
-no face. A compositor lays it over the source by ``face * alpha + source * (1 - alpha)``; this script does the same for one
-frame with NumPy, and writes it beside the images.
+The mode ``rgba`` writes the face with straight (not premultiplied) alpha, one image per frame, empty
+where there is no face. A compositor lays it over the source by ``face * alpha + source * (1 - alpha)``;
+this script does the same for one frame with NumPy, and writes it beside the images.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import argparse
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 import facedouble as fd
-from facedouble.video.images import read_image, write_png
-from facedouble.video.open import open_source
+from facedouble.video.images import write_png
+from facedouble.video.source import open_source
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("clip", type=Path, help="clip of A")
     parser.add_argument("faceset", type=Path, help="the clip's faceset")
     parser.add_argument("model", type=Path, help="folder of the trained model")
@@ -33,8 +36,10 @@ def main() -> None:
     fd.convert(options.clip, options.model, options.output, settings, faceset=options.faceset)
 
     source = next(islice(open_source(options.clip).frames(), options.frame, None))
-    layer = read_image(sorted(options.output.glob("*.png"))[options.frame], alpha=True)
-    face, alpha = layer[..., :3] / 65535, layer[..., 3:] / 65535
+    image = cv2.imread(str(sorted(options.output.glob("*.png"))[options.frame]), cv2.IMREAD_UNCHANGED)
+    layer = cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)
+    most = np.iinfo(layer.dtype).max
+    face, alpha = layer[..., :3] / most, layer[..., 3:] / most
     frame = face * alpha + source.image / 255 * (1 - alpha)
     composite = options.output.with_name(f"{options.output.name}-composite.png")
     write_png(composite, np.round(frame * 255).astype(np.uint8))

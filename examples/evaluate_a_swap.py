@@ -2,8 +2,8 @@
 
     python examples/evaluate_a_swap.py source.mp4 their-swap.mp4 another-swap.mp4 --b b.mp4
 
-Needed are the source that was swapped, the results (of the same length, frame by frame), and footage of the person
-whose face was put there. No model is needed. Several results are compared side by side.
+Needed are the source that was swapped, the results (of the same length, frame by frame), and footage of
+the person whose face was put there. No model is needed. Several results are compared side by side.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from facedouble.evaluation.measures import MEASURES
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("source", type=Path, help="the clip before the swap")
     parser.add_argument("results", type=Path, nargs="+", help="the clip after it; several are compared")
     parser.add_argument("--b", type=Path, nargs="+", required=True, help="clips of B")

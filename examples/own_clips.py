@@ -2,8 +2,8 @@
 
     python examples/own_clips.py a.mp4 b.mp4 --minutes 10
 
-A is the person in the footage, B the person whose face is put there. Both must have agreed to this use. Run it
-again to resume: facesets that are complete are kept, and the model trains on.
+A is the person in the footage, B the person whose face is put there. Both must have agreed to this use.
+Run it again to resume: facesets that are complete are kept, and the model trains on.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import facedouble as fd
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("a", type=Path, help="clip of A, which is converted")
     parser.add_argument("b", type=Path, help="clip of B")
-    parser.add_argument("--output", type=Path, default=Path("own-clips"), help="folder for everything made")
+    parser.add_argument("--output", type=Path, default=Path("own-clips"), help="folder for all results")
     parser.add_argument("--minutes", type=float, default=10, help="how long to train")
     options = parser.parse_args()
 
