@@ -18,6 +18,7 @@ from facedouble.extraction.extract import extract
 from facedouble.video.images import write_png
 from facedouble.video.source import open_source
 from tests import material
+from tests.markers import pytest_runtest_call as pytest_runtest_call
 
 T = TypeVar("T")
 

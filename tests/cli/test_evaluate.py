@@ -35,6 +35,7 @@ def test_report_json_and_terminal_say_the_same(
     assert found["verdict"]["sentences"][0] in report.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [

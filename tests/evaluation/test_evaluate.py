@@ -41,6 +41,7 @@ class Echo(SwapModel):
         return Decoded(code + self.noise * noise)
 
 
+@pytest.mark.slow
 def test_two_results_a_folder_without_sound_and_one_that_is_too_short(material: Material) -> None:
     folder = material.folder / "images"
     folder.mkdir()
@@ -71,11 +72,13 @@ def test_without_a_faceset_the_faces_are_found_on_the_way(material: Material, tm
     assert found.results[0].value("jitter") == 0
 
 
+@pytest.mark.slow
 def test_a_result_of_another_size_is_refused(material: Material, clips: dict[str, Path]) -> None:
     with pytest.raises(InputError, match="1280x720"):
         evaluated(material, clips["sample_02"])
 
 
+@pytest.mark.slow
 def test_what_does_not_belong_together_is_refused(material: Material, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="another source"):
         evaluate([material.source], material.source, [material.target], faceset=material.target)
@@ -117,6 +120,7 @@ def test_faces_that_training_holds_out_are_restored(material: Material, tmp_path
     assert restored.faces == len(held) == round(FRAMES / 10)
 
 
+@pytest.mark.slow
 def test_a_model_is_measured_and_its_size_held_against_the_shot(material: Material, tmp_path: Path) -> None:
     network = build("quick")
     colour = np.full((2, 3), 0.4).tolist()

@@ -234,6 +234,7 @@ def test_a_clip_is_one_track_in_every_frame(whole: tuple[Path, ExtractResult]) -
     assert [face.motion is None for face in faces] == [True] + [False] * 98
 
 
+@pytest.mark.slow
 def test_stretches_do_not_depend_on_the_number_of_processes(
     clips: dict[str, Path], whole: tuple[Path, ExtractResult], tmp_path: Path
 ) -> None:
@@ -359,6 +360,7 @@ def test_a_reference_without_a_face_is_refused(
     assert not (tmp_path / "faces").exists()
 
 
+@pytest.mark.slow
 def test_a_frame_on_its_side_is_found_with_rotate_images(clips: dict[str, Path], tmp_path: Path) -> None:
     upright = next(iter(open_source(clips["sample_03"]).frames())).image
     source = images(tmp_path / "in", upright, np.rot90(upright).copy(), np.rot90(upright, 2).copy())

@@ -77,6 +77,7 @@ def test_a_track_is_known_by_the_mean_of_its_descriptors() -> None:
     assert np.allclose(means[0], descriptor(0.1))
 
 
+@pytest.mark.slow
 def test_two_actors_in_four_clips_are_two_people(clips: dict[str, Path]) -> None:
     detector, predictor, identity = DETECTORS["hog"](), Dlib68Predictor(), DlibDescriptor()
     faces = []

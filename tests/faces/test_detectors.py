@@ -24,7 +24,10 @@ from facedouble.video.source import open_source
 SMALLEST = {"hog": (1 / 9, 1 / 36), "cnn": (1 / 8, 1 / 16), "all": (1 / 9, 1 / 36), "yunet": (1 / 32, 1 / 64)}
 
 
-@pytest.fixture(scope="module", params=DETECTORS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.slow if name == "cnn" else ()) for name in DETECTORS],
+)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -159,6 +159,7 @@ def test_motion_to_another_picture_is_known_to_be_unknown(talking: list[Still], 
     assert estimate_motion(talking[0].grey(), np.zeros_like(noise), landmarks, DLIB68).tracked < 0.5
 
 
+@pytest.mark.slow
 def test_a_face_that_only_the_cnn_sees_is_borne_out_by_it(clips: dict[str, Path]) -> None:
     """HOG is blind to half a face; the CNN is asked about the patch around it as well."""
     half = []

@@ -109,6 +109,7 @@ def test_a_marked_clip_plays_as_before(
     assert json.loads(tags["aigc"])["Label"] == "1"
 
 
+@pytest.mark.slow
 def test_a_demonstration_clip_plays_as_before(
     clips: dict[str, Path],
     tmp_path: Path,

@@ -127,6 +127,7 @@ def test_it_says_nothing_of_its_user(tmp_path: Path) -> None:
     assert made.name.startswith("facedouble ")
 
 
+@pytest.mark.subprocess
 def test_processes_that_start_together_get_one(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path;"

@@ -180,6 +180,7 @@ def test_a_recipe_reads_back(name: str) -> None:
     assert Recipe.read(recipe.dump()) == recipe
 
 
+@pytest.mark.subprocess
 def test_settings_are_light() -> None:
     heavy = "('torch', 'cv2', 'av', 'dlib', 'numpy', 'yaml')"
     code = (

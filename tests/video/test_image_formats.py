@@ -84,6 +84,7 @@ def test_an_exr_that_is_none(tmp_path: Path) -> None:
         image_format("gif")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IMAGE_FORMATS)
 def test_a_clip_taken_apart_and_put_together(clips: dict[str, Path], tmp_path: Path, name: str) -> None:
     folder = tmp_path / "images"

@@ -93,6 +93,7 @@ def test_outside_the_face_every_sample_is_the_sources_own(
         assert (old[0][core] != new[0][core]).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_threads_or_batches(
     rich: Path, faces: Path, stand_in: Path, tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ def test_what_is_told_on_the_way(converted: tuple[Path, ConvertResult, list[Even
     assert str(path) in text
 
 
+@pytest.mark.slow
 def test_ten_bits_stay_ten_bits(
     pictures: list[np.ndarray],
     faces: Path,
@@ -253,6 +255,7 @@ def test_what_is_left_out_takes_its_sound_with_it(
 # -- which faces ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_only_the_person_or_the_track_that_is_wanted(
     pair_frames: Path, extracted_pair: Path, clips: dict[str, Path], stand_in: Path, tmp_path: Path
 ) -> None:
