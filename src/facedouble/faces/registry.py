@@ -26,7 +26,7 @@ DETECTORS: Registry[type[Detector]] = Registry(
 
 LANDMARK_SCHEMES: Registry[LandmarkScheme] = Registry(
     "landmark scheme",
-    {"dlib68": Entry("facedouble.faces.schemes.dlib68:DLIB68", "68 points in the order of iBUG 300-W")},
+    {"dlib68": Entry("facedouble.faces.schemes.dlib68:DLIB68", "dlib's points, in the order of iBUG 300-W")},
 )
 """What the points of a face are. A face names its scheme here."""
 

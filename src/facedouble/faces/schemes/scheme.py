@@ -142,9 +142,9 @@ class LandmarkScheme:
     """(P, 3): the mean face in space; x and y as in ``mean_shape``, z away from the camera."""
 
     def __post_init__(self) -> None:
+        self._validate()
         flat = self.mean_shape.astype(np.float64)
         object.__setattr__(self, "shape", np.column_stack([flat, -self.depth]))
-        self._validate()
         for array in (self.mean_shape, self.depth, self.shape):
             array.flags.writeable = False
 
