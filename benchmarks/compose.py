@@ -63,6 +63,7 @@ def measure() -> list[Table]:
     cv2.setNumThreads(1)
     clip = demo_clips().a[-1]
     frame = next(iter(open_source(clip).frames()))
+    image = frame.rgb()
     with tempfile.TemporaryDirectory() as temporary:
         facesets = facesets_of_demo(Path(temporary))
         swapper = Swapper.load(
@@ -75,16 +76,14 @@ def measure() -> list[Table]:
         seen = swapper.view.alignment(item.face.alignment, item.face.crop_size)
         resolution = swapper.view.resolution
         size = f"a face of {resolution / scale_of(seen):.0f} pixels, a model of {resolution}"
-        rows: list[list[Cell]] = [
-            ["cut out and looked at", milliseconds(lambda: swapper.crop(frame.image, item))]
-        ]
+        rows: list[list[Cell]] = [["cut out and looked at", milliseconds(lambda: swapper.crop(image, item))]]
         for settings in VARIANTS:
             how = ConvertSettings(**settings)
             compositor = Compositor(how, swapper.view)
             fitted = fit_plan(plan, faceset, swapper, compositor.steps)
             planned = fitted.faces[frame.index][0]
-            faces = [(planned, swapper.draw([swapper.crop(frame.image, planned)])[0])]
-            spent = milliseconds(lambda c=compositor, f=faces: c.compose(frame.image, f))  # type: ignore[misc]
+            faces = [(planned, swapper.draw([swapper.crop(image, planned)])[0])]
+            spent = milliseconds(lambda c=compositor, f=faces: c.compose(image, f))  # type: ignore[misc]
             rows.append([f"composed: {_name(settings)}", spent])
     return [Table("compose", (size, "ms"), rows)]
 

@@ -56,12 +56,12 @@ def pace(work: Callable[[], int], repeats: int) -> Pace:
 
 def decode(clip: Path) -> int:
     """Read every frame, in the planes it is decoded to."""
-    return sum(1 for _ in open_source(clip).pictures())
+    return sum(1 for _ in open_source(clip).frames())
 
 
 def decode_to_rgb(clip: Path) -> int:
     """Read every frame and turn all of it into RGB."""
-    return sum(1 for _ in open_source(clip).frames())
+    return sum(frame.rgb() is not None for frame in open_source(clip).frames())
 
 
 def copy(clip: Path, folder: Path, video: VideoSettings, *, through_rgb: bool) -> int:
@@ -69,8 +69,8 @@ def copy(clip: Path, folder: Path, video: VideoSettings, *, through_rgb: bool) -
     source = open_source(clip)
     count = 0
     with open_sink(folder / "copy.mp4", source.info, video, audio_from=clip, overwrite=True) as sink:
-        for frame in source.frames() if through_rgb else source.pictures():
-            sink.write(frame)
+        for frame in source.frames():
+            sink.write(frame.with_pixels(frame.rgb()) if through_rgb else frame)
             count += 1
     return count
 

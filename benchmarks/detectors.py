@@ -22,7 +22,8 @@ from facedouble.assets import demo_clips
 from facedouble.errors import AssetError
 from facedouble.faces.detectors import Detector
 from facedouble.faces.registry import DETECTORS
-from facedouble.types import Detection, Frame
+from facedouble.types import Detection
+from facedouble.video.frame import Frame
 from facedouble.video.images import write_png
 from facedouble.video.source import open_source
 
@@ -34,7 +35,7 @@ def sampled(clip: Path, every: int) -> Iterator[Frame]:
 
 def timed(detector: Detector, frame: Frame, thorough: bool) -> tuple[list[Detection], float]:
     """What a look finds, and its milliseconds; on grey where that is enough, as in extraction."""
-    image = frame.image
+    image = frame.rgb()
     if not detector.colour:
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     start = time.perf_counter()
@@ -44,7 +45,7 @@ def timed(detector: Detector, frame: Frame, thorough: bool) -> tuple[list[Detect
 
 def draw(frame: Frame, found: list[Detection], path: Path) -> None:
     """Write the frame with a box for each detection, and its confidence."""
-    image = frame.image.copy()
+    image = frame.rgb().copy()
     for box, confidence in ((detection.box, detection.confidence) for detection in found):
         cv2.rectangle(image, (box.left, box.top), (box.right - 1, box.bottom - 1), (0, 255, 0), 2)
         cv2.putText(image, f"{confidence:.2f}", (box.left, box.top - 4), 0, 0.6, (0, 255, 0), 2)

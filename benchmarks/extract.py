@@ -69,10 +69,11 @@ def plain_loop(clip: Path, upsampling: int) -> tuple[float, Counts]:
     for frame in open_source(clip).frames():
         if frame.index % PLAIN_EVERY:
             continue
+        image = frame.rgb()
         start = time.perf_counter()
-        boxes = detector(frame.image, upsampling)
+        boxes = detector(image, upsampling)
         for box in boxes:
-            predictor(frame.image, box)
+            predictor(image, box)
         spent += time.perf_counter() - start
         found[frame.index] = len(boxes)
     return spent / len(found), found
@@ -82,7 +83,7 @@ def every_frame(clip: Path) -> dict[int, list[Landmarks]]:
     """Landmarks with the detector on every frame, nothing followed."""
     finder = FaceAnalyser(ExtractSettings().detector)
     found = {}
-    for raw in open_source(clip).raw_frames():
+    for raw in open_source(clip).frames():
         seen = raw.rgb() if finder.detector.colour else raw.grey()
         found[raw.index] = [face.landmarks for face in finder.search(seen, raw.grey(), thorough=True)]
     return found
@@ -214,7 +215,10 @@ def measure(clips: Sequence[Path] = ()) -> list[Table]:
             "decoding": total / sum(timed(lambda c=c: decode(c)) for c in clips),
             "decoding to RGB arrays": total / sum(timed(lambda c=c: decode(c, rgb=True)) for c in clips),
             "the same, colours exact": total
-            / sum(timed(lambda c=c: sum(1 for _ in open_source(c).frames())) for c in clips),
+            / sum(
+                timed(lambda c=c: sum(frame.rgb() is not None for frame in open_source(c).frames()))
+                for c in clips
+            ),
         }
         plain = {up: {clip: plain_loop(clip, up) for clip in clips} for up in (0, 1)}
         for up, title in ((0, "dlib's loop, no upsampling"), (1, "dlib's loop, one upsampling")):

@@ -61,7 +61,7 @@ class Bench:
     """One frame, ready to be converted by any settings."""
 
     def __init__(self, clip: Path, faceset: Path, model: Path, index: int) -> None:
-        self.frame = next(frame.image for frame in open_source(clip).frames() if frame.index == index)
+        self.frame = next(open_source(clip).frames(index, index + 1)).rgb()
         self._faceset, self._index = faceset, index
         self._swapper = Swapper.load(model, ConvertSettings())
         self._plan = make_plan(clip, faceset, FaceSelection(FrameRanges()))

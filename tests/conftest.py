@@ -72,7 +72,7 @@ def pair_frames(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
     folder.mkdir()
     both = zip(*(open_source(clips[name]).frames() for name in ("sample_02", "sample_03")), strict=False)
     for number, frames in enumerate(islice(both, 0, 2 * PAIR_FRAMES, 2)):
-        halves = [cv2.resize(frame.image, (640, 360), interpolation=cv2.INTER_AREA) for frame in frames]
+        halves = [cv2.resize(frame.rgb(), (640, 360), interpolation=cv2.INTER_AREA) for frame in frames]
         write_png(folder / f"{number:04d}.png", np.hstack(halves))
     return folder
 
@@ -100,7 +100,7 @@ def facesets(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
         images = root / f"images {side}"
         images.mkdir()
         for frame in islice(open_source(clips[clip]).frames(), 0, 100, 10):
-            write_png(images / f"{frame.index:03d}.png", frame.image)
+            write_png(images / f"{frame.index:03d}.png", frame.rgb())
         extract(images, root / side, ExtractSettings(processes=1))
         result[side] = [root / side]
     return result

@@ -41,7 +41,7 @@ def demo_run(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
 
 
 def frames(clip: Path) -> list[np.ndarray]:
-    return [frame.image for frame in open_source(clip).frames()]
+    return [frame.rgb() for frame in open_source(clip).frames()]
 
 
 def test_every_frame_is_there_at_its_time(demo_run: tuple[Path, str], clips: dict[str, Path]) -> None:
@@ -91,7 +91,7 @@ def test_it_says_where_things_are_and_how_good_they_are(demo_run: tuple[Path, st
     assert "How good is this swap?" in (output / "report.html").read_text(encoding="utf-8")
     sheet = read_image(output / "contact-sheet.png")
     assert sheet.std() > 30
-    both = next(iter(open_source(output / "side-by-side.mp4").frames())).image
+    both = next(iter(open_source(output / "side-by-side.mp4").frames())).rgb()
     assert both.shape == (720, 2560, 3)
 
 
@@ -145,7 +145,7 @@ def test_without_a_faceset_faces_are_found_on_the_way_in_either_direction(
     images = tmp_path / "in"
     images.mkdir()
     for frame in islice(open_source(clips["sample_04"]).frames(), 2):
-        write_png(images / f"{frame.index}.png", frame.image)
+        write_png(images / f"{frame.index}.png", frame.rgb())
     blank = np.full((720, 1280, 3), 200, dtype=np.uint8)
     write_png(images / "2.png", blank)
     settings = ConvertSettings(swap_model=True)
@@ -214,7 +214,7 @@ def test_marking_of_every_kind_of_output_and_none(
     images = tmp_path / "in"
     images.mkdir()
     for frame in islice(open_source(clips["sample_02"]).frames(), 3):
-        write_png(images / f"{frame.index}.png", frame.image)
+        write_png(images / f"{frame.index}.png", frame.rgb())
     model, release = demo_run[0] / "model-quick", tmp_path / "release.pdf"
     release.write_bytes(b"signed")
     marked = convert(images, model, tmp_path / target, ConvertSettings(consent=release))

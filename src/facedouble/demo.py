@@ -153,7 +153,7 @@ def side_by_side(left: Path, right: Path, output: Path, settings: VideoSettings)
         marking=make_marking(ConvertSettings(), right, output),
     ) as sink:
         for a, b in zip(first.frames(), second.frames(), strict=True):
-            sink.write(a, np.hstack([a.image, b.image]))
+            sink.write(a.with_pixels(np.hstack([a.rgb(), b.rgb()])))
 
 
 def contact_sheet(source: Path, result: Path, faceset: Path) -> Image:
@@ -171,7 +171,7 @@ def contact_sheet(source: Path, result: Path, faceset: Path) -> Image:
             if frame.index in tiles:
                 face = faces[frame.index]
                 tile = extract_crop(
-                    frame.image, InputCrop(_TILE, 1.0).alignment(face.alignment, face.crop_size), _TILE
+                    frame.rgb(), InputCrop(_TILE, 1.0).alignment(face.alignment, face.crop_size), _TILE
                 )
                 tiles[frame.index].append(_numbered(tile, frame.index))
     return _grid([np.vstack(tiles[index]) for index in chosen])

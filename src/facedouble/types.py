@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -73,25 +72,6 @@ class Box(NamedTuple):
             return 0.0
         inner = width * height
         return inner / (self.width * self.height + other.width * other.height - inner)
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One frame of a clip or folder.
-
-    ``index`` counts from 0 in presentation order. ``pts`` is the presentation time in units of
-    ``time_base`` seconds. ``name`` is the file name if the frame came from a folder of images.
-    """
-
-    index: int
-    pts: int
-    time_base: Fraction
-    image: Image
-    name: str | None = None
-
-    @property
-    def seconds(self) -> float:
-        return float(self.pts * self.time_base)
 
 
 @dataclass(frozen=True, slots=True)

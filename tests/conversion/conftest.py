@@ -116,4 +116,4 @@ def scene(pair_frames: Path, extracted_pair: Path) -> Scene:
     for item in items:
         if item.face.box.centre[0] < 640:
             plan.setdefault(item.face.frame_index, []).append(item)
-    return Scene([frame.image for frame in open_source(pair_frames).frames()], plan, extracted_pair)
+    return Scene([frame.rgb() for frame in open_source(pair_frames).frames()], plan, extracted_pair)

@@ -8,9 +8,9 @@ import pytest
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.retiming import Retiming
 from facedouble.errors import SettingsError
+from facedouble.video.frame import Frame
 from facedouble.video.index import SourceIndex, frozen
 from facedouble.video.info import SourceInfo
-from facedouble.video.picture import Shown
 
 TICK = Fraction(1, 1000)
 
@@ -70,7 +70,7 @@ def test_the_gaps_close_up_and_each_range_keeps_its_own_pace() -> None:
     times = [100, 140, 200, 240, 280, 330, 400]
     retiming = Retiming(FrameRanges.parse(("1-2", "5-")), source(times))
     picture = np.zeros((2, 2, 3), np.uint8)
-    kept = [Shown(index, times[index], TICK, picture) for index in (1, 2, 5, 6)]
+    kept = [Frame(index, times[index], TICK, picture) for index in (1, 2, 5, 6)]
     # 140 to 240 is shown from 100 on, where the source begins; 330 follows when the other ends.
     assert [retiming.retimed(one).pts for one in kept] == [100, 160, 200, 270]
     assert retiming.retimed(kept[2]).pts == 200, "in any order"

@@ -41,7 +41,7 @@ class Material:
         settings = VideoSettings(preset="ultrafast", crf=12)
         with open_sink(path, source.info, settings, audio_from=self.source, overwrite=True) as sink:
             for frame in source.frames():
-                sink.write(frame, paint(frame.index, frame.image))
+                sink.write(frame.with_pixels(paint(frame.index, frame.rgb())))
         return path
 
     def face(self, number: int) -> np.ndarray:
@@ -64,9 +64,9 @@ def material(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
         settings = VideoSettings(preset="ultrafast", crf=8)
         with open_sink(path, info, settings, audio_from=clips[name], overwrite=True) as sink:
             for frame in islice(whole.frames(), start, start + count):
-                image = cv2.resize(frame.image, SIZE, interpolation=cv2.INTER_AREA)
+                image = cv2.resize(frame.rgb(), SIZE, interpolation=cv2.INTER_AREA)
                 images.append(image)
-                sink.write(frame, image)
+                sink.write(frame.with_pixels(image))
         return path, images
 
     source, frames = short("sample_02", FRAMES, 40)

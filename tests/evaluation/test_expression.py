@@ -94,7 +94,7 @@ def test_shut_eyes_look_nowhere() -> None:
 
 
 def test_gaze_of_a_real_face_turns_with_the_picture(clips: dict[str, Path]) -> None:
-    frame = next(islice(open_source(clips["sample_04"]).frames(), 3, None)).image
+    frame = next(islice(open_source(clips["sample_04"]).frames(), 3, None)).rgb()
     points = Dlib68Predictor().predict(frame, DETECTORS["hog"]().detect(frame)[0].box)
     mirrored = points.copy()
     mirrored[:, 0] = frame.shape[1] - 1 - mirrored[:, 0]

@@ -80,7 +80,7 @@ def folder(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     """Every tenth frame of the harder clip of A, as images."""
     path = tmp_path_factory.mktemp("frames of A")
     for frame in islice(open_source(clips["sample_02"]).frames(), 0, FRAMES * 10, 10):
-        write_png(path / f"{frame.index:06d}.png", frame.image)
+        write_png(path / f"{frame.index:06d}.png", frame.rgb())
     return path
 
 
@@ -110,10 +110,10 @@ def two_people(
     info = open_source(clips["sample_01"]).info
     with open_sink(path / "both.mp4", info, VideoSettings(), audio_from=None, overwrite=False) as sink:
         for left, right in islice(pairs, 40):
-            both = np.hstack([left.image[:, 320:960], right.image[:, 320:960]])
-            sink.write(type(left)(left.index, left.pts, left.time_base, both))
+            both = np.hstack([left.rgb()[:, 320:960], right.rgb()[:, 320:960]])
+            sink.write(left.with_pixels(both))
     for name, clip in (("a", "sample_02"), ("b", "sample_04")):
-        write_png(path / f"{name}.png", next(iter(open_source(clips[clip]).frames())).image)
+        write_png(path / f"{name}.png", next(iter(open_source(clips[clip]).frames())).rgb())
     extract(path / "both.mp4", path / "faces")
     return path / "both.mp4", path / "faces", path / "a.png", path / "b.png"
 
@@ -272,7 +272,7 @@ def test_a_phone_clip_whose_face_goes(phone_clips: dict[str, Path], tmp_path: Pa
     with Faceset.open(tmp_path / "faces") as store:
         assert 71 in [frame.index for frame in store.frames() if frame.shot_ends]
         times = [frame.pts for frame in store.frames()]
-    assert times == [raw.pts for raw in open_source(phone_clips["face_noface"]).raw_frames()]
+    assert times == [raw.pts for raw in open_source(phone_clips["face_noface"]).frames()]
 
 
 @pytest.mark.subprocess
@@ -362,7 +362,7 @@ def test_a_reference_without_a_face_is_refused(
 
 @pytest.mark.slow
 def test_a_frame_on_its_side_is_found_with_rotate_images(clips: dict[str, Path], tmp_path: Path) -> None:
-    upright = next(iter(open_source(clips["sample_03"]).frames())).image
+    upright = next(iter(open_source(clips["sample_03"]).frames())).rgb()
     source = images(tmp_path / "in", upright, np.rot90(upright).copy(), np.rot90(upright, 2).copy())
     assert extract(source, tmp_path / "without", ALONE).faces == 1
     for name, angles in (("step", "90"), ("list", "180,270")):
@@ -394,7 +394,7 @@ def test_level_eyes(folder: Path, tmp_path: Path) -> None:
 
 
 def test_blurry_faces_go_to_their_own_folder(clips: dict[str, Path], tmp_path: Path) -> None:
-    sharp = next(iter(open_source(clips["sample_03"]).frames())).image
+    sharp = next(iter(open_source(clips["sample_03"]).frames())).rgb()
     blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 9), dtype=np.uint8)
     source = images(tmp_path / "in", sharp, blurred)
     result = extract(source, tmp_path / "faces", ExtractSettings(processes=1, blur_threshold=20))
@@ -438,7 +438,7 @@ def test_images_of_every_kind_and_bad_ones_among_them(
 ) -> None:
     source = tmp_path / "中文 with spaces"
     source.mkdir()
-    picture = next(iter(open_source(clips["sample_03"]).frames())).image
+    picture = next(iter(open_source(clips["sample_03"]).frames())).rgb()
     bgr = picture[:, :, ::-1]
     cv2.imwrite(str(source / "grey.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
     cv2.imwrite(str(source / "sixteen.png"), bgr.astype(np.uint16) * 257)
@@ -473,7 +473,7 @@ def with_exif_orientation(image: np.ndarray, orientation: int) -> bytes:
 
 
 def test_a_bad_image_in_a_film_of_images_is_left_out(clips: dict[str, Path], tmp_path: Path) -> None:
-    frames = [frame.image for frame in islice(open_source(clips["sample_03"]).frames(), 9)]
+    frames = [frame.rgb() for frame in islice(open_source(clips["sample_03"]).frames(), 9)]
     source = images(tmp_path / "in", *frames)
     (source / "4.png").write_bytes(b"")
     result = extract(source, tmp_path / "faces", ALONE)
@@ -557,14 +557,14 @@ def test_what_a_run_leaves_that_was_killed_while_it_began_is_no_obstacle(
 ) -> None:
     (tmp_path / "out" / "faces").mkdir(parents=True)
     (tmp_path / "out" / "faceset.sqlite.new").write_bytes(b"half")
-    source = images(tmp_path / "in", next(iter(open_source(clips["sample_03"]).frames())).image)
+    source = images(tmp_path / "in", next(iter(open_source(clips["sample_03"]).frames())).rgb())
     assert extract(source, tmp_path / "out", ALONE).faces == 1
 
 
 def test_people_on_both_sides_of_a_bad_image_stay_apart(
     two_people: tuple[Path, Path, Path, Path], tmp_path: Path
 ) -> None:
-    frames = [frame.image for frame in islice(open_source(two_people[0]).frames(), 4)]
+    frames = [frame.rgb() for frame in islice(open_source(two_people[0]).frames(), 4)]
     source = images(tmp_path / "in", frames[0], frames[1], frames[2], frames[3])
     (source / "1.png").write_bytes(b"")
     extract(source, tmp_path / "out", ALONE)

@@ -50,7 +50,7 @@ def test_a_script_as_the_readme_has_it_works_and_one_without_its_guard_says_why(
     images = tmp_path / "in"
     images.mkdir()
     for frame in islice(open_source(clips["sample_02"]).frames(), 0, 60, 10):
-        write_png(images / f"{frame.index}.png", frame.image)
+        write_png(images / f"{frame.index}.png", frame.rgb())
     run = script(tmp_path, images, 'if __name__ == "__main__":')
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "faces" / "faces").is_dir()

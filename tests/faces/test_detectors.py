@@ -52,7 +52,7 @@ def hog_box(frame: Image) -> Box:
 
 
 def frame_of(clip: Path, index: int) -> Image:
-    return next(islice(open_source(clip).frames(), index, None)).image
+    return next(islice(open_source(clip).frames(), index, None)).rgb()
 
 
 def with_a_face_of(pixels: float, frame: Image, box: Box) -> tuple[Image, Box]:
@@ -201,7 +201,7 @@ def test_descriptors_tell_the_two_actors_apart(clips: dict[str, Path]) -> None:
     detector, landmarks, descriptor = DETECTORS["hog"](), Dlib68Predictor(), DlibDescriptor()
 
     def describe(name: str, index: int) -> np.ndarray:
-        image = next(islice(open_source(clips[name]).frames(), index, None)).image
+        image = next(islice(open_source(clips[name]).frames(), index, None)).rgb()
         return descriptor.describe(image, landmarks.predict(image, detector.detect(image)[0].box), DLIB68)
 
     a, a2, b = describe("sample_01", 0), describe("sample_02", 60), describe("sample_03", 0)

@@ -121,14 +121,14 @@ def test_points_that_coincide_have_a_pose_that_is_a_number() -> None:
 def test_an_actor_who_looks_into_the_camera_is_frontal(clip: str, clips: dict[str, Path]) -> None:
     detector, predictor = DETECTORS["hog"](), Dlib68Predictor()
     frame = next(open_source(clips[clip]).frames())
-    [face] = detector.detect(frame.image)
-    points = predictor.predict(frame.image, face.box)
+    [face] = detector.detect(frame.rgb())
+    points = predictor.predict(frame.rgb(), face.box)
     pose = head_pose(points, DLIB68)
     assert abs(pose.yaw) < 8
     assert abs(pose.pitch) < 12
     assert abs(pose.roll) < 8
     assert 0.01 < pose.misfit < 0.08
     # The same picture mirrored, predicted anew.
-    mirrored = np.ascontiguousarray(frame.image[:, ::-1])
+    mirrored = np.ascontiguousarray(frame.rgb()[:, ::-1])
     [other] = detector.detect(mirrored)
     assert head_pose(predictor.predict(mirrored, other.box), DLIB68).yaw == pytest.approx(-pose.yaw, abs=4)

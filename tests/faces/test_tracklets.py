@@ -31,7 +31,7 @@ class Still:
 
 
 def stills(clip: Path, count: int, start: int = 0) -> list[Still]:
-    return [Still(frame.image) for frame in islice(open_source(clip).frames(), start, start + count)]
+    return [Still(frame.rgb()) for frame in islice(open_source(clip).frames(), start, start + count)]
 
 
 def positions(chain: Tracklet) -> list[int]:

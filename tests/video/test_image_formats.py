@@ -6,13 +6,14 @@ import pytest
 
 from facedouble.config import VideoSettings
 from facedouble.errors import SettingsError
-from facedouble.types import Frame
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.exr import decode_exr, encode_exr, from_linear, linear
 from facedouble.video.folder_source import FolderSource
-from facedouble.video.image_formats import image_format, to_eight_bits
+from facedouble.video.frame import Frame
+from facedouble.video.image_formats import image_format
 from facedouble.video.image_sequences import clip_to_images, images_to_clip
 from facedouble.video.images import read_image, read_pixels
+from facedouble.video.planes import to_eight_bits
 from facedouble.video.registry import IMAGE_FORMATS
 
 ERRORS = {"png": 0, "tiff": 0, "jpg": 4, "exr": 0.0015}
@@ -47,8 +48,8 @@ def test_what_is_written_is_read_again(tmp_path: Path, name: str, kind: type) ->
     eight = read_image(path)
     assert eight.dtype == np.uint8
     assert np.abs(eight.astype(int) - to_eight_bits(pixels)).mean() < 3
-    (source,) = FolderSource(tmp_path).pictures()
-    assert np.array_equal(source.picture, found)  # type: ignore[arg-type]
+    (source,) = FolderSource(tmp_path).frames()
+    assert np.array_equal(source.pixels(), found)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
@@ -99,4 +100,4 @@ def test_a_clip_taken_apart_and_put_together(clips: dict[str, Path], tmp_path: P
     # Half floats have more than 8 bits, so the clip has them too.
     assert again.info.pixel_format == ("yuv420p10le" if name == "exr" else "yuv420p")
     for before, after in zip(old, again.frames(), strict=True):
-        assert np.abs(after.image.astype(int) - before.image).mean() < 1
+        assert np.abs(after.rgb().astype(int) - before.rgb()).mean() < 1

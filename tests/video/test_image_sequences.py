@@ -11,8 +11,8 @@ import pytest
 from facedouble.config import VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
 from facedouble.events import Event, Noted, Progressed, StageFinished, StageStarted
-from facedouble.types import Frame
 from facedouble.video.clip_source import ClipSource
+from facedouble.video.frame import Frame
 from facedouble.video.image_sequences import clip_to_images, images_to_clip
 from facedouble.video.images import read_image, write_png
 from facedouble.video.info import SourceInfo
@@ -44,8 +44,8 @@ def short(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> P
     times = [5005 + 1001 * i + 300 * (i % 3) for i in range(20)]
     with open_sink(path, like, FINE, audio_from=clips["sample_03"], overwrite=False) as sink:
         for frame, pts in zip(islice(source.frames(), 20), times, strict=True):
-            image = cv2.resize(frame.image, (160, 90), interpolation=cv2.INTER_AREA).astype(np.uint8)
-            sink.write(replace(frame, pts=pts), image)
+            image = cv2.resize(frame.rgb(), (160, 90), interpolation=cv2.INTER_AREA).astype(np.uint8)
+            sink.write(replace(frame.with_pixels(image), pts=pts))
     assert ClipSource(path).times() == times
     return path
 
@@ -71,7 +71,7 @@ def test_every_frame_of_a_real_clip_becomes_an_image(clips: dict[str, Path], tmp
     assert names(folder) == [f"{i:06d}.png" for i in taken]
     for frame in ClipSource(clips["sample_01"]).frames():
         if frame.index in taken[::11]:
-            assert np.array_equal(read_image(folder / f"{frame.index:06d}.png"), frame.image)
+            assert np.array_equal(read_image(folder / f"{frame.index:06d}.png"), frame.rgb())
     assert events[0] == StageStarted("frames", 99, "frames")
     assert [event.done for event in events if isinstance(event, Progressed)] == list(range(1, 100))
     assert isinstance(events[-1], StageFinished)
@@ -89,7 +89,7 @@ def test_no_frame_is_taken_twice_or_left_out_without_need(
 def test_sampling_goes_by_time_not_by_count() -> None:
     times = [100, 101, 102, 103, 300, 301, 900, 2000]  # milliseconds
     empty = np.zeros((1, 1, 3), np.uint8)
-    every = [Frame(index=i, pts=t, time_base=Fraction(1, 1000), image=empty) for i, t in enumerate(times)]
+    every = [Frame(index=i, pts=t, time_base=Fraction(1, 1000), content=empty) for i, t in enumerate(times)]
     taken = [frame.pts for frame, chosen in sampled(iter(every), Fraction(10)) if chosen]
     assert taken == [100, 300, 900, 2000]
     assert all(chosen for _, chosen in sampled(iter(every), None))
@@ -160,7 +160,7 @@ def test_a_clip_taken_apart_comes_together_again(short: Path, tmp_path: Path) ->
     ):
         assert getattr(after.info, name) == getattr(before.info, name)
     for old, new in zip(before.frames(), after.frames(), strict=True):
-        assert np.abs(old.image.astype(int) - new.image).mean() < 1
+        assert np.abs(old.rgb().astype(int) - new.rgb()).mean() < 1
     assert sound_of(target) == sound_of(short)
     assert [type(event) for event in events] == [Noted, StageStarted, *[Progressed] * 20, StageFinished]
     assert events[1] == StageStarted("video", 20, "frames")
@@ -170,7 +170,7 @@ def test_a_clip_taken_apart_comes_together_again(short: Path, tmp_path: Path) ->
 def test_images_go_in_natural_order_at_the_rate_that_is_asked(tmp_path: Path) -> None:
     assert images_to_clip(images(tmp_path / "in", 10), tmp_path / "out.mp4", fps=23.976, settings=FINE) == 10
     found = list(ClipSource(tmp_path / "out.mp4").frames())
-    assert [round(float(frame.image.mean()) / 12) for frame in found] == list(range(10))
+    assert [round(float(frame.rgb().mean()) / 12) for frame in found] == list(range(10))
     assert [frame.pts * frame.time_base for frame in found] == [Fraction(1001 * i, 24_000) for i in range(10)]
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from facedouble.config import VideoSettings
-from facedouble.types import Frame
 from facedouble.video.clip_source import ClipSource
+from facedouble.video.frame import Frame
 from facedouble.video.info import SourceInfo
 from facedouble.video.sinks import WorkFolder, open_parts
 
@@ -60,5 +60,5 @@ def test_parts_in_a_row_play_as_one(tmp_path: Path, codec: str, suffix: str) -> 
         assert all(a.dts < b.dts for a, b in pairwise(packets))  # type: ignore[operator]
         assert all(p.dts <= p.pts for p in packets)  # type: ignore[operator]
     for frame, again in zip(frames(times), found.frames(), strict=True):
-        assert np.abs(again.image.astype(int) - frame.image).mean() < 3, frame.index
+        assert np.abs(again.rgb().astype(int) - frame.rgb()).mean() < 3, frame.index
     assert list(tmp_path.iterdir()) == [path]

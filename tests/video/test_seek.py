@@ -50,7 +50,7 @@ Key = tuple[int, int, str | None, str]
 def keys(source: Source, first: int = 0, last: int | None = None) -> list[Key]:
     """Number, time, name and a hash of the pixels of the frames of a span."""
     return [
-        (f.index, f.pts, f.name, hashlib.md5(f.image.tobytes()).hexdigest())
+        (f.index, f.pts, f.name, hashlib.md5(f.rgb().tobytes()).hexdigest())
         for f in source.frames(first, last)
     ]
 

@@ -15,9 +15,10 @@ from av.stream import Disposition
 
 from facedouble.config import VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
-from facedouble.types import Frame, Image
+from facedouble.types import Image
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.folder_source import FolderSource
+from facedouble.video.frame import Frame
 from facedouble.video.images import read_image, write_png
 from facedouble.video.info import SourceInfo
 from facedouble.video.sinks import Marking, open_sink
@@ -35,7 +36,7 @@ def plain(count: int, width: int = 64, height: int = 48) -> Iterator[Frame]:
     """Frames of one grey each, 20 levels apart."""
     for index in range(count):
         image = np.full((height, width, 3), 20 * index % 256, np.uint8)
-        yield Frame(index=index, pts=index, time_base=Fraction(1, 25), image=image)
+        yield Frame(index=index, pts=index, time_base=Fraction(1, 25), content=image)
 
 
 def sound_of(path: Path) -> list[list[tuple[bytes, Fraction, Fraction]]]:
@@ -70,7 +71,7 @@ def small(clips: dict[str, Path], count: int, width: int = 160, height: int = 90
     """The first frames of a real clip, reduced."""
     frames = islice(ClipSource(clips["sample_02"]).frames(), count)
     return [
-        cv2.resize(f.image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8) for f in frames
+        cv2.resize(f.rgb(), (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8) for f in frames
     ]
 
 
@@ -81,7 +82,7 @@ def with_tone(path: Path, frames: int, rate: int = 25) -> Path:
         picture.width, picture.height = 64, 48
         sound = container.add_stream("aac", rate=48_000)
         for frame in plain(frames):
-            container.mux(picture.encode(av.VideoFrame.from_ndarray(frame.image, format="rgb24")))
+            container.mux(picture.encode(av.VideoFrame.from_ndarray(frame.rgb(), format="rgb24")))
         wave = (np.sin(np.arange(48_000 * frames // rate) / 20) * 0.5).astype(np.float32)
         tone = av.AudioFrame.from_ndarray(np.stack([wave, wave]), format="fltp", layout="stereo")
         tone.sample_rate, tone.pts = 48_000, 0
@@ -105,11 +106,10 @@ def copied(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
         target, opened.info, FINE, audio_from=source, overwrite=False, marking=Marking("synthetic: by a test")
     ) as sink:
         for frame in opened.frames():
-            changed = None
+            pixels = frame.rgb()
             if frame.index == 3:
-                changed = frame.image.copy()
-                changed[100:200, 100:200] = (200, 30, 30)
-            sink.write(frame, changed)
+                pixels[100:200, 100:200] = (200, 30, 30)
+            sink.write(frame.with_pixels(pixels))
             assert not target.exists()
     return source, target
 
@@ -127,10 +127,10 @@ def test_a_copy_has_the_same_frames_at_the_same_times_in_the_same_colours(
         count += 1
         assert before.pts == after.pts
         if before.index == 3:
-            inner = after.image[110:190, 110:190].reshape(-1, 3)
+            inner = after.rgb()[110:190, 110:190].reshape(-1, 3)
             assert np.abs(inner.mean(axis=0) - (200, 30, 30)).max() < 1.5
         elif before.index % 10 == 0:
-            difference = after.image.astype(int) - before.image
+            difference = after.rgb().astype(int) - before.rgb()
             assert np.abs(difference).mean() < 0.25
             assert np.abs(difference.mean(axis=(0, 1))).max() < 0.05  # neither darker nor of another hue
     assert count == 99
@@ -190,7 +190,7 @@ def test_times_and_sync_are_kept(
     like = info(tmp_path, 160, 90, time_base=time_base, rate=Fraction(30))
     with open_sink(target, like, FINE, audio_from=clips["sample_03"], overwrite=False) as sink:
         for index, (image, pts) in enumerate(zip(small(clips, 7), times, strict=True)):
-            sink.write(Frame(index=index, pts=pts, time_base=time_base, image=image))
+            sink.write(Frame(index=index, pts=pts, time_base=time_base, content=image))
     found = [frame.seconds for frame in ClipSource(target).frames()]
     # Matroska counts in milliseconds.
     assert found == pytest.approx(
@@ -207,7 +207,7 @@ def test_order_of_coding_does_not_disturb_times(clips: dict[str, Path], tmp_path
     settings = VideoSettings(crf=10, preset="medium")
     with open_sink(target, info(tmp_path, 160, 90), settings, audio_from=None, overwrite=False) as sink:
         for index, image in enumerate(small(clips, 30)):
-            sink.write(Frame(index=index, pts=index + 2, time_base=Fraction(1, 25), image=image))
+            sink.write(Frame(index=index, pts=index + 2, time_base=Fraction(1, 25), content=image))
     with av.open(str(target)) as container:
         packets = [p.pts for p in container.demux(container.streams.video[0]) if p.size]
     assert packets != sorted(packets, key=lambda pts: pts or 0)
@@ -256,7 +256,7 @@ def test_the_timecode_of_a_camera_is_kept(tmp_path: Path) -> None:
         stream.width, stream.height = 64, 48
         stream.metadata["timecode"] = "01:00:00;02"
         for frame in plain(3):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.rgb(), format="rgb24")))
         container.mux(stream.encode(None))
     opened = ClipSource(source)
     with open_sink(tmp_path / "out.mov", opened.info, FINE, audio_from=None, overwrite=False) as sink:
@@ -344,9 +344,9 @@ def test_colours_survive_whatever_the_clip_calls_them(
     with open_sink(
         target, like, VideoSettings(crf=0, preset="ultrafast"), audio_from=None, overwrite=False
     ) as sink:
-        sink.write(Frame(index=0, pts=0, time_base=Fraction(1, 25), image=image))
+        sink.write(Frame(index=0, pts=0, time_base=Fraction(1, 25), content=image))
     assert colour_tags(target) == tags
-    again = next(ClipSource(target).frames()).image
+    again = next(ClipSource(target).frames()).rgb()
     assert (
         np.abs(again[:, 3:17].reshape(-1, 3).mean(axis=0) - (180, 60, 40)).max() <= 2
     )  # a step of 8-bit chroma
@@ -363,7 +363,7 @@ def test_a_folder_becomes_a_clip_that_says_its_colours(tmp_path: Path, height: i
         for frame in source.frames():
             sink.write(frame)
     assert colour_tags(target)[:2] == (1, matrix)
-    assert np.abs(next(ClipSource(target).frames()).image.astype(int) - image).max() <= 2
+    assert np.abs(next(ClipSource(target).frames()).rgb().astype(int) - image).max() <= 2
 
 
 @pytest.mark.parametrize(("width", "height"), [(63, 48), (64, 47), (63, 47)])
@@ -374,11 +374,11 @@ def test_odd_sizes(clips: dict[str, Path], tmp_path: Path, codec: str, width: in
     settings = VideoSettings(codec=codec, crf=1, preset="ultrafast")
     with open_sink(target, info(tmp_path, width, height), settings, audio_from=None, overwrite=False) as sink:
         for index, image in enumerate(images):
-            sink.write(Frame(index=index, pts=index, time_base=Fraction(1, 25), image=image))
+            sink.write(Frame(index=index, pts=index, time_base=Fraction(1, 25), content=image))
     found = ClipSource(target)
     assert (found.info.width, found.info.height, found.info.pixel_format) == (width, height, "yuv444p")
     for frame, image in zip(found.frames(), images, strict=True):
-        assert np.abs(frame.image.astype(int) - image).mean() < 2
+        assert np.abs(frame.rgb().astype(int) - image).mean() < 2
 
 
 def test_even_sizes_are_what_every_player_reads(copied: tuple[Path, Path]) -> None:
@@ -409,11 +409,11 @@ def test_other_codecs(clips: dict[str, Path], tmp_path: Path, name: str, setting
         tmp_path / name, info(tmp_path, 160, 90), settings, audio_from=None, overwrite=False
     ) as sink:
         for index, image in enumerate(images):
-            sink.write(Frame(index=index, pts=index, time_base=Fraction(1, 25), image=image))
+            sink.write(Frame(index=index, pts=index, time_base=Fraction(1, 25), content=image))
     frames = list(ClipSource(tmp_path / name).frames())
     assert [round(frame.seconds * 25, 2) for frame in frames] == [0, 1, 2]
     for frame, image in zip(frames, images, strict=True):
-        assert np.abs(frame.image.astype(int) - image).mean() < 4
+        assert np.abs(frame.rgb().astype(int) - image).mean() < 4
 
 
 def test_a_lower_crf_is_better_and_larger(clips: dict[str, Path], tmp_path: Path) -> None:
@@ -424,9 +424,9 @@ def test_a_lower_crf_is_better_and_larger(clips: dict[str, Path], tmp_path: Path
         settings = VideoSettings(crf=crf, preset="medium")
         with open_sink(target, info(tmp_path, 160, 90), settings, audio_from=None, overwrite=False) as sink:
             for index, image in enumerate(images):
-                sink.write(Frame(index=index, pts=index, time_base=Fraction(1, 25), image=image))
+                sink.write(Frame(index=index, pts=index, time_base=Fraction(1, 25), content=image))
         sizes.append(target.stat().st_size)
-        errors.append(np.abs(next(ClipSource(target).frames()).image.astype(int) - images[0]).mean())
+        errors.append(np.abs(next(ClipSource(target).frames()).rgb().astype(int) - images[0]).mean())
     assert sizes[0] > 2 * sizes[1]
     assert errors[0] < errors[1]
 
@@ -597,7 +597,7 @@ from pathlib import Path
 import numpy as np
 from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
-from facedouble.types import Frame
+from facedouble.video.frame import Frame
 from facedouble.video.sinks import open_sink
 from facedouble.video.info import SourceInfo
 
@@ -611,7 +611,7 @@ try:
     with open_sink(path, like, fine, audio_from=None, overwrite=False) as sink:
         for index in range(100):
             image = noise.integers(0, 256, (240, 320, 3), np.uint8)
-            sink.write(Frame(index=index, pts=index, time_base=Fraction(1, 25), image=image))
+            sink.write(Frame(index=index, pts=index, time_base=Fraction(1, 25), content=image))
 except OutputError as error:
     print(error)
 """
@@ -630,7 +630,7 @@ def test_frames_of_another_size_are_refused(tmp_path: Path) -> None:
     ):
         first, second = plain(2)
         sink.write(first)
-        sink.write(second, second.image[:, :32])
+        sink.write(second.with_pixels(second.rgb()[:, :32]))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -655,7 +655,7 @@ def test_a_folder_holds_the_pixels_exactly(clips: dict[str, Path], tmp_path: Pat
             assert (folder / f"{frame.index:06d}.png").exists()
     assert sorted(path.name for path in folder.iterdir()) == ["000000.png", "000001.png", "000002.png"]
     for before, after in zip(source.frames(), open_source(folder).frames(), strict=False):
-        assert np.array_equal(before.image, after.image)
+        assert np.array_equal(before.rgb(), after.rgb())
 
 
 def test_images_keep_their_names_and_are_marked(tmp_path: Path) -> None:
@@ -668,7 +668,7 @@ def test_images_keep_their_names_and_are_marked(tmp_path: Path) -> None:
         new, source.info, FINE, audio_from=None, overwrite=False, marking=Marking("synthetic: 合成")
     ) as sink:
         for frame in source.frames():
-            sink.write(frame, image)
+            sink.write(frame.with_pixels(image))
     assert [path.name for path in new.iterdir()] == ["IMG 7.png"]
     assert np.array_equal(read_image(new / "IMG 7.png"), image)
     assert b"iTXtComment\0\0\0\0\0" + "synthetic: 合成".encode() in (new / "IMG 7.png").read_bytes()

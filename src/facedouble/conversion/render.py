@@ -18,8 +18,9 @@ from facedouble.conversion.visible_label import VisibleLabel
 from facedouble.errors import ConversionError, InputError
 from facedouble.faces.align import crop_bounds
 from facedouble.types import Box, FloatArray
-from facedouble.video.image_formats import to_eight_bits
-from facedouble.video.picture import Picture, Pixels, Shown, around, in_rgb, painted, size_of
+from facedouble.video.frame import Frame
+from facedouble.video.planes import Pixels, to_eight_bits
+from facedouble.video.regions import padded_regions
 from facedouble.video.source import Source
 
 _MARGIN = 8  # pixels around the model's view, for edges that reach beyond it
@@ -45,12 +46,12 @@ class FrameTask:
     """A frame, the faces to replace in it, and its state on the way through the stages. ``failure`` says why
     it is copied unchanged; ``output`` is what gets written."""
 
-    shown: Shown
+    frame: Frame
     faces: Sequence[PlannedFace]
-    matte: Picture | None = None
+    matte: Frame | None = None
     regions: list[Region] = field(default_factory=list)
     failure: str | None = None
-    output: Picture | None = None
+    output: Frame | None = None
 
 
 class FrameRenderer:
@@ -112,7 +113,7 @@ class FrameRenderer:
 
     def compose(self, task: FrameTask) -> FrameTask:
         """Compose the finished picture."""
-        source = task.shown.picture
+        source = task.frame
         task.output = source
         try:
             if task.failure is None:
@@ -121,19 +122,18 @@ class FrameRenderer:
             self._fail(task, error)
         if task.failure is not None and self._whole_frame:
             # The output mode shows a failed frame as one without faces.
-            task.output = self._compositor.compose(in_rgb(source), [])
+            task.output = source.with_pixels(self._compositor.compose(source.pixels(), []))
         if self._label is not None and task.output is not None:
             task.output = self._label.draw_on(task.output)
         task.regions = []
         return task
 
     def _regions(self, task: FrameTask) -> list[Region]:
-        picture = task.shown.picture
-        size = size_of(picture)
+        size = task.frame.size
         if self._whole_frame:
             parts = [Box(0, 0, *size)]
         else:
-            parts = around([self._reach(planned, size) for planned in task.faces], size)
+            parts = padded_regions([self._reach(planned, size) for planned in task.faces], size)
         remaining = list(task.faces)
         regions = []
         for part in parts:
@@ -143,8 +143,8 @@ class FrameRenderer:
                 if self._whole_frame or self._reach(planned, size).overlap(part) > 0
             ]
             remaining = [planned for planned in remaining if not any(planned is other for other in inside)]
-            before = in_rgb(picture, part)
-            matte = None if task.matte is None else _to_grey(in_rgb(task.matte, part), before)
+            before = task.frame.pixels(part)
+            matte = None if task.matte is None else _to_grey(task.matte.pixels(part), before)
             relative = [planned.relative_to(part.left, part.top) for planned in inside]
             regions.append(Region(part, before, relative, matte))
         return regions
@@ -171,21 +171,21 @@ class FrameRenderer:
         for region in regions:
             region.drawn, drawn = drawn[: len(region.crops)], drawn[len(region.crops) :]
 
-    def _composed(self, task: FrameTask) -> Picture:
-        picture = task.shown.picture
+    def _composed(self, task: FrameTask) -> Frame:
+        frame = task.frame
         for region in task.regions:
             faces = list(zip(region.faces, region.drawn, strict=True))
             after = self._compositor.compose(region.before, faces, region.matte)
             if self._whole_frame:
-                return after
-            picture = painted(picture, region.part, region.before, after)
-        return picture
+                return frame.with_pixels(after)
+            frame = frame.painted(region.part, region.before, after)
+        return frame
 
     def _fail(self, task: FrameTask, error: Exception) -> None:
         reason = " ".join(str(error).split()) or type(error).__name__
         if not self._keep_going:
             raise ConversionError(
-                f"frame {task.shown.index} cannot be converted ({reason}); with --keep-going such frames "
+                f"frame {task.frame.index} cannot be converted ({reason}); with --keep-going such frames "
                 "are copied unchanged and listed"
             ) from error
         task.failure = reason
@@ -197,7 +197,7 @@ def render_frame(
     plan: ConversionPlan,
     renderer: FrameRenderer,
     matte: Source | None = None,
-) -> Picture:
+) -> Frame:
     """Frame ``index`` of ``source`` exactly as a conversion writes it.
 
     Nothing is fitted here: any settings whose fits the plan has can be tried by making another renderer.
@@ -205,17 +205,17 @@ def render_frame(
     ``InputError`` if there is no such frame.
     """
     renderer.check(plan)
-    shown, mask = _frame(source, index), None if matte is None else _frame(matte, index).picture
-    task = renderer.cut(FrameTask(shown, plan.faces.get(index, ()), mask))
+    mask = None if matte is None else _frame(matte, index)
+    task = renderer.cut(FrameTask(_frame(source, index), plan.faces.get(index, ()), mask))
     (task,) = renderer.draw([task])
     output = renderer.compose(task).output
     assert output is not None
     return output
 
 
-def _frame(source: Source, index: int) -> Shown:
-    for shown in source.pictures(index, index + 1):
-        return shown
+def _frame(source: Source, index: int) -> Frame:
+    for frame in source.frames(index, index + 1):
+        return frame.loaded()
     raise InputError(f"{source.info.path}: there is no frame {index}")
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from facedouble.conversion.frame_ranges import FrameRanges
-from facedouble.video.picture import Shown
+from facedouble.video.frame import Frame
 from facedouble.video.sinks import Span
 from facedouble.video.source import Source
 
@@ -35,8 +35,8 @@ class Retiming:
             self.spans.append(Span(start, end, target))
             target += end - start
 
-    def retimed(self, shown: Shown) -> Shown:
+    def retimed(self, frame: Frame) -> Frame:
         """A kept frame with its time in the output."""
-        span = self.spans[self._ranges.position(shown.index)]
-        moment: Fraction = shown.pts * shown.time_base
-        return replace(shown, pts=round((moment - span.start + span.target) / shown.time_base))
+        span = self.spans[self._ranges.position(frame.index)]
+        moment: Fraction = frame.pts * frame.time_base
+        return replace(frame, pts=round((moment - span.start + span.target) / frame.time_base))

@@ -16,7 +16,7 @@ from facedouble.conversion.plan import ConversionPlan
 from facedouble.conversion.render import FrameRenderer, FrameTask
 from facedouble.conversion.retiming import Retiming
 from facedouble.events import Listener, Noted, Progressed, StageStarted
-from facedouble.video.picture import Picture, Shown
+from facedouble.video.frame import Frame
 from facedouble.video.sinks import PartsSink
 from facedouble.video.source import Source
 
@@ -87,11 +87,11 @@ class FrameStream:
                 while len(sink.parts) < self._part_of(task):  # parts whose frames are all discarded
                     finish_part()
                 with self.timer.measure("encode"):
-                    sink.write(task.shown, task.output)
-                done.append((len(task.faces), task.shown.index, task.failure))
+                    sink.write(task.output or task.frame)
+                done.append((len(task.faces), task.frame.index, task.failure))
                 written += 1
                 self._listener(Progressed("convert", written))
-                if (task.shown.index + 1) % self._settings.part == 0:
+                if (task.frame.index + 1) % self._settings.part == 0:
                     finish_part()
             if done:
                 finish_part()
@@ -130,10 +130,10 @@ class FrameStream:
     def _tasks(self, parts: int) -> Iterator[FrameTask]:
         """The frames to write, with their faces."""
         for first, last in self._spans(parts * self._settings.part):
-            for shown, matte in self._with_matte(first, last):
+            for frame, matte in self._with_matte(first, last):
                 if self._retiming is not None:
-                    shown = self._retiming.retimed(shown)
-                yield FrameTask(shown, self._plan.faces.get(shown.index, ()), matte)
+                    frame = self._retiming.retimed(frame)
+                yield FrameTask(frame.loaded(), self._plan.faces.get(frame.index, ()), matte)
 
     def _spans(self, first: int) -> Iterator[tuple[int, int | None]]:
         """Spans of frames to decode, from frame ``first`` on; the last one of a span is exclusive."""
@@ -144,14 +144,14 @@ class FrameStream:
             if last >= first:
                 yield max(start, first), last + 1
 
-    def _with_matte(self, first: int, last: int | None) -> Iterator[tuple[Shown, Picture | None]]:
+    def _with_matte(self, first: int, last: int | None) -> Iterator[tuple[Frame, Frame | None]]:
         if self._matte is None:
-            for shown in self._source.pictures(first, last):
-                yield shown, None
+            for frame in self._source.frames(first, last):
+                yield frame, None
             return
-        pairs = zip(self._source.pictures(first, last), self._matte.pictures(first, last), strict=True)
-        for shown, matte in pairs:
-            yield shown, matte.picture
+        pairs = zip(self._source.frames(first, last), self._matte.frames(first, last), strict=True)
+        for frame, matte in pairs:
+            yield frame, matte.loaded()
 
     def _batches(self, tasks: Iterable[FrameTask]) -> Iterator[list[FrameTask]]:
         """Group consecutive frames so that each group has about ``batch_size`` faces and lies within one
@@ -185,7 +185,7 @@ class FrameStream:
             raise failure
 
     def _part_of(self, task: FrameTask) -> int:
-        return task.shown.index // self._settings.part
+        return task.frame.index // self._settings.part
 
     def _expected_frames(self) -> int | None:
         """How many frames will be written, as far as the source's metadata tells."""

@@ -10,7 +10,8 @@ import numpy as np
 
 from facedouble.errors import SettingsError
 from facedouble.types import Box, FloatArray, Mask
-from facedouble.video.picture import Picture, around, in_rgb, painted, size_of
+from facedouble.video.frame import Frame
+from facedouble.video.regions import padded_regions
 
 _FONT_HEIGHT = 1 / 24  # of the frame's shorter side
 _PADDING = 1 / 4  # of the font height, between the letters and the edge of the strip
@@ -28,12 +29,12 @@ class VisibleLabel:
         if not self.text.isprintable():
             raise SettingsError("--label: the text must be a single line")
 
-    def draw_on(self, picture: Picture) -> Picture:
-        """A copy of ``picture`` with the label on it."""
-        width, height = size_of(picture)
+    def draw_on(self, frame: Frame) -> Frame:
+        """The frame with the label on it."""
+        width, height = frame.size
         strip, letters = _strip(self.text, width, height)
-        (part,) = around([strip], (width, height))
-        before = in_rgb(picture, part)
+        (part,) = padded_regions([strip], (width, height))
+        before = frame.pixels(part)
         peak = np.iinfo(before.dtype).max
         after = before.copy()
         rows = slice(strip.top - part.top, strip.bottom - part.top)
@@ -41,7 +42,7 @@ class VisibleLabel:
         darkened = after[rows, columns, :3].astype(np.float32) * (1 - _DARKENING)
         mixed = darkened + letters[..., None] * (peak - darkened)
         after[rows, columns, :3] = np.rint(mixed).astype(before.dtype)
-        return painted(picture, part, before, after)
+        return frame.painted(part, before, after)
 
 
 @lru_cache(maxsize=4)

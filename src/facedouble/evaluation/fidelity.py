@@ -75,7 +75,7 @@ def look_at(path: Path) -> Container:
     times: list[float] = []
     count = 0
     # Decoded as planes only: nothing is turned into RGB.
-    for frame in source.raw_frames():
+    for frame in source.frames():
         count += 1
         times.append(float(frame.pts * frame.time_base))
     is_clip = info.kind == "clip"

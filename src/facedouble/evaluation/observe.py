@@ -144,7 +144,7 @@ class Observer:
             if face is None:
                 before = None
                 continue
-            crops = _Crops(first.index, face, first.image, second.image, self.plan.side)
+            crops = _Crops(first.index, face, first.rgb(), second.rgb(), self.plan.side)
             if before is not None and (before.index != crops.index - 1 or crops.index in self.plan.cuts):
                 before = None
             rows.append({"seconds": first.seconds, **self._frame(crops, before)})

@@ -97,7 +97,7 @@ def _described(clips: Sequence[Path]) -> Iterator[Descriptor]:
     for clip in clips:
         source = open_source(clip)
         step = max(1, source.info.frames // _FRAMES_OF_A_CLIP)
-        for frame in source.raw_frames():
+        for frame in source.frames():
             if frame.index % step == 0:
                 for face in analyser.search(frame.grey(), frame.grey())[:1]:
                     yield analyser.describe(frame.rgb(), face.landmarks)

@@ -31,8 +31,8 @@ from facedouble.faceset.store import (
     output_errors,
 )
 from facedouble.types import Box, Face, Image
+from facedouble.video.frame import Frame
 from facedouble.video.images import write_png
-from facedouble.video.raw import RawFrame
 from facedouble.video.source import Source
 
 LANDMARKS = "landmarks"
@@ -46,7 +46,7 @@ _COMMIT_SECONDS = 0.5
 class _Job:
     """A frame, what the store says of it, and the faces to cut out of it."""
 
-    frame: RawFrame
+    frame: Frame
     record: FrameRecord
     faces: Sequence[Face]
 
@@ -94,7 +94,7 @@ def write_crops(
 
 
 def _jobs(
-    frames: Iterator[RawFrame], todo: Mapping[int, list[Face]], records: Mapping[int, FrameRecord]
+    frames: Iterator[Frame], todo: Mapping[int, list[Face]], records: Mapping[int, FrameRecord]
 ) -> Iterator[_Job]:
     """The frames with faces to cut; reading stops after the last of them."""
     last = max(todo)
@@ -125,7 +125,7 @@ def _cut_all(job: _Job, *, faceset: Path, settings: ExtractSettings, source: Sou
     return result
 
 
-def crop(frame: RawFrame, face: Face, settings: ExtractSettings) -> tuple[Image, Face]:
+def crop(frame: Frame, face: Face, settings: ExtractSettings) -> tuple[Image, Face]:
     """The crop of a face (size, size, 3), and the face with what the crop says of it.
 
     A face larger than its crop is averaged down to a little more than the crop's resolution on the way

@@ -25,7 +25,7 @@ from facedouble.faces.tracklets import Tracklet, track_faces
 from facedouble.faces.tracks import Handover
 from facedouble.faceset.store import Faceset, FrameRecord
 from facedouble.types import Box, Face, Grey, Image, Landmarks
-from facedouble.video.raw import RawFrame
+from facedouble.video.frame import Frame
 from facedouble.video.sampling import exact_rate, sampled
 from facedouble.video.shot_boundaries import is_cut, thumbnail
 from facedouble.video.source import Source
@@ -43,11 +43,11 @@ class Segment:
     """Frames to be worked on together. ``has_next`` says that the last one is the next segment's
     first, lent to this one so that it can hand its faces over."""
 
-    frames: Sequence[RawFrame]
+    frames: Sequence[Frame]
     has_next: bool
 
     @property
-    def own(self) -> Sequence[RawFrame]:
+    def own(self) -> Sequence[Frame]:
         return self.frames[:-1] if self.has_next else self.frames
 
 
@@ -55,7 +55,7 @@ class Segment:
 class _Seen:
     """A frame whose luma was worked out already."""
 
-    frame: RawFrame
+    frame: Frame
     luma: Grey
 
     def grey(self) -> Grey:
@@ -121,12 +121,10 @@ def detect_faces(
     return seconds
 
 
-def selected_frames(
-    source: Source, settings: ExtractSettings, seconds: dict[str, float]
-) -> Iterator[RawFrame]:
+def selected_frames(source: Source, settings: ExtractSettings, seconds: dict[str, float]) -> Iterator[Frame]:
     """The frames that the settings choose; the time that reading takes is added to ``seconds``."""
     rate = exact_rate(settings.fps) if settings.fps > 0 else None
-    frames = sampled(source.raw_frames(), rate)
+    frames = sampled(source.frames(), rate)
     while True:
         start = time.perf_counter()
         try:
@@ -147,9 +145,9 @@ def segment_length(source: Source) -> int:
     return int(np.clip(_SEGMENT_PIXELS // pixels, _SHORTEST_SEGMENT, _LONGEST_SEGMENT))
 
 
-def segments(frames: Iterator[RawFrame], length: int) -> Iterator[Segment]:
+def segments(frames: Iterator[Frame], length: int) -> Iterator[Segment]:
     """Frames in segments of ``length``, each but the last with the next one's first frame."""
-    held: list[RawFrame] = []
+    held: list[Frame] = []
     for frame in frames:
         held.append(frame)
         if length == 1:
@@ -162,7 +160,7 @@ def segments(frames: Iterator[RawFrame], length: int) -> Iterator[Segment]:
         yield Segment(held, False)
 
 
-def _until_error(frames: Iterator[RawFrame], failure: list[InputError]) -> Iterator[RawFrame]:
+def _until_error(frames: Iterator[Frame], failure: list[InputError]) -> Iterator[Frame]:
     """The frames up to where the source cannot be read; the error is put into ``failure``."""
     try:
         yield from frames
@@ -224,7 +222,7 @@ def analyse_segment(segment: Segment, analyser: FaceAnalyser, settings: ExtractS
     return result
 
 
-def _survey(frames: Sequence[RawFrame]) -> tuple[dict[int, Grey], dict[int, str], set[int]]:
+def _survey(frames: Sequence[Frame]) -> tuple[dict[int, Grey], dict[int, str], set[int]]:
     """Luma by frame number; positions of frames that cannot be read, with the reason; positions of
     the last frames of shots."""
     greys: dict[int, Grey] = {}
@@ -244,7 +242,7 @@ def _survey(frames: Sequence[RawFrame]) -> tuple[dict[int, Grey], dict[int, str]
     return greys, problems, ends
 
 
-def _readable(frames: Sequence[RawFrame], problems: dict[int, str]) -> Iterator[range]:
+def _readable(frames: Sequence[Frame], problems: dict[int, str]) -> Iterator[range]:
     """Ranges of neighbouring frames that can be read."""
     edges = [-1, *sorted(problems), len(frames)]
     for before, after in pairwise(edges):
@@ -255,7 +253,7 @@ def _readable(frames: Sequence[RawFrame], problems: dict[int, str]) -> Iterator[
 def _faces(
     tracklet: Tracklet,
     identity: int,
-    frames: Sequence[RawFrame],
+    frames: Sequence[Frame],
     lent: int,
     analyser: FaceAnalyser,
     size: int,
@@ -301,7 +299,7 @@ def _faces(
 
 
 def _portrait(
-    frame: RawFrame, landmarks: Landmarks, scheme: LandmarkScheme
+    frame: Frame, landmarks: Landmarks, scheme: LandmarkScheme
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], Landmarks]:
     """The part of a frame around a face in RGB, and the landmarks in it."""
     width, height = frame.size

@@ -8,21 +8,18 @@ from functools import partial
 from pathlib import Path
 
 import av
-import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from facedouble.errors import InputError
-from facedouble.types import Frame
 from facedouble.video.clip_reader import OutOfStepError, decode_all, decode_from, stamp_of
 from facedouble.video.demux import clock_start, open_clip, video_stream, visible_frames
+from facedouble.video.frame import Frame
 from facedouble.video.hashing import source_versions
 from facedouble.video.index import SourceIndex, rising_times
 from facedouble.video.index_cache import load_index, store_index
 from facedouble.video.indexing import index_clip
 from facedouble.video.info import SourceInfo
 from facedouble.video.orientation import Orientation, display_matrix, orientation
-from facedouble.video.picture import Picture, Shown, planar
-from facedouble.video.raw import PLANAR_FORMATS, PlanarFrame, RawFrame, RgbFrame
+from facedouble.video.planes import Pixels, YuvPlanes, decoded_planes
 from facedouble.video.yuv import YuvColour, is_full_range, matrix_of, reformatter, to_rgb
 
 _STEPS_BACK = (0, 1, 4)  # seek points before the nearest one that are tried
@@ -48,7 +45,7 @@ class ClipSource:
         else:
             self._info, self._coded_size, self._turn = _probe(path)
         info = self._info
-        self._colouring = YuvColour(
+        self._colour = YuvColour(
             matrix_of(info.colour_matrix, self._coded_size[1], path),
             is_full_range(info.colour_range, info.pixel_format),
         )
@@ -73,29 +70,14 @@ class ClipSource:
         return found
 
     def frames(self, first: int = 0, last: int | None = None) -> Iterator[Frame]:
-        for raw in self.raw_frames(first, last):
-            yield Frame(index=raw.index, pts=raw.pts, time_base=raw.time_base, image=raw.rgb())
-
-    def raw_frames(self, first: int = 0, last: int | None = None) -> Iterator[RawFrame]:
-        reformatter = VideoReformatter()
-        for index, pts, decoded in self._decoded(first, last):
-            time_base = self._info.time_base
-            even = decoded.width % 2 == 0 and decoded.height % 2 == 0
-            if decoded.format.name in PLANAR_FORMATS and even:
-                planes = np.asarray(decoded.to_ndarray(), dtype=np.uint8)
-                yield PlanarFrame(index, pts, time_base, planes, self._colouring, self._turn)
-            else:
-                image = self._turn.apply(to_rgb(decoded, self._colouring, reformatter))
-                yield RgbFrame(index, pts, time_base, image)
-
-    def pictures(self, first: int = 0, last: int | None = None) -> Iterator[Shown]:
-        for index, pts, decoded in self._decoded(first, last):
-            picture: Picture | None = planar(decoded, self._colouring, self._turn)
-            if picture is None:
+        """The frames from number ``first`` to ``last`` (exclusive; ``None``: to the end)."""
+        for number, pts, decoded in self._decoded(first, last):
+            content: YuvPlanes | Pixels | None = decoded_planes(decoded, self._colour, self._turn)
+            if content is None:
                 deep = any(component.bits > 8 for component in decoded.format.components)
-                rgb = to_rgb(decoded, self._colouring, reformatter(), format="rgb48le" if deep else "rgb24")
-                picture = self._turn.apply(rgb)
-            yield Shown(index, pts, self._info.time_base, picture)
+                rgb = to_rgb(decoded, self._colour, reformatter(), format="rgb48le" if deep else "rgb24")
+                content = self._turn.apply(rgb)
+            yield Frame(number, pts, self._info.time_base, content, duration=decoded.duration or None)
 
     def _decoded(self, first: int, last: int | None) -> Iterator[tuple[int, int, av.VideoFrame]]:
         """Number, time and picture of the frames of a span, all of one size."""

@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from facedouble.errors import InputError
-from facedouble.types import Frame
+from facedouble.video.frame import Frame
 from facedouble.video.hashing import source_hash
-from facedouble.video.images import image_files, read_image, read_pixels
+from facedouble.video.images import image_files, read_pixels
 from facedouble.video.index import SourceIndex, frozen
 from facedouble.video.info import SourceInfo
-from facedouble.video.picture import Pixels, Shown
-from facedouble.video.raw import FileFrame, RawFrame
+from facedouble.video.planes import Pixels
 
 _RATE = Fraction(25)
 
@@ -78,25 +77,10 @@ class FolderSource:
         return list(range(len(self.files)))
 
     def frames(self, first: int = 0, last: int | None = None) -> Iterator[Frame]:
-        for index, file in self._span(first, last):
-            yield Frame(
-                index=index,
-                pts=index,
-                time_base=self._info.time_base,
-                image=read_image(file),
-                name=file.name,
-            )
-
-    def pictures(self, first: int = 0, last: int | None = None) -> Iterator[Shown]:
-        for index, file in self._span(first, last):
-            yield Shown(index, index, self._info.time_base, read_pixels(file), file.name)
-
-    def raw_frames(self, first: int = 0, last: int | None = None) -> Iterator[RawFrame]:
-        for index, file in self._span(first, last):
-            yield FileFrame(index, index, self._info.time_base, file)
-
-    def _span(self, first: int, last: int | None) -> Iterator[tuple[int, Path]]:
-        return islice(enumerate(self.files), first, last)
+        """The frames from number ``first`` to ``last`` (exclusive; ``None``: all). Their files are read when
+        they are looked at."""
+        for index, file in islice(enumerate(self.files), first, last):
+            yield Frame(index, index, self._info.time_base, file, name=file.name, duration=1)
 
 
 def _numbered(files: Sequence[Path]) -> bool:

@@ -1,4 +1,4 @@
-"""The kinds of image files that folders are written in: pixels in, the file's bytes out."""
+"""Encoders for the image files of a folder: pixels in, the file's bytes out."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from facedouble.video.exr import encode_exr
 from facedouble.video.images import encode_png
-from facedouble.video.picture import Pixels
+from facedouble.video.planes import Pixels, to_eight_bits
 from facedouble.video.registry import IMAGE_FORMATS
 
 _JPEG_QUALITY = 97
@@ -33,13 +32,6 @@ def image_format(name: str) -> ImageFormat:
     """The format called ``name``. Raises ``SettingsError`` for one that there is not."""
     format: ImageFormat = IMAGE_FORMATS[name]
     return format
-
-
-def to_eight_bits(pixels: Pixels) -> npt.NDArray[np.uint8]:
-    """16 bits rounded to 8; 8 as they are."""
-    if pixels.dtype == np.uint8:
-        return pixels
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _png(pixels: Pixels, comment: str | None) -> bytes:

@@ -1,4 +1,4 @@
-"""The two ends of the work: a clip taken apart into images, and images put together into a clip."""
+"""Clips to image sequences and back."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def clip_to_images(
     overwrite: bool = False,
     listener: Listener = ignore,
 ) -> int:
-    """Write the frames of a clip into a folder as images; the number written.
+    """Write the frames of a clip into a folder as images; returns how many.
 
-    They are of ``image_format``, one of ``IMAGE_FORMATS``, with as many bits as the clip has where that
-    can hold them. Files are named by the frame's number in the clip (``000123.png``). With ``fps``, only
-    the first frame of every ``1/fps`` seconds is taken; no frame is taken twice. Raises ``InputError``,
+    ``image_format`` is one of ``IMAGE_FORMATS``; images have as many bits as the clip if the format can hold
+    them. Files are named by the frame's number in the clip (``000123.png``). With ``fps``, only the first
+    frame of every ``1/fps`` seconds is written, and no frame twice. Raises ``InputError``,
     ``OutputError`` or ``SettingsError``.
     """
     rate = None if fps is None else exact_rate(fps)
@@ -49,7 +49,7 @@ def clip_to_images(
     with open_sink(
         output, opened.info, VideoSettings(), audio_from=None, overwrite=overwrite, images=image_format
     ) as sink:
-        for frame, taken in sampled(opened.pictures(), rate):
+        for frame, taken in sampled(opened.frames(), rate):
             if taken:
                 sink.write(frame)
                 count += 1
@@ -68,12 +68,12 @@ def images_to_clip(
     overwrite: bool = False,
     listener: Listener = ignore,
 ) -> int:
-    """Write a folder of images, in natural order of their names, as a clip; its number of frames.
+    """Write the images of a folder, in natural order of their names, as a clip; returns how many frames.
 
-    The sound of ``audio_from`` is carried over. Without ``fps``, a clip ``audio_from`` of as many
-    frames also gives each its time and its colour tags, so that a clip taken apart by ``frames``
-    comes together again as it was; of another number it gives its average rate; and with neither
-    the rate is 25. Raises ``InputError``, ``OutputError`` or ``SettingsError``.
+    The sound of ``audio_from`` is copied. Without ``fps``, an ``audio_from`` that is a clip of as many frames
+    also gives the times and colour tags, so that :func:`clip_to_images` is undone exactly; a clip of another
+    length gives its average rate; otherwise the rate is 25. Raises ``InputError``, ``OutputError`` or
+    ``SettingsError``.
     """
     rate = None if fps is None else exact_rate(fps)
     if output.suffix.lower() not in CLIP_SUFFIXES:
@@ -88,7 +88,7 @@ def images_to_clip(
     with open_sink(
         output, timing.info, settings or VideoSettings(), audio_from=audio_from, overwrite=overwrite
     ) as sink:
-        for frame, pts in zip(source.pictures(), timing.times, strict=True):
+        for frame, pts in zip(source.frames(), timing.times, strict=True):
             sink.write(replace(frame, pts=pts, time_base=timing.info.time_base))
             listener(Progressed("video", frame.index + 1))
     count = source.info.frames
@@ -98,7 +98,7 @@ def images_to_clip(
 
 @dataclass(frozen=True, slots=True)
 class _Timing:
-    """What the clip is to be like, and the ``pts`` of its frames in that time base."""
+    """Properties of the clip to write, and the ``pts`` of its frames in that time base."""
 
     info: SourceInfo
     times: Sequence[int]
@@ -131,7 +131,7 @@ def _timing(
 
 
 def _as_clip(path: Path, listener: Listener) -> ClipSource | None:
-    """``path`` as a clip, or ``None`` where it holds nothing but sound."""
+    """``path`` as a clip; ``None`` if it holds only sound."""
     if not path.is_file():
         raise InputError(f"{path}: no such file to take the sound from")
     try:

@@ -18,7 +18,7 @@ Pixels = TypeVar("Pixels", bound=npt.NDArray[np.integer])
 
 
 class Orientation(NamedTuple):
-    """How a stored picture is brought upright: swap rows and columns, then reverse either."""
+    """How a stored picture becomes upright: swap rows and columns, then reverse either."""
 
     transposed: bool
     rows_reversed: bool
@@ -32,6 +32,15 @@ class Orientation(NamedTuple):
         rows = slice(None, None, -1 if self.rows_reversed else 1)
         columns = slice(None, None, -1 if self.columns_reversed else 1)
         return cast(Pixels, np.ascontiguousarray(turned[rows, columns]))
+
+    def undo(self, image: Pixels) -> Pixels:
+        """The stored picture of an upright ``image``: the inverse of :meth:`apply`."""
+        if self == UPRIGHT:
+            return image
+        rows = slice(None, None, -1 if self.rows_reversed else 1)
+        columns = slice(None, None, -1 if self.columns_reversed else 1)
+        turned = image[rows, columns]
+        return cast(Pixels, np.ascontiguousarray(turned.swapaxes(0, 1) if self.transposed else turned))
 
     def stored(self, box: Box, width: int, height: int) -> Box:
         """Where a box of the upright picture, ``width`` by ``height``, lies in the stored one."""

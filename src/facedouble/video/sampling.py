@@ -1,24 +1,19 @@
-"""Taking only some frames of each second."""
+"""Sampling frames at a lower rate."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
 from math import floor
-from typing import TypeVar
 
 from facedouble.errors import SettingsError
-from facedouble.types import Frame
-from facedouble.video.picture import Shown
-from facedouble.video.raw import RawFrame
+from facedouble.video.frame import Frame
 
 _NTSC = [Fraction(base * 1000, 1001) for base in (24, 30, 48, 60, 120)]
 
-Timed = TypeVar("Timed", Frame, RawFrame, Shown)
-
 
 def exact_rate(fps: float) -> Fraction:
-    """The rate a person means: 29.97 is 30000/1001, and 12.5 is 25/2.
+    """The exact rate behind a rounded number: 29.97 is 30000/1001, 12.5 is 25/2.
 
     Raises ``SettingsError`` outside 0.001 to 1000.
     """
@@ -30,8 +25,8 @@ def exact_rate(fps: float) -> Fraction:
     return Fraction(fps).limit_denominator(1000)
 
 
-def sampled(every: Iterator[Timed], rate: Fraction | None) -> Iterator[tuple[Timed, bool]]:
-    """Every frame, and whether it is the first of its ``1/rate`` seconds since the first frame."""
+def sampled(every: Iterator[Frame], rate: Fraction | None) -> Iterator[tuple[Frame, bool]]:
+    """Each frame, and whether it is the first in its slot of ``1/rate`` seconds since the first frame."""
     first: Fraction | None = None
     last = -1
     for frame in every:

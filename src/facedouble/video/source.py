@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from facedouble.errors import InputError
-from facedouble.types import Frame
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.folder_source import FolderSource
+from facedouble.video.frame import Frame
 from facedouble.video.index import SourceIndex
 from facedouble.video.info import SourceInfo
-from facedouble.video.picture import Shown
-from facedouble.video.raw import RawFrame
 
 
 class Source(Protocol):
@@ -33,17 +31,8 @@ class Source(Protocol):
         ...
 
     def frames(self, first: int = 0, last: int | None = None) -> Iterator[Frame]:
-        """The frames of a span; times rise strictly. Raises ``InputError`` where one cannot be read."""
-        ...
-
-    def raw_frames(self, first: int = 0, last: int | None = None) -> Iterator[RawFrame]:
-        """The same frames, not yet in RGB. Raises ``InputError`` where a clip cannot be read; an
-        image of a folder does so when it is looked at."""
-        ...
-
-    def pictures(self, first: int = 0, last: int | None = None) -> Iterator[Shown]:
-        """The same frames with all the bits that they have: in the planes they were decoded to, where
-        those are luma and chroma, else in RGB. Raises ``InputError`` where one cannot be read."""
+        """The frames of a span; times rise strictly. Raises ``InputError`` where a clip cannot be read; an
+        image of a folder does so when its pixels are asked for."""
         ...
 
 

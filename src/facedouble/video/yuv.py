@@ -1,4 +1,4 @@
-"""From a clip's YUV to RGB and back: which matrix, which range, and how finely it is done."""
+"""From YUV to RGB and back: matrix, range, and the precision of the conversion."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _MATRICES = {
     9: Colorspace.BT2020,
 }
 
-# Without these, swscale rounds down: every trip through RGB darkens the picture by a third of a level.
+# Without these, swscale rounds down: each round trip through RGB darkens the picture by a third of a level.
 CONVERSION = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _REDUCTION = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 class _Reformatters(threading.local):
-    """Those of one thread, as one cannot be used by two at a time."""
+    """One thread's reformatters: they are not thread-safe."""
 
     def __init__(self) -> None:
         self.of: dict[tuple[object, ...], VideoReformatter] = {}
@@ -41,13 +41,13 @@ _reformatters = _Reformatters()
 
 
 def reformatter(*key: object) -> VideoReformatter:
-    """This thread's reformatter for ``key``, such as a size: setting up its filters takes longer than
-    using them."""
+    """This thread's reformatter for ``key``, such as a size: setting up its filters costs more than using
+    them."""
     return _reformatters.of.setdefault(key, VideoReformatter())
 
 
 class YuvColour(NamedTuple):
-    """What the numbers of a YUV picture mean: its matrix, and whether black is 0 and white 255."""
+    """How YUV samples code colours: their matrix, and whether luma is full range (black 0, white 255)."""
 
     matrix: Colorspace
     full_range: bool
@@ -76,13 +76,13 @@ def is_full_range(colour_range: int, pixel_format: str) -> bool:
 
 def to_rgb(
     frame: av.VideoFrame,
-    colouring: YuvColour,
+    colour: YuvColour,
     reformatter: VideoReformatter,
     size: tuple[int, int] | None = None,
     format: str = "rgb24",
 ) -> Image:
-    """The picture of a decoded frame as it is stored (not turned); averaged down to ``size`` (width,
-    height) where one is given. uint16 where ``format`` is ``rgb48le``."""
+    """The pixels of a decoded frame as stored (not turned), averaged down to ``size`` (width, height) if
+    given; uint16 if ``format`` is ``rgb48le``."""
     width, height = size or (frame.width, frame.height)
     conversion = _REDUCTION if size else CONVERSION
     if frame.format.is_rgb:
@@ -93,9 +93,9 @@ def to_rgb(
             width,
             height,
             format,
-            src_colorspace=colouring.matrix,
-            dst_colorspace=colouring.matrix,
-            src_color_range=ColorRange.JPEG if colouring.full_range else ColorRange.MPEG,
+            src_colorspace=colour.matrix,
+            dst_colorspace=colour.matrix,
+            src_color_range=ColorRange.JPEG if colour.full_range else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
             interpolation=conversion,
         )

@@ -36,7 +36,7 @@ def times(count: int = FRAMES) -> list[int]:
 def pictures(clips: dict[str, Path]) -> list[np.ndarray]:
     """The first frames of a real clip, at half its size."""
     frames = islice(ClipSource(clips["sample_02"]).frames(), FRAMES)
-    return [cv2.resize(f.image, (640, 360), interpolation=cv2.INTER_AREA) for f in frames]
+    return [cv2.resize(f.rgb(), (640, 360), interpolation=cv2.INTER_AREA) for f in frames]
 
 
 @pytest.fixture(scope="session")

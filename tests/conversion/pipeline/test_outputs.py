@@ -14,7 +14,7 @@ from facedouble.conversion.pipeline import convert
 from facedouble.provenance.verify import State, verify
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.folder_source import FolderSource
-from facedouble.video.picture import Planar
+from facedouble.video.planes import YuvPlanes
 from facedouble.video.registry import IMAGE_FORMATS
 
 FRAMES = 40
@@ -67,7 +67,7 @@ def test_images_of_every_kind_are_marked(
         assert all(verdict.labels.aigc for verdict in found)
         assert all("Trained" in (verdict.labels.source_type or "") for verdict in found)
     first = tmp_path / "out" / f"000000{suffix}"
-    pixels = next(iter(FolderSource(tmp_path / "out").pictures())).picture
+    pixels = next(iter(FolderSource(tmp_path / "out").frames())).pixels()
     first.write_bytes(IMAGE_FORMATS[name].encode(255 - pixels, None))  # type: ignore[operator]
     assert verify(tmp_path / "out")[0].state in (State.CHANGED, State.UNMARKED)
 
@@ -80,16 +80,16 @@ def test_a_label_is_on_every_frame_and_nowhere_else(
     video = VideoSettings(codec="ffv1")
     for path, label in ((bare, ""), (labelled, text)):
         convert(rich, stand_in, path, settings(video, label=label, frame_ranges=("0-5",)), faceset=faces)
-    for old, new in zip(ClipSource(bare).pictures(), ClipSource(labelled).pictures(), strict=True):
-        assert isinstance(old.picture, Planar)
-        assert isinstance(new.picture, Planar)
-        rows, columns = np.nonzero(old.picture.planes[0] != new.picture.planes[0])
+    for old, new in zip(ClipSource(bare).frames(), ClipSource(labelled).frames(), strict=True):
+        assert isinstance(old.content, YuvPlanes)
+        assert isinstance(new.content, YuvPlanes)
+        rows, columns = np.nonzero(old.content.planes[0] != new.content.planes[0])
         assert rows.min() > 300
         assert columns.max() < 250
-        shown = new.picture.rgb()[rows.min() :, : columns.max()].astype(int)
+        shown = new.content.rgb()[rows.min() :, : columns.max()].astype(int)
         assert shown.max() > 230  # white letters
         assert (shown.sum(axis=2) < 450).mean() > 0.3  # on a darkened strip
-    cv2.imwrite(str(tmp_path / "label.png"), new.picture.rgb()[..., ::-1])
+    cv2.imwrite(str(tmp_path / "label.png"), new.content.rgb()[..., ::-1])
 
 
 def test_side_by_side_is_twice_as_wide(rich: Path, faces: Path, stand_in: Path, tmp_path: Path) -> None:
@@ -100,6 +100,6 @@ def test_side_by_side_is_twice_as_wide(rich: Path, faces: Path, stand_in: Path, 
     assert (result.info.width, result.info.height) == (2 * source.info.width, source.info.height)
     assert result.times() == source.times()
     for old, new in zip(source.frames(), result.frames(), strict=True):
-        left, right = new.image[:, :640].astype(int), new.image[:, 640:].astype(int)
-        assert np.abs(left - old.image).mean() < 2.5
-        assert (np.abs(right - old.image).mean() > 3) == (old.index < 10)
+        left, right = new.rgb()[:, :640].astype(int), new.rgb()[:, 640:].astype(int)
+        assert np.abs(left - old.rgb()).mean() < 2.5
+        assert (np.abs(right - old.rgb()).mean() > 3) == (old.index < 10)

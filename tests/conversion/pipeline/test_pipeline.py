@@ -23,7 +23,7 @@ from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset import Faceset
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.images import write_png
-from facedouble.video.picture import Planar
+from facedouble.video.planes import YuvPlanes
 from facedouble.video.source import open_source
 
 FRAMES = 40
@@ -41,9 +41,11 @@ def settings(video: VideoSettings = FAST, **changes: object) -> ConvertSettings:
 
 def planes(clip: Path) -> list[tuple[np.ndarray, ...]]:
     found = []
-    for shown in ClipSource(clip).pictures():
-        assert isinstance(shown.picture, Planar)
-        found.append(tuple(plane.copy() for plane in shown.picture.planes))
+    for frame in ClipSource(clip).frames():
+        assert isinstance(frame.content, YuvPlanes)
+        upright = frame.content.upright()
+        assert upright is not None
+        found.append(tuple(plane.copy() for plane in upright.planes))
     return found
 
 
@@ -260,7 +262,7 @@ def test_only_the_person_or_the_track_that_is_wanted(
     pair_frames: Path, extracted_pair: Path, clips: dict[str, Path], stand_in: Path, tmp_path: Path
 ) -> None:
     picture = tmp_path / "left.png"
-    write_png(picture, next(iter(open_source(clips["sample_01"]).frames())).image)
+    write_png(picture, next(iter(open_source(clips["sample_01"]).frames())).rgb())
     with Faceset.open(extracted_pair) as store:
         left = {face.track for face in store.faces() if face.box.left < 640}
         tracks = {face.track for face in store.faces()}
@@ -275,7 +277,7 @@ def test_only_the_person_or_the_track_that_is_wanted(
         assert (result.faces_swapped, result.faces_not_selected) == (12, 12)
         for frame in open_source(pair_frames).frames():
             new = cv2.imread(str(tmp_path / name / f"{frame.index:04d}.png"))[..., ::-1]
-            halves = [np.array_equal(new[:, s], frame.image[:, s]) for s in (slice(640), slice(640, None))]
+            halves = [np.array_equal(new[:, s], frame.rgb()[:, s]) for s in (slice(640), slice(640, None))]
             assert halves == ([False, True] if is_left else [True, False])
     with pytest.raises(SettingsError, match=f"no track 77 in the faceset; it has .*{max(tracks)}"):
         convert(pair_frames, stand_in, tmp_path / "x", settings(PLAIN, track=(77,)), faceset=extracted_pair)
@@ -301,13 +303,13 @@ def test_a_clip_without_any_face_is_copied_and_counted(
     frames.mkdir()
     for frame in ClipSource(phone_clips["no_face"]).frames():
         if frame.index in (0, 20, 40):
-            write_png(frames / f"{frame.index:03d}.png", cv2.resize(frame.image, None, fx=0.3, fy=0.3))
+            write_png(frames / f"{frame.index:03d}.png", cv2.resize(frame.rgb(), None, fx=0.3, fy=0.3))
     events: list[Event] = []
     result = convert(frames, stand_in, tmp_path / "out", settings(PLAIN), listener=events.append)
     assert (result.frames, result.frames_without_face, result.faces_swapped) == (3, 3, 0)
     assert any(isinstance(e, Noted) and "no face was found" in e.text for e in events)
     for old, new in zip(open_source(frames).frames(), open_source(tmp_path / "out").frames(), strict=True):
-        assert np.array_equal(old.image, new.image)
+        assert np.array_equal(old.rgb(), new.rgb())
     assert only(tmp_path, "frames", "out")
 
 

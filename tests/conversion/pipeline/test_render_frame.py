@@ -17,7 +17,7 @@ from facedouble.conversion.render import FrameRenderer, render_frame
 from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.track_fits import fit_plan
 from facedouble.errors import ConversionError, InputError
-from facedouble.video.picture import Planar
+from facedouble.video.planes import YuvPlanes
 from facedouble.video.source import open_source
 
 
@@ -60,11 +60,11 @@ def test_a_frame_is_the_one_that_the_conversion_writes(
     output = tmp_path / "out.mkv"
     convert(rich, stand_in, output, how, faceset=faces)
     source, renderer = open_source(rich), FrameRenderer.from_settings(swapper, how)
-    written = {shown.index: shown.picture for shown in open_source(output).pictures()}
-    originals = {shown.index: shown.picture for shown in source.pictures()}
+    written = {frame.index: frame.content for frame in open_source(output).frames()}
+    originals = {frame.index: frame.content for frame in source.frames()}
     for index in (39, 0, 17):
-        picture = render_frame(source, index, plan, renderer)
-        assert isinstance(picture, Planar)
+        picture = render_frame(source, index, plan, renderer).content
+        assert isinstance(picture, YuvPlanes)
         for rendered, final, original in zip(
             picture.planes, written[index].planes, originals[index].planes, strict=True
         ):
@@ -80,7 +80,7 @@ def test_settings_that_are_fitted_need_a_fit(
     with pytest.raises(ConversionError, match="fit it again"):
         render_frame(source, 3, plan, renderer)
     again = fit_plan(plan, faces, swapper, make_steps(how, swapper.view))
-    assert isinstance(render_frame(source, 3, again, renderer), Planar)
+    assert isinstance(render_frame(source, 3, again, renderer).content, YuvPlanes)
     assert fit_plan(again, faces, swapper, make_steps(how, swapper.view)) is again, "nothing to fit"
 
 

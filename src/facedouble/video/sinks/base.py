@@ -14,18 +14,17 @@ import av.error
 
 from facedouble.errors import OutputError
 from facedouble.files import locked
-from facedouble.types import Frame
 from facedouble.video.demux import reason
-from facedouble.video.picture import Picture, Shown
+from facedouble.video.frame import Frame
 
 
 class Sink(Protocol):
     """Takes frames in presentation order. A context manager: leaving it by an exception aborts."""
 
-    def write(self, frame: Frame | Shown, picture: Picture | None = None) -> None:
-        """Write ``picture``, or the frame's own, at the frame's time or under its name.
+    def write(self, frame: Frame) -> None:
+        """Write a frame, at its time or under its name.
 
-        Raises ``OutputError`` when it cannot be written.
+        Raises ``OutputError`` when it cannot be written, ``InputError`` when its file cannot be read.
         """
         ...
 
@@ -83,13 +82,6 @@ def exclusive_output(path: Path) -> Iterator[None]:
         except OSError as error:
             raise write_error(path, error) from error
         yield
-
-
-def picture_of(frame: Frame | Shown, picture: Picture | None) -> Picture:
-    """The picture to write for a frame."""
-    if picture is not None:
-        return picture
-    return frame.image if isinstance(frame, Frame) else frame.picture
 
 
 def write_error(path: Path, error: Exception) -> OutputError:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
-from facedouble.types import Frame
+from facedouble.video.frame import Frame
 from facedouble.video.info import SourceInfo
-from facedouble.video.picture import Picture, Shown, size_of
-from facedouble.video.sinks.base import Marking, Sink, exclusive_output, picture_of
+from facedouble.video.sinks.base import Marking, Sink, exclusive_output
 from facedouble.video.sinks.container import ClipFile
 from facedouble.video.sinks.encoder import Encoding
 
@@ -59,10 +58,10 @@ class ClipSink(Sink):
             self._file = ClipFile(path, draft, like, self._encoding, audio_from=audio_from, marking=marking)
             self._held = held.pop_all()
 
-    def write(self, frame: Frame | Shown, picture: Picture | None = None) -> None:
-        found = picture_of(frame, picture)
-        check_size(self._path, frame, found, self._encoding)
-        encoded = self._encoding.frame(found, frame.pts, frame.time_base)
+    def write(self, frame: Frame) -> None:
+        frame = frame.loaded()
+        check_size(self._path, frame, self._encoding)
+        encoded = self._encoding.frame(frame)
         self._file.attempt(lambda: self._file.mux(self._file.stream.encode(encoded)))
         self._frames += 1
 
@@ -91,9 +90,9 @@ class ClipSink(Sink):
         self._file.finish()
 
 
-def check_size(path: Path, frame: Frame | Shown, picture: Picture, encoding: Encoding) -> None:
-    """Raises ``OutputError`` when a picture differs in size from the clip."""
-    width, height = size_of(picture)
+def check_size(path: Path, frame: Frame, encoding: Encoding) -> None:
+    """Raises ``OutputError`` when a frame differs in size from the clip."""
+    width, height = frame.size
     if (width, height) != (encoding.width, encoding.height):
         raise OutputError(
             f"{path}: frame {frame.index} is {width}x{height}, the clip is "

@@ -15,8 +15,9 @@ from av.video.reformatter import ColorRange
 
 from facedouble.config import VideoSettings
 from facedouble.errors import OutputError, SettingsError
+from facedouble.video.frame import Frame
 from facedouble.video.info import SourceInfo
-from facedouble.video.picture import LAYOUTS, Picture, to_format
+from facedouble.video.planes import LAYOUTS, to_format
 from facedouble.video.yuv import UNSPECIFIED, YuvColour, is_full_range, matrix_of
 
 _X26X_PRESETS = [
@@ -51,7 +52,7 @@ class Encoding:
     codec: str
     options: dict[str, str]
     pixel_format: str
-    colouring: YuvColour
+    colour: YuvColour
     tags: tuple[int, int, int, int]
     width: int
     height: int
@@ -80,7 +81,7 @@ class Encoding:
             codec=settings.codec,
             options=_options(codec, settings, format, path),
             pixel_format=format,
-            colouring=YuvColour(matrix_of(like.colour_matrix, like.height, path), full_range),
+            colour=YuvColour(matrix_of(like.colour_matrix, like.height, path), full_range),
             tags=(range_tag, matrix_tag, like.colour_primaries, like.colour_transfer),
             width=like.width,
             height=like.height,
@@ -99,10 +100,12 @@ class Encoding:
             context.sample_aspect_ratio = self.sample_aspect
         context.color_range, context.colorspace, context.color_primaries, context.color_trc = self.tags
 
-    def frame(self, picture: Picture, pts: int, time_base: Fraction) -> av.VideoFrame:
-        """A picture in the encoder's pixel format, at its time."""
-        frame = to_format(picture, self.pixel_format, self.colouring)
-        frame.pts, frame.time_base = pts, time_base
+    def frame(self, source: Frame) -> av.VideoFrame:
+        """A frame in the encoder's pixel format, at its time."""
+        content = source.loaded().content
+        assert not isinstance(content, Path)
+        frame = to_format(content, self.pixel_format, self.colour)
+        frame.pts, frame.time_base = source.pts, source.time_base
         # The ProRes encoder reads these from its frames, not from its context.
         frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc = self.tags
         return frame
@@ -120,8 +123,8 @@ class Encoder:
         context.flags |= Flags.global_header
         self._context = context
 
-    def encode(self, picture: Picture, pts: int, time_base: Fraction) -> list[Packet[Stream]]:
-        return list(self._context.encode(self._encoding.frame(picture, pts, time_base)))
+    def encode(self, frame: Frame) -> list[Packet[Stream]]:
+        return list(self._context.encode(self._encoding.frame(frame)))
 
     def flush(self) -> list[Packet[Stream]]:
         """The remaining packets; the encoder accepts no more pictures."""

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from facedouble.errors import OutputError
 from facedouble.files import write_whole
-from facedouble.types import Frame
+from facedouble.video.frame import Frame
 from facedouble.video.image_formats import ImageFormat
-from facedouble.video.picture import Picture, Shown, in_rgb
 from facedouble.video.registry import IMAGE_FORMATS
-from facedouble.video.sinks.base import Marking, Sink, picture_of, write_error
+from facedouble.video.sinks.base import Marking, Sink, write_error
 
 SIDECAR = ".c2pa"  # of an image that cannot embed its credentials
 
@@ -50,7 +49,7 @@ class FolderSink(Sink):
         except OSError as error:
             raise OutputError(f"{path}: cannot be used as a folder of images ({error.strerror})") from error
 
-    def name_of(self, frame: Frame | Shown) -> str:
+    def name_of(self, frame: Frame) -> str:
         """The file name of a frame's image."""
         stem = f"{frame.index:06d}" if frame.name is None else Path(frame.name).stem
         return stem + self._format.suffix
@@ -62,13 +61,13 @@ class FolderSink(Sink):
         self._written.update(names)
         return True
 
-    def write(self, frame: Frame | Shown, picture: Picture | None = None) -> None:
+    def write(self, frame: Frame) -> None:
         name = self.name_of(frame)
         path = self._path / name
         if name in self._written:
             raise OutputError(f"{path}: two images have this name; rename one of them")
         marking = self._marking
-        pixels = in_rgb(picture_of(frame, picture))
+        pixels = frame.pixels()
         try:
             data = self._format.encode(pixels, marking.comment if marking else None)
             if marking is not None and self._format.suffix in SIDECAR_SUFFIXES:

@@ -16,11 +16,10 @@ import av.error
 
 from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
-from facedouble.types import Frame
+from facedouble.video.frame import Frame
 from facedouble.video.image_formats import ImageFormat
 from facedouble.video.info import SourceInfo
-from facedouble.video.picture import Picture, Shown
-from facedouble.video.sinks.base import Marking, Sink, picture_of, write_error
+from facedouble.video.sinks.base import Marking, Sink, write_error
 from facedouble.video.sinks.clip import check_size
 from facedouble.video.sinks.container import ClipFile, flush
 from facedouble.video.sinks.encoder import Encoder, Encoding
@@ -83,14 +82,14 @@ class ClipParts(PartsSink):
     def parts(self) -> Sequence[dict[str, Any]]:
         return self._work.parts
 
-    def write(self, frame: Frame | Shown, picture: Picture | None = None) -> None:
-        found = picture_of(frame, picture)
-        check_size(self._path, frame, found, self._encoding)
+    def write(self, frame: Frame) -> None:
+        frame = frame.loaded()
+        check_size(self._path, frame, self._encoding)
         try:
             if self._encoder is None:
                 self._encoder = Encoder(self._encoding)
                 self._packets = self._draft.open("wb")
-            write_packets(self._packets, self._encoder.encode(found, frame.pts, frame.time_base))
+            write_packets(self._packets, self._encoder.encode(frame))
         except (av.error.FFmpegError, OSError) as error:
             raise self._failed(error) from error
 
@@ -192,8 +191,8 @@ class FolderParts(FolderSink, PartsSink):
     def parts(self) -> Sequence[dict[str, Any]]:
         return self._work.parts
 
-    def write(self, frame: Frame | Shown, picture: Picture | None = None) -> None:
-        super().write(frame, picture)
+    def write(self, frame: Frame) -> None:
+        super().write(frame)
         self._names.append(self.name_of(frame))
 
     def finish_part(self, record: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
-"""Raw frames give the same pixels as whole frames in RGB, in parts and upright."""
+"""A frame gives the same pixels whole, in parts, upright, and in another process."""
 
 import base64
 import pickle
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import pytest
 
 from facedouble.errors import InputError
 from facedouble.types import Box
+from facedouble.video.frame import Frame
 from facedouble.video.images import write_png
 from facedouble.video.orientation import Orientation
-from facedouble.video.raw import PlanarFrame
+from facedouble.video.planes import YuvPlanes, to_eight_bits
 from facedouble.video.shot_boundaries import is_cut, thumbnail
 from facedouble.video.source import open_source
 
@@ -24,18 +26,17 @@ TURNS = [Orientation(*(bool(n & bit) for bit in (1, 2, 4))) for n in range(8)]
 
 def test_a_part_is_the_part_of_the_whole_to_the_bit(clips: dict[str, Path]) -> None:
     source = open_source(clips["sample_02"])
-    for frame, raw in islice(zip(source.frames(), source.raw_frames(), strict=True), 3):
-        assert (raw.index, raw.pts, raw.time_base) == (frame.index, frame.pts, frame.time_base)
-        assert np.array_equal(raw.rgb(), frame.image)
+    for frame in islice(source.frames(), 3):
+        whole = frame.rgb()
         for box in PARTS:
-            assert np.array_equal(raw.rgb(box), frame.image[box.top : box.bottom, box.left : box.right])
+            assert np.array_equal(frame.rgb(box), whole[box.top : box.bottom, box.left : box.right])
 
 
 @pytest.mark.parametrize("turn", TURNS, ids=str)
 def test_parts_of_turned_frames_are_upright(clips: dict[str, Path], turn: Orientation) -> None:
-    raw = next(iter(open_source(clips["sample_01"]).raw_frames()))
-    assert isinstance(raw, PlanarFrame)
-    turned = PlanarFrame(0, 0, raw.time_base, raw.planes, raw.colouring, turn)
+    raw = next(iter(open_source(clips["sample_01"]).frames()))
+    assert isinstance(raw.content, YuvPlanes)
+    turned = Frame(0, 0, raw.time_base, replace(raw.content, turn=turn))
     whole = turned.rgb()
     assert np.array_equal(whole, turn.apply(raw.rgb()))
     assert turned.size == (whole.shape[1], whole.shape[0])
@@ -45,13 +46,13 @@ def test_parts_of_turned_frames_are_upright(clips: dict[str, Path], turn: Orient
 
 
 def test_grey_is_the_luma_of_the_picture(clips: dict[str, Path]) -> None:
-    raw = next(iter(open_source(clips["sample_03"]).raw_frames()))
+    raw = next(iter(open_source(clips["sample_03"]).frames()))
     luma = raw.rgb().astype(np.float64) @ (0.2126, 0.7152, 0.0722)
     assert np.abs(raw.grey() - luma).mean() < 1.0
 
 
 def test_a_raw_frame_travels(clips: dict[str, Path]) -> None:
-    raw = next(iter(open_source(clips["sample_03"]).raw_frames()))
+    raw = next(iter(open_source(clips["sample_03"]).frames()))
     packed = pickle.dumps(raw)
     assert len(packed) < 1280 * 720 * 1.5 + 2000
     assert np.array_equal(pickle.loads(packed).rgb(), raw.rgb())
@@ -70,18 +71,23 @@ def test_other_pixel_formats_give_the_same_as_whole_frames(tmp_path: Path, pixel
         for packet in [*stream.encode(av.VideoFrame.from_ndarray(picture)), *stream.encode()]:
             container.mux(packet)
     source = open_source(clip)
-    raw, frame = next(iter(source.raw_frames())), next(iter(source.frames()))
-    assert np.array_equal(raw.rgb(), frame.image)
-    assert np.array_equal(raw.rgb(Box(3, 5, 40, 41)), frame.image[5:41, 3:40])
-    assert raw.grey().shape == (64, 96)
-    assert np.abs(frame.image.astype(int) - picture).mean() < 6
+    frame = next(iter(source.frames()))
+    whole = frame.rgb()
+    assert np.array_equal(frame.rgb(Box(3, 5, 40, 41)), whole[5:41, 3:40])
+    assert frame.grey().shape == (64, 96)
+    luma = whole @ np.array((0.299, 0.587, 0.114))
+    assert np.abs(frame.grey() - luma).mean() < 1
+    assert np.abs(whole.astype(int) - picture).mean() < 6
+    deep = frame.pixels()
+    assert deep.dtype == (np.uint16 if "10" in pixel_format else np.uint8)
+    assert np.abs(to_eight_bits(deep).astype(int) - whole).max() <= 1
 
 
 def test_an_image_of_a_folder_is_read_when_it_is_looked_at(tmp_path: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
     write_png(tmp_path / "a.png", picture)
     (tmp_path / "b.png").write_bytes(b"")
-    good, bad = open_source(tmp_path).raw_frames()
+    good, bad = open_source(tmp_path).frames()
     assert np.array_equal(good.rgb(Box(1, 2, 30, 31)), picture[2:31, 1:30])
     assert (good.size, good.name) == ((60, 40), "a.png")
     with pytest.raises(InputError, match=r"b\.png"):
@@ -106,7 +112,7 @@ def test_numbered_images_are_a_film(tmp_path: Path, names: list[str], film: bool
 
 
 def test_cuts(clips: dict[str, Path]) -> None:
-    one = [thumbnail(raw.grey()) for raw in open_source(clips["sample_02"]).raw_frames()]
+    one = [thumbnail(raw.grey()) for raw in open_source(clips["sample_02"]).frames()]
     assert not any(is_cut(a, b) for a, b in pairwise(one)), "she moves, there is no cut"
     flash = np.clip(one[0] * 1.6 + 20, 0, 255)
     assert not is_cut(one[0], flash)
@@ -116,7 +122,7 @@ def test_cuts(clips: dict[str, Path]) -> None:
 
 
 def test_real_cuts_of_a_phone_clip_are_found(phone_clips: dict[str, Path]) -> None:
-    thumbs = [thumbnail(raw.grey()) for raw in open_source(phone_clips["face_noface"]).raw_frames()]
+    thumbs = [thumbnail(raw.grey()) for raw in open_source(phone_clips["face_noface"]).frames()]
     cuts = [i for i in range(1, len(thumbs)) if is_cut(thumbs[i - 1], thumbs[i])]
     assert 72 in cuts, "the face ends there"
     assert len(cuts) <= 3
@@ -132,13 +138,13 @@ CMYK = (
 
 def test_an_image_in_cmyk_comes_out_in_its_colours(tmp_path: Path) -> None:
     (tmp_path / "ink.jpg").write_bytes(base64.b64decode(CMYK))
-    (frame,) = open_source(tmp_path).raw_frames()
+    (frame,) = open_source(tmp_path).frames()
     assert np.abs(frame.rgb()[5, 5].astype(int) - (230, 40, 40)).max() < 4
     assert np.abs(frame.rgb()[5, 25].astype(int) - (40, 60, 220)).max() < 4
 
 
 def test_a_part_can_be_averaged_down(clips: dict[str, Path]) -> None:
-    raw = next(iter(open_source(clips["sample_02"]).raw_frames()))
+    raw = next(iter(open_source(clips["sample_02"]).frames()))
     for box in (Box(400, 100, 800, 500), Box(401, 101, 799, 501)):
         small = raw.rgb(box, (160, 160))
         after = cv2.resize(raw.rgb(box), (160, 160), interpolation=cv2.INTER_AREA)

@@ -13,12 +13,14 @@ from av.video.reformatter import ColorRange, Colorspace
 from facedouble.config import VideoSettings
 from facedouble.types import Box
 from facedouble.video.clip_source import ClipSource
-from facedouble.video.picture import LAYOUTS, Planar, around, painted
+from facedouble.video.frame import Frame
+from facedouble.video.planes import LAYOUTS, YuvPlanes
+from facedouble.video.regions import padded_regions
 from facedouble.video.sinks import WorkFolder, open_parts, open_sink
 from facedouble.video.yuv import YuvColour
 
 
-def planar(format: str, *, full_range: bool = False, width: int = 192, height: int = 128) -> Planar:
+def planar(format: str, *, full_range: bool = False, width: int = 192, height: int = 128) -> YuvPlanes:
     """Soft colours well inside what RGB can show."""
     layout = LAYOUTS[format]
     unit = 1 << (layout.depth - 8)
@@ -29,7 +31,14 @@ def planar(format: str, *, full_range: bool = False, width: int = 192, height: i
     step = slice(None, None, 1 << layout.down), slice(None, None, 1 << layout.across)
     planes = [luma, *(plane[step] for plane in chroma)]
     y_, cb, cr = (np.rint(plane).astype(kind) for plane in planes)
-    return Planar(format, (y_, cb, cr), YuvColour(Colorspace.ITU709, full_range))
+    return YuvPlanes(format, (y_, cb, cr), YuvColour(Colorspace.ITU709, full_range))
+
+
+def stored_upright(frame: Frame) -> YuvPlanes:
+    assert isinstance(frame.content, YuvPlanes)
+    found = frame.content.upright()
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
@@ -39,15 +48,14 @@ def planar(format: str, *, full_range: bool = False, width: int = 192, height: i
 def test_painting_changes_what_is_painted_and_no_other_sample(format: str, full_range: bool) -> None:
     picture = planar(format, full_range=full_range)
     across, down, depth = picture.layout
-    (part,) = around([Box(60, 40, 100, 80)], picture.size)
-    before = picture.rgb(part)
+    (part,) = padded_regions([Box(60, 40, 100, 80)], picture.size)
+    before = picture.pixels(part)
     assert before.dtype == (np.uint8 if depth == 8 else np.uint16)
     after = before.copy()
     inner = slice(60 - part.top + 4, 60 - part.top + 20), slice(70 - part.left, 70 - part.left + 21)
     peak = np.iinfo(before.dtype).max
     after[inner] = np.rint(np.array((0.6, 0.4, 0.35)) * peak)
-    result = painted(picture, part, before, after)
-    assert isinstance(result, Planar)
+    result = picture.painted(part, before, after)
     rows, columns = np.nonzero(picture.planes[0] != result.planes[0])
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (64, 79, 70, 90)
     for old, new in zip(picture.planes[1:], result.planes[1:], strict=True):
@@ -56,10 +64,10 @@ def test_painting_changes_what_is_painted_and_no_other_sample(format: str, full_
         assert rows.max() <= 79 >> down
         assert columns.min() >= 70 >> across
         assert columns.max() <= 90 >> across
-    seen = result.rgb(part)[inner][4:-4, 4:-4].astype(float) / peak
+    seen = result.pixels(part)[inner][4:-4, 4:-4].astype(float) / peak
     tolerance = 0.012 if full_range else 0.008  # a level of 8-bit chroma is 0.008
     assert np.abs(seen.mean(axis=(0, 1)) - (0.6, 0.4, 0.35)).max() < tolerance
-    assert painted(picture, part, before, before) is picture
+    assert picture.painted(part, before, before) is picture
 
 
 @pytest.mark.parametrize("format", ["yuv420p", "yuvj420p", "yuv420p10le", "yuv422p10le", "yuv444p12le"])
@@ -67,31 +75,30 @@ def test_what_is_hardly_changed_hardly_moves(format: str) -> None:
     """A trip through RGB and back may not tint or darken what is painted."""
     picture = planar(format, full_range=format.startswith("yuvj"))
     part = Box(0, 0, *picture.size)
-    before = picture.rgb(part)
+    before = picture.pixels(part)
     after = before.copy()
     after += 1  # of 255 or of 65535: in deep pictures it is nothing
-    result = painted(picture, part, before, after)
-    assert isinstance(result, Planar)
+    result = picture.painted(part, before, after)
     unit = 1 << (picture.layout.depth - 8)
     for number, (old, new) in enumerate(zip(picture.planes, result.planes, strict=True)):
         drift = (new.astype(float) - old)[4:-4, 4:-4].mean() / unit
-        expected = 0.0 if number or unit > 1 else 1.0 if picture.colouring.full_range else 219 / 255
+        expected = 0.0 if number or unit > 1 else 1.0 if picture.colour.full_range else 219 / 255
         assert drift == pytest.approx(expected, abs=0.16)
 
 
 def test_boxes_around_faces() -> None:
     size = (1280, 720)
-    one, other = around([Box(100, 100, 200, 200), Box(900, 300, 1000, 420)], size)
+    one, other = padded_regions([Box(100, 100, 200, 200), Box(900, 300, 1000, 420)], size)
     for part in (one, other):
         assert part.left % 2 == part.top % 2 == part.width % 64 == part.height % 64 == 0
     assert one.left <= 84
     assert one.right >= 216
-    (joined,) = around([Box(100, 100, 200, 200), Box(210, 150, 300, 260)], size)
+    (joined,) = padded_regions([Box(100, 100, 200, 200), Box(210, 150, 300, 260)], size)
     assert joined.left <= 84
     assert joined.right >= 316
-    assert around([Box(-50, -50, 2000, 1000)], size) == [Box(0, 0, 1280, 720)]
-    assert around([Box(1300, 0, 1400, 100)], size) == []
-    assert around([Box(0, 0, 30, 30)], (40, 30)) == [Box(0, 0, 40, 30)]
+    assert padded_regions([Box(-50, -50, 2000, 1000)], size) == [Box(0, 0, 1280, 720)]
+    assert padded_regions([Box(1300, 0, 1400, 100)], size) == []
+    assert padded_regions([Box(0, 0, 30, 30)], (40, 30)) == [Box(0, 0, 40, 30)]
 
 
 @pytest.mark.parametrize("name", ["face_noface", "noface_face", "single_face", "WolfgangLanger_Pexels"])
@@ -105,18 +112,17 @@ def test_phone_clips_keep_their_samples_times_and_tags(
     settings = VideoSettings(crf=0, preset="ultrafast")  # which is without loss
     count = 20
     with open_sink(path, source.info, settings, audio_from=source.path, overwrite=False) as sink:
-        for shown in islice(source.pictures(), count):
-            sink.write(shown)
+        for frame in islice(source.frames(), count):
+            sink.write(frame)
     copy = ClipSource(path)
-    assert copy.times() == [shown.pts for shown in islice(source.pictures(), count)]
+    assert copy.times() == [frame.pts for frame in islice(source.frames(), count)]
     assert (copy.info.width, copy.info.height) == (source.info.width, source.info.height)
     assert copy.info.pixel_format.replace("yuvj", "yuv") == source.info.pixel_format.replace("yuvj", "yuv")
     for tag in ("colour_range", "colour_matrix", "colour_primaries", "colour_transfer"):
         assert getattr(copy.info, tag) == getattr(source.info, tag)
-    for old, new in zip(source.pictures(), copy.pictures(), strict=False):
-        assert isinstance(old.picture, Planar)
-        assert isinstance(new.picture, Planar)
-        assert all(np.array_equal(a, b) for a, b in zip(old.picture.planes, new.picture.planes, strict=True))
+    for old, new in zip(source.frames(), copy.frames(), strict=False):
+        upright, again = stored_upright(old), stored_upright(new)
+        assert all(np.array_equal(a, b) for a, b in zip(upright.planes, again.planes, strict=True))
 
 
 def test_ten_bits_through_the_default_encoder(tmp_path: Path) -> None:
@@ -139,14 +145,13 @@ def test_ten_bits_through_the_default_encoder(tmp_path: Path) -> None:
     with open_parts(
         path, opened.info, settings, WorkFolder(path, {}), audio_from=None, overwrite=False
     ) as sink:
-        for shown in opened.pictures():
-            sink.write(shown)
-            if shown.index == 1:
+        for frame in opened.frames():
+            sink.write(frame)
+            if frame.index == 1:
                 sink.finish_part({})
         sink.finish_part({})
     found = ClipSource(path)
     assert (found.info.pixel_format, found.info.colour_range) == ("yuv420p10le", int(ColorRange.JPEG))
-    for picture, again in zip(pictures, found.pictures(), strict=True):
-        assert isinstance(again.picture, Planar)
-        for old, new in zip(picture.planes, again.picture.planes, strict=True):
+    for picture, again in zip(pictures, found.frames(), strict=True):
+        for old, new in zip(picture.planes, stored_upright(again).planes, strict=True):
             assert np.abs(new.astype(int) - old).max() <= 6

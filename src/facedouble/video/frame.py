@@ -1,0 +1,111 @@
+"""One decoded frame, from any source and for every stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facedouble.types import Box, Grey, Image
+from facedouble.video.images import read_image, read_pixels
+from facedouble.video.planes import Pixels, YuvPlanes, to_eight_bits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A frame of a clip or a folder.
+
+    ``index`` counts from 0 in presentation order. ``pts`` is the presentation time and ``duration`` how long
+    the frame is shown, if that is known, both in units of ``time_base`` seconds. ``name`` is the file's name
+    if the frame comes from a folder.
+
+    ``content`` is what the frame was decoded to: planes of luma and chroma, upright pixels, or the path of an
+    image file that is read when it is needed. So a frame is cheap to keep and to send to another process:
+    1.5 bytes a pixel, or a name. Methods that need the pixels of an image file raise ``InputError`` when it
+    cannot be read.
+    """
+
+    index: int
+    pts: int
+    time_base: Fraction
+    content: YuvPlanes | Pixels | Path
+    name: str | None = None
+    duration: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        return float(self.pts * self.time_base)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright frame."""
+        if isinstance(self.content, YuvPlanes):
+            return self.content.size
+        pixels = _read(self.content) if isinstance(self.content, Path) else self.content
+        return int(pixels.shape[1]), int(pixels.shape[0])
+
+    def grey(self) -> Grey:
+        """Luma of the upright frame, (H, W) uint8, full range."""
+        if isinstance(self.content, YuvPlanes):
+            return self.content.grey()
+        return np.asarray(cv2.cvtColor(self.rgb(), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+    def rgb(self, part: Box | None = None, size: tuple[int, int] | None = None) -> Image:
+        """The upright frame, or the part inside a box that lies within it, (H, W, 3) uint8.
+
+        A part equals that part of the whole frame, to the bit. With ``size`` (width, height), at most that of
+        the part, it is averaged down, which is faster than doing it afterwards.
+        """
+        if isinstance(self.content, YuvPlanes):
+            return self.content.rgb(part, size)
+        pixels = _read(self.content) if isinstance(self.content, Path) else self.content
+        image = to_eight_bits(_part(pixels, part)[..., :3])
+        if size is not None:
+            return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return np.ascontiguousarray(image)
+
+    def pixels(self, part: Box | None = None) -> Pixels:
+        """The upright frame with all its bits: RGB, or RGBA after :meth:`with_pixels`, uint8 or uint16.
+
+        ``part`` is a box that :func:`.regions.padded_regions` made; it equals that part of the whole frame
+        but for its outermost pixels.
+        """
+        if isinstance(self.content, YuvPlanes):
+            return self.content.pixels(part)
+        return _part(read_pixels(self.content) if isinstance(self.content, Path) else self.content, part)
+
+    def painted(self, part: Box, before: Pixels, after: Pixels) -> Frame:
+        """The frame with ``after`` in place of ``before``, which :meth:`pixels` gave for ``part``.
+
+        Samples of pixels that do not differ stay as they are.
+        """
+        if isinstance(self.content, YuvPlanes):
+            content: YuvPlanes | Pixels = self.content.painted(part, before, after)
+            return self if content is self.content else replace(self, content=content)
+        content = self.pixels().copy()
+        content[part.top : part.bottom, part.left : part.right] = after
+        return replace(self, content=content)
+
+    def with_pixels(self, pixels: Pixels) -> Frame:
+        """The frame with other pixels: (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16."""
+        return replace(self, content=pixels)
+
+    def loaded(self) -> Frame:
+        """The frame with its image file read, with all its bits."""
+        return replace(self, content=self.pixels()) if isinstance(self.content, Path) else self
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path) -> Image:
+    """The image in a file; the last ones are kept, as a frame is looked at more than once."""
+    image = read_image(path)
+    image.flags.writeable = False
+    return image
+
+
+def _part(pixels: Pixels, part: Box | None) -> Pixels:
+    return pixels if part is None else pixels[part.top : part.bottom, part.left : part.right]
