@@ -55,6 +55,8 @@ def full_face(frame: int = 0, number: int = 0, **changes: object) -> Face:
         "wanted_distance": 0.71,
         "unwanted_distance": 0.2,
         "cropped": True,
+        "expression": random.random(52).astype(np.float32),
+        "edited": True,
     }
     return make_face(frame, number, **(filled | changes))
 

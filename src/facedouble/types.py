@@ -129,6 +129,10 @@ class Face:
     """Path of its crop, relative to the faceset's folder; ``None`` once it was deleted."""
     scheme: str = "dlib68"
     """Name of the landmark scheme that ``landmarks`` and ``smoothed`` follow, see ``faces.schemes``."""
+    expression: FloatArray | None = None
+    """(K,): expression values, such as blendshapes, as the landmark scheme orders them."""
+    edited: bool = False
+    """Whether a person set the landmarks. Then no run changes them, nor the alignment."""
 
     @property
     def key(self) -> tuple[int, int]:

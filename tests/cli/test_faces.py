@@ -9,7 +9,7 @@ import pytest
 
 from facedouble.cli.main import main
 from facedouble.faceset import Faceset
-from facedouble.faceset.store import DATABASE, crop_name
+from facedouble.faceset.layout import DATABASE, crop_name
 from facedouble.video.images import read_image, write_png
 
 Run = Callable[..., tuple[int, str, list[str]]]
@@ -142,13 +142,11 @@ def test_a_lost_database_is_made_again(run: Run, pair: Path, pair_frames: Path) 
     write_png(stranger, read_image(stranger))
     code, said, errors = run(pair)
     assert code == 1
-    assert "--rebuild" in errors[0]
+    assert "rebuild" in errors[0]
     code, said, _ = run(pair, "--rebuild", "--source", pair_frames)
     assert code == 0
     assert "23 faces in 12 frames" in said
-    assert said.splitlines()[2:] == [
-        f"left alone, it carries no label that can be used: faces/{stranger.name}"
-    ]
+    assert said.splitlines()[2:] == [f"left alone, it has no usable record: faces/{stranger.name}"]
     assert set(used(pair)) == {(i, n) for i in range(FRAMES) for n in range(2)} - {(4, 0)}
     code, _, errors = run(pair, "--rebuild")
     assert code == 1

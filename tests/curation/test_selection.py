@@ -6,7 +6,7 @@ from facedouble.curation.selection import MoveResult, remove, restore, select
 from facedouble.curation.summary import summarise, summary_lines
 from facedouble.errors import InputError
 from facedouble.faceset import Faceset
-from facedouble.faceset.store import crop_name
+from facedouble.faceset.layout import crop_name
 from facedouble.types import Face
 
 FRAMES = 12

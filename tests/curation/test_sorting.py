@@ -12,7 +12,7 @@ from facedouble.faces.landmarks import mouth_opening
 from facedouble.faces.pose import head_pose
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset import Faceset
-from facedouble.faceset.store import crop_name
+from facedouble.faceset.layout import crop_name
 from facedouble.types import Face
 from tests.factories import make_face
 

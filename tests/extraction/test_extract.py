@@ -23,11 +23,12 @@ from facedouble.faces.identity import SAME_PERSON
 from facedouble.faces.landmarks import eye_distance
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset import Faceset
-from facedouble.faceset.store import DATABASE
+from facedouble.faceset.layout import DATABASE
 from facedouble.types import Face
 from facedouble.video.images import read_image, write_png
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
+from tests.factories import same_face
 
 FRAMES = 10
 ALONE = ExtractSettings(processes=1)
@@ -270,7 +271,7 @@ def test_a_phone_clip_whose_face_goes(phone_clips: dict[str, Path], tmp_path: Pa
     assert (result.frames, result.faces, result.frames_without_face) == (169, 72, 97)
     assert [face.frame_index for face in all_faces(tmp_path / "faces")] == list(range(72))
     with Faceset.open(tmp_path / "faces") as store:
-        assert 71 in [frame.index for frame in store.frames() if frame.shot_ends]
+        assert 71 in [frame.index for frame in store.frames() if frame.ends_shot]
         times = [frame.pts for frame in store.frames()]
     assert times == [raw.pts for raw in open_source(phone_clips["face_noface"]).frames()]
 
@@ -588,7 +589,7 @@ def test_a_disk_that_is_full(clips: dict[str, Path], tmp_path: Path) -> None:
     assert run.returncode == 1, run.stderr
     assert run.stderr.count("error:") == 1
     assert "cannot be written" in run.stderr
-    assert "-s" in run.stderr
+    assert "resume" in run.stderr
     assert "Traceback" not in run.stderr
     again = facedouble(*words, "-s")
     assert again.returncode == 0, again.stderr
@@ -623,3 +624,32 @@ def test_the_command_says_what_it_did(clips: dict[str, Path], tmp_path: Path) ->
         assert word in run.stdout
     with av.open(str(clip)) as container:
         assert container.streams.video[0].frames == 20
+
+
+def test_what_a_person_set_survives_and_is_cut_anew(pair: Path, pair_frames: Path) -> None:
+    with Faceset.open(pair) as faceset:
+        before = {face.key: face for face in faceset.all_faces()}
+        moved, dropped = (before[key] for key in sorted(before)[4:6])
+        (pair / str(dropped.crop)).rename(pair / "dropped" / "0001-a.000002_1.png")
+        for face in (moved, dropped):
+            faceset.set_landmarks(face, face.landmarks + np.float32([12, 0]))
+    extract(pair_frames, pair, ExtractSettings(processes=1, skip_existing=True))
+    with Faceset.open(pair) as faceset:
+        after = {face.key: face for face in faceset.all_faces()}
+        for face in (moved, dropped):
+            found = after[face.key]
+            assert np.array_equal(found.landmarks, face.landmarks + np.float32([12, 0]))
+            assert np.array_equal(found.smoothed, found.landmarks)
+            crop = read_image(faceset.crop_path(found))
+            assert np.abs(crop.astype(int) - crop_from(pair_frames, found)).mean() < 3
+        assert after[moved.key].crop == moved.crop
+        assert after[dropped.key].crop == "dropped/0001-a.000002_1.png", "it stays where a person put it"
+        untouched = [key for key in before if key not in (moved.key, dropped.key)]
+        assert all(same_face(before[key], after[key]) for key in untouched)
+
+
+def crop_from(frames: Path, face: Face) -> np.ndarray:
+    """The crop of a face, straight from its frame."""
+    image = read_image(sorted(frames.iterdir())[face.frame_index])
+    size = (face.crop_size, face.crop_size)
+    return cv2.warpAffine(image, face.alignment, size, flags=cv2.INTER_AREA).astype(int)

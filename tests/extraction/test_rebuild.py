@@ -9,8 +9,9 @@ from facedouble.errors import InputError, OutputError
 from facedouble.events import Event, Noted
 from facedouble.extraction.rebuild import RebuildResult, rebuild
 from facedouble.faceset import Faceset
+from facedouble.faceset.codec import FrameRecord, SourceRecord
+from facedouble.faceset.layout import DATABASE, crop_name
 from facedouble.faceset.record import encode_record
-from facedouble.faceset.store import DATABASE, FrameRecord, SourceRecord, crop_name
 from facedouble.types import Face
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_image, write_png
@@ -27,7 +28,7 @@ def rows(path: Path, table: str) -> set[tuple[object, ...]]:
 
 def lose(path: Path) -> dict[str, set[tuple[object, ...]]]:
     """Delete the database of a faceset; what it held."""
-    held = {table: rows(path, table) for table in ("about", "frame", "face")}
+    held = {table: rows(path, table) for table in ("meta", "source", "frame", "face")}
     (path / DATABASE).unlink()
     return held
 
@@ -94,7 +95,7 @@ def test_a_database_that_can_be_read_is_left_alone(pair: Path) -> None:
 
 def test_a_database_in_use_is_left_alone(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda file: connect(file, timeout=0.05))
+    monkeypatch.setattr(sqlite3, "connect", lambda file, **kw: connect(file, timeout=0.05, **kw))
     busy = connect(pair / DATABASE)
     busy.execute("BEGIN EXCLUSIVE")
     try:
@@ -105,7 +106,7 @@ def test_a_database_in_use_is_left_alone(pair: Path, monkeypatch: pytest.MonkeyP
     assert not list(pair.glob("*.damaged"))
 
 
-def test_crops_without_a_usable_label_are_named_and_left_alone(pair: Path) -> None:
+def test_crops_without_a_usable_record_are_named_and_left_alone(pair: Path) -> None:
     held = lose(pair)
     faces = pair / "faces"
     write_png(faces / "000000_0.png", read_image(faces / "000000_0.png"))  # saved by another program
@@ -126,7 +127,7 @@ def test_crops_without_a_usable_label_are_named_and_left_alone(pair: Path) -> No
     assert [text[:18] for text in warnings] == [f"faces/00000{n}_0.png"[:18] for n in (1, 2, 4)]
 
 
-def test_without_any_label_nothing_is_done(pair: Path) -> None:
+def test_without_any_record_nothing_is_done(pair: Path) -> None:
     lose(pair)
     for crop in (pair / "faces").iterdir():
         write_png(crop, np.zeros((8, 8, 3), dtype=np.uint8))
@@ -137,7 +138,7 @@ def test_without_any_label_nothing_is_done(pair: Path) -> None:
     assert everything(pair) == before
 
 
-def relabel(crop: Path, face: Face, frame: FrameRecord, source: SourceRecord) -> None:
+def rewrite_record(crop: Path, face: Face, frame: FrameRecord, source: SourceRecord) -> None:
     write_png(crop, read_image(crop), comment=encode_record(face, frame, source))
 
 
@@ -149,7 +150,7 @@ def test_crops_of_two_facesets_are_refused(pair: Path) -> None:
     other = SourceRecord(
         source.path, "ab" * 32, source.width, source.height, source.time_base, source.settings, source.program
     )
-    relabel(crop, face, frame, other)
+    rewrite_record(crop, face, frame, other)
     before = everything(pair)
     with pytest.raises(InputError, match="several"):
         rebuild(pair)
@@ -166,7 +167,7 @@ def test_the_source_may_have_moved_and_is_checked(pair: Path, pair_frames: Path,
         source.settings, source.program,
     )  # fmt: skip
     for crop, face in zip(crops, faces, strict=True):
-        relabel(crop, face, frames[face.frame_index], gone)
+        rewrite_record(crop, face, frames[face.frame_index], gone)
     with pytest.raises(InputError, match="--source"):
         rebuild(pair)
     moved = shutil.copytree(pair_frames, tmp_path / "moved")
@@ -180,12 +181,12 @@ def test_the_source_may_have_moved_and_is_checked(pair: Path, pair_frames: Path,
         assert store.source.path == str(moved)
 
 
-def test_a_label_with_another_time_is_refused(pair: Path) -> None:
+def test_a_record_with_another_time_is_refused(pair: Path) -> None:
     with Faceset.open(pair) as store:
         face, frame, source = store.all_faces()[0], store.frames()[0], store.source
         crop = store.crop_path(face)
     lose(pair)
-    relabel(crop, face, FrameRecord(frame.index, frame.pts + 1, frame.name), source)
+    rewrite_record(crop, face, FrameRecord(frame.index, frame.pts + 1, frame.name), source)
     with pytest.raises(InputError, match="time"):
         rebuild(pair)
     assert not (pair / DATABASE).exists()
@@ -211,14 +212,14 @@ def test_frames_of_a_clip_have_the_times_of_the_clip(pair: Path, clips: dict[str
     )
     for crop, face in zip(crops, faces, strict=True):
         index = 3 * face.frame_index
-        frame = FrameRecord(index, times[index], None, shot_ends=index == 6)
-        relabel(crop, face.with_(frame_index=index), frame, record)
+        frame = FrameRecord(index, times[index], None, ends_shot=index == 6)
+        rewrite_record(crop, face.with_(frame_index=index), frame, record)
         folder = crop.parent / "renamed"
         folder.mkdir(exist_ok=True)
         crop.rename(folder / crop_name(index, face.face_index))
     rebuild(pair)
     with Faceset.open(pair) as store:
-        assert [(f.index, f.pts, f.shot_ends) for f in store.frames()] == [
+        assert [(f.index, f.pts, f.ends_shot) for f in store.frames()] == [
             (index, times[index], index == 6) for index in range(0, len(times), 3)
         ]
         assert len(store.faces()) == FACES

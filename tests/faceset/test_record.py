@@ -9,13 +9,13 @@ import pytest
 
 from facedouble.errors import InputError
 from facedouble.faceset import Faceset
+from facedouble.faceset.codec import FrameRecord, SourceRecord
 from facedouble.faceset.record import MAX_LENGTH, decode_record, encode_record
-from facedouble.faceset.store import FrameRecord, SourceRecord
 from facedouble.types import Box, Face
 from facedouble.video.images import read_png_comment
 from tests.factories import full_face, same_face
 
-FRAME = FrameRecord(7, -1001, "shot 0007 é.png", shot_ends=True)
+FRAME = FrameRecord(7, -1001, "shot 0007 é.png", ends_shot=True)
 SOURCE = SourceRecord(
     "/clips/Ä take.mp4",
     "0f" * 32,
@@ -28,14 +28,14 @@ SOURCE = SourceRecord(
 
 
 def changed(part: str, name: str, value: object) -> str:
-    """A good label with one field changed."""
+    """A good record with one field changed."""
     whole: dict[str, Any] = json.loads(encode_record(full_face(7, 2), FRAME, SOURCE))
     target = whole[part] if part else whole
     target[name] = value
     return json.dumps(whole)
 
 
-def test_a_label_says_everything_to_the_bit() -> None:
+def test_a_record_says_everything_to_the_bit() -> None:
     face, frame, source = decode_record(encode_record(full_face(7, 2), FRAME, SOURCE))
     assert same_face(face, full_face(7, 2), apart_from=("crop", "cropped"))
     assert face.cropped
@@ -63,13 +63,10 @@ def test_numbers_of_numpy_are_as_good_as_others() -> None:
     assert (face.sharpness, face.frame_index, face.box) == (2.5, 7, (1, 2, 3, 4))
 
 
-def test_every_field_of_a_face_is_in_its_label() -> None:
-    """A field that is new must be put into the label, or it is lost with the database."""
+def test_every_field_of_a_face_is_in_its_record() -> None:
+    """A field that is new must be put into the record, or it is lost with the database."""
     known = json.loads(encode_record(full_face(7, 2), FRAME, SOURCE))["face"]
-    names = {"smoothed": "steady", "tracklet": "chain", "status": "verdict"}
-    names |= {"wanted_distance": "wanted", "unwanted_distance": "unwanted"}
-    fields = set(Face.__dataclass_fields__) - {"cropped", "crop", "scheme"}
-    assert set(known) == {names.get(field, field) for field in fields}
+    assert set(known) == set(Face.__dataclass_fields__) - {"cropped", "crop"}
     assert set(json.loads(encode_record(full_face(7, 2), FRAME, SOURCE))["source"]) == set(
         SourceRecord.__dataclass_fields__
     )
@@ -80,7 +77,7 @@ def floats(values: np.ndarray[Any, Any], kind: str = "<f4") -> str:
 
 
 BAD = [
-    ("", "facedouble", 2),
+    ("", "facedouble", 3),
     ("", "facedouble", True),
     ("", "face", []),
     ("", "extra", 1),
@@ -115,16 +112,16 @@ BAD = [
     ("face", "track", 1.5),
     ("face", "rotation", 5000),
     ("face", "origin", "guessed"),
-    ("face", "verdict", 3),
-    ("face", "verdict", ["kept"]),
-    ("face", "wanted", -0.1),
+    ("face", "status", 3),
+    ("face", "status", ["kept"]),
+    ("face", "wanted_distance", -0.1),
     ("frame", "pts", 2**80),
     ("frame", "name", "../../etc/passwd"),
     ("frame", "name", "a\\b.png"),
     ("frame", "name", ".."),
     ("frame", "name", "a\0.png"),
     ("frame", "name", 5),
-    ("frame", "shot_ends", 1),
+    ("frame", "ends_shot", 1),
     ("source", "path", "x" * 5000),
     ("source", "path", None),
     ("source", "sha256", "0f" * 31),
@@ -143,7 +140,7 @@ BAD = [
     ("part", "name", "value"), BAD, ids=[f"{part}.{name}-{i}" for i, (part, name, _) in enumerate(BAD)]
 )
 def test_anything_else_is_refused(part: str, name: str, value: object) -> None:
-    with pytest.raises(InputError, match="label"):
+    with pytest.raises(InputError, match="record"):
         decode_record(changed(part, name, value))
 
 
@@ -153,7 +150,7 @@ def test_a_missing_field_is_refused(part: str) -> None:
     target = whole[part] if part else whole
     for name in list(target):
         value = target.pop(name)
-        with pytest.raises(InputError, match="label"):
+        with pytest.raises(InputError, match="record"):
             decode_record(json.dumps(whole))
         target[name] = value
 
@@ -174,8 +171,8 @@ def test_a_missing_field_is_refused(part: str) -> None:
     ],
     ids=range(10),
 )
-def test_a_text_that_is_no_label_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="label"):
+def test_a_text_that_is_no_record_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="record"):
         decode_record(text)
 
 
@@ -186,7 +183,7 @@ def test_numbers_that_are_none_are_refused() -> None:
         decode_record(text)
 
 
-def test_extraction_labels_every_crop(extracted_pair: Path) -> None:
+def test_extraction_writes_a_record_into_every_crop(extracted_pair: Path) -> None:
     with Faceset.open(extracted_pair) as store:
         frames = {frame.index: frame for frame in store.frames()}
         for known in store.all_faces():

@@ -9,17 +9,19 @@ import pytest
 from facedouble.errors import InputError, OutputError
 from facedouble.faces.tracks import Handover
 from facedouble.faceset import Faceset
-from facedouble.faceset.store import (
-    DATABASE,
-    FrameRecord,
-    SourceRecord,
-    crop_name,
-    output_errors,
-    parse_crop_name,
-)
+from facedouble.faceset.codec import FrameRecord, SourceRecord
+from facedouble.faceset.layout import DATABASE, crop_name, parse_crop_name
+from facedouble.faceset.store import output_errors
+from facedouble.types import Face
 from tests.factories import full_face, same_face
 
-RECORD = SourceRecord("a clip.mp4", "00ff", 640, 360, Fraction(1, 30000), {"size": 256}, "facedouble test")
+RECORD = SourceRecord(
+    "a clip.mp4", "00ff" * 16, 640, 360, Fraction(1, 30000), {"size": 256}, "facedouble test"
+)
+
+
+def unedited(frame: int, number: int = 0, **changes: object) -> Face:
+    return full_face(frame, number, edited=False, **changes)
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def four(tmp_path: Path) -> Path:
     path = tmp_path / "set"
     with Faceset.create(path, RECORD) as faceset:
         for index in range(4):
-            faceset.add_frame(FrameRecord(index, index * 1001), [full_face(index)])
+            faceset.add_frame(FrameRecord(index, index * 1001), [unedited(index)])
             (path / "faces" / crop_name(index, 0)).write_bytes(b"x")
         faceset.commit()
     return path
@@ -48,7 +50,7 @@ def crops(path: Path) -> list[str | None]:
 
 
 def test_what_is_written_is_read_to_the_bit(tmp_path: Path) -> None:
-    bare = full_face(0, 1).with_(
+    bare = unedited(0, 1).with_(
         descriptor=None,
         colour=None,
         motion=None,
@@ -58,17 +60,17 @@ def test_what_is_written_is_read_to_the_bit(tmp_path: Path) -> None:
         status="kept",
     )
     frames = [
-        FrameRecord(0, 0, "a.png", shot_ends=True),
+        FrameRecord(0, 0, "a.png", ends_shot=True),
         FrameRecord(1, 1001, None, problem="damaged"),
     ]
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
-        faceset.add_frame(frames[0], [full_face(0), bare])
+        faceset.add_frame(frames[0], [unedited(0), bare])
         faceset.add_frame(frames[1])
         faceset.commit()
     with Faceset.open(tmp_path / "set") as faceset:
         found = faceset.all_faces()
         assert len(found) == 2
-        assert same_face(found[0], full_face(0))
+        assert same_face(found[0], unedited(0))
         assert same_face(found[1], bare)
         assert faceset.frames() == frames
         assert faceset.frame_indices() == {0, 1}
@@ -89,7 +91,7 @@ def test_notes_and_completion_are_kept(tmp_path: Path) -> None:
 
 
 def test_handovers_are_kept_in_order_of_frames(tmp_path: Path) -> None:
-    points = full_face(0).landmarks
+    points = unedited(0).landmarks
     late = Handover(2, 20, points, None)
     early = Handover(7_000_000_000, 10, points + 1, np.arange(6, dtype=np.float64).reshape(2, 3))
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
@@ -109,7 +111,7 @@ def test_handovers_are_kept_in_order_of_frames(tmp_path: Path) -> None:
 
 def test_what_was_not_committed_is_not_there(tmp_path: Path) -> None:
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
-        faceset.add_frame(FrameRecord(0, 0), [full_face(0)])
+        faceset.add_frame(FrameRecord(0, 0), [unedited(0)])
     with Faceset.open(tmp_path / "set") as faceset:
         assert faceset.frame_indices() == set()
         assert faceset.all_faces() == []
@@ -117,15 +119,15 @@ def test_what_was_not_committed_is_not_there(tmp_path: Path) -> None:
 
 def test_a_frame_written_again_replaces_its_faces(tmp_path: Path) -> None:
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
-        faceset.add_frame(FrameRecord(0, 0), [full_face(0), full_face(0, 1)])
-        faceset.add_frame(FrameRecord(0, 5), [full_face(0)])
+        faceset.add_frame(FrameRecord(0, 0), [unedited(0), unedited(0, 1)])
+        faceset.add_frame(FrameRecord(0, 5), [unedited(0)])
         assert len(faceset.all_faces()) == 1
         assert faceset.frames() == [FrameRecord(0, 5)]
 
 
 def test_faces_are_put_one_by_one_or_all_anew(four: Path) -> None:
     with Faceset.open(four) as faceset:
-        faceset.put_faces([full_face(2).with_(sharpness=99.0), full_face(2, 1)])
+        faceset.put_faces([unedited(2).with_(sharpness=99.0), unedited(2, 1)])
         assert [(f.key, f.sharpness) for f in faceset.all_faces()] == [
             ((0, 0), 12.5),
             ((1, 0), 12.5),
@@ -133,7 +135,7 @@ def test_faces_are_put_one_by_one_or_all_anew(four: Path) -> None:
             ((2, 1), 12.5),
             ((3, 0), 12.5),
         ]
-        faceset.replace_faces([full_face(1)])
+        faceset.replace_faces([unedited(1)])
         assert [f.key for f in faceset.all_faces()] == [(1, 0)]
 
 
@@ -202,7 +204,7 @@ def test_what_lies_in_faces_counts_before_copies_elsewhere(four: Path) -> None:
 def test_a_crop_of_a_face_that_was_not_cut_does_not_count(four: Path) -> None:
     """It is half a step of a run that was killed, which goes on with it."""
     with Faceset.open(four) as faceset:
-        faceset.put_faces([full_face(0).with_(cropped=False)])
+        faceset.put_faces([unedited(0).with_(cropped=False)])
         faceset.commit()
     assert used(four) == [1, 2, 3]
 
@@ -243,18 +245,18 @@ def test_a_damaged_database_is_one_clear_error_and_is_left_alone(tmp_path: Path)
 def test_damage_in_the_middle_is_one_clear_error(tmp_path: Path) -> None:
     with Faceset.create(tmp_path, RECORD) as faceset:
         for index in range(40):
-            faceset.add_frame(FrameRecord(index, index), [full_face(index)])
+            faceset.add_frame(FrameRecord(index, index), [unedited(index)])
         faceset.commit()
     data = (tmp_path / DATABASE).read_bytes()
     (tmp_path / DATABASE).write_bytes(data[: len(data) // 2] + b"\xa5" * (len(data) - len(data) // 2))
-    with Faceset.open(tmp_path) as faceset, pytest.raises(InputError, match="--rebuild"):
+    with Faceset.open(tmp_path) as faceset, pytest.raises(InputError, match="`rebuild`"):
         faceset.all_faces()
 
 
 def test_a_faceset_of_another_version_is_refused(four: Path) -> None:
     with sqlite3.connect(four / DATABASE) as database:
-        database.execute("UPDATE about SET value = '1' WHERE key = 'schema'")
-    with pytest.raises(InputError, match="another version"):
+        database.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
+    with pytest.raises(InputError, match="early version"):
         Faceset.open(four)
 
 
@@ -280,5 +282,5 @@ def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> No
 
 def test_settings_are_kept_as_json(four: Path) -> None:
     with sqlite3.connect(four / DATABASE) as database:
-        [(text,)] = database.execute("SELECT value FROM about WHERE key = 'settings'")
+        [(text,)] = database.execute("SELECT settings FROM source")
     assert json.loads(text) == {"size": 256}

@@ -148,6 +148,6 @@ def _rebuild(faceset: Path, source: Path | None) -> None:
     print(f"{result.faces} faces in {result.frames} frames are known again: {faceset}")
     print("faces that were not cut out yet, if extraction had not finished, are not")
     for name in result.without_record[:_NAMED]:
-        print(f"left alone, it carries no label that can be used: {name}")
+        print(f"left alone, it has no usable record: {name}")
     if len(result.without_record) > _NAMED:
         print(f"and {len(result.without_record) - _NAMED} more crops like that")

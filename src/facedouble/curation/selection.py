@@ -9,7 +9,8 @@ from pathlib import Path, PurePath
 from facedouble.curation.crop_order import folder_of
 from facedouble.errors import InputError, OutputError
 from facedouble.faces.clustering import UNKNOWN_PERSON, assign_people
-from facedouble.faceset.store import BLURRY, CROPS, DROPPED, Faceset, crop_name, parse_crop_name
+from facedouble.faceset.layout import BLURRY, CROPS, DROPPED, crop_name, parse_crop_name
+from facedouble.faceset.store import Faceset
 from facedouble.types import Face
 
 _WAYS = "person:0, person:unknown, track:3, a crop such as 000123_0, or a run such as 000123_0..000130_0"

@@ -21,7 +21,8 @@ from facedouble.errors import OutputError
 from facedouble.faces.clustering import UNKNOWN_PERSON, assign_people
 from facedouble.faces.landmarks import mouth_opening
 from facedouble.faces.schemes.scheme import scheme_of
-from facedouble.faceset.store import CROPS, Faceset, crop_name
+from facedouble.faceset.layout import CROPS, crop_name
+from facedouble.faceset.store import Faceset
 from facedouble.types import Face
 
 _OWN_FOLDER = re.compile(r"(person|track)_(\d+|unknown)")

@@ -13,7 +13,8 @@ import numpy as np
 from facedouble.curation.attributes import Array, face_attributes
 from facedouble.curation.crop_order import folder_of, person_name
 from facedouble.faces.clustering import UNKNOWN_PERSON, assign_people
-from facedouble.faceset.store import BLURRY, CROPS, DROPPED, FrameRecord
+from facedouble.faceset.codec import FrameRecord
+from facedouble.faceset.layout import BLURRY, CROPS, DROPPED
 from facedouble.types import Face, FaceStatus
 
 _TRACKS_SHOWN = 20

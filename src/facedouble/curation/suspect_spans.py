@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facedouble.curation.review import SuspectFace
-from facedouble.faceset.store import crop_name
+from facedouble.faceset.layout import crop_name
 from facedouble.types import Face
 
 

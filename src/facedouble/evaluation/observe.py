@@ -99,7 +99,7 @@ def plan(source: Path, faceset: Path, settings: EvaluateSettings) -> Plan:
         faces: dict[int, Face] = {}
         for face in store.faces(include_blurry=True):
             faces.setdefault(face.frame_index, face)
-        cuts = frozenset(frame.index + 1 for frame in store.frames() if frame.shot_ends)
+        cuts = frozenset(frame.index + 1 for frame in store.frames() if frame.ends_shot)
     if not faces:
         raise InputError(f"{faceset}: no face to measure")
     order = sorted(faces)

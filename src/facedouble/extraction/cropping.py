@@ -19,17 +19,10 @@ from facedouble.faces.align import alignment_in_region, crop_bounds, map_points,
 from facedouble.faces.colour import colour_statistics
 from facedouble.faces.hull import face_hull
 from facedouble.faces.schemes.scheme import scheme_of
+from facedouble.faceset.codec import FrameRecord, SourceRecord
+from facedouble.faceset.layout import BLURRY, CROPS, DROPPED, crop_name, iter_crops, parse_crop_name
 from facedouble.faceset.record import encode_record
-from facedouble.faceset.store import (
-    BLURRY,
-    CROPS,
-    DROPPED,
-    Faceset,
-    FrameRecord,
-    SourceRecord,
-    crop_name,
-    output_errors,
-)
+from facedouble.faceset.store import Faceset, output_errors
 from facedouble.types import Box, Face, Image
 from facedouble.video.frame import Frame
 from facedouble.video.images import write_png
@@ -75,7 +68,10 @@ def write_crops(
             for folder in (CROPS, BLURRY, DROPPED, *((LANDMARKS,) if settings.debug_landmarks else ())):
                 (faceset.path / folder).mkdir(exist_ok=True)
         jobs = _jobs(selected_frames(source, settings, seconds), todo, records)
-        work = partial(_cut_all, faceset=faceset.path, settings=settings, source=faceset.source)
+        existing = {key: name for name in iter_crops(faceset.path) if (key := parse_crop_name(name))}
+        work = partial(
+            _cut_all, faceset=faceset.path, existing=existing, settings=settings, source=faceset.source
+        )
         last_commit = start
         try:
             for result in map_in_threads(work, jobs, settings.processes):
@@ -108,7 +104,14 @@ def _jobs(
 # -- in a thread  -----------------------------------------------------------------------------
 
 
-def _cut_all(job: _Job, *, faceset: Path, settings: ExtractSettings, source: SourceRecord) -> _Done:
+def _cut_all(
+    job: _Job,
+    *,
+    faceset: Path,
+    existing: Mapping[tuple[int, int], str],
+    settings: ExtractSettings,
+    source: SourceRecord,
+) -> _Done:
     result = _Done([], {"crop": 0.0, "write": 0.0})
     for known in job.faces:
         start = time.perf_counter()
@@ -116,7 +119,9 @@ def _cut_all(job: _Job, *, faceset: Path, settings: ExtractSettings, source: Sou
         cropped = time.perf_counter()
         with output_errors(faceset):
             name = crop_name(*face.key)
-            write_png(faceset / folder_of(face) / name, image, encode_record(face, job.record, source))
+            # A crop that is there already, perhaps moved by a person, is replaced where it is.
+            where = existing.get(face.key, f"{target_folder(face)}/{name}")
+            write_png(faceset / where, image, encode_record(face, job.record, source))
             if settings.debug_landmarks:
                 write_png(faceset / LANDMARKS / name, drawn(image, face))
         result.faces.append(face)
@@ -152,8 +157,8 @@ def crop(frame: Frame, face: Face, settings: ExtractSettings) -> tuple[Image, Fa
     )
 
 
-def folder_of(face: Face) -> str:
-    """The folder that a face's crop is written into."""
+def target_folder(face: Face) -> str:
+    """The folder into which a face's crop is written first."""
     return {"kept": CROPS, "blurry": BLURRY}.get(face.status, DROPPED)
 
 

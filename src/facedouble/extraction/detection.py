@@ -23,7 +23,8 @@ from facedouble.faces.registry import DETECTORS
 from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.faces.tracklets import Tracklet, track_faces
 from facedouble.faces.tracks import Handover
-from facedouble.faceset.store import Faceset, FrameRecord
+from facedouble.faceset.codec import FrameRecord
+from facedouble.faceset.store import Faceset
 from facedouble.types import Box, Face, Grey, Image, Landmarks
 from facedouble.video.frame import Frame
 from facedouble.video.sampling import exact_rate, sampled

@@ -24,7 +24,9 @@ from facedouble.faces.references import References
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faces.smoothing import smooth_track
 from facedouble.faces.tracks import link_tracklets
-from facedouble.faceset.store import CROPS, DATABASE, STEADIED, Faceset, SourceRecord, output_errors
+from facedouble.faceset.codec import SourceRecord
+from facedouble.faceset.layout import CROPS, DATABASE
+from facedouble.faceset.store import SMOOTHED, Faceset, output_errors
 from facedouble.types import Face
 from facedouble.video.hashing import source_hash
 from facedouble.video.source import Source, open_source
@@ -70,7 +72,7 @@ def extract(
     frames = open_source(source)
     with _open(source, frames, output, settings) as faceset, output_errors(output):
         seconds: dict[str, float] = {}
-        if faceset.meta(STEADIED) is None:
+        if faceset.meta(SMOOTHED) is None:
             try:
                 seconds = detect_faces(frames, faceset, settings, listener)
             except InputError as error:
@@ -168,7 +170,7 @@ def _steady(
     records = [record for record in faceset.frames() if record.problem is None]
     frames = [record.index for record in records]
     if source.info.is_film:
-        cuts = {after for record, after in zip(records, frames[1:], strict=False) if record.shot_ends}
+        cuts = {after for record, after in zip(records, frames[1:], strict=False) if record.ends_shot}
     else:
         cuts = set(frames)  # a picture has no neighbours in time
     tracks = link_tracklets(faceset.all_faces(), faceset.handovers(), frames, cuts)
@@ -184,7 +186,7 @@ def _steady(
             for face in smooth_track(judged, settings.steady)
         ]
     faceset.replace_faces(_numbered(result, settings))
-    faceset.set_meta(STEADIED, "1")
+    faceset.set_meta(SMOOTHED, "1")
     faceset.commit()
     elapsed = time.perf_counter() - start
     listener(StageFinished("steady", elapsed, f"{len(result)} faces in {len(tracks)} tracks"))

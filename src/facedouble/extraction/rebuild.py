@@ -14,18 +14,10 @@ from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, OutputError
 from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
 from facedouble.extraction.detection import selected_frames
+from facedouble.faceset.codec import FrameRecord, SourceRecord
+from facedouble.faceset.layout import BLURRY, CROPS, DATABASE, DROPPED, parse_crop_name
 from facedouble.faceset.record import decode_record
-from facedouble.faceset.store import (
-    BLURRY,
-    CROPS,
-    DATABASE,
-    DROPPED,
-    STEADIED,
-    Faceset,
-    FrameRecord,
-    SourceRecord,
-    parse_crop_name,
-)
+from facedouble.faceset.store import SMOOTHED, Faceset
 from facedouble.types import Face, FloatArray
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_png_comment
@@ -180,7 +172,7 @@ def _frames(
                 problem = str(error)
             else:
                 if before is not None and is_cut(before, picture):
-                    found[last] = replace(found[last], shot_ends=True)
+                    found[last] = replace(found[last], ends_shot=True)
                 before, last = picture, len(found)
             found.append(FrameRecord(frame.index, frame.pts, frame.name, problem=problem))
             listener(Progressed("frames", frame.index + 1))
@@ -230,7 +222,8 @@ def _write(
         with Faceset.create(draft, record) as faceset:
             for frame in frames:
                 faceset.add_frame(frame, by_frame.get(frame.index, ()))
-            faceset.set_meta(STEADIED, "1")
+            faceset.set_meta(SMOOTHED, "1")
+            faceset.restore_layers(path)
             if complete:
                 faceset.mark_complete()
             faceset.commit()

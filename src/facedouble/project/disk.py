@@ -12,7 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from facedouble.errors import FacedoubleError, InputError
-from facedouble.faceset.store import BLURRY, CROPS, DATABASE, DROPPED, Faceset, parse_crop_name
+from facedouble.faceset.layout import BLURRY, CROPS, DATABASE, DROPPED, parse_crop_name
+from facedouble.faceset.store import Faceset
 from facedouble.project.file import check_inside
 from facedouble.project.records import Fingerprints, Record, read_records
 from facedouble.project.steps import Input, Step

@@ -103,13 +103,14 @@ def _decoded(path: Path, how: int) -> npt.NDArray[Any]:
 
 
 def encode_png(image: Image | npt.NDArray[np.uint16], comment: str | None = None) -> bytes:
-    """A PNG file of ``image``, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
+    """A PNG file of ``image``, (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
 
     ``comment`` becomes the text "Comment" (an iTXt chunk, UTF-8). Raises ``ValueError`` when the image
     cannot be encoded.
     """
-    order = cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-    done, encoded = cv2.imencode(".png", cv2.cvtColor(image, order), _PNG_OPTIONS)
+    if image.ndim == 3:
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)  # type: ignore[assignment]
+    done, encoded = cv2.imencode(".png", image, _PNG_OPTIONS)
     if not done:
         raise ValueError("the image cannot be encoded as PNG")
     data = np.asarray(encoded).tobytes()

@@ -1,0 +1,56 @@
+"""Keeping what a person has set when a new run finds the faces of a frame anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import count, groupby
+
+from facedouble.types import Face
+
+_SAME_FACE = 0.4  # overlap of the boxes of one face, as one run and another see it
+
+
+def keep_edits(edited: Sequence[Face], found: Sequence[Face]) -> list[Face]:
+    """The faces ``found``, with numbers that leave each of the ``edited`` ones its own.
+
+    Of the faces found on a frame, the one that overlaps an edited face most is that face and gets its number;
+    the others get the numbers that are free, in their order. An edited face that was not found again is not
+    in the result: the store keeps it as it is.
+    """
+    by_frame = {index: list(faces) for index, faces in groupby(edited, key=lambda face: face.frame_index)}
+    if not by_frame:
+        return list(found)
+    result: list[Face] = []
+    for face_frame, faces in _frames(found):
+        known = by_frame.get(face_frame)
+        result += faces if known is None else _renumbered(known, faces)
+    return result
+
+
+def _frames(faces: Sequence[Face]) -> Iterator[tuple[int, list[Face]]]:
+    frames: dict[int, list[Face]] = {}
+    for face in faces:
+        frames.setdefault(face.frame_index, []).append(face)
+    return iter(frames.items())
+
+
+def _renumbered(known: Sequence[Face], found: Sequence[Face]) -> list[Face]:
+    pairs = sorted(
+        (
+            (old.box.overlap(new.box), -place, old.face_index)
+            for old in known
+            for place, new in enumerate(found)
+            if old.box.overlap(new.box) >= _SAME_FACE
+        ),
+        reverse=True,
+    )
+    number_of: dict[int, int] = {}
+    for _, place, number in pairs:
+        if -place not in number_of and number not in number_of.values():
+            number_of[-place] = number
+    taken = {face.face_index for face in known}
+    free = (number for number in count() if number not in taken)
+    return [
+        face.with_(face_index=number_of[place] if place in number_of else next(free))
+        for place, face in enumerate(found)
+    ]

@@ -1,0 +1,52 @@
+"""Where things lie in a faceset's folder, and the names of its crops."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from facedouble.types import Face
+
+DATABASE = "faceset.sqlite"
+CROPS = "faces"
+BLURRY = "blurry"
+DROPPED = "dropped"
+LAYERS = "layers"
+
+_CROP_NAME = re.compile(r"(?:^|\D)(\d{6,10})_(\d{1,4})\.png$", re.ASCII)
+
+
+def crop_name(frame_index: int, face_index: int) -> str:
+    """File name of a crop: ``000123_0.png``."""
+    return f"{frame_index:06d}_{face_index}.png"
+
+
+def parse_crop_name(name: str) -> tuple[int, int] | None:
+    """Frame and face number at the end of a crop's file name, ``None`` for any other name.
+
+    Names with a leading dot are ignored: macOS leaves such files beside others on foreign disks.
+    """
+    match = _CROP_NAME.search(name)
+    return (int(match[1]), int(match[2])) if match and not name.startswith(".") else None
+
+
+def iter_crops(path: Path) -> Iterator[str]:
+    """Paths of all crops in the faceset ``path``, relative to it, with forward slashes.
+
+    Those in ``faces/`` come last, so that in a mapping by name they replace copies in other folders. Links
+    to folders are not followed.
+    """
+    for folder in (DROPPED, BLURRY, CROPS):
+        for parent, folders, names in os.walk(path / folder):
+            folders.sort()
+            inside = Path(parent).relative_to(path)
+            for name in sorted(names):
+                if parse_crop_name(name) is not None:
+                    yield (inside / name).as_posix()
+
+
+def folder_of(face: Face) -> str | None:
+    """The folder of the faceset that holds a face's crop, ``None`` without a crop."""
+    return None if face.crop is None else face.crop.replace("\\", "/").split("/", 1)[0]

@@ -1,0 +1,272 @@
+"""Old facesets open, in one step or not at all; newer and hostile ones are refused with one line."""
+
+import os
+import shutil
+import sqlite3
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facedouble.errors import InputError, OutputError
+from facedouble.faceset import Faceset, schema
+from facedouble.faceset.layout import DATABASE
+from facedouble.types import Face
+from tests.factories import full_face
+
+SCHEMA_2 = Path(__file__).parent / "schema2"
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A copy of a faceset of schema 2."""
+    return shutil.copytree(SCHEMA_2 / "faceset", tmp_path / "old")
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    database = sqlite3.connect(path / DATABASE)
+    try:
+        return database.execute(query).fetchall()
+    finally:
+        database.close()
+
+
+def version(path: Path) -> str:
+    tables = {name for (name,) in rows(path, "SELECT name FROM sqlite_master")}
+    return str(
+        rows(path, f"SELECT value FROM {'meta' if 'meta' in tables else 'about'} WHERE key = 'schema'")[0][0]
+    )
+
+
+def assert_as_it_was(faceset: Faceset, held: list[tuple[object, ...]]) -> None:
+    """The faces of an opened faceset are those of the rows of schema 2."""
+    faces = faceset.all_faces()
+    assert len(faces) == len(held) == 11
+    for face, row in zip(faces, held, strict=True):
+        expected = (
+            *(face.frame_index, face.face_index, *face.box, face.confidence),
+            *(face.landmarks.tobytes(), face.smoothed.tobytes(), face.alignment.tobytes(), face.crop_size),
+            None if face.descriptor is None else face.descriptor.tobytes(),
+            face.sharpness,
+            None if face.colour is None else face.colour.tobytes(),
+            None if face.motion is None else face.motion.tobytes(),
+            *(face.tracklet, face.track, face.rotation, face.origin, face.status),
+            *(face.wanted_distance, face.unwanted_distance, int(face.cropped)),
+        )
+        assert expected == row
+        assert (face.scheme, face.edited, face.expression) == ("dlib68", False, None)
+
+
+def test_schema_2_opens_with_everything_in_it(old: Path) -> None:
+    held = rows(old, "SELECT * FROM face")
+    frames = rows(old, "SELECT * FROM frame")
+    handovers = rows(old, "SELECT * FROM handover ORDER BY frame_index")
+    with Faceset.open(old) as faceset:
+        assert_as_it_was(faceset, held)
+        assert faceset.complete
+        assert faceset.meta("smoothed") == "1"
+        source = faceset.source
+        assert source.path == "tests/faceset/schema2/clip.mkv"
+        assert (source.width, source.height, str(source.time_base)) == (192, 144, "1/1000")
+        assert source.settings["filter"] == ["pictures/wanted.png"]
+        assert [(f.index, f.pts, f.name, int(f.ends_shot), f.problem) for f in faceset.frames()] == frames
+        found = [(h.tracklet, h.frame_index, h.landmarks.tobytes()) for h in faceset.handovers()]
+        assert found == [row[:3] for row in handovers]
+        assert [face.key[0] for face in faceset] == [0, 1, 2, 5, 6, 8], "by where the crops are"
+        assert [face.key[0] for face in faceset.faces(include_blurry=True)] == [0, 1, 2, 5, 6, 7, 8]
+        faceset.check_source(SCHEMA_2 / "clip.mkv")
+    assert version(old) == "3"
+    with Faceset.open(old) as faceset:
+        assert_as_it_was(faceset, held)
+
+
+def test_a_migrated_faceset_has_the_tables_of_a_new_one(old: Path, tmp_path: Path) -> None:
+    Faceset.open(old).close()
+    database = schema.create(tmp_path / "new.sqlite")
+    migrated = sqlite3.connect(old / DATABASE)
+    assert schema._shape(migrated) == schema._shape(database)
+    migrated.close()
+    database.close()
+
+
+@pytest.mark.parametrize("at", range(0, 19, 3))
+def test_a_migration_that_is_killed_leaves_schema_2(
+    at: int, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = rows(old, "SELECT * FROM face")
+
+    class KilledError(BaseException):
+        pass
+
+    def step(database: sqlite3.Connection) -> None:
+        for statement in schema._SCHEMA_3[:at]:
+            database.execute(statement)
+        raise KilledError
+
+    assert at < len(schema._SCHEMA_3)
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", (step,))
+        with pytest.raises(KilledError):
+            Faceset.open(old)
+    assert version(old) == "2"
+    assert rows(old, "SELECT * FROM face") == held
+    with Faceset.open(old) as faceset:
+        assert_as_it_was(faceset, held)
+
+
+def test_two_that_open_an_old_faceset_at_once_both_can(old: Path) -> None:
+    first = sqlite3.connect(old / DATABASE)
+    with Faceset.open(old) as faceset:
+        schema.migrate(first, old)  # finds it done
+        assert len(faceset.all_faces()) == 11
+    first.close()
+
+
+@pytest.fixture
+def read_only(old: Path) -> Iterator[Path]:
+    """A faceset of schema 2 in a folder that this process may not write to."""
+    folder = Path(tempfile.mkdtemp())
+    path = shutil.copytree(old, folder / "old")
+    folder.chmod(0o755)
+    for entry in [path, *path.rglob("*")]:
+        entry.chmod(0o555 if entry.is_dir() else 0o444)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield path
+    finally:
+        if root:
+            os.seteuid(0)
+        for entry in [path, *path.rglob("*")]:
+            entry.chmod(stat.S_IRWXU)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="rights work differently on Windows")
+def test_schema_2_in_a_read_only_folder_is_read_and_stays(read_only: Path) -> None:
+    held = rows(read_only, "SELECT * FROM face")
+    with Faceset.open(read_only) as faceset:
+        assert_as_it_was(faceset, held)
+        with pytest.raises(OutputError, match="cannot be written"):
+            faceset.set_landmarks(faceset.all_faces()[0], full_face().landmarks)
+    assert version(read_only) == "2"
+
+
+def test_a_faceset_of_a_newer_version_is_refused_with_one_line(old: Path) -> None:
+    Faceset.open(old).close()
+    with sqlite3.connect(old / DATABASE) as database:
+        database.execute("UPDATE meta SET value = '4' WHERE key = 'schema'")
+    with pytest.raises(InputError, match=r"newer version of facedouble \(schema 4") as caught:
+        Faceset.open(old)
+    assert "\n" not in str(caught.value)
+    assert version(old) == "4"
+
+
+@pytest.mark.parametrize("value", ["", "three", "-1", "٣", "9" * 5000, None])
+def test_a_version_that_is_none_is_damage(value: str | None, old: Path) -> None:
+    Faceset.open(old).close()
+    with sqlite3.connect(old / DATABASE) as database:
+        if value is None:
+            database.execute("DELETE FROM meta WHERE key = 'schema'")
+        else:
+            database.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (value,))
+    with pytest.raises(InputError, match="damaged"):
+        Faceset.open(old)
+
+
+ADDED = {
+    "view": "CREATE VIEW more AS SELECT * FROM face",
+    "trigger": "CREATE TRIGGER t AFTER UPDATE ON face BEGIN DELETE FROM face; END",
+    "table": "CREATE TABLE more (a)",
+    "virtual table": "CREATE VIRTUAL TABLE more USING fts5(a)",
+    "index": "CREATE INDEX i ON face (track)",
+    "column": "ALTER TABLE face ADD COLUMN more",
+    "generated column": "ALTER TABLE face ADD COLUMN g AS (zeroblob(1000000000))",
+    "missing column": "ALTER TABLE face DROP COLUMN expression",
+    "missing table": "DROP TABLE layer",
+}
+
+
+@pytest.mark.parametrize("added", ADDED)
+def test_a_database_with_anything_else_in_it_is_refused(added: str, old: Path) -> None:
+    Faceset.open(old).close()
+    database = sqlite3.connect(old / DATABASE)
+    database.execute(ADDED[added])
+    database.commit()
+    database.close()
+    with pytest.raises(InputError, match="not those of a faceset"):
+        Faceset.open(old)
+
+
+@pytest.mark.parametrize("added", ["view", "trigger"])
+def test_nothing_in_an_old_database_is_run_while_it_is_migrated(added: str, old: Path) -> None:
+    database = sqlite3.connect(old / DATABASE)
+    database.execute(ADDED[added])
+    database.commit()
+    database.close()
+    with pytest.raises(InputError, match="not those of a faceset"):
+        Faceset.open(old)
+    assert len(rows(old, "SELECT * FROM face")) == 11
+
+
+HOSTILE = {
+    "landmarks": np.full((68, 2), np.nan, "<f4").tobytes(),
+    "smoothed": b"",
+    "alignment": np.zeros((2, 3)).tobytes(),
+    "descriptor": b"\0" * 508,
+    "track": "one",
+    "status": "nice",
+    "scheme": "unheard_of",
+    "crop_size": 2**40,
+    "cropped": 7,
+    "right": -5,
+}
+
+
+@pytest.mark.parametrize("column", HOSTILE)
+def test_a_hostile_value_is_one_clear_error(column: str, old: Path) -> None:
+    Faceset.open(old).close()
+    with sqlite3.connect(old / DATABASE) as database:
+        database.execute(f'UPDATE face SET "{column}" = ? WHERE frame_index = 5', (HOSTILE[column],))
+    name = "box" if column == "right" else column
+    with Faceset.open(old) as faceset, pytest.raises(InputError, match=f"damaged.*{name} has a wrong value"):
+        faceset.all_faces()
+
+
+def test_a_cell_of_gigabytes_is_not_read(old: Path) -> None:
+    Faceset.open(old).close()
+    with sqlite3.connect(old / DATABASE) as database:
+        database.execute("UPDATE face SET landmarks = zeroblob(50000000) WHERE frame_index = 5")
+    with Faceset.open(old) as faceset, pytest.raises(InputError, match="damaged"):
+        faceset.all_faces()
+
+
+def test_a_query_that_does_not_end_is_stopped() -> None:
+    database = schema._guarded(sqlite3.connect(":memory:"))
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    start = time.monotonic()
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"), schema.time_limit(database, 0.2):
+        database.execute(endless).fetchone()
+    assert time.monotonic() - start < 5
+    assert database.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_several_sources_are_damage(old: Path) -> None:
+    Faceset.open(old).close()
+    with sqlite3.connect(old / DATABASE) as database:
+        database.execute(f"INSERT INTO source VALUES ('b', '{'0f' * 32}', 1, 1, '1/25', '{{}}', '')")
+    with Faceset.open(old) as faceset, pytest.raises(InputError, match="2 sources"):
+        _ = faceset.source
+
+
+def test_a_face_that_could_not_be_read_is_not_stored(old: Path) -> None:
+    wrong: Face = full_face(5).with_(alignment=np.zeros((2, 3)))
+    with Faceset.open(old) as faceset:
+        with pytest.raises(OutputError, match="alignment"):
+            faceset.put_faces([wrong])
+        assert len(faceset.all_faces()) == 11
