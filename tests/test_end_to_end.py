@@ -17,7 +17,7 @@ from facedouble.conversion.pipeline import convert
 from facedouble.errors import FacedoubleError, InputError, OutputError
 from facedouble.faces.hull import face_hull
 from facedouble.faces.schemes.dlib68 import DLIB68
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.provenance.verify import State, verify
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_image, write_png

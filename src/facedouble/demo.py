@@ -24,7 +24,7 @@ from facedouble.events import Listener, Noted, ignore
 from facedouble.extraction.extract import extract
 from facedouble.faces.align import extract_crop
 from facedouble.faces.network_input import InputCrop
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.files import write_whole
 from facedouble.models import checkpoint
 from facedouble.training.loop import train

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from facedouble.cli.main import main
-from facedouble.faceset import Faceset
 from facedouble.faceset.layout import DATABASE, crop_name
+from facedouble.faceset.store import Faceset
 from facedouble.video.images import read_image, write_png
 
 Run = Callable[..., tuple[int, str, list[str]]]

@@ -16,7 +16,7 @@ from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.plan import ConversionPlan, PlannedFace, plan_faces
 from facedouble.conversion.swapper import DrawnFace, Swapper
 from facedouble.conversion.track_fits import fit_plan
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.checkpoint import ModelCard, Save
 from facedouble.types import Side

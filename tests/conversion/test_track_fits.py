@@ -7,7 +7,7 @@ from facedouble.conversion.plan import count_upscaled, smooth_outlines
 from facedouble.faces.align import map_points, scale_of
 from facedouble.faces.colour import apply_statistics
 from facedouble.faces.network_input import InputCrop
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 
 
 def test_one_matching_for_each_track_whatever_part_is_written(scene) -> None:

@@ -14,7 +14,7 @@ from facedouble.curation.coverage import (
 )
 from facedouble.faces.pose import PITCH_EDGES, YAW_EDGES
 from facedouble.faces.schemes.scheme import scheme_of
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 
 
 def measures(**arrays: object) -> FaceAttributes:

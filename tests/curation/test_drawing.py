@@ -19,7 +19,7 @@ from facedouble.curation.drawing import (
 from facedouble.curation.review import Reason, SuspectFace
 from facedouble.curation.suspect_spans import SuspectSpan
 from facedouble.errors import InputError, OutputError, SettingsError
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.types import Image
 from facedouble.video.images import read_image
 

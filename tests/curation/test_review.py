@@ -7,7 +7,7 @@ from facedouble.curation.attributes import side_in_frame
 from facedouble.curation.review import review
 from facedouble.faces.align import align
 from facedouble.faces.schemes.dlib68 import DLIB68
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.types import Face
 
 SIZE = (1280, 360)

@@ -5,8 +5,8 @@ import pytest
 from facedouble.curation.selection import MoveResult, remove, restore, select
 from facedouble.curation.summary import summarise, summary_lines
 from facedouble.errors import InputError
-from facedouble.faceset import Faceset
 from facedouble.faceset.layout import crop_name
+from facedouble.faceset.store import Faceset
 from facedouble.types import Face
 
 FRAMES = 12

@@ -11,8 +11,8 @@ from facedouble.errors import OutputError, SettingsError
 from facedouble.faces.landmarks import mouth_opening
 from facedouble.faces.pose import head_pose
 from facedouble.faces.schemes.dlib68 import DLIB68
-from facedouble.faceset import Faceset
 from facedouble.faceset.layout import crop_name
+from facedouble.faceset.store import Faceset
 from facedouble.types import Face
 from tests.factories import make_face
 

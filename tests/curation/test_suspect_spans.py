@@ -5,7 +5,7 @@ import pytest
 from facedouble.curation.review import Reason, SuspectFace, review
 from facedouble.curation.selection import select
 from facedouble.curation.suspect_spans import suspect_spans
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.types import Face
 
 FRAMES = 12

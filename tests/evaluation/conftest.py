@@ -14,7 +14,7 @@ from facedouble.evaluation.evaluate import Evaluation, ResultEvaluation, evaluat
 from facedouble.extraction.extract import extract
 from facedouble.faces.hull import face_hull
 from facedouble.faces.schemes.dlib68 import DLIB68
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
 

@@ -13,8 +13,8 @@ from facedouble.evaluation.evaluate import evaluate
 from facedouble.evaluation.measures import MEASURES
 from facedouble.evaluation.people import know, nearest
 from facedouble.evaluation.reconstruction import restore
-from facedouble.faceset import Faceset
 from facedouble.faceset.layout import crop_name
+from facedouble.faceset.store import Faceset
 from facedouble.models import checkpoint
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.presets import build

@@ -22,8 +22,8 @@ from facedouble.extraction.extract import ExtractResult, extract
 from facedouble.faces.identity import SAME_PERSON
 from facedouble.faces.landmarks import eye_distance
 from facedouble.faces.schemes.dlib68 import DLIB68
-from facedouble.faceset import Faceset
 from facedouble.faceset.layout import DATABASE
+from facedouble.faceset.store import Faceset
 from facedouble.types import Face
 from facedouble.video.images import read_image, write_png
 from facedouble.video.sinks import open_sink

@@ -8,10 +8,10 @@ import pytest
 from facedouble.errors import InputError, OutputError
 from facedouble.events import Event, Noted
 from facedouble.extraction.rebuild import RebuildResult, rebuild
-from facedouble.faceset import Faceset
 from facedouble.faceset.codec import FrameRecord, SourceRecord
 from facedouble.faceset.layout import DATABASE, crop_name
 from facedouble.faceset.record import encode_record
+from facedouble.faceset.store import Faceset
 from facedouble.types import Face
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_image, write_png

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facedouble.faces.align import MEAN_SHAPE
 from facedouble.faceset import schema
 from facedouble.faceset.codec import (
     FACE,
@@ -81,8 +80,8 @@ def draw(field: Field, random: np.random.Generator) -> Any:
                 if left < limit and top < limit
                 else Box(0, 0, 1, 1)
             )
-        case Points(dtype, _, limit):
-            return random.uniform(-limit, limit, MEAN_SHAPE.shape).astype(dtype)
+        case Points(limit):
+            return random.uniform(-limit, limit, (68, 2)).astype(np.float32)
         case Array(dtype, shape, limit, invertible):
             size = [length or int(random.integers(1, 1024)) for length in shape]
             values = random.uniform(-limit, limit, size)

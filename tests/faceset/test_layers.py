@@ -15,13 +15,14 @@ import pytest
 from facedouble.errors import InputError, OutputError, SettingsError
 from facedouble.extraction.rebuild import rebuild
 from facedouble.faces.align import align, map_points
-from facedouble.faceset import Faceset
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset.codec import FrameRecord
 from facedouble.faceset.edits import keep_edits
 from facedouble.faceset.layer_kinds import Polygon
 from facedouble.faceset.layers import HAND, Maker
 from facedouble.faceset.layout import DATABASE
 from facedouble.faceset.registry import LAYER_KINDS
+from facedouble.faceset.store import Faceset
 from facedouble.types import Face, Grey
 from tests.factories import make_face
 
@@ -134,7 +135,7 @@ def test_a_mask_follows_the_face_to_another_crop(faceset: Faceset) -> None:
     drawn = np.full((128, 128), 255, dtype=np.uint8)  # twice the crop's resolution
     drawn[40:60, 50:80] = 0
     faceset.put_layer(face, "occlusion", drawn, HAND)
-    moved = face.with_(alignment=align(face.landmarks + np.float32([3, -2]), 96), crop_size=96)
+    moved = face.with_(alignment=align(face.landmarks + np.float32([3, -2]), 96, DLIB68), crop_size=96)
     found = faceset.read_layer(moved, "occlusion")
     assert found.shape == (128, 128)
     y, x = (axis.mean() for axis in np.nonzero(found < 128))
@@ -235,7 +236,7 @@ def test_landmarks_set_by_hand_are_never_overwritten(faceset: Faceset, path: Pat
     edited = faceset.set_landmarks(face, moved)
     assert edited.edited
     assert edited.crop is None, "the crop is to be made anew"
-    assert np.array_equal(edited.alignment, align(moved, 64))
+    assert np.array_equal(edited.alignment, align(moved, 64, DLIB68))
     other = face.landmarks - 9
     with Faceset.open(path) as again:
         # A network, or a new run of extraction, in each of the ways in which one writes.

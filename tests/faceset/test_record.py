@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from facedouble.errors import InputError
-from facedouble.faceset import Faceset
 from facedouble.faceset.codec import FrameRecord, SourceRecord
 from facedouble.faceset.record import MAX_LENGTH, decode_record, encode_record
+from facedouble.faceset.store import Faceset
 from facedouble.types import Box, Face
 from facedouble.video.images import read_png_comment
 from tests.factories import full_face, same_face

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from facedouble.errors import InputError, OutputError
-from facedouble.faceset import Faceset, schema
+from facedouble.faceset import schema
 from facedouble.faceset.layout import DATABASE
+from facedouble.faceset.store import Faceset
 from facedouble.types import Face
 from tests.factories import full_face
 

@@ -9,7 +9,7 @@ import torch
 
 from facedouble.errors import AssetError
 from facedouble.faces.align import map_points
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.networks.dlib_descriptor import CHIP, CHIP_PADDING, DlibDescriptorNetwork
 from facedouble.networks.dlib_files import DESCRIPTOR, LANDMARKS_68, weights_file
 from facedouble.networks.dlib_format import read_network

@@ -15,7 +15,7 @@ from facedouble.extraction.extract import extract
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faces.schemes.dlib68 import DLIB68
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.training.batch import Shard
 from facedouble.training.crop_cache import MemoryCache
 from facedouble.training.dataset import Dataset, SideDataset

@@ -11,7 +11,7 @@ import torch
 from facedouble.errors import AssetError, SettingsError
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.network_input import InputCrop
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.models.recipe import Recipe
 from facedouble.networks.dlib_descriptor import CHIP, CHIP_PADDING
 from facedouble.training.perceptual import FacePerceptual, chip_in_view, make_perceptual

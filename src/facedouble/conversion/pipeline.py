@@ -31,7 +31,7 @@ from facedouble.errors import InputError, SettingsError
 from facedouble.events import Listener, Noted, StageFinished, ignore
 from facedouble.extraction.extract import extract
 from facedouble.faces.references import References
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.video import sinks
 from facedouble.video.hashing import source_hash
 from facedouble.video.source import Source, open_source

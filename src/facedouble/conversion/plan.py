@@ -17,7 +17,7 @@ from facedouble.faces.colour import smooth_statistics
 from facedouble.faces.network_input import InputCrop
 from facedouble.faces.references import References
 from facedouble.faces.smoothing import smooth_points
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.types import Box, Face, FloatArray, Landmarks
 
 _MAX_TRACKS_LISTED = 8  # in a message

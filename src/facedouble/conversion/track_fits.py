@@ -19,7 +19,7 @@ from facedouble.errors import SettingsError
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.network_input import network_input
 from facedouble.faces.schemes.scheme import scheme_of
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.types import Image, Landmarks
 from facedouble.video.images import read_image
 

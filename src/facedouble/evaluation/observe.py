@@ -28,7 +28,7 @@ from facedouble.faces.align import extract_crop, map_points, recrop, scale_of
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.hull import FOREHEAD, face_hull
 from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme, scheme_of
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.types import Face, Grey, Image
 from facedouble.video.source import open_source
 

@@ -18,7 +18,7 @@ from facedouble.faces.hull import inner_face_mask
 from facedouble.faces.identity import SAME_PERSON
 from facedouble.faces.network_input import InputCrop
 from facedouble.faces.schemes.scheme import LandmarkScheme, scheme_of
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.types import Descriptor, Image, Landmarks
 from facedouble.video.images import read_image
 from facedouble.video.source import open_source

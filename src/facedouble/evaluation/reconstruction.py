@@ -18,8 +18,8 @@ from facedouble.faces.colour import apply_statistics, smooth_statistics
 from facedouble.faces.hull import face_hull
 from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faces.schemes.scheme import LandmarkScheme, scheme_of
-from facedouble.faceset import Faceset
 from facedouble.faceset.held_out import split_held_out
+from facedouble.faceset.store import Faceset
 from facedouble.models.base import SwapModel
 from facedouble.types import Face, FloatArray, Grey, Image, Landmarks, Mask, Side
 from facedouble.video.images import read_image

@@ -1,5 +1,1 @@
 """Facesets: the faces of one clip on disk."""
-
-from facedouble.faceset.store import Faceset
-
-__all__ = ["Faceset"]

@@ -267,11 +267,11 @@ FACE = Codec(
         Field("scheme", SchemeName(), "landmark scheme", by_hand=True),
         Field(
             "landmarks",
-            Points("<f4", (None, 2), _FAR),
+            Points(_FAR),
             "Nx2 float32, frame pixels, measured",
             by_hand=True,
         ),
-        Field("smoothed", Points("<f4", (None, 2), _FAR), "the same, smoothed along the track", by_hand=True),
+        Field("smoothed", Points(_FAR), "the same, smoothed along the track", by_hand=True),
         Field("edited", Flag(), "1 if a person set the landmarks", by_hand=True),
         Field("alignment", _ALIGNMENT, "2x3 float64, frame pixels to crop pixels", by_hand=True),
         Field("crop_size", Whole(16, 4096), "side of the crop in pixels", by_hand=True),
@@ -329,7 +329,7 @@ HANDOVER = Codec(
         Field("tracklet", Whole(-1, _TIME), "that continues in the next segment of frames"),
         Field("frame_index", Whole(0, _INDEX), "first frame of that segment"),
         Field("scheme", SchemeName(), "landmark scheme"),
-        Field("landmarks", Points("<f4", (None, 2), _FAR), "Nx2 float32, frame pixels"),
+        Field("landmarks", Points(_FAR), "Nx2 float32, frame pixels"),
         Field("motion", _MATRIX, "2x3 float64, to that frame", nullable=True),
     ),
 )

@@ -21,12 +21,14 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from facedouble.faces.registry import LANDMARK_SCHEMES
 from facedouble.types import Box
 
 Known = Mapping[str, Any]
 """Values of the fields that come before this one, by name."""
 
 _RATIO = re.compile(r"([1-9][0-9]{0,11})(?:/([1-9][0-9]{0,11}))?")
+_LONGEST_ARRAY = 1024
 _INTS = (int, np.integer)
 _NUMBERS = (int, float, np.integer, np.floating)
 
@@ -228,8 +230,8 @@ class Rectangle(Kind):
 class Array(Kind):
     """An array of finite numbers not beyond ``limit``: little-endian bytes in SQL, their base64 in JSON.
 
-    ``None`` in ``shape`` stands for any length from 1 to 1024. ``invertible`` is for a 2x3 matrix that must
-    have an inverse.
+    ``shape`` is ``(None,)`` for any length from 1 to 1024. ``invertible`` is for a 2x3 matrix that must have
+    an inverse.
     """
 
     dtype: str
@@ -238,52 +240,51 @@ class Array(Kind):
     invertible: bool = False
     sql: ClassVar[str] = "BLOB"
 
-    def shape_of(self, known: Known) -> tuple[int | None, ...]:
-        return self.shape
-
     def check(self, value: Any, known: Known) -> npt.NDArray[Any]:
-        shape = self.shape_of(known)
-        if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu" or value.ndim != len(shape):
-            raise ValueError
-        if any(
-            w != n if w is not None else not 1 <= n <= 1024 for w, n in zip(shape, value.shape, strict=True)
-        ):
-            raise ValueError
-        array = np.ascontiguousarray(value, dtype=np.dtype(self.dtype).newbyteorder("="))
-        if not (np.abs(array) <= self.limit).all():  # false for NaN as well
-            raise ValueError
-        if self.invertible and not abs(array[0, 0] * array[1, 1] - array[0, 1] * array[1, 0]) > 1e-12:
-            raise ValueError
-        return array
+        return self._checked(self.check_shape(value))
 
     def to_sql(self, value: Any, known: Known) -> bytes:
         return self.check(value, known).astype(self.dtype).tobytes()
 
     def from_sql(self, value: Any, known: Known) -> npt.NDArray[Any]:
-        if not isinstance(value, bytes):
-            raise ValueError
-        size = np.dtype(self.dtype).itemsize
-        shape = self.shape_of(known)
-        if None in shape:
-            rest = math.prod(length for length in shape if length is not None) * size
-            if not value or len(value) % rest:
-                raise ValueError
-            shape = tuple(len(value) // rest if length is None else length for length in shape)
-        if len(value) != math.prod(shape) * size:  # type: ignore[arg-type]
-            raise ValueError
-        array = np.frombuffer(value, dtype=self.dtype).reshape(shape)  # type: ignore[arg-type]
-        return self.check(array.astype(array.dtype.newbyteorder("=")), known)
+        return self._checked(self.unpack(value))
 
     def to_json(self, value: Any, known: Known) -> str:
         return base64.b64encode(self.to_sql(value, known)).decode()
 
     def from_json(self, value: Any, known: Known) -> npt.NDArray[Any]:
-        if not isinstance(value, str) or len(value) > 1 << 16:
+        return self.from_sql(_base64(value), known)
+
+    def check_shape(self, value: Any) -> npt.NDArray[Any]:
+        """An array of this shape and type, with any numbers in it."""
+        if (
+            not isinstance(value, np.ndarray)
+            or value.dtype.kind not in "fiu"
+            or value.ndim != len(self.shape)
+        ):
             raise ValueError
-        try:
-            return self.from_sql(base64.b64decode(value, validate=True), known)
-        except binascii.Error as error:
-            raise ValueError from error
+        for wanted, length in zip(self.shape, value.shape, strict=True):
+            if length != wanted if wanted is not None else not 1 <= length <= _LONGEST_ARRAY:
+                raise ValueError
+        return np.ascontiguousarray(value, dtype=np.dtype(self.dtype).newbyteorder("="))
+
+    def unpack(self, data: Any) -> npt.NDArray[Any]:
+        """The array in some bytes, with any numbers in it."""
+        size = np.dtype(self.dtype).itemsize
+        if not isinstance(data, bytes) or not data or len(data) % size:
+            raise ValueError
+        shape = [len(data) // size if length is None else length for length in self.shape]
+        if math.prod(shape) * size != len(data) or shape[0] > _LONGEST_ARRAY:
+            raise ValueError
+        array = np.frombuffer(data, dtype=self.dtype).reshape(shape)
+        return array.astype(array.dtype.newbyteorder("="))
+
+    def _checked(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if not (np.abs(array) <= self.limit).all():  # false for NaN as well
+            raise ValueError
+        if self.invertible and not abs(array[0, 0] * array[1, 1] - array[0, 1] * array[1, 0]) > 1e-12:
+            raise ValueError
+        return array
 
     def to_plain(self, value: Any, known: Known) -> Any:
         return self.check(value, known).tolist()
@@ -296,25 +297,58 @@ class SchemeName(Kind):
     sql: ClassVar[str] = "TEXT"
 
     def check(self, value: Any, known: Known) -> str:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or value not in LANDMARK_SCHEMES:
             raise ValueError
-        point_count(value)
         return value
 
 
 @dataclass(frozen=True, slots=True)
-class Points(Array):
-    """Points (N, 2) of a face; N is the number of points of its landmark scheme."""
+class Points(Kind):
+    """Points (N, 2) of a face, float32, not beyond ``limit``. The landmark scheme of the face says how many
+    there are, and which may be missing (NaN)."""
 
-    def shape_of(self, known: Known) -> tuple[int | None, ...]:
-        return (point_count(known["scheme"]), 2)
+    limit: float
+    sql: ClassVar[str] = "BLOB"
+
+    def check(self, value: Any, known: Known) -> npt.NDArray[Any]:
+        return self._checked(self._array(known).check_shape(value), known)
+
+    def to_sql(self, value: Any, known: Known) -> bytes:
+        return self.check(value, known).astype("<f4").tobytes()
+
+    def from_sql(self, value: Any, known: Known) -> npt.NDArray[Any]:
+        return self._checked(self._array(known).unpack(value), known)
+
+    def to_json(self, value: Any, known: Known) -> str:
+        return base64.b64encode(self.to_sql(value, known)).decode()
+
+    def from_json(self, value: Any, known: Known) -> npt.NDArray[Any]:
+        return self.from_sql(_base64(value), known)
+
+    def to_plain(self, value: Any, known: Known) -> Any:
+        points = self.check(value, known)
+        return [None if np.isnan(point).any() else point.tolist() for point in points]
+
+    def _array(self, known: Known) -> Array:
+        return Array("<f4", (LANDMARK_SCHEMES[known["scheme"]].count, 2), self.limit)
+
+    def _checked(self, points: npt.NDArray[Any], known: Known) -> npt.NDArray[Any]:
+        optional = LANDMARK_SCHEMES[known["scheme"]].optional
+        wrong = ~(np.abs(points) <= self.limit).all(axis=1)  # true for NaN as well
+        if wrong.any() and not all(
+            place in optional and np.isnan(points[place]).all() for place in np.flatnonzero(wrong)
+        ):
+            raise ValueError
+        return points
 
 
-def point_count(scheme: str) -> int:
-    """How many points the landmark scheme ``scheme`` has. Raises ``ValueError`` for an unknown one."""
-    if scheme != "dlib68":
+def _base64(value: Any) -> bytes:
+    if not isinstance(value, str) or len(value) > 1 << 16:
         raise ValueError
-    return 68
+    try:
+        return base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise ValueError from error
 
 
 def _refuse(name: str) -> Any:

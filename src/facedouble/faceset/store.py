@@ -26,6 +26,7 @@ from typing import Any, Self
 from facedouble.errors import InputError, OutputError, setting
 from facedouble.faces.align import align
 from facedouble.faces.landmarks import box_around
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faces.tracks import Handover
 from facedouble.faceset import schema
 from facedouble.faceset.codec import FACE, FRAME, HANDOVER, SOURCE, Codec, FrameRecord, Layer, SourceRecord, T
@@ -197,12 +198,13 @@ class Faceset:
         final numbers with them.
         """
         self._require_smoothed()
+        scheme = scheme_of(face)
         level = bool(self.source.settings.get("align_eyes", False))
         edited = face.with_(
             landmarks=landmarks,
             smoothed=landmarks,
-            box=box_around(landmarks),
-            alignment=align(landmarks, face.crop_size, level_eyes=level),
+            box=box_around(landmarks, scheme),
+            alignment=align(landmarks, face.crop_size, scheme, level_eyes=level),
             edited=True,
             cropped=False,
         )

@@ -25,8 +25,8 @@ from facedouble.events import Listener, Noted, Progressed, StageFinished, StageS
 from facedouble.faces.colour import smooth_statistics
 from facedouble.faces.pose import head_poses, pose_bins
 from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme
-from facedouble.faceset import Faceset
 from facedouble.faceset.held_out import MIN_FACES, split_held_out
+from facedouble.faceset.store import Faceset
 from facedouble.training.batch import CHANNELS
 from facedouble.training.crop_cache import DiskCache, MemoryCache, Store
 from facedouble.training.dataset import Dataset, SideDataset

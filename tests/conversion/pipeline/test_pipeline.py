@@ -20,7 +20,7 @@ from facedouble.events import Event, Noted, Progressed, StageFinished, StageStar
 from facedouble.extraction.extract import extract
 from facedouble.faces.hull import face_hull
 from facedouble.faces.schemes.dlib68 import DLIB68
-from facedouble.faceset import Faceset
+from facedouble.faceset.store import Faceset
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.images import write_png
 from facedouble.video.planes import YuvPlanes
