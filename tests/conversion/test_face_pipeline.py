@@ -1,0 +1,92 @@
+"""The steps of the face pipeline, and how another one joins them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facedouble.config import ConvertSettings
+from facedouble.conversion.compositor import Compositor
+from facedouble.conversion.face_layer import FaceLayer
+from facedouble.conversion.face_pipeline import make_steps
+from facedouble.conversion.face_step import FaceStep, FittedStep
+from facedouble.conversion.plan import FitRecord
+from facedouble.conversion.plan_file import load_plan, save_plan
+from facedouble.conversion.registry import FACE_STEPS
+from facedouble.conversion.track_fits import Track
+from facedouble.faces.network_input import InputCrop
+from facedouble.registry import Entry
+
+VIEW = InputCrop(96, 0.7)
+
+
+@pytest.mark.parametrize("name", FACE_STEPS)
+def test_every_step_is_what_the_registry_says(name: str) -> None:
+    step = FACE_STEPS[name]
+    assert issubclass(step, FaceStep)
+    assert step.name == name
+
+
+def test_settings_choose_the_steps_and_the_registry_orders_them() -> None:
+    def names(**settings: object) -> list[str]:
+        return [step.name for step in make_steps(ConvertSettings(**settings), VIEW)]  # type: ignore[arg-type]
+
+    assert names() == ["tones", "sharpen", "mask"]
+    assert names(occlusion="learned", sharpen_amount=0) == ["tones", "mask", "occlusion"]
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """The mean brightness of a track's faces."""
+
+    mean: float
+
+    def to_record(self) -> FitRecord:
+        return FitRecord({"mean": self.mean}, {})
+
+
+class Flatten(FittedStep):
+    """A step of twenty lines: every face becomes a plain surface as bright as its track."""
+
+    name = "flatten"
+
+    @classmethod
+    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> Flatten:
+        return cls()
+
+    def fit_key(self) -> str:
+        return "mean"
+
+    def fit(self, track: Track) -> Brightness:
+        return Brightness(float(np.mean([face.crop.mean() / 255 for face in track.sample(3)])))
+
+    @classmethod
+    def load_fit(cls, record: FitRecord) -> Brightness:
+        return Brightness(float(record.values["mean"]))
+
+    def __call__(self, layer: FaceLayer) -> FaceLayer:
+        fit = layer.planned.fits[self.name]
+        assert isinstance(fit, Brightness)
+        return layer.with_(picture=np.full_like(layer.picture, fit.mean))
+
+
+def test_a_new_step_is_one_class_and_one_entry(
+    scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(FACE_STEPS.entries, "flatten", Entry(f"{__name__}:Flatten", "plain"))  # type: ignore[arg-type]
+    how, swapper = ConvertSettings(), scene.swapper()
+    compositor = Compositor(how, swapper.view)
+    plan = scene.fit(swapper, how)
+    path = tmp_path / "plan"
+    save_plan(plan, path)
+    planned = load_plan(path).faces[5][0]
+    assert planned.fits["flatten"] == plan.faces[5][0].fits["flatten"]
+    drawn = scene.drawn(swapper, scene.frames[5], [planned])
+    result = compositor.compose(scene.frames[5], [(planned, drawn[0])])
+    x, y = np.round(planned.face.box.centre).astype(int)
+    middle = result[y - 20 : y + 20, x - 20 : x + 20]
+    assert np.ptp(middle) == 0
+    assert middle[0, 0, 0] == round(planned.fits["flatten"].mean * 255)
