@@ -26,6 +26,7 @@ from facedouble.files import write_whole
 
 BENCHMARKS: dict[str, str] = {
     "floor": "benchmarks.floor",
+    "seek": "benchmarks.seek",
     "train": "benchmarks.train",
     "choices": "benchmarks.choices",
     "warps": "benchmarks.warps",

@@ -31,6 +31,7 @@ from facedouble.training.loop import train
 from facedouble.types import Image
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import write_png
+from facedouble.video.sampling import frames_at
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
 
@@ -167,13 +168,10 @@ def contact_sheet(source: Path, result: Path, faceset: Path) -> Image:
     chosen = [order[round(float(position))] for position in positions]
     tiles: dict[int, list[Image]] = {index: [] for index in chosen}
     for clip in (source, result):
-        for frame in open_source(clip).frames():
-            if frame.index in tiles:
-                face = faces[frame.index]
-                tile = extract_crop(
-                    frame.rgb(), InputCrop(_TILE, 1.0).alignment(face.alignment, face.crop_size), _TILE
-                )
-                tiles[frame.index].append(_numbered(tile, frame.index))
+        for frame in frames_at(open_source(clip), sorted(tiles)):
+            face = faces[frame.index]
+            place = InputCrop(_TILE, 1.0).alignment(face.alignment, face.crop_size)
+            tiles[frame.index].append(_numbered(extract_crop(frame.rgb(), place, _TILE), frame.index))
     return _grid([np.vstack(tiles[index]) for index in chosen])
 
 

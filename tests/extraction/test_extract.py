@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 
 from facedouble.config import ExtractSettings, VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
+from facedouble.events import Event, Progressed
 from facedouble.extraction.extract import ExtractResult, extract
 from facedouble.faces.identity import SAME_PERSON
 from facedouble.faces.landmarks import eye_distance
@@ -25,6 +27,8 @@ from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset.layout import DATABASE
 from facedouble.faceset.store import Faceset
 from facedouble.types import Face
+from facedouble.video.clip_source import ClipSource
+from facedouble.video.frame import Frame
 from facedouble.video.images import read_image, write_png
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
@@ -653,3 +657,36 @@ def crop_from(frames: Path, face: Face) -> np.ndarray:
     image = read_image(sorted(frames.iterdir())[face.frame_index])
     size = (face.crop_size, face.crop_size)
     return cv2.warpAffine(image, face.alignment, size, flags=cv2.INTER_AREA).astype(int)
+
+
+def test_a_resumed_run_decodes_from_the_first_segment_that_is_not_done(
+    clips: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty of ninety-nine frames are done; those of the first whole segment are not read again."""
+    output, settings = tmp_path / "faceset", ExtractSettings(processes=1, skip_existing=True)
+    count = 0
+
+    def stop(event: Event) -> None:
+        nonlocal count
+        count += isinstance(event, Progressed)
+        if count == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(clips["sample_02"], output, settings, listener=stop)
+    with Faceset.open(output) as store:
+        done = store.frame_indices()
+    assert 8 <= len(done) < 99
+    read: list[int] = []
+    real = ClipSource.frames
+
+    def spied(self: ClipSource, first: int = 0, last: int | None = None) -> Iterator[Frame]:
+        read.append(first)
+        return real(self, first, last)
+
+    monkeypatch.setattr(ClipSource, "frames", spied)
+    extract(clips["sample_02"], output, settings)
+    assert read[0] == len(done) - len(done) % 30
+    whole = tmp_path / "whole"
+    extract(clips["sample_02"], whole, ExtractSettings(processes=1))
+    assert contents(output) == contents(whole)

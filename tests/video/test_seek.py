@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -12,9 +13,11 @@ import pytest
 from facedouble.errors import InputError
 from facedouble.video.clip_reader import OutOfStepError, decode_from
 from facedouble.video.clip_source import ClipSource
+from facedouble.video.frame import Frame
 from facedouble.video.index import SeekPoint, SourceIndex
+from facedouble.video.sampling import frames_at, sampled, sampled_numbers
 from facedouble.video.source import Source, open_source
-from tests.video.odd_clips import COUNT, MAKERS
+from tests.video.odd_clips import COUNT, MAKERS, X264, write
 
 # Where no frame but the first can be started at: decoding is linear, and the result the same.
 LINEAR = {
@@ -47,12 +50,14 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 Key = tuple[int, int, str | None, str]
 
 
+def keys_of(frame: Frame) -> Key:
+    """Number, time, name and a hash of the pixels of a frame."""
+    return frame.index, frame.pts, frame.name, hashlib.md5(frame.pixels().tobytes()).hexdigest()
+
+
 def keys(source: Source, first: int = 0, last: int | None = None) -> list[Key]:
-    """Number, time, name and a hash of the pixels of the frames of a span."""
-    return [
-        (f.index, f.pts, f.name, hashlib.md5(f.rgb().tobytes()).hexdigest())
-        for f in source.frames(first, last)
-    ]
+    """The keys of the frames of a span."""
+    return [keys_of(frame) for frame in source.frames(first, last)]
 
 
 def spans(count: int, number: int, seed: int) -> list[tuple[int, int | None]]:
@@ -165,3 +170,31 @@ def test_frames_by_their_time(odd: dict[str, Path]) -> None:
         assert index.frame_at(seconds + 1e-6) == frame
     assert index.frame_at(-5) == 0
     assert index.frame_at(1e6) == index.count - 1
+
+
+def test_chosen_frames_are_those_of_the_whole_and_little_else_is_decoded(
+    odd: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "long.mp4", "libx264", options=X264, b_frames=2, count=400)
+    source = open_source(path)
+    whole = keys(source)
+    decoded = []
+    real = ClipSource._decoded
+    monkeypatch.setattr(
+        ClipSource, "_decoded", lambda self, *span: (decoded.append(span), real(self, *span))[1]
+    )
+    chosen = [3, 5, 170, 171, 399]
+    assert [keys_of(frame) for frame in frames_at(source, chosen)] == [whole[number] for number in chosen]
+    assert decoded == [(3, 6), (170, 172), (399, 400)]
+    for name in ("stepping_back.ts", "images", "variable.mkv"):
+        whole = keys(open_source(odd[name]))
+        found = [keys_of(frame) for frame in frames_at(open_source(odd[name]), range(0, 90, 29))]
+        assert found == whole[::29]
+
+
+@pytest.mark.parametrize("name", ["variable.mp4", "late.ts", "images"])
+def test_sampling_by_the_index_is_sampling_by_the_frames(odd: dict[str, Path], name: str) -> None:
+    source = open_source(odd[name])
+    for rate in (None, Fraction(10), Fraction(1, 2), Fraction(1000)):
+        taken = [frame.index for frame, chosen in sampled(source.frames(), rate) if chosen]
+        assert sampled_numbers(source.index, rate) == taken

@@ -21,6 +21,7 @@ from facedouble.faces.schemes.scheme import LandmarkScheme, scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.types import Descriptor, Image, Landmarks
 from facedouble.video.images import read_image
+from facedouble.video.sampling import frames_at
 from facedouble.video.source import open_source
 
 DETAIL_VIEW = InputCrop(128, 0.7)
@@ -97,10 +98,9 @@ def _described(clips: Sequence[Path]) -> Iterator[Descriptor]:
     for clip in clips:
         source = open_source(clip)
         step = max(1, source.info.frames // _FRAMES_OF_A_CLIP)
-        for frame in source.frames():
-            if frame.index % step == 0:
-                for face in analyser.search(frame.grey(), frame.grey())[:1]:
-                    yield analyser.describe(frame.rgb(), face.landmarks)
+        for frame in frames_at(source, range(0, source.index.count, step)):
+            for face in analyser.search(frame.grey(), frame.grey())[:1]:
+                yield analyser.describe(frame.rgb(), face.landmarks)
 
 
 def nearest(descriptors: npt.NDArray[np.floating], gallery: Sequence[Person]) -> npt.NDArray[np.int64]:

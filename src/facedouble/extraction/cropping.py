@@ -13,7 +13,7 @@ import numpy as np
 
 from facedouble.config import ExtractSettings
 from facedouble.events import Listener, Progressed, StageFinished, StageStarted
-from facedouble.extraction.detection import selected_frames
+from facedouble.extraction.detection import timed
 from facedouble.extraction.pool import map_in_threads
 from facedouble.faces.align import alignment_in_region, crop_bounds, map_points, scale_of, warp_bicubic
 from facedouble.faces.colour import colour_statistics
@@ -26,6 +26,7 @@ from facedouble.faceset.store import Faceset, output_errors
 from facedouble.types import Box, Face, Image
 from facedouble.video.frame import Frame
 from facedouble.video.images import write_png
+from facedouble.video.sampling import frames_at
 from facedouble.video.source import Source
 
 LANDMARKS = "landmarks"
@@ -67,7 +68,7 @@ def write_crops(
         with output_errors(faceset.path):
             for folder in (CROPS, BLURRY, DROPPED, *((LANDMARKS,) if settings.debug_landmarks else ())):
                 (faceset.path / folder).mkdir(exist_ok=True)
-        jobs = _jobs(selected_frames(source, settings, seconds), todo, records)
+        jobs = _jobs(timed(frames_at(source, sorted(todo)), seconds), todo, records)
         existing = {key: name for name in iter_crops(faceset.path) if (key := parse_crop_name(name))}
         work = partial(
             _cut_all, faceset=faceset.path, existing=existing, settings=settings, source=faceset.source
@@ -92,13 +93,9 @@ def write_crops(
 def _jobs(
     frames: Iterator[Frame], todo: Mapping[int, list[Face]], records: Mapping[int, FrameRecord]
 ) -> Iterator[_Job]:
-    """The frames with faces to cut; reading stops after the last of them."""
-    last = max(todo)
+    """The frames with faces to cut, and these."""
     for frame in frames:
-        if frame.index in todo:
-            yield _Job(frame, records[frame.index], todo[frame.index])
-        if frame.index >= last:
-            return
+        yield _Job(frame, records[frame.index], todo[frame.index])
 
 
 # -- in a thread  -----------------------------------------------------------------------------

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count, pairwise
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -27,9 +28,11 @@ from facedouble.faceset.codec import FrameRecord
 from facedouble.faceset.store import Faceset
 from facedouble.types import Box, Face, Grey, Image, Landmarks
 from facedouble.video.frame import Frame
-from facedouble.video.sampling import exact_rate, sampled
+from facedouble.video.sampling import exact_rate, frames_at, sampled, sampled_numbers
 from facedouble.video.shot_boundaries import is_cut, thumbnail
 from facedouble.video.source import Source
+
+T = TypeVar("T")
 
 _LONGEST_SEGMENT = 30  # frames
 _SHORTEST_SEGMENT = 8
@@ -89,7 +92,7 @@ def detect_faces(
     looked_at, faces = len(done), 0
     listener(StageStarted("find", _expected(source, settings) or None, "frames"))
     failure: list[InputError] = []
-    readable = _until_error(selected_frames(source, settings, seconds), failure)
+    readable = _until_error(_unfinished(source, settings, done, seconds), failure)
     todo = (
         segment
         for segment in segments(readable, segment_length(source))
@@ -126,16 +129,42 @@ def selected_frames(source: Source, settings: ExtractSettings, seconds: dict[str
     """The frames that the settings choose; the time that reading takes is added to ``seconds``."""
     rate = exact_rate(settings.fps) if settings.fps > 0 else None
     frames = sampled(source.frames(), rate)
+    for frame, taken in timed(frames, seconds):
+        if taken and frame.index % settings.every == 0:
+            yield frame
+
+
+def selected_numbers(source: Source, settings: ExtractSettings) -> list[int]:
+    """The numbers of the frames that the settings choose. Raises ``InputError`` for a damaged clip whose
+    frames cannot be listed."""
+    rate = exact_rate(settings.fps) if settings.fps > 0 else None
+    return [number for number in sampled_numbers(source.index, rate) if number % settings.every == 0]
+
+
+def timed(items: Iterator[T], seconds: dict[str, float]) -> Iterator[T]:
+    """``items``; the time that it takes to get them is added to ``seconds`` as decoding."""
     while True:
         start = time.perf_counter()
         try:
-            frame, taken = next(frames)
+            item = next(items)
         except StopIteration:
             return
         finally:
             seconds["decode"] += time.perf_counter() - start
-        if taken and frame.index % settings.every == 0:
-            yield frame
+        yield item
+
+
+def _unfinished(
+    source: Source, settings: ExtractSettings, done: Collection[int], seconds: dict[str, float]
+) -> Iterator[Frame]:
+    """The frames from the first segment on that is not done."""
+    try:
+        numbers = selected_numbers(source, settings)
+    except InputError:  # up to where it can be read
+        return selected_frames(source, settings, seconds)
+    length = segment_length(source)
+    finished = next((place for place, number in enumerate(numbers) if number not in done), len(numbers))
+    return timed(frames_at(source, numbers[finished - finished % length :]), seconds)
 
 
 def segment_length(source: Source) -> int:
