@@ -16,7 +16,7 @@ from benchmarks.table import Cell, Table, print_tables
 from facedouble.cli.progress import progress
 from facedouble.config import DemoSettings
 from facedouble.demo import DemoResult, demo
-from facedouble.evaluation.measures import MEASURES
+from facedouble.evaluation.registry import MEASURES, title
 
 _KEPT = ("extract", "train")  # steps whose results an earlier run may have left
 
@@ -41,7 +41,7 @@ def measure(folder: Path = Path("demo")) -> list[Table]:
     for name, known in MEASURES.items():
         values = [f"{known.describe(result.value(name))} ({result.rate(name)})" for result in results]
         if any(result.value(name) is not None for result in results):
-            rows.append([known.title, *values, known.describe_good()])
+            rows.append([title(name), *values, known.describe_good()])
     return [
         Table("demonstration-times", ["step, seconds", "clip trained on", "clip not seen"], times),
         Table("demonstration-measures", ["", "clip trained on", "clip not seen", "good"], rows),

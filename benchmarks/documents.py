@@ -27,8 +27,8 @@ from typing import Any
 
 from benchmarks.machine import Machine
 from benchmarks.table import Table, markdown
-from facedouble.evaluation.measures import MEASURES
-from facedouble.evaluation.rating import GROUPS
+from facedouble.evaluation.measure import GROUPS
+from facedouble.evaluation.registry import MEASURES, title
 from facedouble.files import write_whole
 from facedouble.settings.registry import COMMANDS
 from facedouble.settings.schema import options_table
@@ -141,7 +141,7 @@ def _demonstration(results: Path) -> Iterator[tuple[str, str]]:
     for name in _SHORT:
         known = MEASURES[name]
         values = [f"{known.describe(run['measures'][name])}" for run in (seen, unseen)]
-        rows.append([known.title, *values, known.describe_good()])
+        rows.append([title(name), *values, known.describe_good()])
     columns = ["", "trained on the clip", "clip not seen", "good"]
     yield "demonstration", f"{head}\n\n{markdown(Table('', columns, rows))}"
 
@@ -173,11 +173,11 @@ def _registries() -> Iterator[tuple[str, str]]:
     rows: list[list[str]] = []
     for group, question in GROUPS.items():
         rows.append([f"**{question}**", "", ""])
-        for known in MEASURES.values():
+        for name, known in MEASURES.items():
             if known.group == group:
-                explained = " ".join((inspect.getdoc(known.take) or "").replace("``", "`").split())
-                title = f"{known.title} •" if known.judges_frames else known.title
-                rows.append([title, known.describe_good(), explained])
+                explained = " ".join((inspect.getdoc(known.compute) or "").replace("``", "`").split())
+                mark = " •" if known.per_frame else ""
+                rows.append([title(name) + mark, known.describe_good(), explained])
     yield "measures", markdown(Table("measures", ["measure", "good", "what it is"], rows))
     yield from ((f"options-{command}", options_table(command).rstrip()) for command in COMMANDS)
 

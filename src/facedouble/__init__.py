@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     )
     from facedouble.conversion.pipeline import ConvertResult, convert
     from facedouble.errors import FacedoubleError
-    from facedouble.evaluation.evaluate import Evaluation, evaluate
-    from facedouble.evaluation.report.write import write_report
+    from facedouble.evaluation.evaluate import evaluate
+    from facedouble.evaluation.report.page import write_report
+    from facedouble.evaluation.result import Evaluation
     from facedouble.events import Event, Listener
     from facedouble.extraction.extract import ExtractResult, extract
     from facedouble.training.loop import TrainResult, train
@@ -58,7 +59,7 @@ _WHERE = {
     "ConvertResult": "facedouble.conversion.pipeline",
     "ConvertSettings": "facedouble.config",
     "EvaluateSettings": "facedouble.config",
-    "Evaluation": "facedouble.evaluation.evaluate",
+    "Evaluation": "facedouble.evaluation.result",
     "Event": "facedouble.events",
     "ExtractResult": "facedouble.extraction.extract",
     "ExtractSettings": "facedouble.config",
@@ -71,7 +72,7 @@ _WHERE = {
     "evaluate": "facedouble.evaluation.evaluate",
     "extract": "facedouble.extraction.extract",
     "train": "facedouble.training.loop",
-    "write_report": "facedouble.evaluation.report.write",
+    "write_report": "facedouble.evaluation.report.page",
 }
 
 

@@ -18,8 +18,9 @@ from facedouble.config import ConvertSettings, DemoSettings, ExtractSettings, Tr
 from facedouble.conversion.marking import make_marking
 from facedouble.conversion.pipeline import convert
 from facedouble.errors import InputError, SettingsError
-from facedouble.evaluation.evaluate import Evaluation, evaluate
-from facedouble.evaluation.report.write import write_report
+from facedouble.evaluation.evaluate import evaluate
+from facedouble.evaluation.report.page import write_report
+from facedouble.evaluation.result import Evaluation
 from facedouble.events import Listener, Noted, ignore
 from facedouble.extraction.extract import extract
 from facedouble.faces.align import extract_crop

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from facedouble.config import EvaluateSettings, ExtractSettings, VideoSettings
-from facedouble.evaluation.evaluate import Evaluation, ResultEvaluation, evaluate
+from facedouble.evaluation.evaluate import evaluate
+from facedouble.evaluation.result import Evaluation, ResultEvaluation
 from facedouble.extraction.extract import extract
 from facedouble.faces.hull import face_hull
 from facedouble.faces.schemes.dlib68 import DLIB68

@@ -10,9 +10,9 @@ import facedouble
 from facedouble.config import EvaluateSettings
 from facedouble.errors import InputError
 from facedouble.evaluation.evaluate import evaluate
-from facedouble.evaluation.measures import MEASURES
-from facedouble.evaluation.people import know, nearest
-from facedouble.evaluation.reconstruction import restore
+from facedouble.evaluation.gallery import load_person, nearest_person
+from facedouble.evaluation.reconstruction import reconstruct
+from facedouble.evaluation.registry import MEASURES
 from facedouble.faceset.layout import crop_name
 from facedouble.faceset.store import Faceset
 from facedouble.models import checkpoint
@@ -91,9 +91,9 @@ def test_what_does_not_belong_together_is_refused(material: Material, tmp_path: 
 
 
 def test_a_model_that_gives_back_what_it_sees_restores_everything(material: Material) -> None:
-    person = know("B", [material.target])
-    same = restore(Echo(), 0.7, "b", [material.target], person)
-    noisy = restore(Echo(noise=0.1), 0.7, "b", [material.target], person)
+    person = load_person("B", [material.target])
+    same = reconstruct(Echo(), 0.7, "b", [material.target], person)
+    noisy = reconstruct(Echo(noise=0.1), 0.7, "b", [material.target], person)
     assert same.ssim == pytest.approx(1)
     assert same.psnr > 90
     assert noisy.ssim < 0.9
@@ -116,7 +116,7 @@ def test_faces_that_training_holds_out_are_restored(material: Material, tmp_path
     held = load({"a": [path], "b": [path]}, resolution=32, coverage=0.7, device=torch.device("cpu")).held_out[
         "b"
     ]
-    restored = restore(Echo(), 0.7, "b", [path], know("B", [path]))
+    restored = reconstruct(Echo(), 0.7, "b", [path], load_person("B", [path]))
     assert restored.faces == len(held) == round(FRAMES / 10)
 
 
@@ -148,9 +148,9 @@ def test_a_model_is_measured_and_its_size_held_against_the_shot(material: Materi
 
 
 def test_retrieval_finds_whose_single_face_is_nearest(material: Material) -> None:
-    a, b = know("A", [material.faceset]), know("B", [material.target])
+    a, b = load_person("A", [material.faceset]), load_person("B", [material.target])
     everyone = np.concatenate([a.descriptors, b.descriptors])
-    found = nearest(everyone + 0.01, [b, a])
+    found = nearest_person(everyone + 0.01, [b, a])
     assert found.tolist() == [1] * len(a.descriptors) + [0] * len(b.descriptors)
 
 
@@ -162,7 +162,7 @@ def test_a_person_without_descriptors_is_told(material: Material, tmp_path: Path
             bare.add_frame(frame, [face.with_(descriptor=None)])
         bare.commit()
     with pytest.raises(InputError, match="descriptor"):
-        know("B", [tmp_path / "bare"])
+        load_person("B", [tmp_path / "bare"])
 
 
 def test_a_result_that_cannot_be_read_is_told(material: Material) -> None:

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.evaluation.expression import euler_distance, expression_distance, frontal, gaze
+from facedouble.evaluation.expression import correlation, euler_distance, expression_distance, frontal, gaze
 from facedouble.faces.pose import head_poses
 from facedouble.faces.registry import DETECTORS
 from facedouble.faces.schemes.dlib68 import DLIB68
@@ -103,3 +103,12 @@ def test_gaze_of_a_real_face_turns_with_the_picture(clips: dict[str, Path]) -> N
     swapped[36:42], swapped[42:48] = mirrored[order[1]], mirrored[order[0]]
     there, back = gaze(frame, points, DLIB68), gaze(np.ascontiguousarray(frame[:, ::-1]), swapped, DLIB68)
     assert back == pytest.approx(-there, abs=0.05)
+
+
+def test_correlation_of_known_series() -> None:
+    series = np.sin(np.arange(50) / 5)
+    assert correlation(series, series * 3 + 1) == pytest.approx(1)
+    assert correlation(series, -series) == pytest.approx(-1)
+    assert correlation(series, np.ones(50)) == 0
+    shuffled = np.random.default_rng(0).permutation(series)
+    assert abs(correlation(series, shuffled)) < 0.4

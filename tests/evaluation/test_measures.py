@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedouble.evaluation.evaluate import ResultEvaluation
-from facedouble.evaluation.measures import MEASURES
-from facedouble.evaluation.rating import GROUPS
+from facedouble.evaluation.measure import GROUPS
+from facedouble.evaluation.registry import MEASURES, title
+from facedouble.evaluation.result import ResultEvaluation
 
 Measured = Callable[[str], ResultEvaluation]
 
@@ -18,7 +18,7 @@ Measured = Callable[[str], ResultEvaluation]
 @pytest.mark.parametrize("name", MEASURES)
 def test_contract_of_every_measure(name: str) -> None:
     known = MEASURES[name]
-    assert known.title
+    assert title(name)
     assert known.group in GROUPS
     assert known.better in ("lower", "higher", "between")
     assert known.fair[0] <= known.good[0] <= known.good[1] <= known.fair[1]
@@ -27,7 +27,7 @@ def test_contract_of_every_measure(name: str) -> None:
         assert math.isfinite(known.good[1])
     if known.better == "higher":
         assert math.isfinite(known.good[0])
-    docs = known.take.__doc__
+    docs = known.compute.__doc__
     assert docs is not None
     assert "good" in docs or "The same" in docs or "Whether" in docs
     assert known.praise.endswith(".")
@@ -41,7 +41,7 @@ def test_contract_of_every_measure(name: str) -> None:
     assert known.badness(values).tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("name", [name for name, known in MEASURES.items() if known.judges_frames])
+@pytest.mark.parametrize("name", [name for name, known in MEASURES.items() if known.per_frame])
 def test_badness_is_1_where_fair_ends(name: str) -> None:
     known = MEASURES[name]
     ends = [(g, f) for g, f in zip(known.good, known.fair, strict=True) if g != f and math.isfinite(f)]
@@ -130,12 +130,12 @@ def test_a_shaken_frame_is_among_the_worst(measured: Measured) -> None:
     drift = found.outcomes["colour_drift"].series
     assert drift is not None
     worst = found.index[int(np.argmax(drift))]
-    assert any(abs(worst - number) <= 4 for number in found.worst(3))
+    assert any(abs(worst - number) <= 4 for number in found.worst_frames(3))
 
 
 def test_the_documentation_lists_every_measure_as_it_is() -> None:
     page = Path(__file__).parents[2].joinpath("docs", "evaluation.md").read_text(encoding="utf-8")
-    for known in MEASURES.values():
-        explained = " ".join((inspect.getdoc(known.take) or "").replace("``", "`").split())
-        mark = " •" if known.judges_frames else ""
-        assert f"| {known.title}{mark} | {known.describe_good()} | {explained} |" in page
+    for name, known in MEASURES.items():
+        explained = " ".join((inspect.getdoc(known.compute) or "").replace("``", "`").split())
+        mark = " •" if known.per_frame else ""
+        assert f"| {title(name)}{mark} | {known.describe_good()} | {explained} |" in page

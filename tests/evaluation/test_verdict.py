@@ -1,7 +1,7 @@
 import pytest
 
-from facedouble.evaluation.measures import MEASURES
-from facedouble.evaluation.rating import Outcome
+from facedouble.evaluation.measure import Outcome
+from facedouble.evaluation.registry import MEASURES
 from facedouble.evaluation.verdict import Verdict, judge
 
 
@@ -50,11 +50,11 @@ def test_a_few_fair_measures_are_listed_and_many_make_it_fair() -> None:
 
 def test_what_several_measures_point_to() -> None:
     not_swapped = verdict(distance_to_b="poor", distance_to_a="poor", nearer_to_b="poor")
-    assert "It looks as if the face had not been replaced at all." in not_swapped.sentences
+    assert "It looks as if the face has not been replaced at all." in not_swapped.sentences
     other_take = verdict(expression="poor", mouth="poor", pose="poor")
     assert any("not A's performance" in sentence for sentence in other_take.sentences)
     soft = verdict(sharpness="fair")
-    assert any("does not flicker says little" in sentence for sentence in soft.sentences)
+    assert any("lack of flicker means little" in sentence for sentence in soft.sentences)
 
 
 def test_what_is_not_known_is_neither_praised_nor_blamed() -> None:

@@ -15,7 +15,7 @@ def demo(settings: DemoSettings) -> None:
     is reused. It ends with a report on the quality of the swap.
     """
     from facedouble.demo import demo as run
-    from facedouble.evaluation.text import summary
+    from facedouble.evaluation.summary import summary
 
     with progress() as listener:
         result = run(settings, listener=listener)

@@ -63,8 +63,8 @@ def evaluate(
     shows. Several results of one source are compared side by side.
     """
     from facedouble.evaluation.evaluate import evaluate as run
-    from facedouble.evaluation.report.write import check, write_json, write_report
-    from facedouble.evaluation.text import lines
+    from facedouble.evaluation.report.page import check, write_json, write_report
+    from facedouble.evaluation.summary import lines
 
     for path in (output, json):
         check(path)

@@ -127,3 +127,12 @@ def _level(first: Landmarks, second: Landmarks, width: float) -> Alignment:
     turn = np.array([along, (-along[1], along[0])]) * (_EYE_SIZE / width)
     middle = (first + second) / 2
     return np.column_stack([turn, np.full(2, _EYE_SIZE - 0.5) - turn @ middle])
+
+
+def correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
+    """Pearson correlation of two series, -1..1; 1 if one follows the other, 0 if one is constant. For the
+    mouth opening over time, 0.88 and more reads as the same speech."""
+    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if len(x) < 2 or x.std() == 0 or y.std() == 0:
+        return 0.0
+    return float(np.corrcoef(x, y)[0, 1])

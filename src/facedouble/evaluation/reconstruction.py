@@ -1,4 +1,4 @@
-"""The model by itself: how well each decoder restores its own person's faces."""
+"""The model by itself: how well each decoder reconstructs its own person's faces."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import torch
 
-from facedouble.evaluation.fidelity import ssim
-from facedouble.evaluation.people import Person
+from facedouble.evaluation.gallery import Person
+from facedouble.evaluation.image_quality import ssim
 from facedouble.faces.align import extract_crop, map_points, recrop
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.colour import apply_statistics, smooth_statistics
@@ -24,16 +24,16 @@ from facedouble.models.base import SwapModel
 from facedouble.types import Face, FloatArray, Grey, Image, Landmarks, Mask, Side
 from facedouble.video.images import read_image
 
-_MOST = 24
-_DESCRIBED = 8
-_LOOK_SIZE = 256  # side in pixels of the pictures that identity is asked of
+_MAX_FACES = 24
+_MAX_DESCRIBED = 8
+_LARGE = 256  # side in pixels at which identity is measured
 
 
 @dataclass(frozen=True, slots=True)
 class Reconstruction:
-    """How a model restores ``faces`` faces of one side by their own decoder: SSIM of luma and PSNR in dB
-    inside the face, in the network's own colouring; ``distance`` is the mean distance of dlib's descriptor
-    of the restored faces to the person's mean."""
+    """How well a model reconstructs ``faces`` faces of one side with their own decoder: SSIM of luma and
+    PSNR in dB inside the face, in the network's standard colours; ``distance`` is the mean distance between
+    dlib's descriptor of the reconstructed faces and the person's mean."""
 
     faces: int
     ssim: float
@@ -50,18 +50,18 @@ class _Sample:
     scheme: LandmarkScheme
 
 
-def restore(
+def reconstruct(
     network: SwapModel, coverage: float, side: Side, facesets: Sequence[Path], person: Person
 ) -> Reconstruction:
-    """Restore the faces of a side's facesets that training holds out, or all where it holds out none, up to
-    24 spread over them."""
+    """Reconstruct the faces of a side that are held out from training, or all if none are, up to 24 evenly
+    spread."""
     samples = _samples(InputCrop(network.resolution, coverage), facesets)
     batch = torch.from_numpy(np.stack([sample.seen for sample in samples]).transpose(0, 3, 1, 2)).contiguous()
     with torch.inference_mode():
         drawn = network(batch, side, side).picture.float().permute(0, 2, 3, 1).numpy()
     alike, errors, distances = [], [], []
     described = set(
-        np.linspace(0, len(samples) - 1, min(_DESCRIBED, len(samples))).round().astype(int).tolist()
+        np.linspace(0, len(samples) - 1, min(_MAX_DESCRIBED, len(samples))).round().astype(int).tolist()
     )
     analyser = FaceAnalyser(landmarks=samples[0].scheme.name)
     for number, (sample, picture) in enumerate(zip(samples, np.clip(drawn, 0, 1), strict=True)):
@@ -88,7 +88,7 @@ def _samples(view: InputCrop, facesets: Sequence[Path]) -> list[_Sample]:
         known += own
         held += own[split_held_out([face.frame_index for face in faces])[1] :]
     chosen = held or known
-    spread = np.linspace(0, len(chosen) - 1, min(_MOST, len(chosen))).round().astype(int)
+    spread = np.linspace(0, len(chosen) - 1, min(_MAX_FACES, len(chosen))).round().astype(int)
     return [_sample(view, *chosen[i]) for i in spread]
 
 
@@ -106,7 +106,7 @@ def _luma(picture: FloatArray) -> Grey:
 
 
 def _enlarged(picture: FloatArray, points: Landmarks) -> tuple[Image, Landmarks]:
-    matrix = recrop(np.eye(2, 3), picture.shape[0], 1.0, _LOOK_SIZE)
+    matrix = recrop(np.eye(2, 3), picture.shape[0], 1.0, _LARGE)
     image = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-    large = cv2.resize(image, (_LOOK_SIZE, _LOOK_SIZE), interpolation=cv2.INTER_CUBIC)
+    large = cv2.resize(image, (_LARGE, _LARGE), interpolation=cv2.INTER_CUBIC)
     return np.asarray(large, dtype=np.uint8), map_points(matrix, points)

@@ -1,4 +1,4 @@
-"""The verdict: what the measures come to, in a few plain sentences, made by rules."""
+"""The verdict: a rule-based summary of the measures in a few sentences."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedouble.evaluation.measures import MEASURES
-from facedouble.evaluation.rating import GROUPS, Outcome, Rate
+from facedouble.evaluation.measure import GROUPS, Outcome, Rating
+from facedouble.evaluation.registry import MEASURES, title
 
 _JUDGED = [group for group in GROUPS if group != "model"]
-"""The model is a cause, not a fault one can see."""
+"""All but the model, which is a cause and not a visible fault."""
 
-_MOST_BLAMES = 2  # sentences of one group
-_MOST_FAIR = 4
-_HEADLINES: dict[Rate, str] = {
-    "good": "A good swap: nothing measured is out of the good range by much.",
+_MAX_BLAMES = 2  # sentences per group
+_MAX_FAIR = 4
+_HEADLINES: dict[Rating, str] = {
+    "good": "A good swap: no measure is far out of its good range.",
     "fair": "A usable swap with faults.",
     "poor": "Not a good swap yet.",
 }
@@ -24,54 +24,53 @@ _HEADLINES: dict[Rate, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``rate`` of the whole and the sentences, the most important first."""
+    """The rating of the whole, and the sentences, most important first."""
 
-    rate: Rate
+    rate: Rating
     sentences: tuple[str, ...]
 
 
 def judge(outcomes: Mapping[str, Outcome]) -> Verdict:
-    """The verdict on a result from what every measure says of it.
+    """The verdict on a result, from the outcomes of all measures by name.
 
-    It is poor where anything a viewer sees or hears is poor, and fair where more than three measures are
-    no more than fair. Faults come first, group by group, then what could be better, then what is good.
+    It is poor if anything that a viewer sees or hears is poor, and fair if more than three measures are only
+    fair. Faults come first, group by group, then what could be better, then what is good.
     """
     rates = {name: MEASURES[name].rate(outcome.value) for name, outcome in outcomes.items()}
     judged = [rates[name] for name in outcomes if MEASURES[name].group in _JUDGED]
-    rate: Rate = "poor" if "poor" in judged else "fair" if judged.count("fair") > 3 else "good"
+    rate: Rating = "poor" if "poor" in judged else "fair" if judged.count("fair") > 3 else "good"
     sentences = [_HEADLINES[rate], *_suspicions(outcomes, rates)]
     for group in GROUPS:
         poor = [name for name in outcomes if MEASURES[name].group == group and rates[name] == "poor"]
-        sentences += [_says(name, outcomes, blame=True) for name in poor[:_MOST_BLAMES]]
+        sentences += [_says(name, outcomes, blame=True) for name in poor[:_MAX_BLAMES]]
     fair = [name for name in outcomes if rates[name] == "fair"]
     fair.sort(key=lambda name: -_badness(name, outcomes))
     if fair:
         parts = [
-            f"{MEASURES[name].title} ({MEASURES[name].describe(outcomes[name].value)})"
-            for name in fair[:_MOST_FAIR]
+            f"{title(name)} ({MEASURES[name].describe(outcomes[name].value)})" for name in fair[:_MAX_FAIR]
         ]
         sentences.append(f"Fair, and could be better: {', '.join(parts)}.")
     sentences += _praises(outcomes, rates)
     return Verdict(rate, tuple(sentences))
 
 
-def _suspicions(outcomes: Mapping[str, Outcome], rates: Mapping[str, Rate]) -> Iterator[str]:
-    """What several measures together point to."""
+def _suspicions(outcomes: Mapping[str, Outcome], rates: Mapping[str, Rating]) -> Iterator[str]:
+    """What several measures together suggest."""
     follows = [name for name in ("expression", "mouth", "pose") if rates[name] != "unknown"]
     if rates["distance_to_b"] == "poor" and rates["distance_to_a"] == "poor":
-        yield "It looks as if the face had not been replaced at all."
+        yield "It looks as if the face has not been replaced at all."
     elif rates["distance_to_b"] == "good" and follows and all(rates[name] == "poor" for name in follows):
         yield (
-            "This is B, but not A's performance: B's own footage, another take, or frames out of their order."
+            "This is B, but not A's performance: B's own footage, another take, or frames in the wrong order."
         )
     low = MEASURES["sharpness"].good[0]
     sharpness = outcomes["sharpness"].value
     if rates["flicker"] == "good" and sharpness is not None and sharpness < low:
-        yield "The face is soft, so that it does not flicker says little."
+        yield "The face is soft, so the lack of flicker means little."
 
 
-def _praises(outcomes: Mapping[str, Outcome], rates: Mapping[str, Rate]) -> Iterator[str]:
-    """One sentence of each group that has nothing poor: what its first good measure says."""
+def _praises(outcomes: Mapping[str, Outcome], rates: Mapping[str, Rating]) -> Iterator[str]:
+    """For each group without a poor measure, the praise of its first good one."""
     for group in _JUDGED:
         names = [name for name in outcomes if MEASURES[name].group == group]
         good = [name for name in names if rates[name] == "good"]
@@ -84,5 +83,5 @@ def _badness(name: str, outcomes: Mapping[str, Outcome]) -> float:
 
 
 def _says(name: str, outcomes: Mapping[str, Outcome], *, blame: bool) -> str:
-    known = MEASURES[name]
-    return (known.blame if blame else known.praise).format(known.describe(outcomes[name].value))
+    measure = MEASURES[name]
+    return (measure.blame if blame else measure.praise).format(measure.describe(outcomes[name].value))

@@ -14,11 +14,12 @@ import pytest
 
 from facedouble.config import EvaluateSettings
 from facedouble.errors import OutputError
-from facedouble.evaluation.evaluate import Evaluation, ResultEvaluation, badness
-from facedouble.evaluation.measures import MEASURES
-from facedouble.evaluation.rating import Outcome
-from facedouble.evaluation.report.write import check, page, write_json, write_report
-from facedouble.evaluation.text import labels, lines
+from facedouble.evaluation.evaluate import frame_badness
+from facedouble.evaluation.measure import Outcome
+from facedouble.evaluation.registry import MEASURES, title
+from facedouble.evaluation.report.page import check, page, write_json, write_report
+from facedouble.evaluation.result import Evaluation, ResultEvaluation
+from facedouble.evaluation.summary import labels, lines
 from facedouble.evaluation.verdict import judge
 
 FRAMES = [*range(10), *range(14, 30)]  # no face in between
@@ -41,11 +42,11 @@ def one(name: str, level: float, pictured: list[int]) -> ResultEvaluation:
         series = np.full(len(FRAMES), value)
         series[FRAMES.index(20)] = good + 3 * (fair - good)
         series[3] = np.nan
-        per_frame = known.judges_frames or known.compares
+        per_frame = known.per_frame or known.with_source
         outcomes[measure] = Outcome(
-            value, series if per_frame else None, series + 0.1 if known.compares else None
+            value, series if per_frame else None, series + 0.1 if known.with_source else None
         )
-    bad = badness(outcomes, len(FRAMES))
+    bad = frame_badness(outcomes, len(FRAMES))
     pictures = {number: jpeg(200 - number) for number in pictured}
     seconds = [number / 25 for number in FRAMES]
     return ResultEvaluation(Path(name), outcomes, judge(outcomes), FRAMES, seconds, bad, pictures)
@@ -129,9 +130,9 @@ def test_verdict_and_table_are_there_without_scripts() -> None:
     before_scripts = html[: html.index('<script type="application/json"')]
     for result in found.results:
         assert result.verdict.sentences[0] in before_scripts
-    for name, known in MEASURES.items():
+    for name in MEASURES:
         assert f'data-measure="{name}"' in before_scripts
-        assert known.title.replace("'", "&#x27;") in before_scripts
+        assert title(name).replace("'", "&#x27;") in before_scripts
 
 
 def test_the_best_of_several_is_marked() -> None:
@@ -175,7 +176,7 @@ def test_the_page_works_in_a_browser(chromium: str, tmp_path: Path) -> None:
     dom = browse(chromium, page(evaluation("one.mp4", NASTY)), tmp_path, script)
     out = returned(dom)
     assert isinstance(out, dict)
-    judged = sum(known.judges_frames or known.compares for known in MEASURES.values())
+    judged = sum(known.per_frame or known.with_source for known in MEASURES.values())
     flat = 1  # face_found: only 1 and what lies beyond
     assert judged - flat <= out["charts"] <= judged
     assert out["first"].startswith("frame 20")
@@ -234,7 +235,7 @@ def test_lines_for_the_terminal() -> None:
     found = evaluation("a/swap.mp4", "b/swap.mp4")
     assert labels(found.results) == ["a/swap.mp4", "b/swap.mp4"]
     text = "\n".join(lines(found))
-    for known in MEASURES.values():
-        assert known.title in text
+    for name in MEASURES:
+        assert title(name) in text
     assert "A good swap" in text
     assert "good: up to 0.45" in text

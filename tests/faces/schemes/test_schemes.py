@@ -233,7 +233,7 @@ class Still:
 
 @pytest.fixture(scope="module")
 def frames(clips: dict[str, Path]) -> list[np.ndarray]:
-    return [frame.image for frame in islice(open_source(clips["sample_02"]).frames(), 40, 52)]
+    return [frame.rgb() for frame in islice(open_source(clips["sample_02"]).frames(), 40, 52)]
 
 
 def tracked(frames: list[np.ndarray], scheme: str) -> list[Face]:

@@ -1,4 +1,4 @@
-"""Writing the report: page, style, script, numbers and pictures as one HTML file that needs nothing else."""
+"""The report: page, style, script, values and pictures in one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ import numpy as np
 
 from facedouble._version import __version__
 from facedouble.errors import OutputError
-from facedouble.evaluation.evaluate import Evaluation, ResultEvaluation
-from facedouble.evaluation.measures import MEASURES
-from facedouble.evaluation.rating import GROUPS, Measure
-from facedouble.evaluation.text import labels
+from facedouble.evaluation.measure import GROUPS, Measure
+from facedouble.evaluation.registry import MEASURES, title
+from facedouble.evaluation.result import Evaluation, ResultEvaluation
+from facedouble.evaluation.summary import labels
 from facedouble.files import write_whole
 
 _PARTS = files("facedouble.evaluation.report")
@@ -30,7 +30,7 @@ _DIGITS = re.compile(r"\.(\d)f")
 
 
 def check(path: Path | None) -> None:
-    """Raise ``OutputError`` where ``path`` could not be written later, before any work is done."""
+    """Raise ``OutputError`` before any work is done if ``path`` could not be written later."""
     if path is None or path == Path("-"):
         return
     if path.is_dir():
@@ -84,7 +84,7 @@ def _part(name: str) -> str:
 
 
 def _json(value: object) -> str:
-    """JSON for a script element: nothing in it can end the element."""
+    """JSON for a script element: nothing in it can close the element."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -104,19 +104,19 @@ def _table(names: list[str], evaluation: Evaluation) -> str:
     heads = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
     rows = []
     for group, question in GROUPS.items():
-        within = [(name, known) for name, known in MEASURES.items() if known.group == group]
-        known_any = [
-            (name, known)
-            for name, known in within
+        within = [(name, measure) for name, measure in MEASURES.items() if measure.group == group]
+        available = [
+            (name, measure)
+            for name, measure in within
             if any(r.value(name) is not None for r in evaluation.results)
         ]
-        if not known_any:
+        if not available:
             continue
         rows.append(
             f'<tbody><tr class="group"><th scope="rowgroup" colspan="{len(names) + 2}">'
             f"{html.escape(question)}</th></tr>"
         )
-        rows += [_row(name, known, names, evaluation.results) for name, known in known_any]
+        rows += [_row(name, measure, names, evaluation.results) for name, measure in available]
         rows.append("</tbody>")
     return (
         f'<table><thead><tr><th scope="col">measure</th>{heads}'
@@ -125,45 +125,44 @@ def _table(names: list[str], evaluation: Evaluation) -> str:
     )
 
 
-def _row(name: str, known: Measure, names: list[str], results: Sequence[ResultEvaluation]) -> str:
+def _row(name: str, measure: Measure, names: list[str], results: Sequence[ResultEvaluation]) -> str:
     values = [result.value(name) for result in results]
-    best = _best(known, values) if len(values) > 1 else None
+    best = _best(measure, values) if len(values) > 1 else None
     cells = []
     for label, result, value in zip(names, results, values, strict=True):
-        text = html.escape(known.describe(value))
+        text = html.escape(measure.describe(value))
         strong = f"<b>{text}</b>" if value is not None and value == best else text
         rate = result.rate(name)
         mark = f'<span class="mark {rate}">{rate}</span>' if rate != "unknown" else ""
         of = f' data-of="{html.escape(label)}"' if len(names) > 1 else ""
         cells.append(f'<td class="value"{of}>{strong} {mark}</td>')
-    explained = html.escape(" ".join((inspect.getdoc(known.take) or "").replace("``", "").split()))
+    explained = html.escape(" ".join((inspect.getdoc(measure.compute) or "").replace("``", "").split()))
     return (
-        f'<tr data-measure="{name}"><th scope="row"><details><summary>{html.escape(known.title)}</summary>'
+        f'<tr data-measure="{name}"><th scope="row"><details><summary>{html.escape(title(name))}</summary>'
         f"<p>{explained}</p></details></th>{''.join(cells)}"
-        f'<td class="range" data-of="good">{html.escape(known.describe_good())}</td></tr>'
+        f'<td class="range" data-of="good">{html.escape(measure.describe_good())}</td></tr>'
     )
 
 
-def _best(known: Measure, values: list[float | None]) -> float | None:
-    """The best of several values; ``None`` where all are alike."""
+def _best(measure: Measure, values: list[float | None]) -> float | None:
+    """The best of several values; ``None`` if all are equal."""
     there = [value for value in values if value is not None]
     if len(set(there)) < 2:
         return None
-    if known.better == "between":
-        low, high = known.good
+    if measure.better == "between":
+        low, high = measure.good
         middle = math.sqrt(low * high) if low > 0 else (low + high) / 2
         return min(there, key=lambda value: abs(value - middle))
-    return (min if known.better == "lower" else max)(there)
+    return (min if measure.better == "lower" else max)(there)
 
 
 def _footer(evaluation: Evaluation) -> str:
     people = ", ".join(evaluation.people)
     return (
-        "Faces are looked for anew in every frame, where the source has them. Identity and the picture "
-        f"outside the face were looked at in {evaluation.described} frames, spread evenly. People a face "
+        "Faces are detected anew in every frame in which the source has one. Identity and the picture "
+        f"outside the face were examined in {evaluation.described} evenly spread frames. People whom a face "
         f"could be taken for: {people}. What is good was set by looking at swaps; it is a guide and no "
-        "substitute for watching the clip. This file holds pictures of people: treat it as you would their "
-        "footage."
+        "substitute for watching the clip. This file contains pictures of people: treat it like footage."
     )
 
 
@@ -176,31 +175,31 @@ def _data(names: list[str], evaluation: Evaluation) -> dict[str, Any]:
         "seconds": [round(value, 3) for value in seconds],
         "rate": round(min(30.0, (len(seconds) - 1) / span), 2) if span > 0 else 10,
         "pictures": _encoded(evaluation.pictures),
-        "measures": [_described(name, known) for name, known in MEASURES.items()],
+        "measures": [_described(name, measure) for name, measure in MEASURES.items()],
         "results": [
             {
                 "name": name,
                 "pictures": _encoded(result.pictures),
-                "worst": [{"frame": frame, "why": _why(result, frame)} for frame in result.worst()],
+                "worst": [{"frame": frame, "why": _why(result, frame)} for frame in result.worst_frames()],
                 "series": _series(result, "series"),
-                "own": _series(result, "of_source"),
+                "own": _series(result, "source_series"),
             }
             for name, result in zip(names, evaluation.results, strict=True)
         ],
     }
 
 
-def _described(name: str, known: Measure) -> dict[str, Any]:
-    digits = _DIGITS.search(known.shown)
+def _described(name: str, measure: Measure) -> dict[str, Any]:
+    digits = _DIGITS.search(measure.number_format)
     return {
         "name": name,
-        "title": known.title,
-        "unit": known.unit,
+        "title": title(name),
+        "unit": measure.unit,
         "digits": int(digits[1]) if digits else 0,
-        "good": [_finite(limit) for limit in known.good],
-        "fair": [_finite(limit) for limit in known.fair],
-        "judges": known.judges_frames,
-        "compares": known.compares,
+        "good": [_finite(limit) for limit in measure.good],
+        "fair": [_finite(limit) for limit in measure.fair],
+        "judges": measure.per_frame,
+        "compares": measure.with_source,
     }
 
 
@@ -209,11 +208,11 @@ def _why(result: ResultEvaluation, frame: int) -> str:
     place = list(result.index).index(frame)
     worst = ("nothing out of the good range", 0.0)
     for name, outcome in result.outcomes.items():
-        known = MEASURES[name]
-        if known.judges_frames and outcome.series is not None and not math.isnan(outcome.series[place]):
-            badness = float(known.badness(outcome.series[place : place + 1])[0])
+        measure = MEASURES[name]
+        if measure.per_frame and outcome.series is not None and not math.isnan(outcome.series[place]):
+            badness = float(measure.badness(outcome.series[place : place + 1])[0])
             if badness > worst[1]:
-                worst = (known.title, badness)
+                worst = (title(name), badness)
     return worst[0]
 
 

@@ -1,4 +1,4 @@
-"""Who a face of a result is to be, who it was, and who else there is: descriptors of known people."""
+"""Known people: who a result should be, who the source shows, and who else a face could be taken for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from facedouble.assets import demo_clips, have_demo_clips
 from facedouble.errors import InputError
-from facedouble.evaluation.metrics import fine_detail
+from facedouble.evaluation.image_quality import fine_detail
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.hull import inner_face_mask
@@ -24,17 +24,18 @@ from facedouble.video.images import read_image
 from facedouble.video.sampling import frames_at
 from facedouble.video.source import open_source
 
-DETAIL_VIEW = InputCrop(128, 0.7)
-"""What fine detail is compared on: the face 128 pixels wide, whatever it was or the model draws."""
+DETAIL_CROP = InputCrop(128, 0.7)
+"""The crop on which fine detail is compared: 128 pixels wide, whatever the size of the face or of the
+model."""
 
-_MOST_CROPS = 60
+_MAX_CROPS = 60
 _FRAMES_OF_A_CLIP = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone known: ``descriptors`` (N, 128) of their faces, N at least 1, and the mean fine detail of
-    their real faces seen through :data:`DETAIL_VIEW`."""
+    """A known person: ``descriptors`` (N, 128) of their faces, N at least 1, and the mean fine detail of
+    their real faces in :data:`DETAIL_CROP`."""
 
     name: str
     descriptors: npt.NDArray[np.float32]
@@ -45,37 +46,39 @@ class Person:
         return np.asarray(self.descriptors.mean(axis=0), dtype=np.float32)
 
 
-def know(name: str, facesets: Sequence[Path], *, detail: bool = False) -> Person:
-    """What a person's facesets say of them. ``detail`` asks for their fine detail too, of up to 60 of
-    their crops. Raises ``InputError`` where no face has a descriptor."""
+def load_person(name: str, facesets: Sequence[Path], *, detail: bool = False) -> Person:
+    """A person from their facesets. ``detail`` also measures their fine detail, on up to 60 of their crops.
+    Raises ``InputError`` if no face has a descriptor."""
     descriptors: list[Descriptor] = []
     details: list[float] = []
     for path in facesets:
         with Faceset.open(path) as faceset:
             faces = faceset.faces()
             descriptors += [face.descriptor for face in faces if face.descriptor is not None]
-            step = max(1, len(faces) * len(facesets) // _MOST_CROPS)
+            step = max(1, len(faces) * len(facesets) // _MAX_CROPS)
             for face in faces[::step] if detail else ():
-                inner = DETAIL_VIEW.alignment(np.eye(2, 3), face.crop_size)
+                inner = DETAIL_CROP.alignment(np.eye(2, 3), face.crop_size)
                 points = map_points(inner, map_points(face.alignment, face.smoothed))
-                details.append(detail_of(read_image(faceset.crop_path(face)), inner, points, scheme_of(face)))
+                details.append(
+                    face_detail(read_image(faceset.crop_path(face)), inner, points, scheme_of(face))
+                )
     if not descriptors:
         raise InputError(f"{', '.join(map(str, facesets))}: no face with a descriptor; extract again")
     return Person(name, np.stack(descriptors), float(np.mean(details)) if details else float("nan"))
 
 
-def detail_of(
+def face_detail(
     image: Image, alignment: npt.NDArray[np.float64], points: Landmarks, scheme: LandmarkScheme
 ) -> float:
-    """Fine detail of the face that ``alignment`` cuts out of ``image``; ``points`` are its landmarks in
-    the cut-out's pixels."""
-    size = DETAIL_VIEW.resolution
+    """Fine detail of the face in the crop that ``alignment`` describes; ``points`` are its landmarks in the
+    crop's pixels."""
+    size = DETAIL_CROP.resolution
     return fine_detail(extract_crop(image, alignment, size), inner_face_mask(points, size, scheme))
 
 
-def strangers(known: Sequence[Person]) -> list[Person]:
-    """People of the demonstration's clips, where these are on this machine, but for those who are one
-    of ``known``: others for a face to be taken for."""
+def demo_people(known: Sequence[Person]) -> list[Person]:
+    """The actors of the demonstration's clips, if those are on this machine, except for anyone in ``known``:
+    distractors for identity retrieval."""
     if not have_demo_clips():
         return []
     clips = demo_clips()
@@ -93,7 +96,7 @@ def strangers(known: Sequence[Person]) -> list[Person]:
 
 
 def _described(clips: Sequence[Path]) -> Iterator[Descriptor]:
-    """Descriptors of the largest face of a few frames of each clip."""
+    """Descriptors of the largest face in a few frames of each clip."""
     analyser = FaceAnalyser()
     for clip in clips:
         source = open_source(clip)
@@ -103,8 +106,8 @@ def _described(clips: Sequence[Path]) -> Iterator[Descriptor]:
                 yield analyser.describe(frame.rgb(), face.landmarks)
 
 
-def nearest(descriptors: npt.NDArray[np.floating], gallery: Sequence[Person]) -> npt.NDArray[np.int64]:
-    """Whose single face is nearest to each descriptor (N, 128): numbers (N,) of people in ``gallery``."""
+def nearest_person(descriptors: npt.NDArray[np.floating], gallery: Sequence[Person]) -> npt.NDArray[np.int64]:
+    """For each descriptor (N, 128) the person with the nearest single face: positions (N,) in ``gallery``."""
     distances = [
         np.linalg.norm(descriptors[:, None] - person.descriptors[None], axis=2).min(axis=1)
         for person in gallery

@@ -1,46 +1,46 @@
-"""An evaluation as lines for the terminal."""
+"""An evaluation as text for the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from facedouble.evaluation.evaluate import Evaluation, ResultEvaluation
-from facedouble.evaluation.measures import MEASURES
-from facedouble.evaluation.rating import GROUPS, Rate
+from facedouble.evaluation.measure import GROUPS, Rating
+from facedouble.evaluation.registry import MEASURES, title
+from facedouble.evaluation.result import Evaluation, ResultEvaluation
 
-_SIGNS: dict[Rate, str] = {"good": "+", "fair": "~", "poor": "!", "unknown": " "}
+_SIGNS: dict[Rating, str] = {"good": "+", "fair": "~", "poor": "!", "unknown": " "}
 
 
 def lines(evaluation: Evaluation) -> Iterator[str]:
-    """The verdicts, then a table: a column for each result, + good, ~ fair, ! poor."""
+    """The verdicts, then a table with a column for each result: + good, ~ fair, ! poor."""
     names = labels(evaluation.results)
     for name, result in zip(names, evaluation.results, strict=True):
         if len(names) > 1:
             yield f"{name}:"
         yield from result.verdict.sentences
         yield ""
-    width = max(len(known.title) for known in MEASURES.values())
+    width = max(len(title(name)) for name in MEASURES)
     rooms = [max(len(name), 15) for name in names]
     if len(names) > 1:
         yield f"{'':{width}}  {'  '.join(name.rjust(room) for name, room in zip(names, rooms, strict=True))}"
     for group, question in GROUPS.items():
         rows = [
-            (name, known)
-            for name, known in MEASURES.items()
-            if known.group == group and any(result.value(name) is not None for result in evaluation.results)
+            (name, measure)
+            for name, measure in MEASURES.items()
+            if measure.group == group and any(result.value(name) is not None for result in evaluation.results)
         ]
         if rows:
             yield question
-        for name, known in rows:
+        for name, measure in rows:
             cells = [
-                f"{known.describe(result.value(name))} {_SIGNS[result.rate(name)]}".rjust(room)
+                f"{measure.describe(result.value(name))} {_SIGNS[result.rate(name)]}".rjust(room)
                 for result, room in zip(evaluation.results, rooms, strict=True)
             ]
-            yield f"  {known.title:{width}}{'  '.join(cells)}   (good: {known.describe_good()})"
+            yield f"  {title(name):{width}}{'  '.join(cells)}   (good: {measure.describe_good()})"
 
 
 def summary(result: ResultEvaluation) -> tuple[str, str, str]:
-    """A result in three lines: the verdict, who it is, and how it moves and looks."""
+    """A result in three lines: the verdict, identity, and how it moves and looks."""
 
     def says(name: str) -> str:
         return MEASURES[name].describe(result.value(name))
@@ -49,13 +49,14 @@ def summary(result: ResultEvaluation) -> tuple[str, str, str]:
         result.verdict.sentences[0],
         f"In {says('nearer_to_b')} of {len(result.index)} frames the face is nearer to B than to A; mean "
         f"distance to B {says('distance_to_b')}, to A {says('distance_to_a')}.",
-        f"Mouth follows at {says('mouth')}, eyes at {says('eyes')}; trembling {says('jitter')}, flicker "
+        f"Mouth follows at {says('mouth')}, eyes at {says('eyes')}; jitter {says('jitter')}, flicker "
         f"{says('flicker')}; fine detail {says('detail_of_b')} of B's real faces.",
     )
 
 
 def labels(results: Sequence[ResultEvaluation]) -> list[str]:
-    """A short name of each result: its file's, with as much of its folder as tells them apart."""
+    """A short name for each result: its file's, with as much of its folder as is needed to tell them
+    apart."""
     paths = [result.path for result in results]
     names = [path.name for path in paths]
     if len(set(names)) < len(names):

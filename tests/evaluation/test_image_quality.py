@@ -1,12 +1,8 @@
-from fractions import Fraction
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 
-from facedouble.errors import InputError
-from facedouble.evaluation.fidelity import MOST_PSNR, look_at, psnr, ssim, ssim_map
+from facedouble.evaluation.image_quality import MAX_PSNR, fine_detail, psnr, ssim, ssim_map
 
 
 def picture(seed: int = 0) -> np.ndarray:
@@ -16,7 +12,7 @@ def picture(seed: int = 0) -> np.ndarray:
 
 def test_psnr_of_known_differences() -> None:
     source = np.full((60, 80, 3), 100, dtype=np.uint8)
-    assert psnr(source, source) == MOST_PSNR
+    assert psnr(source, source) == MAX_PSNR
     assert psnr(source + np.uint8(10), source) == pytest.approx(28.13, abs=0.01)
     one_channel = source.copy()
     one_channel[..., 1] += 10
@@ -31,7 +27,7 @@ def test_psnr_looks_only_inside_the_mask() -> None:
     result[:, 40:] = 0
     mask = np.zeros((60, 80), dtype=np.float32)
     mask[:, :40] = 1
-    assert psnr(result, source, mask) == MOST_PSNR
+    assert psnr(result, source, mask) == MAX_PSNR
     assert psnr(result, source, 1 - mask) < 15
 
 
@@ -58,22 +54,30 @@ def test_ssim_looks_only_inside_the_mask() -> None:
     assert ssim(result, source, mask) == pytest.approx(1)
 
 
-def test_what_a_clip_is_beside_its_pictures(clips: dict[str, Path]) -> None:
-    found = look_at(clips["sample_02"])
-    assert (found.frames, found.size, found.is_clip) == (123, (1280, 720), True)
-    assert len(found.times) == 123
-    assert np.diff(found.times) == pytest.approx(1001 / 30000, abs=1e-3)
-    assert len(found.sound) == 1
-    assert found.tags[-1] == Fraction(1)
-    assert look_at(clips["sample_04"]).sound != found.sound
+def texture() -> np.ndarray:
+    return np.random.default_rng(0).integers(60, 200, (64, 64, 3), dtype=np.uint8)
 
 
-def test_a_folder_has_frames_only(pair_frames: Path) -> None:
-    found = look_at(pair_frames)
-    assert (found.frames, found.times, found.sound, found.tags) == (12, (), (), ())
+def test_fine_detail_falls_with_blur_and_is_a_square() -> None:
+    mask = np.ones((64, 64), dtype=np.float32)
+    picture = texture()
+    whole = fine_detail(picture, mask)
+    assert fine_detail(cv2.GaussianBlur(picture, (0, 0), 0.7), mask) < 0.5 * whole
+    assert fine_detail(cv2.GaussianBlur(picture, (0, 0), 2), mask) < 0.02 * whole
+    half = ((picture.astype(float) - 130) / 2 + 130).round().astype(np.uint8)
+    assert fine_detail(half, mask) == pytest.approx(whole / 4, rel=0.03)
 
 
-def test_what_is_no_clip_is_told(tmp_path: Path) -> None:
-    (tmp_path / "x.mp4").write_bytes(b"not a clip")
-    with pytest.raises(InputError, match=r"x\.mp4"):
-        look_at(tmp_path / "x.mp4")
+def test_fine_detail_looks_only_inside_the_mask() -> None:
+    picture = texture()
+    picture[:, 32:] = 128
+    mask = np.zeros((64, 64), dtype=np.float32)
+    mask[:, 40:] = 1
+    assert fine_detail(picture, mask) == 0
+
+
+def test_a_slow_change_of_brightness_is_not_detail() -> None:
+    ramp = np.repeat(np.linspace(0, 255, 64)[None], 64, axis=0).astype(np.uint8)[..., None].repeat(3, axis=2)
+    mask = np.zeros((64, 64), dtype=np.float32)
+    mask[4:-4, 4:-4] = 1
+    assert fine_detail(ramp, mask) < 1e-5

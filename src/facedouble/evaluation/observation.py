@@ -1,8 +1,8 @@
-"""Looking at a result and its source together, frame by frame; what was seen goes into arrays.
+"""Comparing a result with its source frame by frame, into arrays that the measures are computed from.
 
-Frames are streamed: of the two clips only this frame and the crop of the one before are in memory.
-Faces are looked for where the faceset of the source has them, in the source and in the result in the
-same way, so that a clip held against itself differs nowhere.
+Frames are streamed: only the current frame of both clips and the previous crop are in memory. Faces are
+expected where the source's faceset has them, and analysed in the same way in source and result, so that a
+clip compared with itself differs nowhere.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from facedouble.config import EvaluateSettings
 from facedouble.errors import InputError
-from facedouble.evaluation import fidelity, people, seam, steadiness
+from facedouble.evaluation import gallery, seam, steadiness
 from facedouble.evaluation.expression import gaze
-from facedouble.evaluation.metrics import fine_detail
+from facedouble.evaluation.image_quality import fine_detail, psnr, ssim
 from facedouble.events import Listener, Progressed, StageFinished, StageStarted, ignore
 from facedouble.faces.align import extract_crop, map_points, recrop, scale_of
 from facedouble.faces.analyser import FaceAnalyser
@@ -33,36 +33,37 @@ from facedouble.types import Face, Grey, Image
 from facedouble.video.source import open_source
 
 _SMALL = 192  # side of the crop on which flicker is measured
-_LEAST, _MOST = 128, 640  # side of the crop on which the seam and detail are measured
-_OUTSIDE = 0.10  # of the face's size: how far beyond its hull the face ends for certain
-_INSIDE = 0.06  # the face without its edge, where a mask is still soft: share of the crop's side
-_AROUND = (0.03, 0.15)  # the surroundings of a face: shares of the crop's side beyond its outline
+_MIN_SIDE, _MAX_SIDE = 128, 640  # side of the crop on which the seam and detail are measured
+_OUTSIDE = 0.10  # of the face's size: this far beyond its hull, nothing belongs to the face
+_INSIDE = 0.06  # of the crop's side: width of the edge, where a mask is still soft
+_AROUND = (0.03, 0.15)  # of the crop's side: the surroundings of a face, from and to, beyond its outline
 
 Values = npt.NDArray[np.float64]
-Pictured = Callable[[int, Image, Image], None]
-"""Is given a frame's number and the crops of source and result that a report may show."""
+OnCrops = Callable[[int, Image, Image], None]
+"""Called with a frame's number and the crops of source and result that a report may show."""
 
-TILE = 224
+REPORT_CROP = 224
+"""Side in pixels of the crops in a report."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What was seen of the N frames that have a face, NaN where it was not looked for.
+class Observed:
+    """What was extracted from the N frames with a face; NaN where it was not computed.
 
-    ``index`` and ``seconds`` (N,); ``source_points`` and ``points`` (N, P, 2) landmarks found anew in
-    source and result, frame pixels; ``scheme`` says what they are. ``found`` is 1 where the detector sees a
+    ``index`` and ``seconds`` (N,). ``source_landmarks`` and ``landmarks`` (N, P, 2), in frame pixels, were
+    detected anew in source and result and follow ``scheme``. ``detected`` is 1 where the detector sees a
     face in the result. ``gaze``, ``change`` (see ``steadiness.flicker``), ``detail`` (inside the face) and
-    ``detail_around`` are (N, 2): result, source. ``lab`` (N, 2, 3) mean colours of the face. ``psnr`` and
-    ``ssim`` are of what lies outside the face, ``step`` and ``ring`` of its seam. ``detail_small`` is of
-    the result through ``people.DETAIL_VIEW``. ``width`` is how many frame pixels the crop's side covers.
-    ``descriptor`` (N, 128).
+    ``detail_around`` are (N, 2): result, source. ``lab`` (N, 2, 3): mean colours of the face, result and
+    source. ``psnr`` and ``ssim`` are of the picture outside the face, ``step`` and ``ring`` of its seam.
+    ``detail_small`` is that of the result in ``gallery.DETAIL_CROP``. ``width``: frame pixels that the side
+    of the crop covers. ``descriptor`` (N, 128), of the result.
     """
 
     index: npt.NDArray[np.int64]
     seconds: Values
-    source_points: npt.NDArray[np.float32]
-    points: npt.NDArray[np.float32]
-    found: Values
+    source_landmarks: npt.NDArray[np.float32]
+    landmarks: npt.NDArray[np.float32]
+    detected: Values
     gaze: Values
     change: Values
     lab: Values
@@ -82,18 +83,19 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Where the faces of the source are: the face of each frame that has one, the frames after a cut,
-    and of which frames identity and the outside are looked at, as these take long."""
+class ObservationPlan:
+    """What to analyse: the face of each frame of the source that has one; ``cuts``, the frames after a shot
+    boundary; ``detailed``, the frames for which the slow parts (identity, the picture outside the face) are
+    computed; and the ``side`` in pixels of the crop on which seam and detail are measured."""
 
     faces: dict[int, Face]
     cuts: frozenset[int]
-    closely: frozenset[int]
+    detailed: frozenset[int]
     side: int
 
 
-def plan(source: Path, faceset: Path, settings: EvaluateSettings) -> Plan:
-    """What to look at. Raises ``InputError`` for the faceset of another source or one without faces."""
+def plan_observation(source: Path, faceset: Path, settings: EvaluateSettings) -> ObservationPlan:
+    """What to analyse. Raises ``InputError`` for the faceset of another source or one without faces."""
     with Faceset.open(faceset) as store:
         store.check_source(source)
         faces: dict[int, Face] = {}
@@ -104,25 +106,24 @@ def plan(source: Path, faceset: Path, settings: EvaluateSettings) -> Plan:
         raise InputError(f"{faceset}: no face to measure")
     order = sorted(faces)
     wanted = min(settings.closely or len(order), len(order))
-    closely = frozenset(order[round(i)] for i in np.linspace(0, len(order) - 1, wanted))
+    detailed = frozenset(order[round(i)] for i in np.linspace(0, len(order) - 1, wanted))
     extent = float(np.median([face.crop_size / scale_of(face.alignment) for face in faces.values()]))
-    # A little larger than the face mostly is in the frame, so that nothing has to be averaged down.
-    side = int(np.clip(np.ceil(1.05 * extent / 16) * 16, _LEAST, _MOST))
-    return Plan(faces, cuts, closely, side)
+    # A little larger than the face usually is in the frame, so that nothing has to be averaged down.
+    side = int(np.clip(np.ceil(1.05 * extent / 16) * 16, _MIN_SIDE, _MAX_SIDE))
+    return ObservationPlan(faces, cuts, detailed, side)
 
 
 class Observer:
-    """Holds results against one source. Loads the networks once."""
+    """Compares results with one source. Loads the networks once."""
 
-    def __init__(self, source: Path, looked_for: Plan) -> None:
-        self.source, self.plan = source, looked_for
-        schemes = common_scheme(self.plan.faces.values())
-        self.analyser = FaceAnalyser(landmarks=schemes.name)
+    def __init__(self, source: Path, plan: ObservationPlan) -> None:
+        self.source, self.plan = source, plan
+        self.analyser = FaceAnalyser(landmarks=common_scheme(plan.faces.values()).name)
 
-    def observe(self, result: Path, pictured: Pictured | None = None, listener: Listener = ignore) -> Seen:
-        """What there is to see of ``result``. Frames are paired by their number, as far as both have any.
+    def observe(self, result: Path, on_crops: OnCrops | None = None, listener: Listener = ignore) -> Observed:
+        """Analyse ``result``. Frames are paired by number, as long as both have one.
 
-        Raises ``InputError`` for a result of another size than the source, or without frames in common.
+        Raises ``InputError`` for a result of another size than the source, or without common frames.
         """
         start = time.perf_counter()
         source, other = open_source(self.source), open_source(result)
@@ -136,7 +137,7 @@ class Observer:
         listener(StageStarted(stage, source.info.frames or None, "frames"))
         rows: list[dict[str, Any]] = []
         before: _Crops | None = None
-        # To the end of both, so that a damaged end is not missed.
+        # To the end of both, so that a damaged end is noticed.
         for first, second in zip_longest(source.frames(), other.frames()):
             if first is None or second is None:
                 continue
@@ -148,22 +149,26 @@ class Observer:
             if before is not None and (before.index != crops.index - 1 or crops.index in self.plan.cuts):
                 before = None
             rows.append({"seconds": first.seconds, **self._frame(crops, before)})
-            if pictured is not None:
-                pictured(first.index, *crops.tiles())
-            before = crops.kept()
+            if on_crops is not None:
+                on_crops(first.index, *crops.for_report())
+            before = crops.without_full_size()
             listener(Progressed(stage, first.index + 1))
         if not rows:
             raise InputError(f"{result}: none of its frames has a face in the source")
         listener(StageFinished(stage, time.perf_counter() - start, f"{len(rows)} faces"))
-        return Seen(
-            **{f.name: np.array([row[f.name] for row in rows]) for f in fields(Seen) if f.name != "scheme"},
+        return Observed(
+            **{
+                f.name: np.array([row[f.name] for row in rows])
+                for f in fields(Observed)
+                if f.name != "scheme"
+            },
             scheme=self.analyser.scheme,
         )
 
     def _frame(self, crops: _Crops, before: _Crops | None) -> dict[str, Any]:
         face, images = crops.face, (crops.result_frame, crops.source_frame)
-        points, source_points = (self.analyser.refine(image, face.landmarks) for image in images)
-        scheme, closely = self.analyser.scheme, crops.index in self.plan.closely
+        landmarks, source_landmarks = (self.analyser.refine(image, face.landmarks) for image in images)
+        scheme, detailed = self.analyser.scheme, crops.index in self.plan.detailed
         change = (np.nan, np.nan)
         if before is not None:
             change = steadiness.flicker(
@@ -174,35 +179,35 @@ class Observer:
                 crops.small_mask,
             )
         grey = np.asarray(cv2.cvtColor(images[0], cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-        view = people.DETAIL_VIEW.alignment(face.alignment, face.crop_size)
+        view = gallery.DETAIL_CROP.alignment(face.alignment, face.crop_size)
         outside = crops.outside()
         nothing = np.full(128, np.nan, dtype=np.float32)
         return {
             "index": crops.index,
-            "source_points": source_points,
-            "points": points,
-            "found": float(self.analyser.verify(grey, points) is not None),
-            "gaze": (gaze(images[0], points, scheme), gaze(images[1], source_points, scheme)),
+            "source_landmarks": source_landmarks,
+            "landmarks": landmarks,
+            "detected": float(self.analyser.verify(grey, landmarks) is not None),
+            "gaze": (gaze(images[0], landmarks, scheme), gaze(images[1], source_landmarks, scheme)),
             "change": change,
             "lab": [
                 steadiness.mean_lab(small, crops.small_mask)
                 for small in (crops.small_result, crops.small_source)
             ],
-            "psnr": fidelity.psnr(*images, outside),
-            "ssim": fidelity.ssim(grey, _grey(images[1]), outside) if closely else np.nan,
+            "psnr": psnr(*images, outside),
+            "ssim": ssim(grey, _grey(images[1]), outside) if detailed else np.nan,
             "step": seam.gradient_step(crops.result, crops.source, crops.distance),
             "ring": seam.ring_step(crops.small_result, crops.small_source, crops.small_distance),
             "detail": [fine_detail(crop, crops.inner) for crop in (crops.result, crops.source)],
             "detail_around": [fine_detail(crop, crops.around) for crop in (crops.result, crops.source)],
-            "detail_small": people.detail_of(images[0], view, map_points(view, source_points), scheme),
+            "detail_small": gallery.face_detail(images[0], view, map_points(view, source_landmarks), scheme),
             "width": crops.extent,
-            "descriptor": self.analyser.describe(images[0], points) if closely else nothing,
+            "descriptor": self.analyser.describe(images[0], landmarks) if detailed else nothing,
         }
 
 
 class _Crops:
-    """The crops of one face that measures look at, source and result cut alike: ``source`` and ``result`` at
-    the frame's own resolution, the ``small_`` ones averaged down."""
+    """The crops of one face, the same for source and result: ``source`` and ``result`` at the frame's own
+    resolution, the ``small_`` ones averaged down."""
 
     def __init__(self, index: int, face: Face, source: Image, result: Image, side: int) -> None:
         self.index, self.face = index, face
@@ -218,7 +223,7 @@ class _Crops:
         self.small_mask = (self.small_distance < 0).astype(np.float32)
 
     def outside(self) -> npt.NDArray[np.float32]:
-        """Mask of the frame (H, W) without the face and some room around it."""
+        """Mask of the frame (H, W) without the face and a margin around it."""
         height, width = self.source_frame.shape[:2]
         scheme = scheme_of(self.face)
         hull = face_hull(self.face.smoothed, (height, width), scheme, forehead=FOREHEAD) > 0
@@ -231,12 +236,12 @@ class _Crops:
         mask[part] = cv2.distanceTransform(1 - face[part], cv2.DIST_L2, 5) > room
         return mask
 
-    def tiles(self) -> tuple[Image, Image]:
-        """Source and result as a report shows them."""
-        return _reduced(self.source, TILE), _reduced(self.result, TILE)
+    def for_report(self) -> tuple[Image, Image]:
+        """Source and result as the report shows them."""
+        return _reduced(self.source, REPORT_CROP), _reduced(self.result, REPORT_CROP)
 
-    def kept(self) -> _Crops:
-        """Itself without what the next frame does not need."""
+    def without_full_size(self) -> _Crops:
+        """Itself without the pictures that the next frame does not need."""
         empty = np.zeros((0, 0, 3), dtype=np.uint8)
         self.source_frame = self.result_frame = self.source = self.result = empty
         return self

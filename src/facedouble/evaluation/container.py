@@ -1,0 +1,68 @@
+"""What a swap must leave alone besides the pictures: number and times of frames, sound and tags."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+
+from facedouble.errors import InputError
+from facedouble.video.demux import reason
+from facedouble.video.source import open_source
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Everything about a clip or folder but its pictures. ``times`` of its frames in seconds, empty for a
+    folder; ``sound`` is the SHA-256 of each audio stream's packets; ``tags`` are the colour tags and the
+    pixel aspect ratio."""
+
+    frames: int
+    size: tuple[int, int]
+    times: tuple[float, ...]
+    sound: tuple[str, ...]
+    tags: tuple[int | Fraction, ...]
+    is_clip: bool
+
+
+def read_container(path: Path) -> Container:
+    """Read a clip or folder to its end. Raises ``InputError``."""
+    source = open_source(path)
+    info = source.info
+    times: list[float] = []
+    count = 0
+    # Decoded to planes only; nothing is converted to RGB.
+    for frame in source.frames():
+        count += 1
+        times.append(float(frame.pts * frame.time_base))
+    is_clip = info.kind == "clip"
+    tags = (
+        info.colour_matrix,
+        info.colour_primaries,
+        info.colour_transfer,
+        info.colour_range,
+        info.sample_aspect,
+    )
+    return Container(
+        frames=count,
+        size=(info.width, info.height),
+        times=tuple(times) if is_clip else (),
+        sound=_sound(path) if is_clip else (),
+        tags=tags if is_clip else (),
+        is_clip=is_clip,
+    )
+
+
+def _sound(path: Path) -> tuple[str, ...]:
+    try:
+        with av.open(f"file:{path}") as container:
+            digests = {stream.index: hashlib.sha256() for stream in container.streams.audio}
+            for packet in container.demux(container.streams.audio) if digests else ():
+                digests[packet.stream.index].update(bytes(packet))
+            return tuple(digest.hexdigest() for digest in digests.values())
+    except av.error.FFmpegError as error:
+        raise InputError(f"{path}: its sound cannot be read ({reason(error)})") from error

@@ -1,0 +1,72 @@
+"""The measures of a swap, by name, in the order in which a report lists them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facedouble.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from facedouble.evaluation.measure import Measure
+
+_MEASURES = "facedouble.evaluation.measures"
+
+MEASURES: Registry[Measure] = Registry(
+    "measure",
+    {
+        "distance_to_b": Entry(f"{_MEASURES}.likeness:distance_to_b", "distance to B"),
+        "distance_to_a": Entry(f"{_MEASURES}.likeness:distance_to_a", "distance to A"),
+        "nearer_to_b": Entry(f"{_MEASURES}.likeness:nearer_to_b", "frames nearer to B than to A"),
+        "retrieval": Entry(f"{_MEASURES}.likeness:retrieval", "identity retrieval"),
+        "pose": Entry(f"{_MEASURES}.performance:pose", "head pose, error"),
+        "pose_offset": Entry(f"{_MEASURES}.performance:pose_offset", "head pose, constant offset"),
+        "place": Entry(f"{_MEASURES}.performance:place", "position of the face, error"),
+        "expression": Entry(f"{_MEASURES}.performance:expression_error", "expression, error"),
+        "mouth": Entry(f"{_MEASURES}.performance:mouth", "mouth opening, correlation"),
+        "eyes": Entry(f"{_MEASURES}.performance:eyes", "eye opening, correlation"),
+        "gaze": Entry(f"{_MEASURES}.performance:gaze", "horizontal gaze, correlation"),
+        "jitter": Entry(f"{_MEASURES}.stability:jitter", "jitter of the face"),
+        "flicker": Entry(f"{_MEASURES}.stability:flicker", "flicker relative to the source"),
+        "colour_drift": Entry(f"{_MEASURES}.stability:colour_drift", "colour drift"),
+        "seam_step": Entry(f"{_MEASURES}.blending:seam_step", "brightness step at the edge"),
+        "seam_colour": Entry(f"{_MEASURES}.blending:seam_colour", "colour step at the edge"),
+        "sharpness": Entry(f"{_MEASURES}.blending:sharpness", "fine detail relative to the source's face"),
+        "sharpness_around": Entry(
+            f"{_MEASURES}.blending:sharpness_around", "fine detail relative to the surroundings"
+        ),
+        "detail_of_b": Entry(f"{_MEASURES}.blending:detail_of_b", "fine detail relative to B's real faces"),
+        "psnr_outside": Entry(f"{_MEASURES}.preservation:psnr_outside", "PSNR outside the face"),
+        "ssim_outside": Entry(f"{_MEASURES}.preservation:ssim_outside", "SSIM outside the face"),
+        "face_found": Entry(
+            f"{_MEASURES}.preservation:face_found", "faces detected where the source has one"
+        ),
+        "frame_count": Entry(f"{_MEASURES}.preservation:frame_count", "frames added or missing"),
+        "times": Entry(f"{_MEASURES}.preservation:times", "frame times, largest error"),
+        "sound": Entry(f"{_MEASURES}.preservation:sound", "sound unchanged"),
+        "tags": Entry(f"{_MEASURES}.preservation:tags", "colour tags unchanged"),
+        "resolution": Entry(
+            f"{_MEASURES}.model_quality:resolution", "model resolution relative to the face's size on screen"
+        ),
+        "restored_ssim_a": Entry(
+            f"{_MEASURES}.model_quality:restored_ssim_a", "A's faces reconstructed, SSIM"
+        ),
+        "restored_ssim_b": Entry(
+            f"{_MEASURES}.model_quality:restored_ssim_b", "B's faces reconstructed, SSIM"
+        ),
+        "restored_psnr_a": Entry(
+            f"{_MEASURES}.model_quality:restored_psnr_a", "A's faces reconstructed, PSNR"
+        ),
+        "restored_psnr_b": Entry(
+            f"{_MEASURES}.model_quality:restored_psnr_b", "B's faces reconstructed, PSNR"
+        ),
+        "restored_identity_b": Entry(
+            f"{_MEASURES}.model_quality:restored_identity_b", "B's faces reconstructed, distance to B"
+        ),
+    },
+)
+"""The summary of an entry is the measure's title."""
+
+
+def title(name: str) -> str:
+    """The title of a measure, as a reader sees it."""
+    return MEASURES.entries[name].summary
