@@ -17,6 +17,7 @@ from facedouble.cli.progress import progress
 from facedouble.config import DemoSettings
 from facedouble.demo import DemoResult, demo
 from facedouble.evaluation.registry import MEASURES, title
+from facedouble.run.run import Run
 
 _KEPT = ("extract", "train")  # steps whose results an earlier run may have left
 
@@ -25,11 +26,11 @@ def measure(folder: Path = Path("demo")) -> list[Table]:
     """Times of both modes' steps, and what every measure says of both swaps."""
     modes: dict[str, DemoResult] = {}
     used_again: dict[str, bool] = {}
-    with progress(sys.stderr) as listener:
+    with progress(sys.stderr) as shown:
         for name, unseen in (("seen", False), ("unseen", True)):
             settings = DemoSettings(output=folder, unseen=unseen)
             used_again[name] = (folder / ("model-unseen" if unseen else "model")).exists()
-            modes[name] = demo(settings, listener=listener)
+            modes[name] = demo(settings, run=Run([shown]))
 
     def time(name: str, step: str) -> Cell:
         return None if used_again[name] and step in _KEPT else modes[name].seconds.get(step)

@@ -71,14 +71,14 @@ def product_rate(dtype: torch.dtype, device: torch.device) -> float:
 
 def step_of(setup: Setup, config: schedule.StepConfig) -> Callable[[], None]:
     """One iteration as the loop does it, with everything but saving."""
-    training = setup.training
+    training = setup.state
 
     def step() -> None:
         losses = setup.step(setup.pairs(config), config)
         training.card.iteration += 1
         training.update_ema()
         training.record_losses(losses)
-        if training.pending_due:
+        if training.losses_due:
             training.flush_losses()
 
     return step
@@ -93,11 +93,11 @@ def measured(
     rate = product_rate(_DTYPES[precision], setup.device)
     alone = f"{name}, {precision}, 2x{setup.recipe.batch_size}"
     courses = {alone: 0.0}
-    if setup.training.adversary is not None:
+    if setup.state.adversary is not None:
         courses[f"{alone}, with its discriminators"] = 1.0
     rows: list[list[Cell]] = []
     for title, progress in courses.items():
-        config = schedule.step_config(setup.recipe, settings, setup.training.card, progress)
+        config = schedule.step_config(setup.recipe, settings, setup.state.card, progress)
         step = step_of(setup, config)
         with FlopCounterMode(display=False) as counter:
             step()
@@ -123,7 +123,7 @@ def plain_step(data: Mapping[Side, SideDataset], name: str) -> Callable[[], None
     network, recipe = build(name), MODELS[name].recipe
     optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate, recipe.betas, foreach=False)
     size, random = network.resolution, np.random.default_rng(0)
-    pictures = {side: data[side].reduced(len(data[side])).permute(0, 2, 3, 1).numpy() for side in SIDES}
+    pictures = {side: data[side].pictures(len(data[side])).permute(0, 2, 3, 1).numpy() for side in SIDES}
 
     def pair(side: Side) -> tuple[np.ndarray, np.ndarray]:
         picture = pictures[side][random.integers(len(pictures[side]))]

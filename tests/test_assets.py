@@ -14,7 +14,8 @@ import pytest
 
 from facedouble import assets
 from facedouble.errors import AssetError
-from facedouble.events import Event, Noted
+from facedouble.run.events import Event, Notice
+from facedouble.run.run import Run
 
 SMALL = {"01/sample_01.mp4": b"one", "02/sample_03.mp4": b"three", "license/LICENSE-RAVDESS.txt": b"by-nc-sa"}
 
@@ -61,12 +62,12 @@ def files(folder: Path) -> list[str]:
 
 def test_only_the_clips_and_their_licence_are_taken(pip: Pip, tmp_path: Path) -> None:
     events: list[Event] = []
-    found = assets.demo_clips(tmp_path / "cache", listener=events.append)
+    found = assets.demo_clips(tmp_path / "cache", run=Run([events.append]))
     assert files(tmp_path / "cache") == sorted(f"demo-clips/{name}" for name in SMALL)
     assert found.a[0].read_bytes() == b"one"
     assert found.b[0].read_bytes() == b"three"
     assert found.licence.read_bytes() == b"by-nc-sa"
-    assert [type(event) for event in events] == [Noted]
+    assert [type(event) for event in events] == [Notice]
 
 
 def test_what_is_there_is_used_again(pip: Pip, tmp_path: Path) -> None:
@@ -194,12 +195,12 @@ def published(monkeypatch: pytest.MonkeyPatch) -> Iterator[Published]:
 
 def test_the_network_is_fetched_once_and_kept(published: Published, tmp_path: Path) -> None:
     events: list[Event] = []
-    path = assets.yunet_model(tmp_path / "cache", listener=events.append)
+    path = assets.yunet_model(tmp_path / "cache", run=Run([events.append]))
     assert path.read_bytes() == NETWORK
     assert files(tmp_path) == ["cache/yunet_n_dynamic.onnx"]
-    assert assets.yunet_model(tmp_path / "cache", listener=events.append) == path
+    assert assets.yunet_model(tmp_path / "cache", run=Run([events.append])) == path
     assert published.calls == 1
-    assert [type(event) for event in events] == [Noted]
+    assert [type(event) for event in events] == [Notice]
 
 
 def test_a_damaged_network_is_fetched_again(published: Published, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 import facedouble
 
 NAMES = [
+    "Cancelled",
     "ConvertResult",
     "ConvertSettings",
     "EvaluateSettings",
@@ -22,7 +23,7 @@ NAMES = [
     "ExtractResult",
     "ExtractSettings",
     "FacedoubleError",
-    "Listener",
+    "Run",
     "TrainResult",
     "TrainSettings",
     "VideoSettings",
@@ -36,15 +37,14 @@ NAMES = [
 
 SIGNATURES = {
     "extract": "(source: 'Path', output: 'Path', settings: 'ExtractSettings | None' = None, *,"
-    " listener: 'Listener' = <ignore>) -> 'ExtractResult'",
+    " run: 'Run | None' = None) -> 'ExtractResult'",
     "train": "(facesets_a: 'Sequence[Path]', facesets_b: 'Sequence[Path]', model: 'Path',"
-    " settings: 'TrainSettings | None' = None, *, listener: 'Listener' = <ignore>,"
-    " stop: 'threading.Event | None' = None) -> 'TrainResult'",
+    " settings: 'TrainSettings | None' = None, *, run: 'Run | None' = None) -> 'TrainResult'",
     "convert": "(source: 'Path', model: 'Path', output: 'Path', settings: 'ConvertSettings | None' = None, *,"
-    " faceset: 'Path | None' = None, listener: 'Listener' = <ignore>) -> 'ConvertResult'",
+    " faceset: 'Path | None' = None, run: 'Run | None' = None) -> 'ConvertResult'",
     "evaluate": "(results: 'Sequence[Path]', source: 'Path', target: 'Sequence[Path]',"
     " settings: 'EvaluateSettings | None' = None, *, faceset: 'Path | None' = None, a: 'Sequence[Path]' = (),"
-    " gallery: 'Sequence[Path]' = (), model: 'Path | None' = None, listener: 'Listener' = <ignore>)"
+    " gallery: 'Sequence[Path]' = (), model: 'Path | None' = None, run: 'Run | None' = None)"
     " -> 'Evaluation'",
 }
 

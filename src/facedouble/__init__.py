@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from facedouble.evaluation.evaluate import evaluate
     from facedouble.evaluation.report.page import write_report
     from facedouble.evaluation.result import Evaluation
-    from facedouble.events import Event, Listener
     from facedouble.extraction.extract import ExtractResult, extract
+    from facedouble.run.cancel import Cancelled
+    from facedouble.run.events import Event
+    from facedouble.run.run import Run
     from facedouble.training.loop import TrainResult, train
 
 __all__ = [
+    "Cancelled",
     "ConvertResult",
     "ConvertSettings",
     "EvaluateSettings",
@@ -41,7 +44,7 @@ __all__ = [
     "ExtractResult",
     "ExtractSettings",
     "FacedoubleError",
-    "Listener",
+    "Run",
     "TrainResult",
     "TrainSettings",
     "VideoSettings",
@@ -60,11 +63,12 @@ _WHERE = {
     "ConvertSettings": "facedouble.config",
     "EvaluateSettings": "facedouble.config",
     "Evaluation": "facedouble.evaluation.result",
-    "Event": "facedouble.events",
+    "Cancelled": "facedouble.run.cancel",
+    "Event": "facedouble.run.events",
     "ExtractResult": "facedouble.extraction.extract",
     "ExtractSettings": "facedouble.config",
     "FacedoubleError": "facedouble.errors",
-    "Listener": "facedouble.events",
+    "Run": "facedouble.run.run",
     "TrainResult": "facedouble.training.loop",
     "TrainSettings": "facedouble.config",
     "VideoSettings": "facedouble.config",

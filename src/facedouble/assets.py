@@ -23,8 +23,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from facedouble.errors import AssetError
-from facedouble.events import Listener, Noted, ignore
 from facedouble.files import write_whole
+from facedouble.run.run import Run
 
 _PACKAGE = "pyfame==1.0.10"
 _WHEEL_SHA256 = "df5a3ef8c12c68f56f036e71f21d9f407e393569974c0bd543e4d6396909c757"
@@ -60,14 +60,16 @@ class DemoClips:
     licence: Path
 
 
-def demo_clips(cache: Path | None = None, *, listener: Listener = ignore) -> DemoClips:
+def demo_clips(cache: Path | None = None, *, run: Run | None = None) -> DemoClips:
     """The demonstration clips, downloaded unless they are in ``cache`` (see :func:`cache_folder`).
 
     Raises ``AssetError`` if they cannot be downloaded, verified or stored.
     """
     folder = (cache or cache_folder()) / _FOLDER
     if not _verified(folder):
-        listener(Noted("downloading the demonstration clips (23 MB; RAVDESS, CC BY-NC-SA 4.0)"))
+        (run or Run()).notice(
+            "asset.downloading", "downloading the demonstration clips (23 MB; RAVDESS, CC BY-NC-SA 4.0)"
+        )
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             # Next to the target, so that the finished folder can be renamed into place.
@@ -92,7 +94,7 @@ def have_demo_clips(cache: Path | None = None) -> bool:
     return _verified((cache or cache_folder()) / _FOLDER)
 
 
-def yunet_model(cache: Path | None = None, *, listener: Listener = ignore) -> Path:
+def yunet_model(cache: Path | None = None, *, run: Run | None = None) -> Path:
     """The weights of the YuNet detector: from ``cache`` (see :func:`cache_folder`), else from the folder in
     the environment variable ``FACEDOUBLE_MODELS``, for machines without network access, else downloaded into
     ``cache``.
@@ -108,7 +110,7 @@ def yunet_model(cache: Path | None = None, *, listener: Listener = ignore) -> Pa
         given = Path(offline) / _YUNET
         _check_yunet(sha256(given), str(given), cached.parent)
         return given
-    listener(Noted("downloading the YuNet face detector (0.3 MB; Apache-2.0)"))
+    (run or Run()).notice("asset.downloading", "downloading the YuNet face detector (0.3 MB; Apache-2.0)")
     data = _download_yunet(cached.parent)
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)

@@ -21,13 +21,13 @@ from facedouble.errors import InputError, SettingsError
 from facedouble.evaluation.evaluate import evaluate
 from facedouble.evaluation.report.page import write_report
 from facedouble.evaluation.result import Evaluation
-from facedouble.events import Listener, Noted, ignore
 from facedouble.extraction.extract import extract
 from facedouble.faces.align import extract_crop
 from facedouble.faces.network_input import InputCrop
 from facedouble.faceset.store import Faceset
 from facedouble.files import write_whole
 from facedouble.models import checkpoint
+from facedouble.run.run import Run, operation
 from facedouble.training.loop import train
 from facedouble.types import Image
 from facedouble.video.hashing import source_hash
@@ -57,7 +57,7 @@ class DemoResult:
     evaluation: Evaluation
 
 
-def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -> DemoResult:
+def demo(settings: DemoSettings | None = None, *, run: Run | None = None) -> DemoResult:
     """Extract both people's faces, train, convert the last clip of A, and measure the result.
 
     With ``settings.unseen``, the last clip of A is held out of training, so that the result shows how well
@@ -65,7 +65,11 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     the two actors of RAVDESS that ``facedouble.assets`` downloads. Facesets and the model of an earlier run
     in ``settings.output`` are reused; training resumes. Raises what the steps raise.
     """
-    settings = settings or DemoSettings()
+    with operation("demo", run) as run:
+        return run.finish(_demo(settings or DemoSettings(), run))
+
+
+def _demo(settings: DemoSettings, run: Run) -> DemoResult:
     if bool(settings.a) != bool(settings.b):
         raise SettingsError("give clips of both people (--a and --b), or of neither")
     output = settings.output
@@ -81,7 +85,7 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     if settings.a:
         clips_a, clips_b = settings.a, settings.b
     else:
-        downloaded = timed("download", lambda: demo_clips(listener=listener))
+        downloaded = timed("download", lambda: demo_clips(run=run))
         clips_a, clips_b = downloaded.a, downloaded.b
     if settings.quick:
         clips_a, clips_b = clips_a[-1 - settings.unseen :], clips_b[-1:]
@@ -96,20 +100,18 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     if checkpoint.exists(model) and checkpoint.read_card(model).facesets != facesets:
         raise SettingsError(f"{model} was trained on other clips; choose another folder with --output")
     for clip, path in zip((*clips_a, *clips_b), (*faces_a, *faces_b), strict=True):
-        timed("extract", partial(_extract_faces, clip, path, listener))
+        timed("extract", partial(_extract_faces, clip, path, run))
     minutes = QUICK_MINUTES if settings.quick else settings.minutes
     # Saving every hundred iterations, which is every few seconds here, would cost a tenth of the time.
     training = TrainSettings(minutes=minutes, device=settings.device, save_interval=0)
-    trained = timed("train", lambda: train(trained_on, faces_b, model, training, listener=listener))
-    if trained.stopped != "finished":
-        # Ctrl-C ends the demonstration; the model is saved, and the next run resumes training.
-        raise KeyboardInterrupt
+    timed("train", lambda: train(trained_on, faces_b, model, training, run=run))
+    run.check()  # a cancelled training returns what it has; the next run resumes it
 
     source, faces = clips_a[-1], faces_a[-1]
     swap = output / f"swap{mode}.mp4"
     video = VideoSettings(preset="ultrafast" if settings.quick else VideoSettings().preset)
     conversion = ConvertSettings(device=settings.device, overwrite=True, video=video)
-    timed("convert", lambda: convert(source, model, swap, conversion, faceset=faces, listener=listener))
+    timed("convert", lambda: convert(source, model, swap, conversion, faceset=faces, run=run))
     comparison = output / f"side-by-side{mode}.mp4"
     timed("pictures", lambda: side_by_side(source, swap, comparison, video))
     sheet = output / f"contact-sheet{mode}.png"
@@ -117,9 +119,7 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
 
     evaluation = timed(
         "measure",
-        lambda: evaluate(
-            [swap], source, faces_b, faceset=faces, a=faces_a[:-1], model=model, listener=listener
-        ),
+        lambda: evaluate([swap], source, faces_b, faceset=faces, a=faces_a[:-1], model=model, run=run),
     )
     report = output / f"report{mode}.html"
     write_report(evaluation, report)
@@ -132,14 +132,14 @@ def demo(settings: DemoSettings | None = None, *, listener: Listener = ignore) -
     return DemoResult(swap, comparison, sheet, model, report, seconds, evaluation)
 
 
-def _extract_faces(clip: Path, path: Path, listener: Listener) -> None:
+def _extract_faces(clip: Path, path: Path, run: Run) -> None:
     """Extract the faceset of ``clip``, unless an earlier run did."""
     if path.exists():
         with Faceset.open(path) as faceset:
             if faceset.complete and faceset.source.sha256 == source_hash(clip):
-                listener(Noted(f"{path}: reusing the faces of {clip.name}"))
+                run.notice("demo.reused", f"{path}: reusing the faces of {clip.name}")
                 return
-    extract(clip, path, ExtractSettings(skip_existing=path.exists()), listener=listener)
+    extract(clip, path, ExtractSettings(skip_existing=path.exists()), run=run)
 
 
 def side_by_side(left: Path, right: Path, output: Path, settings: VideoSettings) -> None:

@@ -4,10 +4,11 @@ import io
 
 import pytest
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as RichProgress
 
 from facedouble.cli.progress import Bars, Lines, Pace, clock, progress
-from facedouble.events import Noted, Progressed, StageFinished, StageStarted
+from facedouble.run.events import Finished, Metrics, Notice, Progress, StageFinished, StageStarted
 
 
 class Clock:
@@ -44,7 +45,7 @@ def test_nothing_is_claimed_before_it_is_known() -> None:
     assert pace.speed(1.0) is None
     pace.add(0.0, 1)
     assert pace.left(0.1) is None
-    assert pace.describe(0.1, {}) == "1 frames"
+    assert pace.describe(0.1) == "1 frames"
 
 
 def test_memory_does_not_grow_with_the_number_of_events() -> None:
@@ -59,45 +60,48 @@ def test_memory_does_not_grow_with_the_number_of_events() -> None:
     [
         ("frames", 2.0, "20/100 frames, 2.0/s, 0:40 left, faces 3"),
         ("frames", 0.5, "5/100 frames, 2.0 s each, 3:10 left, faces 3"),
-        ("minutes", 0.5, "5/100 minutes, 3:10 left, faces 3"),
+        ("minutes", 0.5, "5/100 minutes, 3:10 left, step 7, faces 3"),
     ],
 )
 def test_describe(unit: str, speed: float, expected: str) -> None:
     pace = Pace(total=100, unit=unit)
     pace.add(0.0, 0)
     pace.add(10.0, 10 * speed)
-    assert pace.describe(10.0, {"faces": "3"}) == expected
+    pace.metrics = Metrics("find", 7, {"faces": 3})
+    assert pace.describe(10.0) == expected
 
 
 def test_plain_lines_come_every_ten_seconds() -> None:
     stream, now = io.StringIO(), Clock()
-    listener = Lines(stream, now)
-    listener(StageStarted("find", 100, "frames"))
+    show = Lines(stream, now)
+    show(StageStarted("find", 100, "frames"))
     for second in range(25):
         now.time = float(second)
-        listener(Progressed("find", second * 2, {"faces": str(second)}))
-    listener(Noted("a thing", warning=True))
-    listener(StageFinished("find", 65.0, "100 frames"))
+        show(Metrics("find", second, {"faces": second}))
+        show(Progress("find", second * 2, 100, "frames"))
+    show(Notice("a", "a thing", "warning"))
+    show(StageFinished("find", 65.0, {"frames": 100, "speed": 1.54}, {"speed": "frames/s"}))
+    show(Finished("extract", {}))
     assert stream.getvalue().splitlines() == [
         "find ...",
         "find: 20/100 frames, 2.0/s, 0:40 left, faces 10",
         "find: 40/100 frames, 2.0/s, 0:30 left, faces 20",
         "warning: a thing",
-        "find: 100 frames in 1:05",
+        "find: 100 frames, 1.5 frames/s in 1:05",
     ]
 
 
 def test_no_terminal_no_bars() -> None:
     stream = io.StringIO()
-    with progress(stream) as listener:
-        listener(Noted("[brackets] are text"))
+    with progress(stream) as show:
+        show(Notice("a", "[brackets] are text"))
     assert stream.getvalue() == "[brackets] are text\n"
 
 
 def test_bars_on_a_terminal() -> None:
     stream, now = io.StringIO(), Clock()
     console = Console(file=stream, force_terminal=True, width=120)
-    bars = Progress(
+    bars = RichProgress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.fields[text]}", markup=False),
@@ -105,18 +109,20 @@ def test_bars_on_a_terminal() -> None:
         auto_refresh=False,
     )
     with bars:
-        listener = Bars(bars, now)
-        listener(StageStarted("find", 100, "frames"))
-        listener(Progressed("find", 0))
+        show = Bars(bars, now)
+        show(StageStarted("find", 100, "frames"))
+        show(Progress("find", 0, 100, "frames"))
         now.time = 10.0
-        listener(Progressed("find", 20, {"faces": "[7]"}))
+        show(Progress("find", 20, 100, "frames"))
+        show(Metrics("find", 20, {"[faces]": 7}))
+        show(Metrics("find", 20, {f"held_out/{n}": n for n in range(12)}))  # too many for a line
         [task] = bars.tasks
         assert (task.completed, task.total) == (20, 100)
-        assert task.fields["text"] == "20/100 frames, 2.0/s, 0:40 left, faces [7]"
-        listener(Progressed("never started", 1))
-        listener(StageFinished("find", 10.0, "[100] frames"))
+        assert task.fields["text"] == "20/100 frames, 2.0/s, 0:40 left, [faces] 7"
+        show(Progress("never started", 1, None, ""))
+        show(StageFinished("find", 10.0, {"[frames]": 100}))
         assert [task.description for task in bars.tasks] == ["never started"]
-    assert "find: [100] frames in 0:10" in stream.getvalue()
+    assert "find: 100 [frames] in 0:10" in stream.getvalue()
 
 
 def test_clock() -> None:

@@ -19,13 +19,14 @@ import pytest
 
 from facedouble.config import ExtractSettings, VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
-from facedouble.events import Event, Progressed
 from facedouble.extraction.extract import ExtractResult, extract
 from facedouble.faces.identity import SAME_PERSON
 from facedouble.faces.landmarks import eye_distance
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset.layout import DATABASE
 from facedouble.faceset.store import Faceset
+from facedouble.run.events import Event, Progress
+from facedouble.run.run import Run
 from facedouble.types import Face
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.frame import Frame
@@ -668,12 +669,12 @@ def test_a_resumed_run_decodes_from_the_first_segment_that_is_not_done(
 
     def stop(event: Event) -> None:
         nonlocal count
-        count += isinstance(event, Progressed)
+        count += isinstance(event, Progress)
         if count == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract(clips["sample_02"], output, settings, listener=stop)
+        extract(clips["sample_02"], output, settings, run=Run([stop]))
     with Faceset.open(output) as store:
         done = store.frame_indices()
     assert 8 <= len(done) < 99

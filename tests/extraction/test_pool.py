@@ -10,6 +10,7 @@ import pytest
 
 from facedouble.errors import ProcessError
 from facedouble.extraction.pool import map_in_processes
+from facedouble.run.run import Run
 from facedouble.video.images import write_png
 from facedouble.video.source import open_source
 
@@ -34,7 +35,7 @@ def end(code: int) -> int:
 
 def test_a_process_that_is_gone_is_one_clear_line() -> None:
     with pytest.raises(ProcessError, match="ended by itself") as error:
-        list(map_in_processes(end, [1, 2, 3], 2, nothing))
+        list(map_in_processes(end, [1, 2, 3], 2, nothing, Run()))
     assert "\n" not in str(error.value)
 
 

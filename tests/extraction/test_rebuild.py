@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from facedouble.errors import InputError, OutputError
-from facedouble.events import Event, Noted
 from facedouble.extraction.rebuild import RebuildResult, rebuild
 from facedouble.faceset.codec import FrameRecord, SourceRecord
 from facedouble.faceset.layout import DATABASE, crop_name
 from facedouble.faceset.record import encode_record
 from facedouble.faceset.store import Faceset
+from facedouble.run.events import Event, Notice
+from facedouble.run.run import Run
 from facedouble.types import Face
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_image, write_png
@@ -116,14 +117,14 @@ def test_crops_without_a_usable_record_are_named_and_left_alone(pair: Path) -> N
     (faces / "letter.txt").write_text("mine")
     before = everything(pair)
     heard: list[Event] = []
-    result = rebuild(pair, listener=heard.append)
+    result = rebuild(pair, run=Run([heard.append]))
     assert result.without_record == tuple(f"faces/00000{n}_0.png" for n in (0, 1, 2, 4))
     assert result.faces == FACES - 5
     assert {row[:2] for row in rows(pair, "face")} == {row[:2] for row in held["face"]} - {
         (n, 0) for n in range(5)
     }
     assert before.items() <= everything(pair).items()
-    warnings = [event.text for event in heard if isinstance(event, Noted)]
+    warnings = [event.text for event in heard if isinstance(event, Notice)]
     assert [text[:18] for text in warnings] == [f"faces/00000{n}_0.png"[:18] for n in (1, 2, 4)]
 
 

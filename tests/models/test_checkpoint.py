@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from facedouble.errors import ModelError, OutputError
-from facedouble.events import Event
 from facedouble.models import checkpoint
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.presets import build
+from facedouble.run.events import Event
+from facedouble.run.run import Run
 
 ARGUMENTS = {"filters": 4, "bottleneck": 8}
 
@@ -27,7 +28,7 @@ def save(folder: Path, model_card: ModelCard, iteration: int, value: float) -> N
 
 
 def first_weight(folder: Path, heard: list[Event] | None = None) -> float:
-    model, _ = checkpoint.load(folder, listener=(heard if heard is not None else []).append)
+    model, _ = checkpoint.load(folder, run=Run([(heard if heard is not None else []).append]))
     return float(next(model.parameters()).flatten()[0])
 
 

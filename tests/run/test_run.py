@@ -35,10 +35,10 @@ class Result:
 def count_frames(frames: int, run: Run | None = None) -> Result:
     """An operation as they all are."""
     with operation("count", run) as run:
-        with run.stage("count", frames, "frames") as stage:
-            for done in run.each(range(1, frames + 1)):
-                stage.progress(done, faces=2 * done)
-            stage.values["frames"] = frames
+        stage = run.stage("count", frames, "frames")
+        for done in run.each(range(1, frames + 1)):
+            stage.progress(done, faces=2 * done)
+        stage.finish(frames=frames)
         return run.finish(Result(Path("out"), frames))
 
 

@@ -10,12 +10,13 @@ import torch
 
 from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, TrainingError
-from facedouble.events import Event, Noted, Progressed, StageStarted
 from facedouble.extraction.extract import extract
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset.store import Faceset
+from facedouble.run.events import Event, Notice, Progress, StageStarted
+from facedouble.run.run import Run
 from facedouble.training.batch import Shard
 from facedouble.training.crop_cache import MemoryCache
 from facedouble.training.dataset import Dataset, SideDataset
@@ -80,17 +81,17 @@ def test_held_out_faces_are_the_last_and_are_never_drawn(faces: Dataset, whole_c
         # Landmarks tell faces apart: none drawn is one held out, and all trained on come up.
         assert apart(drawn.flatten(1), held.landmarks.flatten(1)).min() > 1e-3
         assert len(drawn.flatten(1).unique(dim=0)) == len(trained)
-        assert torch.allclose(trained.mean_face, trained.reduced(999).mean(0), atol=1e-4)
+        assert torch.allclose(trained.mean_face, trained.pictures(999).mean(0), atol=1e-4)
         assert np.allclose(trained.colour, trained.colours.mean(axis=0))
-    assert faces.shown == faces.held_out
+    assert faces.evaluation == faces.held_out
 
 
 def test_read_from_disk_it_is_the_same_as_from_memory(
     faces: Dataset, whole_clips: Facesets, tmp_path: Path
 ) -> None:
     heard: list[Event] = []
-    streamed = read(whole_clips, memory=1_000_000, scratch=tmp_path / "scratch", listener=heard.append)
-    notes = [event.text for event in heard if isinstance(event, Noted)]
+    streamed = read(whole_clips, memory=1_000_000, scratch=tmp_path / "scratch", run=Run([heard.append]))
+    notes = [event.text for event in heard if isinstance(event, Notice)]
     assert len(notes) == 1
     assert str(tmp_path / "scratch") in notes[0]
     assert list((tmp_path / "scratch").iterdir()) == [], "nothing is left to clean up"
@@ -101,7 +102,7 @@ def test_read_from_disk_it_is_the_same_as_from_memory(
         assert torch.equal(first.pixels, second.pixels)
         assert torch.equal(first.landmarks, second.landmarks)
         assert torch.equal(one.mean_face, two.mean_face)
-        assert torch.equal(faces.held_out[side].reduced(3), streamed.held_out[side].reduced(3))
+        assert torch.equal(faces.held_out[side].pictures(3), streamed.held_out[side].pictures(3))
 
 
 def test_no_room_on_the_disk_is_said(whole_clips: Facesets, tmp_path: Path) -> None:
@@ -205,8 +206,8 @@ def test_ten_faces_are_all_trained_on_and_shown(whole_clips: Facesets, tmp_path:
         crop.unlink()
     data = read({**whole_clips, "b": [copy]})
     assert (len(data.training["b"]), len(data.held_out["b"])) == (10, 0)
-    assert data.shown["b"] is data.training["b"]
-    assert data.shown["a"] is data.held_out["a"]
+    assert data.evaluation["b"] is data.training["b"]
+    assert data.evaluation["a"] is data.held_out["a"]
 
 
 def test_a_crop_that_was_resized_one_line(whole_clips: Facesets, tmp_path: Path) -> None:
@@ -234,7 +235,7 @@ def test_facesets_of_crops_of_different_sizes_go_together(
     one = read(whole_clips).training["b"]
     few = read({**whole_clips, "b": [small]}).training["b"]
     # The same frames, once of 256 and once of 128 pixels, are the same faces.
-    same = few.reduced(999)[0] - one.reduced(999)[0]
+    same = few.pictures(999)[0] - one.pictures(999)[0]
     assert len(both) == len(one) + len(few)
     assert float(same.abs().mean()) < 0.02
     assert torch.allclose(few.landmarks[0], one.landmarks[0], atol=0.01)
@@ -242,9 +243,9 @@ def test_facesets_of_crops_of_different_sizes_go_together(
 
 def test_loading_counts_its_faces(whole_clips: Facesets) -> None:
     heard: list[Event] = []
-    read(whole_clips, listener=heard.append)
+    read(whole_clips, run=Run([heard.append]))
     started = next(event for event in heard if isinstance(event, StageStarted))
-    steps = [event.done for event in heard if isinstance(event, Progressed)]
+    steps = [event.done for event in heard if isinstance(event, Progress)]
     assert steps == list(range(1, int(started.total or 0) + 1))
 
 
@@ -257,4 +258,4 @@ def test_of_no_faces_there_is_nothing_to_show() -> None:
         DLIB68,
     )
     assert len(empty) == 0
-    assert empty.reduced(7).shape == (0, 3, 64, 64)
+    assert empty.pictures(7).shape == (0, 3, 64, 64)

@@ -14,8 +14,10 @@ from safetensors.torch import load_file
 
 from facedouble.config import TrainSettings
 from facedouble.errors import FacedoubleError, ModelError, OutputError, SettingsError, TrainingError
-from facedouble.events import Event, Noted, Progressed
 from facedouble.models import checkpoint
+from facedouble.run.cancel import cancelled_by
+from facedouble.run.events import Event, Notice, Progress
+from facedouble.run.run import Run
 from facedouble.training.loop import TrainResult, train
 from facedouble.video.images import read_image
 
@@ -38,7 +40,7 @@ def run(
     facesets: Facesets, model: Path, settings: TrainSettings, heard: list[Event] | None = None
 ) -> TrainResult:
     return train(
-        facesets["a"], facesets["b"], model, settings, listener=(heard if heard is not None else []).append
+        facesets["a"], facesets["b"], model, settings, run=Run([(heard if heard is not None else []).append])
     )
 
 
@@ -48,7 +50,7 @@ def history(model: Path) -> list[list[float]]:
 
 
 def noted(heard: list[Event]) -> str:
-    return "\n".join(event.text for event in heard if isinstance(event, Noted))
+    return "\n".join(event.text for event in heard if isinstance(event, Notice))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -87,27 +89,30 @@ def test_the_same_seed_gives_the_same_model_and_another_does_not(facesets: Faces
 
 
 def test_ctrl_c_finishes_the_step_and_saves(facesets: Facesets, tmp_path: Path) -> None:
-    def listener(event: Event) -> None:
-        if isinstance(event, Progressed) and event.figures.get("iteration") == "2":
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "train" and event.done == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
     assert threading.current_thread() is threading.main_thread()
     settings = replace(SMALL, iterations=10_000)
-    result = train(facesets["a"], facesets["b"], tmp_path / "m", settings, listener=listener)
+    working = Run([interrupt])
+    with cancelled_by(working.token, [signal.SIGINT]):
+        result = train(facesets["a"], facesets["b"], tmp_path / "m", settings, run=working)
     assert result.stopped == "stopped by hand"
     assert result.iteration == 2
     assert checkpoint.read_card(tmp_path / "m").iteration == 2
 
 
-def test_an_event_stops_it_as_enter_does(facesets: Facesets, tmp_path: Path) -> None:
-    stop = threading.Event()
+def test_cancelled_it_stops_as_by_enter(facesets: Facesets, tmp_path: Path) -> None:
+    working = Run()
 
-    def listener(event: Event) -> None:
-        if isinstance(event, Progressed) and event.figures.get("iteration") == "3":
-            stop.set()
+    def cancel(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "train" and event.done == 3:
+            working.cancel()
 
+    working.subscribe(cancel)
     settings = replace(SMALL, iterations=0)
-    result = train(facesets["a"], facesets["b"], tmp_path / "m", settings, listener=listener, stop=stop)
+    result = train(facesets["a"], facesets["b"], tmp_path / "m", settings, run=working)
     assert (result.stopped, result.iteration) == ("stopped by hand", 3)
     assert checkpoint.read_card(tmp_path / "m").iteration == 3
 
@@ -188,9 +193,9 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(
     # A file in the folder's place, as rights do not hold back every user that tests run as.
     (tmp_path / "file").write_text("mine")
     heard: list[Event] = []
-    with pytest.raises(OutputError, match="cannot be saved here"):
+    with pytest.raises(OutputError, match="cannot be written"):
         run(facesets, tmp_path / "file" / "m", SMALL, heard)
-    assert not any(isinstance(event, Progressed) and event.stage == "train" for event in heard)
+    assert not any(isinstance(event, Progress) and event.stage == "train" for event in heard)
     assert (tmp_path / "file").read_text() == "mine"
 
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from facedouble.config import TrainSettings
-from facedouble.events import ignore
 from facedouble.models.discriminator import Discriminator
 from facedouble.models.presets import build
+from facedouble.run.run import Run
 from facedouble.training.memory import MemoryEstimate, activation_bytes_per_face, estimate, is_out_of_memory
 from facedouble.training.parallel import World
 from facedouble.training.setup import prepare
@@ -23,7 +23,8 @@ CHILD = """
 import sys
 from pathlib import Path
 from facedouble.config import TrainSettings
-from facedouble.events import Noted
+from facedouble.run.events import Notice
+from facedouble.run.run import Run
 from facedouble.training import memory, schedule
 from facedouble.training.parallel import World
 from facedouble.training.setup import prepare
@@ -33,19 +34,19 @@ settings = TrainSettings(trainer=trainer, batch_size=int(batch), arguments=tuple
     precision="fp32", seed=3)
 facesets = {"a": [Path(a)], "b": [Path(b)]}
 def tell(event):
-    if isinstance(event, Noted) and event.warning:
+    if isinstance(event, Notice) and event.severity == "warning":
         print(event.text, flush=True)
 small = TrainSettings(trainer="original", batch_size=1, arguments=("filters=4", "bottleneck=8"), device="cpu",
     precision="fp32")
 
 def steps(settings):
-    setup = prepare(facesets, Path("nowhere"), settings, World(), tell)
+    setup = prepare(facesets, Path("nowhere"), settings, World(), Run([tell]))
     if settings is not small and int(limit):
         return setup
-    config = schedule.step_config(setup.recipe, settings, setup.training.card, 1.0)
+    config = schedule.step_config(setup.recipe, settings, setup.state.card, 1.0)
     for _ in range(2):
         setup.step(setup.pairs(config), config)
-        setup.training.update_ema()
+        setup.state.update_ema()
     return setup
 
 steps(small)  # so that what libraries take once is not counted
@@ -148,7 +149,7 @@ def test_the_adversary_and_a_perceptual_network_are_counted(facesets: Facesets) 
             precision="fp32",
         )
         sides: dict[Side, list[Path]] = {"a": facesets["a"], "b": facesets["b"]}
-        return prepare(sides, Path("nowhere"), replace(settings, **changes), World(), ignore).estimate  # type: ignore[arg-type]
+        return prepare(sides, Path("nowhere"), replace(settings, **changes), World(), Run()).estimate  # type: ignore[arg-type]
 
     network = build("gan", {"filters": 4, "bottleneck": 8})
     own = sum(4 * p.numel() for p in network.parameters())

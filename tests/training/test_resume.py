@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 
 from facedouble.config import TrainSettings
 from facedouble.errors import ModelError
-from facedouble.events import Event, Noted
 from facedouble.models import checkpoint
+from facedouble.run.events import Event, Notice, Progress
+from facedouble.run.run import Run
 from facedouble.training.loop import train
 
 from .conftest import GAN, JUDGED, QUICK, Facesets
@@ -62,15 +63,14 @@ def test_taken_up_again_it_goes_on_as_if_never_stopped(
 
 
 def stop_at(facesets: Facesets, model: Path, settings: TrainSettings, iteration: int) -> None:
-    import threading
+    run = Run()
 
-    stop = threading.Event()
+    def cancel(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "train" and event.done == iteration:
+            run.cancel()
 
-    def listener(event: Event) -> None:
-        if getattr(event, "figures", {}).get("iteration") == str(iteration):
-            stop.set()
-
-    result = train(facesets["a"], facesets["b"], model, settings, listener=listener, stop=stop)
+    run.subscribe(cancel)
+    result = train(facesets["a"], facesets["b"], model, settings, run=run)
     assert result.iteration == iteration
 
 
@@ -78,17 +78,18 @@ CHILD = """
 import sys
 from pathlib import Path
 from facedouble.config import TrainSettings
-from facedouble.events import Progressed
+from facedouble.run.events import Progress
+from facedouble.run.run import Run
 from facedouble.training.loop import train
 
 def tell(event):
-    if isinstance(event, Progressed) and event.stage == "train":
-        print(event.figures["iteration"], flush=True)
+    if isinstance(event, Progress) and event.stage == "train":
+        print(event.done, flush=True)
 
 a, b, model, arguments = sys.argv[1:]
 settings = TrainSettings(iterations=400, batch_size=2, arguments=tuple(arguments.split()), device="cpu",
     precision="fp32", seed=3, save_interval=2, write_image=False, measure=False)
-train([Path(a)], [Path(b)], Path(model), settings, listener=tell)
+train([Path(a)], [Path(b)], Path(model), settings, run=Run([tell]))
 """
 
 
@@ -143,10 +144,10 @@ def test_a_damaged_save_is_reported_and_the_one_before_used(
         data[len(data) // 2] ^= 1
         file.write_bytes(data if harm == "a byte" else data[: len(data) // 2])
     heard: list[Event] = []
-    train(facesets["a"], facesets["b"], model, settings, listener=heard.append)
-    texts = [event.text for event in heard if isinstance(event, Noted) and event.warning]
+    train(facesets["a"], facesets["b"], model, settings, run=Run([heard.append]))
+    texts = [event.text for event in heard if isinstance(event, Notice) and event.severity == "warning"]
     assert any("iteration 8 is damaged" in text for text in texts)
-    assert any("going on from iteration 6" in e.text for e in heard if isinstance(e, Noted))
+    assert any("resumed from iteration 6" in e.text for e in heard if isinstance(e, Notice))
     card = checkpoint.read_card(model)
     assert np.allclose(whole, card.history, rtol=1e-5)
     assert [save.iteration for save in card.saves] == [8, 6, 3]

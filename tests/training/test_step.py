@@ -13,8 +13,9 @@ from torch._dynamo.utils import counters
 
 from facedouble.config import TrainSettings
 from facedouble.errors import SettingsError, TrainingError
-from facedouble.events import Event, Noted
 from facedouble.models import checkpoint
+from facedouble.run.events import Event, Notice
+from facedouble.run.run import Run
 from facedouble.training import schedule
 from facedouble.training.loop import train
 from facedouble.training.parallel import World
@@ -30,8 +31,8 @@ GAN = replace(GAN, batch_size=4)
 
 
 def setup(facesets: Facesets, settings: TrainSettings, heard: list[Event] | None = None) -> Setup:
-    listener = ([] if heard is None else heard).append
-    return prepare({"a": facesets["a"], "b": facesets["b"]}, Path("nowhere"), settings, World(), listener)
+    run = Run([([] if heard is None else heard).append])
+    return prepare({"a": facesets["a"], "b": facesets["b"]}, Path("nowhere"), settings, World(), run)
 
 
 def after_steps(
@@ -40,12 +41,12 @@ def after_steps(
     """How far three steps move each parameter."""
     made = setup(facesets, settings)
     made.step.micro_batch = micro_batch
-    parameters = list(made.training.network.parameters())
+    parameters = list(made.state.network.parameters())
     before = torch.cat([p.detach().flatten() for p in parameters])
     for _ in range(3):
-        config = schedule.step_config(made.recipe, settings, made.training.card, progress)
+        config = schedule.step_config(made.recipe, settings, made.state.card, progress)
         made.step(made.pairs(config), config)
-        made.training.card.iteration += 1
+        made.state.card.iteration += 1
     return torch.cat([p.detach().flatten() for p in parameters]) - before
 
 
@@ -65,8 +66,8 @@ def test_out_of_memory_it_takes_fewer_faces_at_a_time(facesets: Facesets) -> Non
     """A real failure to allocate: the step asks for more than any machine has."""
     heard: list[Event] = []
     made = setup(facesets, ORIGINAL, heard)
-    config = schedule.step_config(made.recipe, ORIGINAL, made.training.card, 0.0)
-    encode, seen = made.training.network.encode, []
+    config = schedule.step_config(made.recipe, ORIGINAL, made.state.card, 0.0)
+    encode, seen = made.state.network.encode, []
 
     def hungry(faces: torch.Tensor, side: str) -> torch.Tensor:
         seen.append(len(faces))
@@ -74,34 +75,34 @@ def test_out_of_memory_it_takes_fewer_faces_at_a_time(facesets: Facesets) -> Non
             torch.empty(2**50)
         return encode(faces, side)
 
-    made.training.network.encode = hungry  # type: ignore[assignment,method-assign]
+    made.state.network.encode = hungry  # type: ignore[assignment,method-assign]
     pairs = made.pairs(config)
     losses = made.step(pairs, config)
     assert seen == [8, 4, 4]
     assert made.step.micro_batch == 4
-    assert any("4 faces at a time" in event.text for event in heard if isinstance(event, Noted))
+    assert any("4 faces at a time" in event.text for event in heard if isinstance(event, Notice))
     assert torch.isfinite(losses).all()
     assert torch.allclose(losses, setup(facesets, ORIGINAL).step(pairs, config), atol=1e-6)
 
     def starving(faces: torch.Tensor, side: str) -> torch.Tensor:
         raise MemoryError
 
-    made.training.network.encode = starving  # type: ignore[assignment,method-assign]
+    made.state.network.encode = starving  # type: ignore[assignment,method-assign]
     with pytest.raises(TrainingError, match="one face of each side"):
         made.step(pairs, config)
 
 
 def test_what_normalises_over_a_batch_never_gets_a_single_face(facesets: Facesets) -> None:
     made = setup(facesets, replace(SETTINGS, batch_size=5))
-    squeezed, seen = made.training.network._squeezed, []
+    squeezed, seen = made.state.network._squeezed, []
 
     def noted(faces: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         seen.extend(len(part) for part in faces.values())
         return squeezed(faces)
 
-    made.training.network._squeezed = noted  # type: ignore[assignment]
+    made.state.network._squeezed = noted  # type: ignore[assignment]
     made.step.micro_batch = 1
-    config = schedule.step_config(made.recipe, SETTINGS, made.training.card, 0.0)
+    config = schedule.step_config(made.recipe, SETTINGS, made.state.card, 0.0)
     assert torch.isfinite(made.step(made.pairs(config), config)).all()
     assert seen == [2, 2, 3, 3]
     with pytest.raises(SettingsError, match="2 faces of each side"):
@@ -110,7 +111,7 @@ def test_what_normalises_over_a_batch_never_gets_a_single_face(facesets: Faceset
 
 def test_another_error_is_not_taken_for_a_lack_of_memory(facesets: Facesets) -> None:
     made = setup(facesets, ORIGINAL)
-    config = schedule.step_config(made.recipe, ORIGINAL, made.training.card, 0.0)
+    config = schedule.step_config(made.recipe, ORIGINAL, made.state.card, 0.0)
     pairs = made.pairs(config)
     wrong = replace(pairs["a"], inputs=pairs["a"].inputs[:, :2])
     with pytest.raises(RuntimeError, match="channels"):
@@ -128,9 +129,9 @@ def test_what_is_compiled_is_the_same_step_and_is_not_compiled_anew_in_each(face
             made.step.forward.compile(backend="eager")
         rows = []
         for progress in np.arange(0, 1, 0.1):
-            if progress >= made.recipe.shared_decoder_until and not made.training.card.decoders_split:
-                made.training.split_decoders()
-            config = schedule.step_config(made.recipe, settings, made.training.card, float(progress))
+            if progress >= made.recipe.shared_decoder_until and not made.state.card.decoders_split:
+                made.state.split_decoders()
+            config = schedule.step_config(made.recipe, settings, made.state.card, float(progress))
             rows.append(made.step(made.pairs(config), config).tolist())
         return rows
 
@@ -153,8 +154,8 @@ def test_two_processes_do_as_one(facesets: Facesets, tmp_path: Path, settings: T
     heard: list[Event] = []
     train(facesets["a"], facesets["b"], tmp_path / "one", settings)
     both = replace(settings, gpus=2)
-    train(facesets["a"], facesets["b"], tmp_path / "two", both, listener=heard.append)
-    assert any("2 processes" in event.text for event in heard if isinstance(event, Noted))
+    train(facesets["a"], facesets["b"], tmp_path / "two", both, run=Run([heard.append]))
+    assert any("2 processes" in event.text for event in heard if isinstance(event, Notice))
     one, two = history(tmp_path / "one"), history(tmp_path / "two")
     assert [row[0] for row in two] == [1, 2, 3, 4, 5, 6]
     assert np.allclose(one, two, rtol=1e-4), (one, two)

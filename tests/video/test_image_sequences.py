@@ -10,7 +10,8 @@ import pytest
 
 from facedouble.config import VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
-from facedouble.events import Event, Noted, Progressed, StageFinished, StageStarted
+from facedouble.run.events import Event, Notice, Progress, StageFinished, StageStarted
+from facedouble.run.run import Run
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.frame import Frame
 from facedouble.video.image_sequences import clip_to_images, images_to_clip
@@ -64,7 +65,7 @@ def images(folder: Path, count: int) -> Path:
 def test_every_frame_of_a_real_clip_becomes_an_image(clips: dict[str, Path], tmp_path: Path) -> None:
     events: list[Event] = []
     folder = tmp_path / "帧 frames"
-    count = clip_to_images(clips["sample_01"], folder, fps=10, listener=events.append)
+    count = clip_to_images(clips["sample_01"], folder, fps=10, run=Run([events.append]))
     # Of 99 frames at 29.97 a second, the first of every tenth of a second.
     taken = [i for i in range(99) if i == 0 or i * 10010 // 30000 > (i - 1) * 10010 // 30000]
     assert count == len(taken) == 33
@@ -73,7 +74,7 @@ def test_every_frame_of_a_real_clip_becomes_an_image(clips: dict[str, Path], tmp
         if frame.index in taken[::11]:
             assert np.array_equal(read_image(folder / f"{frame.index:06d}.png"), frame.rgb())
     assert events[0] == StageStarted("frames", 99, "frames")
-    assert [event.done for event in events if isinstance(event, Progressed)] == list(range(1, 100))
+    assert [event.done for event in events if isinstance(event, Progress)] == list(range(1, 100))
     assert isinstance(events[-1], StageFinished)
     assert events[-1].summary == "33 images"
 
@@ -145,7 +146,7 @@ def test_a_clip_taken_apart_comes_together_again(short: Path, tmp_path: Path) ->
     events: list[Event] = []
     target = tmp_path / "again.mp4"
     count = images_to_clip(
-        tmp_path / "frames", target, audio_from=short, settings=FINE, listener=events.append
+        tmp_path / "frames", target, audio_from=short, settings=FINE, run=Run([events.append])
     )
     assert count == 20
     before, after = ClipSource(short), ClipSource(target)
@@ -162,9 +163,9 @@ def test_a_clip_taken_apart_comes_together_again(short: Path, tmp_path: Path) ->
     for old, new in zip(before.frames(), after.frames(), strict=True):
         assert np.abs(old.rgb().astype(int) - new.rgb()).mean() < 1
     assert sound_of(target) == sound_of(short)
-    assert [type(event) for event in events] == [Noted, StageStarted, *[Progressed] * 20, StageFinished]
+    assert [type(event) for event in events] == [Notice, StageStarted, *[Progress] * 20, StageFinished]
     assert events[1] == StageStarted("video", 20, "frames")
-    assert events[-2] == Progressed("video", 20)
+    assert events[-2] == Progress("video", 20)
 
 
 def test_images_go_in_natural_order_at_the_rate_that_is_asked(tmp_path: Path) -> None:
@@ -176,18 +177,18 @@ def test_images_go_in_natural_order_at_the_rate_that_is_asked(tmp_path: Path) ->
 
 def test_without_any_rate_it_is_25_and_that_is_said(tmp_path: Path) -> None:
     events: list[Event] = []
-    images_to_clip(images(tmp_path / "in", 3), tmp_path / "out.mkv", settings=FINE, listener=events.append)
+    images_to_clip(images(tmp_path / "in", 3), tmp_path / "out.mkv", settings=FINE, run=Run([events.append]))
     assert [frame.seconds for frame in ClipSource(tmp_path / "out.mkv").frames()] == [0, 0.04, 0.08]
-    assert events[0] == Noted("25 frames a second, as no other rate is known")
+    assert events[0] == Notice("25 frames a second, as no other rate is known")
 
 
 def test_a_clip_of_another_number_of_frames_gives_its_rate_and_a_warning(short: Path, tmp_path: Path) -> None:
     events: list[Event] = []
     target = tmp_path / "out.mp4"
     images_to_clip(
-        images(tmp_path / "in", 5), target, audio_from=short, settings=FINE, listener=events.append
+        images(tmp_path / "in", 5), target, audio_from=short, settings=FINE, run=Run([events.append])
     )
-    assert isinstance(events[0], Noted)
+    assert isinstance(events[0], Notice)
     assert events[0].warning
     assert "5 images, but" in events[0].text
     rate, first = ClipSource(short).info.rate, ClipSource(short).times()[0]
@@ -217,9 +218,9 @@ def test_a_silent_clip_is_remarked_upon(tmp_path: Path) -> None:
         tmp_path / "out.mp4",
         audio_from=tmp_path / "silent.mp4",
         settings=FINE,
-        listener=events.append,
+        run=Run([events.append]),
     )
-    assert events[0] == Noted("silent.mp4 has no sound", warning=True)
+    assert events[0] == Notice("silent.mp4 has no sound", warning=True)
     assert [frame.seconds for frame in ClipSource(tmp_path / "out.mp4").frames()] == [0, 0.1, 0.2]
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facedouble.cli.dataclass_options import with_settings
-from facedouble.cli.progress import clock, progress
+from facedouble.cli.progress import clock
+from facedouble.cli.running import EventsOption, running
 from facedouble.config import ConvertSettings
 from facedouble.errors import ConversionError
 
@@ -42,6 +43,7 @@ def convert(
         ),
     ] = None,
     settings: ConvertSettings,
+    events: EventsOption = None,
 ) -> None:
     """Put the trained person's face into a clip, and keep everything else of it.
 
@@ -49,10 +51,10 @@ def convert(
     the same command again to resume a run that was stopped or killed. Exit code 3: written, but some frames
     failed and were copied unchanged (--keep-going); 1: nothing was written, or no face could be replaced.
     """
-    from facedouble.conversion.pipeline import convert as run
+    from facedouble.conversion.pipeline import convert as operate
 
-    with progress() as listener:
-        result = run(source, model, output, settings, faceset=faceset, listener=listener)
+    with running(events) as run:
+        result = operate(source, model, output, settings, faceset=faceset, run=run)
     for line in summary(result):
         print(line)
     if result.failures and not result.frames_swapped:

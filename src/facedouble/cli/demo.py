@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from facedouble.cli.dataclass_options import with_settings
-from facedouble.cli.progress import clock, progress
+from facedouble.cli.progress import clock
+from facedouble.cli.running import EventsOption, running
 from facedouble.config import DemoSettings
 
 
 @with_settings
-def demo(settings: DemoSettings) -> None:
+def demo(*, settings: DemoSettings, events: EventsOption = None) -> None:
     """Go from clips of two people to a swapped clip in one command.
 
     Without --a and --b it downloads clips of two actors (RAVDESS, CC BY-NC-SA 4.0). Work of an earlier run
     is reused. It ends with a report on the quality of the swap.
     """
-    from facedouble.demo import demo as run
+    from facedouble.demo import demo as operate
     from facedouble.evaluation.summary import summary
 
-    with progress() as listener:
-        result = run(settings, listener=listener)
+    with running(events) as run:
+        result = operate(settings, run=run)
     for step, seconds in result.seconds.items():
         print(f"{step + ':':14}{clock(seconds):>7}")
     print()

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from facedouble.cli.dataclass_options import with_settings
-from facedouble.cli.progress import progress
+from facedouble.cli.running import EventsOption, running
 from facedouble.config import EvaluateSettings
 
 
@@ -56,20 +56,21 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="the same numbers as JSON; - for the terminal")
     ] = None,
     settings: EvaluateSettings,
+    events: EventsOption = None,
 ) -> None:
     """Measure how good a swap is, and write a report to look at.
 
     Everything is held against the source: who it is, what the face does, how steady, how sharp, where it
     shows. Several results of one source are compared side by side.
     """
-    from facedouble.evaluation.evaluate import evaluate as run
+    from facedouble.evaluation.evaluate import evaluate as operate
     from facedouble.evaluation.report.page import check, write_json, write_report
     from facedouble.evaluation.summary import lines
 
     for path in (output, json):
         check(path)
-    with progress() as listener:
-        found = run(
+    with running(events) as run:
+        found = operate(
             results,
             source,
             target,
@@ -78,7 +79,7 @@ def evaluate(
             a=a or (),
             gallery=gallery or (),
             model=model,
-            listener=listener,
+            run=run,
         )
     if json == Path("-"):
         print(json_text.dumps(found.as_json(), indent=1))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facedouble.cli.dataclass_options import with_settings
-from facedouble.cli.progress import clock, progress
+from facedouble.cli.progress import clock
+from facedouble.cli.running import EventsOption, running
 from facedouble.config import ExtractSettings
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def extract(
     source: Annotated[Path, typer.Option("--input", "-i", metavar="PATH", help="clip, or folder of images")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FACESET", help="folder to make")],
     settings: ExtractSettings,
+    events: EventsOption = None,
 ) -> None:
     """Find the faces of a clip and cut them out into a faceset.
 
@@ -36,10 +38,10 @@ def extract(
     no face or not the right person: they are left out of training, and stay as they are in the
     converted clip. The command "faces" helps with it.
     """
-    from facedouble.extraction.extract import extract as run
+    from facedouble.extraction.extract import extract as operate
 
-    with progress() as listener:
-        result = run(source, output, settings, listener=listener)
+    with running(events) as run:
+        result = operate(source, output, settings, run=run)
     for line in summary(result):
         print(line)
 

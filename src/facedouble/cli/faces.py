@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facedouble.cli.dataclass_options import with_settings
-from facedouble.cli.progress import progress
+from facedouble.cli.running import EventsOption, running
 from facedouble.config import FacesSettings
 from facedouble.curation.registry import ORDERS
 from facedouble.errors import SettingsError
@@ -26,6 +26,7 @@ def faces(
     *,
     faceset: Annotated[Path, typer.Argument(metavar="FACESET", help="folder that extract made")],
     settings: FacesSettings,
+    events: EventsOption = None,
 ) -> None:
     """Look through a faceset: what is in it, what looks wrong, what it lacks.
 
@@ -34,7 +35,7 @@ def faces(
     """
     check(settings)
     if settings.rebuild:
-        _rebuild(faceset, settings.source)
+        _rebuild(faceset, settings.source, events)
         return
     from facedouble.faceset.store import Faceset
 
@@ -140,11 +141,11 @@ def _coverage(faceset: Faceset, picture: Path, against: Path | None) -> None:
     print(f"written: {picture}")
 
 
-def _rebuild(faceset: Path, source: Path | None) -> None:
+def _rebuild(faceset: Path, source: Path | None, events: Path | None) -> None:
     from facedouble.extraction.rebuild import rebuild
 
-    with progress() as listener:
-        result = rebuild(faceset, source, listener=listener)
+    with running(events) as run:
+        result = rebuild(faceset, source, run=run)
     print(f"{result.faces} faces in {result.frames} frames are known again: {faceset}")
     print("faces that were not cut out yet, if extraction had not finished, are not")
     for name in result.without_record[:_NAMED]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facedouble.cli.progress import progress
+from facedouble.cli.running import EventsOption, running
 
 
 def frames(
@@ -19,17 +19,18 @@ def frames(
     ] = None,
     image_format: Annotated[str, typer.Option(metavar="NAME", help="png, jpg, tiff or exr")] = "png",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an output that exists")] = False,
+    events: EventsOption = None,
 ) -> None:
     """Write the frames of a clip as images."""
-    from facedouble.video.image_sequences import clip_to_images as run
+    from facedouble.video.image_sequences import clip_to_images as operate
 
-    with progress() as listener:
-        count = run(
+    with running(events) as run:
+        count = operate(
             source,
             output,
             fps=fps,
             image_format=image_format,
             overwrite=overwrite,
-            listener=listener,
+            run=run,
         )
     print(f"{count} frames written: {output}")

@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from facedouble._version import __version__
 from facedouble.cli import init
 from facedouble.errors import FacedoubleError
+from facedouble.run.cancel import Cancelled
 
 FAILED = 1
 UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
@@ -113,12 +114,17 @@ def main(arguments: Sequence[str]) -> int:
     """Run the program with these arguments and return its exit code.
 
     0 done, 1 an error that the user can act on, 2 wrong arguments, 3 written but with frames that failed
-    (``convert --keep-going``), 70 a fault of the program, 130 stopped by Ctrl-C.
+    (``convert --keep-going``), 70 a fault of the program, 130 stopped by Ctrl-C (128 plus the signal's number
+    where another signal did it).
     """
     debug, rest = _take_debug(arguments)
     rest = init.spread(_spread(rest))
     try:
         code = app(rest or ["--help"], prog_name="facedouble", standalone_mode=False)
+    except Cancelled as cancelled:
+        code = STOPPED if cancelled.signal is None else 128 + cancelled.signal
+        print("stopped; the same command resumes", file=sys.stderr)
+        return code
     except KeyboardInterrupt:
         code = STOPPED
     except typer.Abort:

@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from facedouble.cli.dataclass_options import with_settings
-from facedouble.cli.progress import clock, progress
+from facedouble.cli.progress import clock
+from facedouble.cli.running import EventsOption, running
 from facedouble.config import TrainSettings
+from facedouble.run.run import Run
 
 
 @with_settings
@@ -31,16 +33,20 @@ def train(
         typer.Option("--model", "-m", metavar="MODEL", help="folder of the model, new or to go on with"),
     ],
     settings: TrainSettings,
+    events: EventsOption = None,
 ) -> None:
     """Train a model on the faces of two people, or go on training it.
 
     Enter or Ctrl-C stops after saving; the same command goes on from there. The model's folder
     shows how far it is: preview.png, losses.png, time-lapse/, and tensorboard/ for TensorBoard.
     """
-    from facedouble.training.loop import train as run
+    from facedouble.training.loop import train as operate
 
-    with progress() as listener:
-        result = run(a, b, model, settings, listener=listener, stop=_on_enter())
+    with running(events) as run:
+        _cancel_on_enter(run)
+        result = operate(a, b, model, settings, run=run)
+        if run.token.signal is not None:
+            run.check()  # stopped by a signal, which the exit code says
     if settings.dry_run:
         return
     print(
@@ -50,16 +56,14 @@ def train(
     print(f"model: {result.model}")
 
 
-def _on_enter() -> threading.Event:
-    """An event that is set when Enter is pressed, where there is a person to press it."""
-    pressed = threading.Event()
+def _cancel_on_enter(run: Run) -> None:
+    """Cancel ``run`` when Enter is pressed, where there is a person to press it."""
     if not sys.stdin.isatty():
-        return pressed
+        return
 
     def wait() -> None:
         # Read past Python's own buffer, whose lock would be held at the end of the program.
         os.read(sys.stdin.fileno(), 1024)
-        pressed.set()
+        run.cancel("Enter was pressed")
 
     threading.Thread(target=wait, daemon=True, name="enter").start()
-    return pressed

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from facedouble.cli.dataclass_options import with_settings
-from facedouble.cli.progress import progress
+from facedouble.cli.running import EventsOption, running
 from facedouble.config import VideoSettings
 
 
@@ -26,18 +26,19 @@ def video(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an output that exists")] = False,
     settings: VideoSettings,
+    events: EventsOption = None,
 ) -> None:
     """Make a clip of a folder of images."""
-    from facedouble.video.image_sequences import images_to_clip as run
+    from facedouble.video.image_sequences import images_to_clip as operate
 
-    with progress() as listener:
-        count = run(
+    with running(events) as run:
+        count = operate(
             folder,
             output,
             fps=fps,
             audio_from=audio_from,
             settings=settings,
             overwrite=overwrite,
-            listener=listener,
+            run=run,
         )
     print(f"{count} frames written: {output}")

@@ -28,10 +28,10 @@ from facedouble.conversion.track_fits import fit_plan
 from facedouble.conversion.validation import check_names, reject_ineffective
 from facedouble.conversion.visible_label import VisibleLabel
 from facedouble.errors import InputError, SettingsError
-from facedouble.events import Listener, Noted, StageFinished, ignore
 from facedouble.extraction.extract import extract
 from facedouble.faces.references import References
 from facedouble.faceset.store import Faceset
+from facedouble.run.run import Run, operation
 from facedouble.video import sinks
 from facedouble.video.hashing import source_hash
 from facedouble.video.source import Source, open_source
@@ -74,7 +74,7 @@ def convert(
     settings: ConvertSettings | None = None,
     *,
     faceset: Path | None = None,
-    listener: Listener = ignore,
+    run: Run | None = None,
 ) -> ConvertResult:
     """Write ``source`` to ``output`` with the faces of ``faceset`` replaced by the model's person.
 
@@ -83,8 +83,14 @@ def convert(
     ``SettingsError``, ``OutputError`` or ``ConversionError``; then nothing appears under the output's name,
     and finished parts are kept, so that the same call resumes.
     """
+    with operation("convert", run) as run:
+        return run.finish(_convert(source, model, output, settings or ConvertSettings(), faceset, run))
+
+
+def _convert(
+    source: Path, model: Path, output: Path, settings: ConvertSettings, faceset: Path | None, run: Run
+) -> ConvertResult:
     start = time.perf_counter()
-    settings = settings or ConvertSettings()
     ranges = _checked_ranges(settings)
     frames = open_source(source)
     ranges.check(frames.info.frames or 1 << 62)
@@ -92,7 +98,10 @@ def convert(
     sinks.check_output(output, overwrite=settings.overwrite, reading=inputs)
     reject_ineffective(settings, clip=output.suffix.lower() in sinks.CLIP_SUFFIXES)
     matte = _open_matte(settings, frames)
-    swapper = Swapper.load(model, settings, listener)
+    for read in (model, faceset):
+        if read is not None:
+            run.reading(read)
+    swapper = Swapper.load(model, settings, run)
     marking = make_marking(settings, source, output, _credential_parameters(model, swapper))
     selection = FaceSelection(ranges, References.read(_reference_settings(settings)), settings.track)
     plan = None if faceset is None else make_plan(source, faceset, selection)
@@ -116,17 +125,17 @@ def convert(
         ) as sink,
     ):
         if work.discarded:
-            listener(Noted("discarded the unfinished output of a run with other settings"))
+            run.notice("convert.discarded", "discarded the unfinished output of a run with other settings")
         if plan is None or faceset is None:
-            faceset = _extract_faces(source, work.make() / "faces", listener)
+            faceset = _extract_faces(source, work.make() / "faces", run)
             plan = make_plan(source, faceset, selection)
-        plan = fit_plan(plan, faceset, swapper, make_steps(settings, swapper.view))
-        _warn_of_upscaling(plan, swapper, listener)
+        plan = fit_plan(plan, faceset, swapper, make_steps(settings, swapper.view), run)
+        _warn_of_upscaling(plan, swapper, run)
         renderer = FrameRenderer.from_settings(swapper, settings)
-        stream = FrameStream(frames, matte, plan, ranges, settings, listener)
+        stream = FrameStream(frames, matte, plan, ranges, settings, run)
         counts = stream.write(renderer, sink)
     seconds = time.perf_counter() - start
-    result = ConvertResult(
+    return ConvertResult(
         output=output,
         frames=counts.frames,
         frames_swapped=counts.swapped,
@@ -140,8 +149,6 @@ def convert(
         seconds=seconds,
         stage_utilisation=stream.timer.utilisation(stream.seconds),
     )
-    listener(StageFinished("convert", seconds, _summary(result)))
-    return result
 
 
 def _checked_ranges(settings: ConvertSettings) -> FrameRanges:
@@ -183,40 +190,29 @@ def _reference_settings(settings: ConvertSettings) -> ExtractSettings:
     )
 
 
-def _extract_faces(source: Path, path: Path, listener: Listener) -> Path:
+def _extract_faces(source: Path, path: Path, run: Run) -> Path:
     """Extract the faceset of ``source`` at ``path``, or resume. A faceset without any face is valid here."""
     try:
-        extract(source, path, ExtractSettings(skip_existing=True), listener=listener)
+        extract(source, path, ExtractSettings(skip_existing=True), run=run)
     except InputError:
         with Faceset.open(path) as store:
             usable = store.complete and not store.all_faces()
         if not usable:
             shutil.rmtree(path)  # the source cannot be read to its end
             raise
-        listener(Noted(f"no face was found in {source}; its frames are copied unchanged", warning=True))
+        run.warn("convert.no_face", f"no face was found in {source}; its frames are copied unchanged")
     return path
 
 
-def _warn_of_upscaling(plan: ConversionPlan, swapper: Swapper, listener: Listener) -> None:
+def _warn_of_upscaling(plan: ConversionPlan, swapper: Swapper, run: Run) -> None:
     upscaled = count_upscaled(plan.faces, swapper.view)
     if upscaled.faces:
         side = swapper.view.resolution
-        listener(
-            Noted(
-                f"{upscaled.faces} of {upscaled.total} faces are larger in the frame than the {side} pixels "
-                f"the model draws, up to {upscaled.largest:.1f} times; they will look softer than their "
-                "surroundings",
-                warning=True,
-            )
+        run.warn(
+            "convert.upscaling",
+            f"{upscaled.faces} of {upscaled.total} faces are larger in the frame than the {side} pixels "
+            f"the model draws, up to {upscaled.largest:.1f} times; they will look softer than their "
+            "surroundings",
+            faces=upscaled.faces,
+            largest=upscaled.largest,
         )
-
-
-def _summary(result: ConvertResult) -> str:
-    new = max(result.frames - result.frames_resumed, 0)
-    text = f"{result.frames} frames, {result.faces_swapped} faces replaced"
-    if result.seconds > 0 and new:
-        text += f", {new / result.seconds:.1f} frames/s"
-    slowest = result.slowest_stage
-    if slowest is not None:
-        text += f"; slowest stage: {slowest} (busy {result.stage_utilisation[slowest]:.0%} of the time)"
-    return text

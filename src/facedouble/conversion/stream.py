@@ -15,7 +15,7 @@ from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.plan import ConversionPlan
 from facedouble.conversion.render import FrameRenderer, FrameTask
 from facedouble.conversion.retiming import Retiming
-from facedouble.events import Listener, Noted, Progressed, StageStarted
+from facedouble.run.run import Run
 from facedouble.video.frame import Frame
 from facedouble.video.sinks import PartsSink
 from facedouble.video.source import Source
@@ -56,11 +56,11 @@ class FrameStream:
         plan: ConversionPlan,
         ranges: FrameRanges,
         settings: ConvertSettings,
-        listener: Listener,
+        run: Run,
     ) -> None:
         self._source, self._matte = source, matte
         self._plan, self._ranges = plan, ranges
-        self._settings, self._listener = settings, listener
+        self._settings, self._run = settings, run
         self._retiming = Retiming(ranges, source) if settings.discard_frames else None
         self._threads = settings.threads or os.cpu_count() or 1
         self.timer = StageTimer()
@@ -72,9 +72,13 @@ class FrameStream:
         renderer.check(self._plan)
         start = time.perf_counter()
         written = self.resumed = FrameCounts(sink.parts).frames
-        self._listener(StageStarted("convert", self._expected_frames(), "frames"))
+        stage = self._run.stage("convert", self._expected_frames(), "frames")
         if self.resumed:
-            self._listener(Noted(f"resumed: {self.resumed} frames were done by an earlier run"))
+            self._run.notice(
+                "convert.resumed",
+                f"resumed: {self.resumed} frames were done by an earlier run",
+                frames=self.resumed,
+            )
         with closing(self._finished(renderer, len(sink.parts))) as finished:
             done: list[tuple[int, int, str | None]] = []
 
@@ -83,14 +87,14 @@ class FrameStream:
                     sink.finish_part(_record(done))
                 done.clear()
 
-            for task in finished:
+            for task in self._run.each(finished):
                 while len(sink.parts) < self._part_of(task):  # parts whose frames are all discarded
                     finish_part()
                 with self.timer.measure("encode"):
                     sink.write(task.output or task.frame)
                 done.append((len(task.faces), task.frame.index, task.failure))
                 written += 1
-                self._listener(Progressed("convert", written))
+                stage.progress(written)
                 if (task.frame.index + 1) % self._settings.part == 0:
                     finish_part()
             if done:
@@ -98,7 +102,9 @@ class FrameStream:
         if self._retiming is not None:
             sink.trim(self._retiming.spans)
         self.seconds = time.perf_counter() - start
-        return FrameCounts(sink.parts)
+        counts = FrameCounts(sink.parts)
+        stage.finish(frames=counts.frames, faces=counts.faces)
+        return counts
 
     def _finished(self, renderer: FrameRenderer, parts: int) -> Generator[FrameTask]:
         """Finished frames, without those of the first ``parts`` parts."""

@@ -12,12 +12,12 @@ import torch
 from facedouble.config import ConvertSettings
 from facedouble.conversion.plan import PlannedFace
 from facedouble.device import choose_device, choose_precision
-from facedouble.events import Listener, ignore
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.models import checkpoint
 from facedouble.models.base import SwapModel
+from facedouble.run.run import Run
 from facedouble.types import OTHER_SIDE, FloatArray, Image, Mask, Side
 
 
@@ -52,11 +52,11 @@ class Swapper:
         return f"{self.card.saves[0].weights_sha256} {self.side}"
 
     @classmethod
-    def load(cls, model: Path, settings: ConvertSettings, listener: Listener = ignore) -> Swapper:
+    def load(cls, model: Path, settings: ConvertSettings, run: Run | None = None) -> Swapper:
         """Load the model in folder ``model`` onto the device that the settings name."""
         device = choose_device(settings.device)
         precision = choose_precision(settings.precision, device)
-        network, card = checkpoint.load(model, listener=listener)
+        network, card = checkpoint.load(model, run=run)
         network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(network, card, "a" if settings.swap_model else "b", device, precision)
 

@@ -20,6 +20,7 @@ from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.network_input import network_input
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.store import Faceset
+from facedouble.run.run import Run
 from facedouble.types import Image, Landmarks
 from facedouble.video.images import read_image
 
@@ -73,7 +74,7 @@ class Track:
 
 
 def fit_plan(
-    plan: ConversionPlan, faceset: Path, swapper: Swapper, steps: Sequence[FaceStep]
+    plan: ConversionPlan, faceset: Path, swapper: Swapper, steps: Sequence[FaceStep], run: Run | None = None
 ) -> ConversionPlan:
     """``plan`` with the fits of ``steps`` for every track. Fits it already has are kept if they are still
     valid for this model and these steps.
@@ -91,7 +92,7 @@ def fit_plan(
             tracks.setdefault(planned.face.track, []).append(planned)
     faces: dict[int, list[PlannedFace]] = {index: [] for index in sorted(plan.faces)}
     with Faceset.open(faceset) as store:
-        for number in sorted(tracks):
+        for number in (run or Run()).each(sorted(tracks)):
             members = tracks[number]
             fits = _fit(Track(members, store, swapper), steps, valid)
             for planned in members:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,9 +19,9 @@ from facedouble.evaluation.reconstruction import Reconstruction, reconstruct
 from facedouble.evaluation.registry import MEASURES
 from facedouble.evaluation.result import Evaluation, ResultEvaluation
 from facedouble.evaluation.verdict import judge
-from facedouble.events import Listener, Noted, StageFinished, StageStarted, ignore
 from facedouble.extraction.extract import extract
 from facedouble.models import checkpoint
+from facedouble.run.run import Run, operation
 from facedouble.types import Image
 
 _JPEG_QUALITY = 84
@@ -38,7 +37,7 @@ def evaluate(
     a: Sequence[Path] = (),
     gallery: Sequence[Path] = (),
     model: Path | None = None,
-    listener: Listener = ignore,
+    run: Run | None = None,
 ) -> Evaluation:
     """Measure ``results``, clips or folders in which the faces of ``source`` were replaced by B's.
 
@@ -47,7 +46,20 @@ def evaluate(
     ``model`` is the model that made the swap, to be measured as well. Nothing is written. Raises
     ``InputError`` for files that cannot be read or do not belong together, ``ModelError`` for the model.
     """
-    settings = settings or EvaluateSettings()
+    with operation("evaluate", run) as run:
+        _check_paths(results, source, target)
+        settings = settings or EvaluateSettings()
+        for path in (*target, *a, *gallery, *((faceset,) if faceset else ()), *((model,) if model else ())):
+            run.reading(path)
+        if faceset is not None:
+            return run.finish(_evaluate(results, source, target, settings, faceset, a, gallery, model, run))
+        with tempfile.TemporaryDirectory(prefix="facedouble-") as folder:
+            found = Path(folder) / "faces"
+            extract(source, found, ExtractSettings(), run=run)
+            return run.finish(_evaluate(results, source, target, settings, found, a, gallery, model, run))
+
+
+def _check_paths(results: Sequence[Path], source: Path, target: Sequence[Path]) -> None:
     if not results:
         raise InputError("no result to evaluate")
     if not target:
@@ -55,22 +67,19 @@ def evaluate(
     for path in (*results, source):
         if not path.exists():
             raise InputError(f"{path}: no such file or folder")
-    if faceset is None:
-        with tempfile.TemporaryDirectory(prefix="facedouble-") as folder:
-            found = Path(folder) / "faces"
-            extract(source, found, ExtractSettings(), listener=listener)
-            return evaluate(
-                results,
-                source,
-                target,
-                settings,
-                faceset=found,
-                a=a,
-                gallery=gallery,
-                model=model,
-                listener=listener,
-            )
 
+
+def _evaluate(
+    results: Sequence[Path],
+    source: Path,
+    target: Sequence[Path],
+    settings: EvaluateSettings,
+    faceset: Path,
+    a: Sequence[Path],
+    gallery: Sequence[Path],
+    model: Path | None,
+    run: Run,
+) -> Evaluation:
     person_b = load_person("B", target, detail=True)
     person_a = load_person("A", [*a, faceset])
     others = [load_person(path.name, [path]) for path in gallery]
@@ -79,14 +88,13 @@ def evaluate(
     reconstructions: dict[str, Reconstruction] = {}
     pixels, coverage = 0, 1.0
     if model is not None:
-        start = time.perf_counter()
-        listener(StageStarted("model", None, "faces"))
-        network, card = checkpoint.load(model, listener=listener)
+        stage = run.stage("model", None, "faces")
+        network, card = checkpoint.load(model, run=run)
         pixels, coverage = card.resolution, card.coverage
         reconstructions["a"] = reconstruct(network, coverage, "a", [*a, faceset], person_a)
         reconstructions["b"] = reconstruct(network, coverage, "b", target, person_b)
         count = sum(side.faces for side in reconstructions.values())
-        listener(StageFinished("model", time.perf_counter() - start, f"{count} faces reconstructed"))
+        stage.finish(faces=count)
 
     observer, of_source = Observer(source, plan), read_container(source)
     shown = _shown(plan, settings)
@@ -100,7 +108,7 @@ def evaluate(
                 source_pictures.setdefault(number, _jpeg(first))
                 pictures[number] = _jpeg(second)
 
-        observed = observer.observe(path, keep, listener)
+        observed = observer.observe(path, keep, run)
         evidence = Evidence(
             observed,
             person_a,
@@ -114,11 +122,12 @@ def evaluate(
         )
         done.append(_measured(path, evidence, pictures))
     if len(plan.detailed) < len(plan.faces):
-        listener(
-            Noted(
-                f"identity and the picture outside the face were examined in {len(plan.detailed)} of "
-                f"{len(plan.faces)} frames (--closely)"
-            )
+        run.notice(
+            "evaluate.sampled",
+            f"identity and the picture outside the face were measured in {len(plan.detailed)} of "
+            f"{len(plan.faces)} frames (setting closely)",
+            measured=len(plan.detailed),
+            frames=len(plan.faces),
         )
     names = ["B", "A", *(person.name for person in others)]
     return Evaluation(source, done, names, settings, len(plan.detailed), source_pictures)

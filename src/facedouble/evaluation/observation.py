@@ -7,7 +7,6 @@ clip compared with itself differs nowhere.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from itertools import zip_longest
@@ -23,12 +22,12 @@ from facedouble.errors import InputError
 from facedouble.evaluation import gallery, seam, steadiness
 from facedouble.evaluation.expression import gaze
 from facedouble.evaluation.image_quality import fine_detail, psnr, ssim
-from facedouble.events import Listener, Progressed, StageFinished, StageStarted, ignore
 from facedouble.faces.align import extract_crop, map_points, recrop, scale_of
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.hull import FOREHEAD, face_hull
 from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme, scheme_of
 from facedouble.faceset.store import Faceset
+from facedouble.run.run import Run
 from facedouble.types import Face, Grey, Image
 from facedouble.video.source import open_source
 
@@ -120,12 +119,12 @@ class Observer:
         self.source, self.plan = source, plan
         self.analyser = FaceAnalyser(landmarks=common_scheme(plan.faces.values()).name)
 
-    def observe(self, result: Path, on_crops: OnCrops | None = None, listener: Listener = ignore) -> Observed:
+    def observe(self, result: Path, on_crops: OnCrops | None = None, run: Run | None = None) -> Observed:
         """Analyse ``result``. Frames are paired by number, as long as both have one.
 
         Raises ``InputError`` for a result of another size than the source, or without common frames.
         """
-        start = time.perf_counter()
+        run = run or Run()
         source, other = open_source(self.source), open_source(result)
         sizes = [(info.width, info.height) for info in (other.info, source.info)]
         if sizes[0] != sizes[1]:
@@ -133,12 +132,11 @@ class Observer:
                 f"{result} is {sizes[0][0]}x{sizes[0][1]}, its source {sizes[1][0]}x{sizes[1][1]}: only a "
                 "result of the source's size can be measured"
             )
-        stage = f"measure {result.name}"
-        listener(StageStarted(stage, source.info.frames or None, "frames"))
+        stage = run.stage(f"measure {result.name}", source.info.frames, "frames")
         rows: list[dict[str, Any]] = []
         before: _Crops | None = None
         # To the end of both, so that a damaged end is noticed.
-        for first, second in zip_longest(source.frames(), other.frames()):
+        for first, second in run.each(zip_longest(source.frames(), other.frames())):
             if first is None or second is None:
                 continue
             face = self.plan.faces.get(first.index)
@@ -152,10 +150,10 @@ class Observer:
             if on_crops is not None:
                 on_crops(first.index, *crops.for_report())
             before = crops.without_full_size()
-            listener(Progressed(stage, first.index + 1))
+            stage.progress(first.index + 1)
         if not rows:
             raise InputError(f"{result}: none of its frames has a face in the source")
-        listener(StageFinished(stage, time.perf_counter() - start, f"{len(rows)} faces"))
+        stage.finish(faces=len(rows))
         return Observed(
             **{
                 f.name: np.array([row[f.name] for row in rows])

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from facedouble.config import ExtractSettings
-from facedouble.events import Listener, Progressed, StageFinished, StageStarted
 from facedouble.extraction.detection import timed
 from facedouble.extraction.pool import map_in_threads
 from facedouble.faces.align import alignment_in_region, crop_bounds, map_points, scale_of, warp_bicubic
@@ -23,6 +22,7 @@ from facedouble.faceset.codec import FrameRecord, SourceRecord
 from facedouble.faceset.layout import BLURRY, CROPS, DROPPED, crop_name, iter_crops, parse_crop_name
 from facedouble.faceset.record import encode_record
 from facedouble.faceset.store import Faceset, output_errors
+from facedouble.run.run import Run
 from facedouble.types import Box, Face, Image
 from facedouble.video.frame import Frame
 from facedouble.video.images import write_png
@@ -51,17 +51,14 @@ class _Done:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def write_crops(
-    source: Source, faceset: Faceset, settings: ExtractSettings, listener: Listener
-) -> dict[str, float]:
+def write_crops(source: Source, faceset: Faceset, settings: ExtractSettings, run: Run) -> dict[str, float]:
     """Cut out every face that has no crop yet and should have one; returns the seconds by kind."""
-    start = time.perf_counter()
     seconds = {"decode": 0.0, "crop": 0.0, "write": 0.0}
     todo: dict[int, list[Face]] = {}
     for face in faceset.all_faces():
         if not face.cropped and face.status not in NEVER_CROPPED:
             todo.setdefault(face.frame_index, []).append(face)
-    listener(StageStarted("cut", len(todo), "frames"))
+    stage = run.stage("cut", len(todo), "frames")
     done = 0
     if todo:
         records = {frame.index: frame for frame in faceset.frames()}
@@ -73,9 +70,9 @@ def write_crops(
         work = partial(
             _cut_all, faceset=faceset.path, existing=existing, settings=settings, source=faceset.source
         )
-        last_commit = start
+        last_commit = stage.start
         try:
-            for result in map_in_threads(work, jobs, settings.processes):
+            for result in map_in_threads(work, jobs, settings.processes, run):
                 faceset.put_faces(result.faces)
                 done += 1
                 for name, spent in result.seconds.items():
@@ -83,10 +80,10 @@ def write_crops(
                 if time.perf_counter() - last_commit > _COMMIT_SECONDS:
                     faceset.commit()
                     last_commit = time.perf_counter()
-                listener(Progressed("cut", done))
+                stage.progress(done)
         finally:
             faceset.commit()
-    listener(StageFinished("cut", time.perf_counter() - start, f"{done} frames"))
+    stage.finish(frames=done)
     return seconds
 
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, SettingsError
-from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted
 from facedouble.extraction.pool import map_in_processes
 from facedouble.faces.align import align
 from facedouble.faces.analyser import FaceAnalyser
@@ -26,6 +25,7 @@ from facedouble.faces.tracklets import Tracklet, track_faces
 from facedouble.faces.tracks import Handover
 from facedouble.faceset.codec import FrameRecord
 from facedouble.faceset.store import Faceset
+from facedouble.run.run import Run
 from facedouble.types import Box, Face, Grey, Image, Landmarks
 from facedouble.video.frame import Frame
 from facedouble.video.sampling import exact_rate, frames_at, sampled, sampled_numbers
@@ -79,18 +79,15 @@ class SegmentResult:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def detect_faces(
-    source: Source, faceset: Faceset, settings: ExtractSettings, listener: Listener
-) -> dict[str, float]:
+def detect_faces(source: Source, faceset: Faceset, settings: ExtractSettings, run: Run) -> dict[str, float]:
     """Find the faces of every frame that is not done yet; returns the seconds by kind of work.
 
     A clip that cannot be read to its end raises ``InputError`` after what was read is stored.
     """
-    start = time.perf_counter()
     seconds = {"decode": 0.0}
     done = faceset.frame_indices()
     looked_at, faces = len(done), 0
-    listener(StageStarted("find", _expected(source, settings) or None, "frames"))
+    stage = run.stage("find", _expected(source, settings), "frames")
     failure: list[InputError] = []
     readable = _until_error(_unfinished(source, settings, done, seconds), failure)
     todo = (
@@ -98,9 +95,9 @@ def detect_faces(
         for segment in segments(readable, segment_length(source))
         if any(frame.index not in done for frame in segment.own)
     )
-    last_commit = start
+    last_commit = stage.start
     try:
-        for result in map_in_processes(_work, todo, settings.processes, partial(_prepare, settings)):
+        for result in map_in_processes(_work, todo, settings.processes, partial(_prepare, settings), run):
             faceset.add_handovers(result.handovers)  # before the frames, which say that it is done
             by_frame: dict[int, list[Face]] = {}
             for face in result.faces:
@@ -108,7 +105,7 @@ def detect_faces(
             for frame in result.frames:
                 faceset.add_frame(frame, by_frame.get(frame.index, ()))
                 if frame.problem:
-                    listener(Noted(f"left out: {frame.problem}", warning=True))
+                    run.warn("source.unreadable_frame", f"left out: {frame.problem}", frame=frame.index)
             looked_at += len(result.frames)
             faces += len(result.faces)
             for name, spent in result.seconds.items():
@@ -116,10 +113,10 @@ def detect_faces(
             if time.perf_counter() - last_commit > _COMMIT_SECONDS:
                 faceset.commit()
                 last_commit = time.perf_counter()
-            listener(Progressed("find", looked_at, {"faces": str(faces)}))
+            stage.progress(looked_at, faces=faces)
     finally:
         faceset.commit()  # what was found stays found, whatever stopped the run
-    listener(StageFinished("find", time.perf_counter() - start, f"{looked_at} frames, {faces} faces"))
+    stage.finish(frames=looked_at, faces=faces)
     if failure:
         raise failure[0]
     return seconds

@@ -16,7 +16,6 @@ from facedouble._version import __version__
 from facedouble.assets import yunet_model
 from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, OutputError
-from facedouble.events import Listener, Noted, StageFinished, StageStarted, ignore
 from facedouble.extraction.cropping import write_crops
 from facedouble.extraction.detection import detect_faces, validate
 from facedouble.faces.align import align
@@ -27,6 +26,7 @@ from facedouble.faces.tracks import link_tracklets
 from facedouble.faceset.codec import SourceRecord
 from facedouble.faceset.layout import CROPS, DATABASE
 from facedouble.faceset.store import SMOOTHED, Faceset, output_errors
+from facedouble.run.run import Run, operation
 from facedouble.types import Face
 from facedouble.video.hashing import source_hash
 from facedouble.video.source import Source, open_source
@@ -55,7 +55,7 @@ class ExtractResult:
 
 
 def extract(
-    source: Path, output: Path, settings: ExtractSettings | None = None, *, listener: Listener = ignore
+    source: Path, output: Path, settings: ExtractSettings | None = None, *, run: Run | None = None
 ) -> ExtractResult:
     """Find the faces of ``source`` and write the faceset ``output``.
 
@@ -63,22 +63,30 @@ def extract(
     output that cannot be written or holds another faceset. Where a clip cannot be read to its end,
     the faces up to there are in the faceset before the error is raised.
     """
+    with operation("extract", run) as run:
+        return run.finish(_extract(source, output, settings or ExtractSettings(), run))
+
+
+def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) -> ExtractResult:
     start = time.perf_counter()
-    settings = settings or ExtractSettings()
     validate(settings)
     if settings.detector == "yunet":
-        yunet_model(listener=listener)  # once, before several processes want it
+        yunet_model(run=run)  # once, before several processes want it
     references = References.read(settings)
     frames = open_source(source)
-    with _open(source, frames, output, settings) as faceset, output_errors(output):
+    with (
+        run.lock(output, inside=True),
+        _open(source, frames, output, settings) as faceset,
+        output_errors(output),
+    ):
         seconds: dict[str, float] = {}
         if faceset.meta(SMOOTHED) is None:
             try:
-                seconds = detect_faces(frames, faceset, settings, listener)
+                seconds = detect_faces(frames, faceset, settings, run)
             except InputError as error:
                 faceset.set_meta(_FAILURE, str(error))  # with what is steadied, so that going on knows it
-            seconds["steady"] = _steady(frames, faceset, settings, references, listener)
-        for name, spent in write_crops(frames, faceset, settings, listener).items():
+            seconds["steady"] = _steady(frames, faceset, settings, references, run)
+        for name, spent in write_crops(frames, faceset, settings, run).items():
             seconds[name] = seconds.get(name, 0.0) + spent
         failure = faceset.meta(_FAILURE)
         if failure is None:
@@ -143,7 +151,7 @@ def _is_free(folder: Path) -> bool:
     """Whether there is nothing in a folder but what a run leaves that was killed while it began."""
     if not folder.is_dir():
         return False
-    left = {DATABASE + ".new", DATABASE + ".new-journal"}
+    left = {".lock", DATABASE + ".new", DATABASE + ".new-journal"}
     return all(
         entry.name in left or (entry.name == CROPS and entry.is_dir() and not any(entry.iterdir()))
         for entry in folder.iterdir()
@@ -162,11 +170,10 @@ def _steady(
     faceset: Faceset,
     settings: ExtractSettings,
     references: References | None,
-    listener: Listener,
+    run: Run,
 ) -> float:
     """Tracks, steady landmarks and verdicts of all faces; returns the seconds it took."""
-    start = time.perf_counter()
-    listener(StageStarted("steady", None, "faces"))
+    stage = run.stage("steady", None, "faces")
     records = [record for record in faceset.frames() if record.problem is None]
     frames = [record.index for record in records]
     if source.info.is_film:
@@ -175,9 +182,12 @@ def _steady(
         cuts = set(frames)  # a picture has no neighbours in time
     tracks = link_tracklets(faceset.all_faces(), faceset.handovers(), frames, cuts)
     if not source.info.is_film:
-        listener(Noted("the images are not numbered without a gap: taken as single pictures, not as a film"))
+        run.notice(
+            "source.not_film",
+            "the images are not numbered without a gap: taken as single pictures, not as a film",
+        )
     result: list[Face] = []
-    for track in tracks:
+    for track in run.each(tracks):
         judged = references.classify(track) if references else track
         result += [
             face.with_(
@@ -188,9 +198,8 @@ def _steady(
     faceset.replace_faces(_numbered(result, settings))
     faceset.set_meta(SMOOTHED, "1")
     faceset.commit()
-    elapsed = time.perf_counter() - start
-    listener(StageFinished("steady", elapsed, f"{len(result)} faces in {len(tracks)} tracks"))
-    return elapsed
+    stage.finish(faces=len(result), tracks=len(tracks))
+    return time.perf_counter() - stage.start
 
 
 def _numbered(faces: list[Face], settings: ExtractSettings) -> list[Face]:

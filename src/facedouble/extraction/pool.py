@@ -6,39 +6,49 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeVar
 
 from facedouble.errors import ProcessError
+from facedouble.run.cancel import follow_parent
+from facedouble.run.run import Run
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_POLL = 0.1  # seconds between looks at whether the run is cancelled
 _QUEUED = 1  # items that wait for a process to be free
 
 
 def map_in_processes(
-    work: Callable[[Item], Result], items: Iterable[Item], processes: int, prepare: Callable[[], None]
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    processes: int,
+    prepare: Callable[[], None],
+    run: Run,
 ) -> Generator[Result]:
     """``work`` of each item, in the order of the items; what goes wrong in a process is raised here.
 
     ``processes`` 0 is one a core; 1 is this process itself. ``prepare`` is called once in each. No more
     than a few items are under way at a time, so that memory does not grow with their number. ``work``
-    and ``prepare`` must be functions of a module. Raises ``ProcessError`` when a process ends by itself.
+    and ``prepare`` must be functions of a module. Raises ``ProcessError`` when a process ends by itself, and
+    ``Cancelled`` when the run is cancelled, as soon as what is under way is done.
     """
     count = processes or os.cpu_count() or 1
     if sys.platform == "win32":
         count = min(count, 61)  # more than Windows can wait for
     if count == 1:
         prepare()
-        yield from map(work, items)
+        yield from map(work, run.each(items))
         return
     # Spawned, not forked: the parent may hold threads of PyTorch or FFmpeg.
-    executor = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=prepare)
+    executor = ProcessPoolExecutor(
+        count, mp_context=get_context("spawn"), initializer=_start, initargs=(prepare,)
+    )
     try:
-        yield from _map_in_order(executor, count + _QUEUED, work, items)
+        yield from _map_in_order(executor, count + _QUEUED, work, items, run)
     except BrokenProcessPool as error:
         raise ProcessError(
             "a process that was started to look for faces ended by itself: out of memory perhaps "
@@ -49,25 +59,40 @@ def map_in_processes(
         executor.shutdown(cancel_futures=True)
 
 
-def map_in_threads(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Generator[Result]:
+def map_in_threads(
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int, run: Run
+) -> Generator[Result]:
     """The same in threads of this process, for work that leaves Python mostly (OpenCV, FFmpeg, files):
     nothing has to be sent. ``threads`` 0 is one a core."""
     count = threads or os.cpu_count() or 1
     executor = ThreadPoolExecutor(count)
     try:
-        yield from _map_in_order(executor, 2 * count, work, items)
+        yield from _map_in_order(executor, 2 * count, work, items, run)
     finally:
         executor.shutdown(cancel_futures=True)
 
 
 def _map_in_order(
-    executor: Executor, most: int, work: Callable[[Item], Result], items: Iterable[Item]
+    executor: Executor, most: int, work: Callable[[Item], Result], items: Iterable[Item], run: Run
 ) -> Generator[Result]:
     """Results in the order of the items, no more than ``most`` under way at a time."""
     waiting: deque[Future[Result]] = deque()
     for item in items:
         waiting.append(executor.submit(work, item))
         if len(waiting) >= most:
-            yield waiting.popleft().result()
+            yield _result(waiting.popleft(), run)
     while waiting:
-        yield waiting.popleft().result()
+        yield _result(waiting.popleft(), run)
+
+
+def _result(future: Future[Result], run: Run) -> Result:
+    while True:
+        run.check()
+        wait([future], _POLL)
+        if future.done():
+            return future.result()
+
+
+def _start(prepare: Callable[[], None]) -> None:
+    follow_parent()
+    prepare()

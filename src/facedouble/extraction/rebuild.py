@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, OutputError
-from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
 from facedouble.extraction.detection import selected_frames
 from facedouble.faceset.codec import FrameRecord, SourceRecord
 from facedouble.faceset.layout import BLURRY, CROPS, DATABASE, DROPPED, parse_crop_name
 from facedouble.faceset.record import decode_record
 from facedouble.faceset.store import SMOOTHED, Faceset
+from facedouble.run.run import Run, operation
 from facedouble.types import Face, FloatArray
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_png_comment
@@ -48,7 +47,7 @@ class _Labelled:
     source: SourceRecord
 
 
-def rebuild(path: Path, source: Path | None = None, *, listener: Listener = ignore) -> RebuildResult:
+def rebuild(path: Path, source: Path | None = None, *, run: Run | None = None) -> RebuildResult:
     """Make the database of the faceset in ``path`` again.
 
     Every face whose crop is there and carries its label is in it as it was; what extraction knew of
@@ -59,11 +58,17 @@ def rebuild(path: Path, source: Path | None = None, *, listener: Listener = igno
     crops are of several sources, and when the source is missing or is another one; ``OutputError``
     when the database cannot be written. Nothing is changed then.
     """
-    if not path.is_dir():
-        raise InputError(f"{path}: no such folder")
+    with operation("rebuild", run) as run:
+        if not path.is_dir():
+            raise InputError(f"{path}: no such folder")
+        with run.lock(path, inside=True):
+            return run.finish(_rebuild(path, source, run))
+
+
+def _rebuild(path: Path, source: Path | None, run: Run) -> RebuildResult:
     if _readable(path):
         raise InputError(f"{path / DATABASE} can be read, so there is nothing to bring back")
-    labelled, without = _labels(path, listener)
+    labelled, without = _labels(path, run)
     if not labelled:
         raise InputError(f"{path}: none of its {len(without)} crops carries a label; extract again")
     record = _only_source(path, labelled)
@@ -74,7 +79,7 @@ def rebuild(path: Path, source: Path | None = None, *, listener: Listener = igno
         raise InputError(f"{clip} is not what {path} was made from; name another with --source")
     if source is not None:
         record = replace(record, path=str(source))
-    read, failure = _frames(clip, _sampling(record.settings), listener)
+    read, failure = _frames(clip, _sampling(record.settings), run)
     frames = _agreed(read, labelled, clip)
     try:
         _write(path, record, frames, [entry.face for entry in labelled], complete=failure is None)
@@ -83,7 +88,7 @@ def rebuild(path: Path, source: Path | None = None, *, listener: Listener = igno
     except sqlite3.OperationalError as error:
         raise OutputError(f"{path}: cannot be written ({error})") from error
     if failure is not None:
-        listener(Noted(f"{failure}; the faces of the frames before are there again", warning=True))
+        run.warn("rebuild.source_damaged", f"{failure}; the faces of the frames before are there again")
     return RebuildResult(len(labelled), len(frames), without)
 
 
@@ -103,14 +108,13 @@ def _readable(path: Path) -> bool:
     return True
 
 
-def _labels(path: Path, listener: Listener) -> tuple[list[_Labelled], tuple[str, ...]]:
+def _labels(path: Path, run: Run) -> tuple[list[_Labelled], tuple[str, ...]]:
     """What the labels of all crops say, one of each face, and the names of crops without."""
-    start = time.perf_counter()
     names = list(_crops(path))
-    listener(StageStarted("labels", len(names), "crops"))
+    stage = run.stage("labels", len(names), "crops")
     found: dict[tuple[int, int], _Labelled] = {}
     without = []
-    for done, name in enumerate(names, 1):
+    for done, name in enumerate(run.each(names), 1):
         try:
             comment = read_png_comment(path / name)
             if comment is None:
@@ -120,13 +124,12 @@ def _labels(path: Path, listener: Listener) -> tuple[list[_Labelled], tuple[str,
             if face.key != parse_crop_name(name):
                 raise InputError("its label is that of another crop")
         except InputError as error:
-            listener(Noted(f"{name}: {error}", warning=True))
+            run.warn("rebuild.unusable_crop", f"{name}: {error}", crop=name)
             without.append(name)
             continue
         found[face.key] = _Labelled(name, face, frame, source)
-        listener(Progressed("labels", done))
-    summary = f"{len(found)} crops with a label, {len(without)} without"
-    listener(StageFinished("labels", time.perf_counter() - start, summary))
+        stage.progress(done)
+    stage.finish(crops=len(found), without_label=len(without))
     return [found[key] for key in sorted(found)], tuple(without)
 
 
@@ -152,19 +155,16 @@ def _only_source(path: Path, labelled: Sequence[_Labelled]) -> SourceRecord:
     return first.source
 
 
-def _frames(
-    clip: Path, settings: ExtractSettings, listener: Listener
-) -> tuple[list[FrameRecord], InputError | None]:
+def _frames(clip: Path, settings: ExtractSettings, run: Run) -> tuple[list[FrameRecord], InputError | None]:
     """The frames that extraction looked at, and the error at which the clip ends, if it does."""
-    start = time.perf_counter()
     source = open_source(clip)
-    listener(StageStarted("frames", source.info.frames or None, "frames"))
+    stage = run.stage("frames", source.info.frames, "frames")
     found: list[FrameRecord] = []
     failure = None
     before: FloatArray | None = None
     last = 0  # the last frame that could be read
     try:
-        for frame in selected_frames(source, settings, {"decode": 0.0}):
+        for frame in run.each(selected_frames(source, settings, {"decode": 0.0})):
             problem = None
             try:
                 picture = thumbnail(frame.grey())
@@ -175,10 +175,10 @@ def _frames(
                     found[last] = replace(found[last], ends_shot=True)
                 before, last = picture, len(found)
             found.append(FrameRecord(frame.index, frame.pts, frame.name, problem=problem))
-            listener(Progressed("frames", frame.index + 1))
+            stage.progress(frame.index + 1)
     except InputError as error:
         failure = error
-    listener(StageFinished("frames", time.perf_counter() - start, f"{len(found)} frames"))
+    stage.finish(frames=len(found))
     return found, failure
 
 

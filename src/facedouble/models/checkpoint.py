@@ -31,10 +31,10 @@ from torch import Tensor
 
 from facedouble._version import __version__
 from facedouble.errors import ModelError, OutputError
-from facedouble.events import Listener, Noted, ignore
 from facedouble.files import write_whole
 from facedouble.models.base import SwapModel
 from facedouble.models.presets import build
+from facedouble.run.run import Run
 from facedouble.types import FloatArray, Side
 
 DESCRIPTION = "model.json"
@@ -182,11 +182,11 @@ def save(
         ) from error
 
 
-def load(folder: Path, *, listener: Listener = ignore) -> tuple[SwapModel, ModelCard]:
+def load(folder: Path, *, run: Run | None = None) -> tuple[SwapModel, ModelCard]:
     """The trained model for conversion: averaged weights of the newest save that is whole, and the card as
     it was then."""
     card = read_card(folder)
-    entry, (tensors,) = _newest(folder, card.saves, ("weights",), listener)
+    entry, (tensors,) = _newest(folder, card.saves, ("weights",), run or Run())
     model = build(card.trainer, card.arguments)
     try:
         model.load_state_dict(tensors)
@@ -196,19 +196,17 @@ def load(folder: Path, *, listener: Listener = ignore) -> tuple[SwapModel, Model
     return model.eval(), card
 
 
-def resume(
-    folder: Path, *, listener: Listener = ignore
-) -> tuple[ModelCard, dict[str, Tensor], dict[str, Tensor]]:
+def resume(folder: Path, *, run: Run | None = None) -> tuple[ModelCard, dict[str, Tensor], dict[str, Tensor]]:
     """What training needs to go on, from the newest save of which both files are whole: the card as
     it was then, the averaged weights, and the state. Raises ``ModelError`` if there is none."""
     card = read_card(folder)
-    entry, (weights, state) = _newest(folder, card.saves, ("weights", "state"), listener)
+    entry, (weights, state) = _newest(folder, card.saves, ("weights", "state"), run or Run())
     card.go_back(entry)
     return card, weights, state
 
 
 def _newest(
-    folder: Path, saves: Sequence[Save], kinds: Sequence[str], listener: Listener
+    folder: Path, saves: Sequence[Save], kinds: Sequence[str], run: Run
 ) -> tuple[Save, list[dict[str, Tensor]]]:
     """The newest of ``saves`` whose files of all ``kinds`` are whole, and what is in them."""
     for entry in saves:
@@ -216,7 +214,7 @@ def _newest(
             return entry, [_read_tensors(folder, entry, kind) for kind in kinds]
         except (OSError, SafetensorError, ValueError) as error:
             text = f"{folder}: the save of iteration {entry.iteration} is damaged ({error}); trying the one"
-            listener(Noted(f"{text} before it", warning=True))
+            run.warn("model.damaged_save", f"{text} before it", folder=folder, iteration=entry.iteration)
     raise ModelError(f"{folder}: none of its {len(saves)} saves can be read; nothing was changed")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -15,8 +17,13 @@ _POLL = 0.02  # seconds
 class Cancelled(BaseException):
     """The operation was cancelled at a safe point: what was done is saved, and the same call resumes it.
 
-    Not an ``Exception``, so that no handler for failures takes it for one (as ``asyncio.CancelledError``).
+    ``signal`` is the signal that did it, ``None`` for another reason. Not an ``Exception``, so that no
+    handler for failures takes it for one (as ``asyncio.CancelledError``).
     """
+
+    def __init__(self, reason: str = "cancelled", signal: int | None = None) -> None:
+        super().__init__(reason)
+        self.signal = signal
 
 
 class CancelToken:
@@ -44,7 +51,7 @@ class CancelToken:
     def check(self) -> None:
         """A safe point: raises ``Cancelled`` if that was asked for."""
         if self._cancelled:
-            raise Cancelled(self.reason)
+            raise Cancelled(self.reason, self.signal)
 
     def wait(self, seconds: float) -> None:
         """Sleep. Raises ``Cancelled`` as soon as that is asked for."""
@@ -88,3 +95,20 @@ def cancelled_by(token: CancelToken, signals: Sequence[int]) -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+def follow_parent() -> None:
+    """In a process that was started to help: leave signals to the parent, and end when it has ended.
+
+    A terminal sends Ctrl-C to all processes of a command; the one that started the others decides.
+    """
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,12 +61,15 @@ def lock_file(path: Path, *, inside: bool) -> Path:
 def hold(path: Path, *, inside: bool = False, run: str = "") -> Iterator[bool]:
     """Keep every other run from writing ``path``. False where the file system has no locks.
 
-    A folder (``inside``) is made if it is not there. Raises ``BusyError`` when another run is writing it, and
-    ``OutputError`` when the place cannot be written to.
+    A folder (``inside``) is made if it is not there, and removed if it is still empty afterwards. Raises
+    ``BusyError`` when another run is writing it, and ``OutputError`` when the place cannot be written to.
     """
     file = lock_file(path, inside=inside)
+    made = inside and not path.exists()
     content = json.dumps(asdict(this_writer(run)), ensure_ascii=False).encode()
     with ExitStack() as held:
+        if made:
+            held.callback(_remove_if_empty, path)  # nothing came of it
         supported = True
         for attempt in range(_TRIES):
             try:
@@ -86,6 +89,11 @@ def hold(path: Path, *, inside: bool = False, run: str = "") -> Iterator[bool]:
                 supported = False
                 break
         yield supported
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def writer_of(path: Path) -> Writer | None:

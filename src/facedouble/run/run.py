@@ -138,16 +138,11 @@ class Run:
         """Emit a :class:`Notice` that warns."""
         self.emit(Notice(code, text, "warning", _data(data)))
 
-    @contextmanager
-    def stage(self, name: str, total: float | None, unit: str) -> Iterator[Stage]:
-        """A stage, from :class:`StageStarted` to :class:`StageFinished`; the latter only if nothing is
-        raised."""
+    def stage(self, name: str, total: float | None, unit: str) -> Stage:
+        """Begin a stage of ``total`` units, ``None`` or 0 where that is unknown; see :class:`Stage`."""
         stage = Stage(self, name, total or None, unit)
         self.emit(StageStarted(name, stage.total, unit))
-        yield stage
-        self.emit(
-            StageFinished(name, time.perf_counter() - stage.start, dict(stage.values), dict(stage.units))
-        )
+        return stage
 
     # -- cancelling ----------------------------------------------------------------------------------
 
@@ -224,17 +219,15 @@ class Run:
             self._depth -= 1
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage of a run. ``values`` and their ``units`` become those of :class:`StageFinished`."""
+    """A stage of a run, begun by :meth:`Run.stage`. One that raises is never finished."""
 
     run: Run
     name: str
     total: float | None
     unit: str
     start: float = field(default_factory=time.perf_counter)
-    values: dict[str, float] = field(default_factory=dict)
-    units: dict[str, str] = field(default_factory=dict)
 
     def progress(self, done: float, **values: float) -> None:
         """``done`` units are done; ``values`` are what has been counted so far."""
@@ -245,6 +238,10 @@ class Stage:
     def metrics(self, step: int, values: Mapping[str, float], units: Mapping[str, str] | None = None) -> None:
         """Report ``values`` measured at ``step``, and the ``units`` of those that have one."""
         self.run.emit(Metrics(self.name, step, dict(values), dict(units or {})))
+
+    def finish(self, **values: float) -> None:
+        """The stage is done, and this is what it came to."""
+        self.run.emit(StageFinished(self.name, time.perf_counter() - self.start, values))
 
 
 @contextmanager

@@ -66,7 +66,7 @@ class SideDataset:
         """Numbers of at most ``most`` faces, evenly spread."""
         return torch.linspace(0, len(self) - 1, min(most, len(self))).round().long()
 
-    def reduced(self, most: int) -> Tensor:
+    def pictures(self, most: int) -> Tensor:
         """The pictures of :meth:`some` (n, 3, R, R) float32 0..1 at the model's resolution, not moved."""
         return self._reduce(self.some(most), slice(0, 3))
 
@@ -75,7 +75,7 @@ class SideDataset:
         return self._reduced(self.some(most), slice(0, 3))
 
     def masks(self, most: int) -> Tensor:
-        """Where the pictures of :meth:`reduced` show the face, (n, 1, R, R) float32 0..1."""
+        """Where the pictures of :meth:`pictures` show the face, (n, 1, R, R) float32 0..1."""
         return self._reduce(self.some(most), slice(4, 5))
 
     @property
@@ -107,8 +107,8 @@ class Dataset:
         return self.training["a"].scheme
 
     @property
-    def shown(self) -> dict[Side, SideDataset]:
-        """The faces to look at: those held out where there are any, else those trained on."""
+    def evaluation(self) -> dict[Side, SideDataset]:
+        """The faces to evaluate on: those held out where there are any, else those trained on."""
         return {
             side: self.held_out[side] if len(self.held_out[side]) else self.training[side]
             for side in self.training

@@ -70,7 +70,7 @@ class HeldOutEvaluator:
     """Measures models on the held-out faces of ``data``; where a side has none, on faces trained on."""
 
     def __init__(self, data: Dataset) -> None:
-        self._shown = data.shown
+        self._shown = data.evaluation
         self._scheme = data.scheme
         self._analyser = FaceAnalyser(landmarks=self._scheme.name)
         self._people = {side: self._person(known) for side, known in data.training.items()}
@@ -78,11 +78,11 @@ class HeldOutEvaluator:
         chosen = a.some(MAX_FACES)
         self._points = a.landmarks[chosen].numpy()
         self._colours = a.colours[chosen.numpy()]
-        own = pictures_of(a.reduced(MAX_FACES), self._colours)
+        own = pictures_of(a.pictures(MAX_FACES), self._colours)
         self._source = self._looked_at(own, self._points)
         b = self._shown["b"]
         few = b.some(_DESCRIBED)
-        real = pictures_of(b.reduced(_DESCRIBED), b.colours[few.numpy()])
+        real = pictures_of(b.pictures(_DESCRIBED), b.colours[few.numpy()])
         self._own_b = self._distance(self._described(real, b.landmarks[few].numpy()), "b")
 
     @torch.no_grad()
@@ -91,7 +91,7 @@ class HeldOutEvaluator:
         whole, eyes, mouth = zip(
             *(self._restored(network, side, known) for side, known in self._shown.items()), strict=True
         )
-        faces = self._shown["a"].reduced(MAX_FACES)
+        faces = self._shown["a"].pictures(MAX_FACES)
         drawn = pictures_of(network(faces, "a", "b").picture.float(), self._colours)
         found = self._looked_at(drawn, self._points)
         spread = np.linspace(0, len(drawn) - 1, min(_DESCRIBED, len(drawn))).round().astype(int).tolist()
@@ -113,7 +113,7 @@ class HeldOutEvaluator:
 
     def _restored(self, network: SwapModel, side: Side, known: SideDataset) -> tuple[float, float, float]:
         """SSIM of a side's faces from their own decoder: of the face, of the eyes, of the mouth."""
-        faces, masks = known.reduced(MAX_FACES), known.masks(MAX_FACES)
+        faces, masks = known.pictures(MAX_FACES), known.masks(MAX_FACES)
         points = known.landmarks[known.some(MAX_FACES)].to(faces.device)
         alike = ssim_map(network(faces, side, side).picture.float().clamp(0, 1), faces)
         size = faces.shape[-1]
@@ -126,7 +126,7 @@ class HeldOutEvaluator:
     def _person(self, known: SideDataset) -> FloatArray:
         """Mean descriptor (128,) of a side's own faces, seen as drawn ones are."""
         chosen = known.some(_DESCRIBED)
-        own = pictures_of(known.reduced(_DESCRIBED), known.colours[chosen.numpy()])
+        own = pictures_of(known.pictures(_DESCRIBED), known.colours[chosen.numpy()])
         mean: FloatArray = self._described(own, known.landmarks[chosen].numpy()).mean(axis=0)
         return mean
 

@@ -7,7 +7,6 @@ the training device if they fit, else in a file on disk.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,12 +20,12 @@ from torch import Tensor
 from facedouble.assets import cache_folder
 from facedouble.device import free_memory
 from facedouble.errors import TrainingError
-from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
 from facedouble.faces.colour import smooth_statistics
 from facedouble.faces.pose import head_poses, pose_bins
 from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme
 from facedouble.faceset.held_out import MIN_FACES, split_held_out
 from facedouble.faceset.store import Faceset
+from facedouble.run.run import Run, Stage
 from facedouble.training.batch import CHANNELS
 from facedouble.training.crop_cache import DiskCache, MemoryCache, Store
 from facedouble.training.dataset import Dataset, SideDataset
@@ -47,7 +46,7 @@ def load(
     balanced: bool = False,
     memory: int | None = None,
     scratch: Path | None = None,
-    listener: Listener = ignore,
+    run: Run | None = None,
 ) -> Dataset:
     """Read the kept faces of both sides. ``coverage`` is the central part of the crop used.
 
@@ -57,6 +56,7 @@ def load(
     the cache folder. Raises ``TrainingError`` for a side that is missing or has fewer than ten
     faces, ``InputError`` for a faceset that is not one and for crops that do not fit it.
     """
+    run = run or Run()
     found = {side: _known(side, facesets.get(side, ())) for side in SIDES}
     everything = [face for trained, held in found.values() for face in (*trained, *held)]
     scheme = common_scheme([known.face for known in everything])
@@ -67,18 +67,18 @@ def load(
         memory = needed if free is None else int(free * _MEMORY_SHARE)
     folder = None if needed <= memory else scratch or cache_folder()
     if folder is not None:
-        listener(
-            Noted(
-                f"the faces take {needed / 1e9:.1f} GB and {memory / 1e9:.1f} GB may be used: they are kept "
-                f"in a file in {folder}"
-            )
+        run.notice(
+            "train.faces_on_disk",
+            f"the faces take {needed / 1e9:.1f} GB and {memory / 1e9:.1f} GB may be used: they are kept "
+            f"in a file in {folder}",
+            needed=needed,
+            available=memory,
         )
-    start = time.perf_counter()
-    listener(StageStarted("load", len(everything), "faces"))
-    with _Loader(resolution, coverage, size, scheme, device, folder, listener) as loader:
+    stage = run.stage("load", len(everything), "faces")
+    with _Loader(resolution, coverage, size, scheme, device, folder, stage) as loader:
         training = {side: loader.side(found[side][0]) for side in SIDES}
         held_out = {side: loader.side(found[side][1]) for side in SIDES}
-    listener(StageFinished("load", time.perf_counter() - start, f"{len(everything)} faces"))
+    stage.finish(faces=len(everything))
     for side, here in list(training.items()):
         there = training[OTHER_SIDE[side]]
         training[side] = replace(
@@ -135,10 +135,10 @@ class _Loader:
         scheme: LandmarkScheme,
         device: torch.device,
         folder: Path | None,
-        listener: Listener,
+        stage: Stage,
     ) -> None:
         self.resolution, self.coverage, self.size, self.scheme = resolution, coverage, size, scheme
-        self.device, self.folder, self.listener = device, folder, listener
+        self.device, self.folder, self.stage = device, folder, stage
         self.done = 0
         self.threads = ThreadPoolExecutor(os.cpu_count())
 
@@ -173,4 +173,5 @@ class _Loader:
             for picture in self.threads.map(lambda known: prepare(known, self.size, self.coverage), some):
                 yield picture
                 self.done += 1
-                self.listener(Progressed("load", self.done))
+                self.stage.run.check()
+                self.stage.progress(self.done)

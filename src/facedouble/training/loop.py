@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
+import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from facedouble.config import TrainSettings
 from facedouble.errors import TrainingError
-from facedouble.events import Listener, Noted, StageFinished, ignore
 from facedouble.models import checkpoint
+from facedouble.run.run import Run, operation
 from facedouble.training import memory, parallel, schedule
-from facedouble.training.parallel import World
 from facedouble.training.prefetch import Prefetcher
 from facedouble.training.reporter import Reporter
 from facedouble.training.schedule import StopReason
 from facedouble.training.setup import Setup, prepare
 
-_DRY_STEPS = 3
+_DRY_RUN_STEPS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """How a training ended. ``faces_seen`` counts both sides, over all runs of this model."""
+    """How a training ended. ``faces_seen`` counts both sides, ``seconds`` and ``iteration`` all runs of this
+    model. ``stopped`` is the reason, as text. Losses are smoothed, NaN before the first iteration."""
 
     model: Path
     iteration: int
@@ -45,140 +43,154 @@ def train(
     model: Path,
     settings: TrainSettings | None = None,
     *,
-    listener: Listener = ignore,
-    stop: threading.Event | None = None,
+    run: Run | None = None,
 ) -> TrainResult:
-    """Train ``model`` on the faces of both sides, or train it on if it is there already.
+    """Train ``model`` on the faces of both sides; a model that is there already is trained further.
 
-    Ends at a limit of ``settings``, counted over all runs of the model, at Ctrl-C, or when ``stop`` is
-    set; the model is saved in each case. Raises ``TrainingError``, ``ModelError``, ``InputError``,
-    ``SettingsError`` or ``OutputError``; what was saved before stays as it was.
+    Ends at a limit of ``settings``, counted over all runs of the model, or when the run is cancelled; the
+    model is saved in each case, and the result returned: a training may be ended at any time. Raises
+    ``TrainingError``, ``ModelError``, ``InputError``, ``SettingsError`` or ``OutputError`` (``BusyError``
+    where another run trains the same model); what was saved before stays as it was.
     """
     settings = settings or TrainSettings()
     arguments = (list(facesets_a), list(facesets_b), model, settings)
-    with _asked_to_stop(stop or threading.Event()) as asked:
+    with operation("train", run) as run, _exclusive(model, settings, run):
+        for path in (*facesets_a, *facesets_b, *((settings.from_model,) if settings.from_model else ())):
+            run.reading(path)
         if settings.gpus > 1 and not parallel.is_distributed():
-            result: TrainResult = parallel.launch(settings.gpus, _train, arguments, listener, asked)
-            return result
-        return _train(*arguments, listener=listener, stop=asked)
+            result: TrainResult = parallel.launch(settings.gpus, _train, arguments, run)
+        else:
+            result = _train(*arguments, run=run)
+        return run.finish(result)
+
+
+def _exclusive(model: Path, settings: TrainSettings, run: Run) -> AbstractContextManager[None]:
+    """The lock of the model's folder, which of several processes the first one holds."""
+    writes = not settings.dry_run and (not parallel.is_distributed() or os.environ["RANK"] == "0")
+    return run.lock(model, inside=True) if writes else nullcontext()
 
 
 def _train(
-    facesets_a: Sequence[Path],
-    facesets_b: Sequence[Path],
-    folder: Path,
-    settings: TrainSettings,
-    *,
-    listener: Listener,
-    stop: threading.Event,
+    facesets_a: Sequence[Path], facesets_b: Sequence[Path], folder: Path, settings: TrainSettings, *, run: Run
 ) -> TrainResult:
     with parallel.process_group() as world:
-        listener = listener if world.is_main else ignore
-        setup = prepare({"a": facesets_a, "b": facesets_b}, folder, settings, world, listener)
+        if not world.is_main:
+            run = Run(token=run.token)  # the main process reports
+        setup = prepare({"a": facesets_a, "b": facesets_b}, folder, settings, world, run)
         if settings.dry_run:
-            return _try_out(setup, folder, settings, listener)
-        with Prefetcher(setup.pairs, setup.training.random) as ahead:
-            return _loop(setup, ahead, folder, settings, world, listener, stop)
+            return _dry_run(setup, folder, settings, run)
+        if world.is_main:
+            checkpoint.check_writable(folder)
+        with Prefetcher(setup.pairs, setup.state.random) as batches:
+            return Trainer(setup, batches, folder, settings, run).fit()
 
 
-def _loop(
-    setup: Setup,
-    ahead: Prefetcher,
-    folder: Path,
-    settings: TrainSettings,
-    world: World,
-    listener: Listener,
-    stop: threading.Event,
-) -> TrainResult:
-    training = setup.training
-    if world.is_main:
-        checkpoint.check_writable(folder)
-    watch = Reporter(folder, settings, setup.data, listener) if world.is_main else None
-    start = time.perf_counter() - training.card.seconds  # of all runs
-    saved, saved_iteration = time.perf_counter(), -1 if setup.fresh else training.card.iteration
-    rollbacks = 0
+class Trainer:
+    """One run of training: steps, saves, and what happens when the losses diverge."""
 
-    def read() -> bool:
-        """Losses not read yet are taken in and told. False if they have exploded: then all is as at the
-        last save, but for a lower learning rate."""
-        nonlocal start, saved_iteration, rollbacks
-        if not training.pending:
+    def __init__(
+        self, setup: Setup, batches: Prefetcher, folder: Path, settings: TrainSettings, run: Run
+    ) -> None:
+        self.setup, self.state, self.recipe = setup, setup.state, setup.recipe
+        self.batches, self.folder, self.settings, self.run = batches, folder, settings, run
+        self.reporter = Reporter(folder, settings, setup, run) if setup.world.is_main else None
+        self.start = time.perf_counter() - self.state.card.seconds  # of all runs
+        self.saved_at = time.perf_counter()
+        # A new model is saved before its first step, so that there is something to roll back to.
+        self.saved_iteration = -1 if setup.fresh else self.state.card.iteration
+        self.rollbacks = 0
+
+    def fit(self) -> TrainResult:
+        """Train until there is a reason to stop, and save."""
+        while True:
+            if self.state.losses_due and not self.read_losses():
+                continue
+
+            progress, stop, save = self.decide()
+            if (save or stop) and not self.read_losses():
+                continue
+            if (save or stop) and self.state.card.iteration != self.saved_iteration:
+                self.save(final=stop == StopReason.FINISHED)
+            if stop:
+                if self.reporter is not None:
+                    self.reporter.finish(self.state)
+                return _result(self.setup, self.folder, stop.text)
+
+            card = self.state.card
+            if not card.decoders_split and progress >= self.recipe.shared_decoder_until:
+                self.state.split_decoders()
+            config = schedule.step_config(self.recipe, self.settings, card, progress)
+            expected = schedule.next_step_config(self.recipe, self.settings, card)
+            losses = self.setup.step(self.batches.take(config, expected), config)
+            card.iteration += 1
+            card.faces_seen += self.setup.faces
+            card.seconds = time.perf_counter() - self.start
+            self.state.update_ema()
+            self.state.record_losses(losses)
+
+    def decide(self) -> tuple[float, StopReason, bool]:
+        """Progress of the training, whether to stop, and whether to save; the main process decides for
+        all."""
+        card = self.state.card
+        unsaved = card.iteration - self.saved_iteration
+        progress, stop, save = self.setup.world.broadcast(
+            schedule.progress(self.settings, card),
+            schedule.stop_reason(self.settings, card, self.state.smoothed, self.run.cancelled),
+            schedule.save_due(self.settings, unsaved, time.perf_counter() - self.saved_at)
+            or self.saved_iteration < 0,
+        )
+        return progress, StopReason(int(stop)), bool(save)
+
+    def read_losses(self) -> bool:
+        """Read the losses recorded so far, and report them. False if they have diverged: then everything is
+        as it was at the last save, but for a lower learning rate."""
+        if not self.state.pending:
             return True
-        if training.flush_losses():
-            if watch is not None:
-                watch.step(training.card, training.smoothed, training.ema)
-            return True
-        rollbacks += 1
-        ahead.rewind()
-        _go_back(setup, folder, rollbacks, listener)
-        start = time.perf_counter() - training.card.seconds
-        saved_iteration = training.card.iteration
-        return False
+        if not self.state.flush_losses():
+            self.roll_back()
+            return False
+        if self.reporter is not None:
+            self.reporter.step(self.state)
+        return True
 
-    while True:
-        if training.pending_due and not read():
-            continue
-        card = training.card
-        # What the first process sees, all of them do. A fresh model is saved before its first step, so
-        # that there is something to go back to.
-        share, reason, due = world.broadcast(
-            schedule.progress(settings, card),
-            schedule.stop_reason(settings, card, training.smoothed, stop.is_set()),
-            schedule.save_due(settings, card.iteration - saved_iteration, time.perf_counter() - saved)
-            or saved_iteration < 0,
+    def save(self, *, final: bool) -> None:
+        """Save the model, measured on held-out faces if that is due or this is the ``final`` save."""
+        self.batches.rewind()
+        if self.reporter is not None:
+            self.state.calibrate(self.setup.dataset.training)
+            self.reporter.measure(self.state, final=final)
+            with self.reporter.saving():
+                self.state.save(self.folder)
+            self.reporter.draw(self.state)
+        self.saved_at, self.saved_iteration = time.perf_counter(), self.state.card.iteration
+
+    def roll_back(self) -> None:
+        """Return to the last save, and go on with a lower learning rate."""
+        self.batches.rewind()
+        self.rollbacks += 1
+        state, diverged_at = self.state, self.state.card.iteration
+        if self.rollbacks > schedule.MAX_ROLLBACKS:
+            raise TrainingError(
+                f"the losses exploded {self.rollbacks} times, last at iteration {diverged_at}; the saves "
+                "before that are good: resume with a lower learning rate (--learning-rate)"
+            )
+        scale = state.card.learning_rate_scale * schedule.ROLLBACK_FACTOR
+        state.resume(self.folder, self.run)
+        state.card.learning_rate_scale = scale
+        self.start = time.perf_counter() - state.card.seconds
+        self.saved_iteration = state.card.iteration
+        self.run.warn(
+            "train.diverged",
+            f"the losses exploded at iteration {diverged_at}; back to iteration {state.card.iteration}, with "
+            f"{scale:.2g} of the learning rate",
+            diverged_at=diverged_at,
+            iteration=state.card.iteration,
+            learning_rate_scale=scale,
         )
-        if (due or reason) and not read():
-            continue
-        if (due or reason) and card.iteration != saved_iteration:
-            ahead.rewind()
-            if watch is not None:
-                training.calibrate(setup.data.training)
-                watch.measure(card, training.ema, last=reason == StopReason.FINISHED)
-                with watch.saving():
-                    training.save(folder)
-                watch.draw(card, training.ema)
-            saved, saved_iteration = time.perf_counter(), card.iteration
-        if reason:
-            break
-
-        if not card.decoders_split and share >= setup.recipe.shared_decoder_until:
-            training.split_decoders()
-        config = schedule.step_config(setup.recipe, settings, card, share)
-        expected = schedule.after(setup.recipe, settings, card)
-        losses = setup.step(ahead.take(config, expected), config)
-        card.iteration += 1
-        card.faces_seen += setup.faces
-        card.seconds = time.perf_counter() - start
-        training.update_ema()
-        training.record_losses(losses)
-
-    return _ended(setup, folder, StopReason(int(reason)).text, listener)
 
 
-def _go_back(setup: Setup, folder: Path, rollbacks: int, listener: Listener) -> None:
-    """After the losses have exploded: be as the last save was, with a lower learning rate."""
-    training, lost = setup.training, setup.training.card.iteration
-    if rollbacks > schedule.MAX_ROLLBACKS:
-        raise TrainingError(
-            f"the losses exploded {rollbacks} times, at last at iteration {lost}; what was saved before is "
-            "good: go on from it with a lower --learning-rate"
-        )
-    rate = training.card.learning_rate_scale * schedule.ROLLBACK_FACTOR
-    training.resume(folder, listener)
-    training.card.learning_rate_scale = rate
-    listener(
-        Noted(
-            f"the losses exploded at iteration {lost}; back to iteration {training.card.iteration}, from now "
-            f"on with {rate:.2g} of the learning rate",
-            warning=True,
-        )
-    )
-
-
-def _ended(setup: Setup, folder: Path, stopped: str, listener: Listener) -> TrainResult:
-    card, smoothed = setup.training.card, setup.training.smoothed
-    text = f"{card.iteration} iterations, {card.faces_seen} faces seen, {stopped}"
-    listener(StageFinished("train", card.seconds, text))
+def _result(setup: Setup, folder: Path, stopped: str) -> TrainResult:
+    card, smoothed = setup.state.card, setup.state.smoothed
     return TrainResult(
         model=folder,
         iteration=card.iteration,
@@ -190,53 +202,37 @@ def _ended(setup: Setup, folder: Path, stopped: str, listener: Listener) -> Trai
     )
 
 
-def _try_out(setup: Setup, folder: Path, settings: TrainSettings, listener: Listener) -> TrainResult:
-    """A few steps on the real faces that change nothing on disk, and what they took."""
-    training, recipe = setup.training, setup.recipe
-    alone = recipe.adversarial_from if recipe.adversarial else 1.0  # share of the training
-    early = _step_seconds(setup, settings, 0.0)
-    late = _step_seconds(setup, settings, 1.0) if alone < 1 else early
+def _dry_run(setup: Setup, folder: Path, settings: TrainSettings, run: Run) -> TrainResult:
+    """Time a few steps on the real faces; nothing is written."""
+    recipe = setup.recipe
+    adversarial_from = recipe.adversarial_from if recipe.adversarial else 1.0
+    early = _seconds_per_step(setup, settings, 0.0, run)
+    late = _seconds_per_step(setup, settings, 1.0, run) if adversarial_from < 1 else early
     text = f"{early:.3g} s an iteration, {setup.faces / early:.0f} faces/s"
-    if alone < 1:
-        text += f", and {late:.3g} s with the discriminators, from {alone:.0%} of the training on"
+    data = {"seconds_per_step": early, "faces_per_second": setup.faces / early}
+    if adversarial_from < 1:
+        text += f", and {late:.3g} s with the discriminators, from {adversarial_from:.0%} of the training on"
+        data["seconds_per_adversarial_step"] = late
     peak = memory.peak_memory(setup.device)
     if peak is not None:
-        text += f", {peak / 1e9:.1f} GB at the most"
+        text += f", {peak / 1e9:.1f} GB at most"
+        data["peak_bytes"] = peak
     if settings.iterations:
-        done = schedule.progress(settings, training.card)
-        seconds = max(0.0, alone - done) * early + min(1 - alone, 1 - done) * late
-        text += f"; the iterations left take about {seconds * settings.iterations / 60:.0f} minutes"
-    listener(Noted(f"dry run: {text}; nothing was written"))
-    return _ended(setup, folder, "dry run", listener)
+        done = schedule.progress(settings, setup.state.card)
+        seconds = max(0.0, adversarial_from - done) * early + min(1 - adversarial_from, 1 - done) * late
+        data["seconds_left"] = seconds * settings.iterations
+        text += f"; the iterations left take about {data['seconds_left'] / 60:.0f} minutes"
+    run.notice("train.dry_run", f"dry run: {text}; nothing was written", **data)
+    return _result(setup, folder, "dry run")
 
 
-def _step_seconds(setup: Setup, settings: TrainSettings, progress: float) -> float:
-    """The shortest of a few steps as they are at this share of the training."""
-    config = schedule.step_config(setup.recipe, settings, setup.training.card, progress)
+def _seconds_per_step(setup: Setup, settings: TrainSettings, progress: float, run: Run) -> float:
+    """The shortest of a few steps as they are at this ``progress`` (0..1) of the training."""
+    config = schedule.step_config(setup.recipe, settings, setup.state.card, progress)
     times = []
-    for _ in range(_DRY_STEPS):
+    for _ in run.each(range(_DRY_RUN_STEPS)):
         start = time.perf_counter()
         setup.step(setup.pairs(config), config).tolist()
-        setup.training.update_ema()
+        setup.state.update_ema()
         times.append(time.perf_counter() - start)
     return min(times)
-
-
-@contextmanager
-def _asked_to_stop(asked: threading.Event) -> Iterator[threading.Event]:
-    """``asked``, which the first Ctrl-C sets, so that a step is finished and saved; the second one
-    interrupts as usual."""
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def on_interrupt(_number: int, _frame: FrameType | None) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
-import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -26,9 +25,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from facedouble.errors import FacedoubleError, SettingsError, TrainingError
-from facedouble.events import Event, Listener
+from facedouble.run.cancel import Cancelled, follow_parent
+from facedouble.run.events import Event
+from facedouble.run.run import Run
 
 _BACKEND = "cpu:gloo,cuda:nccl"
+_POLL = 0.2  # seconds between looks at whether the run is cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,29 +159,25 @@ def synchronise_batch_norm(module: nn.Module) -> None:
 # -- starting the processes ----------------------------------------------------------------------
 
 
-def launch(
-    count: int,
-    work: Callable[..., Any],
-    arguments: tuple[Any, ...],
-    listener: Listener,
-    stop: threading.Event,
-) -> Any:
-    """``work(*arguments, listener=, stop=)`` in ``count`` new processes; what the first returns.
+def launch(count: int, work: Callable[..., Any], arguments: tuple[Any, ...], run: Run) -> Any:
+    """``work(*arguments, run=)`` in ``count`` new processes; what the first returns.
 
-    Events of the first process are heard here. An error of one ends all, and is raised here.
+    Events of the first process are emitted here. An error of one ends all, and is raised here.
     """
     context = multiprocessing.get_context("spawn")
-    told = context.Queue()
-    asked = context.Event()
+    messages = context.Queue()
+    cancelled = context.Event()
     port = _free_port()
     processes = [
-        context.Process(target=_process, args=(rank, count, port, work, arguments, told, asked), daemon=True)
+        context.Process(
+            target=_process, args=(rank, count, port, work, arguments, messages, cancelled), daemon=True
+        )
         for rank in range(count)
     ]
     for process in processes:
         process.start()
     try:
-        result = _listen(processes, told, asked, listener, stop)
+        result = _listen(processes, messages, cancelled, run)
     except BaseException:
         for process in processes:
             process.kill()  # each waits for the others, and would for ever
@@ -189,12 +187,12 @@ def launch(
     return result
 
 
-def _listen(processes: list[Any], told: Any, asked: Any, listener: Listener, stop: threading.Event) -> Any:
+def _listen(processes: list[Any], messages: Any, cancelled: Any, run: Run) -> Any:
     while True:
-        if stop.is_set():
-            asked.set()
+        if run.cancelled:
+            cancelled.set()
         try:
-            kind, value = told.get(timeout=0.2)
+            kind, value = messages.get(timeout=_POLL)
         except queue.Empty:
             if not any(process.is_alive() for process in processes):
                 raise TrainingError(
@@ -203,9 +201,11 @@ def _listen(processes: list[Any], told: Any, asked: Any, listener: Listener, sto
                 ) from None
             continue
         if kind == "event":
-            listener(value)
+            run.emit(value)
         elif kind == "error":
             raise value
+        elif kind == "cancelled":
+            run.check()
         else:
             return value
 
@@ -216,11 +216,10 @@ def _process(
     port: int,
     work: Callable[..., Any],
     arguments: tuple[Any, ...],
-    told: Any,
-    asked: Any,
+    messages: Any,
+    cancelled: Any,
 ) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which asks to stop
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    follow_parent()
     os.environ.update(
         RANK=str(rank),
         LOCAL_RANK=str(rank),
@@ -230,25 +229,25 @@ def _process(
     )
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
 
-    def tell(event: Event) -> None:
-        if rank == 0:
-            told.put(("event", event))
+    def forward(event: Event) -> None:
+        messages.put(("event", event))
 
+    def follow() -> None:
+        cancelled.wait()
+        run.cancel()
+
+    run = Run([forward] if rank == 0 else [])
+    threading.Thread(target=follow, daemon=True).start()
     try:
-        result = work(*arguments, listener=tell, stop=asked)
+        result = work(*arguments, run=run)
         if rank == 0:
-            told.put(("result", result))
+            messages.put(("result", result))
+    except Cancelled:
+        messages.put(("cancelled", None))
     except FacedoubleError as error:
-        told.put(("error", error))
-    except Exception as error:  # noqa: BLE001  (told in the parent, which raises it)
-        told.put(("error", TrainingError(f"process {rank}: {type(error).__name__}: {error}")))
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+        messages.put(("error", error))
+    except Exception as error:  # noqa: BLE001  (raised in the parent)
+        messages.put(("error", TrainingError(f"process {rank}: {type(error).__name__}: {error}")))
 
 
 def _free_port() -> int:

@@ -1,143 +1,127 @@
-"""What a person sees of a training: the live line, the preview sheet, the time-lapse, the curves, and
-measures on faces held out."""
+"""What a training reports: progress and losses, held-out metrics, and the preview sheet.
+
+Everything goes out as events of the run; what lies in the model's folder beside its saves is drawn by the
+subscribers in ``subscribers.py``.
+"""
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from facedouble.config import TrainSettings
-from facedouble.events import Listener, Noted, Progressed, StageStarted
-from facedouble.models.base import SwapModel
-from facedouble.models.checkpoint import ModelCard
+from facedouble.run.events import Preview
+from facedouble.run.run import Run
 from facedouble.training import preview_window
-from facedouble.training.curves import Panel, plot
-from facedouble.training.dataset import Dataset
 from facedouble.training.held_out_metrics import HeldOutEvaluator
 from facedouble.training.preview import COLUMNS, preview
-from facedouble.training.tensorboard import Scalars
-from facedouble.types import Side
+from facedouble.training.subscribers import subscribers
+from facedouble.training.train_state import TrainState
 from facedouble.video.images import write_png
 
-PREVIEW, CURVES, TIME_LAPSE, EVENTS = "preview.png", "losses.png", "time-lapse", "tensorboard"
-_REFRESH = 30.0  # seconds between previews while somebody looks on
-_WRITE_EVERY = 1.0  # seconds between numbers for TensorBoard
-_GROWTH = 1.03  # iterations from one picture of the time-lapse to the next: some 300 up to a million
-_MEASURING = 0.05  # share of the time that measuring may take
-_SAVING = 0.1  # share of the time from which saving is worth a word,
+if TYPE_CHECKING:
+    from facedouble.training.setup import Setup
+
+PREVIEW = "preview.png"
+_REFRESH = 30.0  # seconds between previews while the window is open
+_MAX_MEASURING = 0.05  # share of the time that measuring may take
+_MUCH_SAVING = 0.1  # share of the time from which saving is worth a warning,
 _SETTLED = 60.0  # after so many seconds
-_WINDOW = 20.0  # seconds over which speed is measured
+_SPEED_WINDOW = 20.0  # seconds over which speed is measured
 
 
 class Reporter:
-    """Tells of a training: events to ``listener``, pictures and numbers into the model's ``folder``.
+    """Reports a training. Preview and metrics are of held-out faces where there are any, always the same."""
 
-    Pictures and measures are of faces held out, where ``data`` has such, the same every time.
-    """
-
-    def __init__(self, folder: Path, settings: TrainSettings, data: Dataset, listener: Listener) -> None:
-        self.folder, self.settings, self.listener = folder, settings, listener
-        self._faces = {side: shown.reduced(COLUMNS) for side, shown in data.shown.items()}
-        self._measurer = HeldOutEvaluator(data) if settings.measure else None
+    def __init__(self, folder: Path, settings: TrainSettings, setup: Setup, run: Run) -> None:
+        self.folder, self.settings, self.run = folder, settings, run
+        shown = setup.dataset.evaluation
+        self._faces = {side: faces.pictures(COLUMNS) for side, faces in shown.items()}
+        self._evaluator = HeldOutEvaluator(setup.dataset) if settings.measure else None
         self._began = time.perf_counter()
-        self._measuring = self._saving = 0.0
-        self._told = False
-        self._scalars = Scalars(folder / EVENTS)
-        self._written = self._drawn = 0.0
+        self._seconds_measuring = self._seconds_saving = 0.0
+        self._warned = False
+        self._drawn_at = 0.0
         self._speed: deque[tuple[float, int]] = deque()
+        for subscriber in subscribers(folder, settings, setup.state.card):
+            run.subscribe(subscriber)
         if settings.preview:
-            why = preview_window.show(folder / PREVIEW)
-            if why:
-                text = f"{why}, so no window; {folder / PREVIEW} is drawn anew every {_REFRESH:.0f} seconds"
-                listener(Noted(text))
+            problem = preview_window.show(folder / PREVIEW)
+            if problem:
+                run.notice(
+                    "train.no_window",
+                    f"{problem}, so no window; {folder / PREVIEW} is redrawn every {_REFRESH:.0f} seconds",
+                )
         if settings.minutes:
-            listener(StageStarted("train", settings.minutes, "minutes"))
+            self._stage = run.stage("train", settings.minutes, "minutes")
         else:
-            listener(StageStarted("train", settings.iterations or None, "iterations"))
+            self._stage = run.stage("train", settings.iterations, "iterations")
 
-    def step(self, card: ModelCard, losses: Mapping[Side, float], network: SwapModel) -> None:
-        """After an iteration: the live line, and now and then a number or the preview."""
-        now = time.perf_counter()
+    def step(self, state: TrainState) -> None:
+        """After an iteration whose losses have been read: progress, losses, speed."""
+        card, now = state.card, time.perf_counter()
         self._speed.append((now, card.faces_seen))
-        while now - self._speed[0][0] > _WINDOW:
+        while now - self._speed[0][0] > _SPEED_WINDOW:
             self._speed.popleft()
         (since, before), (until, seen) = self._speed[0], self._speed[-1]
-        speed = (seen - before) / (until - since) if until > since else math.nan
-        figures = {"iteration": str(card.iteration)}
-        figures |= {f"loss {side.upper()}": f"{value:.4f}" for side, value in losses.items()}
-        if math.isfinite(speed):
-            figures["faces/s"] = f"{speed:.0f}"
-        done = card.seconds / 60 if self.settings.minutes else card.iteration
-        self.listener(Progressed("train", done, figures))
-        if now - self._written > _WRITE_EVERY:
-            self._written = now
-            values = {f"loss/{side}": value for side, value in losses.items()}
-            if math.isfinite(speed):
-                values["faces per second"] = speed
-            self._scalars.write(card.iteration, values)
-        if self.settings.preview and now - self._drawn > _REFRESH:
-            self._sheet(card, network)
+        values = {f"loss/{side}": value for side, value in state.smoothed.items()}
+        if until > since:
+            values["speed"] = (seen - before) / (until - since)
+        self._stage.metrics(card.iteration, values, {"speed": "faces/s"})
+        self._stage.progress(card.seconds / 60 if self.settings.minutes else card.iteration)
+        if self.settings.preview and now - self._drawn_at > _REFRESH:
+            self.draw(state)
 
-    def measure(self, card: ModelCard, network: SwapModel, *, last: bool) -> None:
-        """Before a save: measure the calibrated ``network`` on faces held out, if that has taken but a
-        small share of the time so far, or if it is the ``last`` time."""
+    def measure(self, state: TrainState, *, final: bool) -> None:
+        """Before a save: measure the calibrated EMA network on held-out faces, if that has taken little of
+        the time so far, if somebody waits for it (``patience``), or if this is the ``final`` save."""
         start = time.perf_counter()
-        little = self._measuring <= _MEASURING * (start - self._began)
-        wanted = last or little or self.settings.patience
-        if self._measurer is None or not card.iteration or not wanted:
+        cheap = self._seconds_measuring <= _MAX_MEASURING * (start - self._began)
+        due = final or cheap or self.settings.patience
+        if self._evaluator is None or not state.card.iteration or not due:
             return
-        measures = self._measurer.measure(network)
-        card.note({**asdict(measures), "score": measures.score})
-        self._scalars.write(card.iteration, {f"held out/{k}": v for k, v in card.measures[-1].items()})
-        self._measuring += time.perf_counter() - start
+        metrics = self._evaluator.measure(state.ema)
+        values = {**asdict(metrics), "score": metrics.score}
+        state.card.note(values)
+        self._stage.metrics(
+            state.card.iteration, {f"held_out/{name}": value for name, value in values.items()}
+        )
+        self._seconds_measuring += time.perf_counter() - start
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Around a save: where saves come to take much of the time, that is told, once."""
+        """Around a save: warns, once, if saves come to take much of the time."""
         start = time.perf_counter()
         yield
         now = time.perf_counter()
-        self._saving += now - start
-        share = self._saving / (now - self._began)
-        if share > _SAVING and now - self._began > _SETTLED and not self._told:
-            self._told = True
-            text = f"saving takes {share:.0%} of the time; a larger --save-interval makes it less"
-            self.listener(Noted(text, warning=True))
+        self._seconds_saving += now - start
+        share = self._seconds_saving / (now - self._began)
+        if share > _MUCH_SAVING and now - self._began > _SETTLED and not self._warned:
+            self._warned = True
+            self.run.warn(
+                "train.slow_saves",
+                f"saving takes {share:.0%} of the time; a larger save interval (--save-interval) takes less",
+                share=share,
+            )
 
-    def draw(self, card: ModelCard, network: SwapModel) -> None:
-        """After a save: the preview sheet, the curves, and a picture of the time-lapse if it is time."""
-        if not self.settings.write_image:
+    def draw(self, state: TrainState) -> None:
+        """Write the preview sheet, if pictures are wanted. A full disk is reported, and ends nothing."""
+        if not (self.settings.write_image or self.settings.preview):
             return
-        self._sheet(card, network)
-        curves = {name: [(row[0], row[column]) for row in card.history] for name, column in _LOSSES.items()}
-        held_out = [
-            Panel(f"faces held out: {title}", {name: _over_time(card, name) for name in names})
-            for title, names in _PANELS.items()
-        ]
-        write_png(self.folder / CURVES, plot([Panel("loss, smoothed", curves, logarithmic=True), *held_out]))
+        self._drawn_at = time.perf_counter()
+        path = self.folder / PREVIEW
+        try:
+            write_png(path, preview(state.ema, self._faces))
+        except OSError as error:
+            self.run.warn("train.no_preview", f"{path}: cannot be written ({error.strerror})", path=path)
+            return
+        self.run.emit(Preview("train", state.card.iteration, path, "restored and swapped faces"))
 
-    def _sheet(self, card: ModelCard, network: SwapModel) -> None:
-        self._drawn = time.perf_counter()
-        sheet = preview(network, self._faces)
-        write_png(self.folder / PREVIEW, sheet)
-        lapse = self.folder / TIME_LAPSE
-        last = max((int(path.stem) for path in lapse.glob("*.png")), default=0) if lapse.is_dir() else 0
-        if self.settings.write_image and card.iteration > last * _GROWTH:
-            lapse.mkdir(exist_ok=True)
-            write_png(lapse / f"{card.iteration:08d}.png", sheet)
-
-
-def _over_time(card: ModelCard, name: str) -> list[tuple[float, float]]:
-    return [(row["iteration"], row[name]) for row in card.measures if name in row]
-
-
-_LOSSES = {"A": 1, "B": 2}
-_PANELS = {
-    "restored, likeness (SSIM)": ("ssim", "ssim_eyes", "ssim_mouth"),
-    "swap's distance from each person": ("to_b", "to_a"),
-}
+    def finish(self, state: TrainState) -> None:
+        """The training has ended."""
+        self._stage.finish(iterations=state.card.iteration, faces=state.card.faces_seen)

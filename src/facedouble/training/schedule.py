@@ -44,7 +44,7 @@ def step_config(recipe: Recipe, settings: TrainSettings, card: ModelCard, progre
     )
 
 
-def after(recipe: Recipe, settings: TrainSettings, card: ModelCard) -> StepConfig:
+def next_step_config(recipe: Recipe, settings: TrainSettings, card: ModelCard) -> StepConfig:
     """What the iteration after the next is expected to do: with a limit of minutes this is a step early."""
     ahead = replace(card, iteration=card.iteration + 1)
     return step_config(recipe, settings, ahead, progress(settings, ahead))

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from facedouble.config import TrainSettings
 from facedouble.device import choose_device, choose_precision
 from facedouble.errors import SettingsError
-from facedouble.events import Listener, Noted
 from facedouble.models import checkpoint
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.presets import build
 from facedouble.models.recipe import Recipe, changed, named_value
 from facedouble.models.registry import MODELS
+from facedouble.run.run import Run
 from facedouble.training import memory, parallel, schedule
 from facedouble.training.adversary import Adversary
 from facedouble.training.batch import Shard
@@ -40,15 +40,15 @@ from facedouble.types import SIDES, Side
 
 @dataclass(frozen=True)
 class Setup:
-    """The ``data`` of both sides, the ``recipe`` followed, the ``training`` (what changes), the ``step``
+    """The ``dataset`` of both sides, the ``recipe`` followed, the ``state`` that changes, the ``step``
     that changes it, whether it begins from nothing (``fresh``), and what memory it will take
     (``estimate``)."""
 
     recipe: Recipe
     device: torch.device
     world: World
-    data: Dataset
-    training: TrainState
+    dataset: Dataset
+    state: TrainState
     step: Step
     fresh: bool
     estimate: MemoryEstimate
@@ -60,11 +60,11 @@ class Setup:
 
     def pairs(self, config: StepConfig) -> dict[Side, Pairs]:
         """This process's part of the next batch."""
-        random, size = self.training.random, self.training.network.resolution
+        random, size = self.state.random, self.state.network.resolution
         share = Shard(self.world.rank, self.world.size)
         pairs = {}
         for side in SIDES:
-            batch = self.data.training[side].draw(self.recipe.batch_size, random, share)
+            batch = self.dataset.training[side].draw(self.recipe.batch_size, random, share)
             pairs[side] = make_pairs(batch, size, self.recipe.warp, config.augmentation, random)
         return pairs
 
@@ -74,7 +74,7 @@ def prepare(
     folder: Path,
     settings: TrainSettings,
     world: World,
-    listener: Listener,
+    run: Run,
 ) -> Setup:
     """Build or take up the model of ``folder`` and read the faces; nothing is written.
 
@@ -108,7 +108,7 @@ def prepare(
         coverage=recipe.coverage,
         device=device,
         balanced=settings.balance_poses,
-        listener=listener,
+        run=run,
     )
     means = {side: faces.mean_face for side, faces in data.training.items()}
     network.prepare(means)
@@ -123,28 +123,32 @@ def prepare(
         settings=json.loads(json.dumps(asdict(settings), default=str)),
     )
     adversary = Adversary(recipe, device, precision) if recipe.adversarial else None
-    training = TrainState(network, recipe, card, settings.seed, adversary, device, world)
+    state = TrainState(network, recipe, card, settings.seed, adversary, device, world)
     fresh = not checkpoint.exists(folder)
     if not fresh:
-        training.resume(folder, listener)
-        listener(Noted(f"{folder}: going on from iteration {training.card.iteration}"))
+        state.resume(folder, run)
+        run.notice(
+            "train.resumed",
+            f"{folder}: resumed from iteration {state.card.iteration}",
+            iteration=state.card.iteration,
+        )
     elif settings.from_model:
-        training.start_from(settings.from_model, means, listener)
+        state.start_from(settings.from_model, means, run)
 
     step = Step(
         network,
         Objective(recipe, network, device, precision),
         adversary,
-        training.optimizer,
+        state.optimizer,
         device=device,
         precision=precision,
         micro_batch=2 * recipe.batch_size // world.size,
         world=world,
         compiled=settings.compile,
-        listener=listener,
+        run=run,
     )
-    listener(Noted(_description(training, data, recipe, precision)))
-    estimate = _forecast(training, step, data, settings)
+    run.notice("train.setup", _description(state, data, recipe, precision))
+    estimate = _estimate_memory(state, step, data, settings)
     fitting = (
         step.micro_batch
         if free is None
@@ -152,29 +156,38 @@ def prepare(
     )
     if fitting < step.micro_batch:
         step.micro_batch = fitting
-        text = f"a whole batch does not fit into memory: {fitting} faces at a time, gradients added up"
-        listener(Noted(f"{text}; the batch stays as large as it was", warning=True))
-    listener(Noted(estimate.describe(step.micro_batch, free)))
-    return Setup(recipe, device, world, data, training, step, fresh, estimate)
+        run.warn(
+            "train.micro_batches",
+            f"a whole batch does not fit into memory: {fitting} faces at a time, gradients accumulated; the "
+            "batch size stays the same",
+            micro_batch=fitting,
+        )
+    run.notice(
+        "train.memory",
+        estimate.describe(step.micro_batch, free),
+        total=estimate.total(step.micro_batch),
+        free=free,
+    )
+    return Setup(recipe, device, world, data, state, step, fresh, estimate)
 
 
-def _description(training: TrainState, data: Dataset, recipe: Recipe, precision: torch.dtype) -> str:
-    network, size = training.network, training.world.size
+def _description(state: TrainState, data: Dataset, recipe: Recipe, precision: torch.dtype) -> str:
+    network, size = state.network, state.world.size
     count = sum(parameter.numel() for parameter in network.parameters())
     faces = ", ".join(
         f"{len(trained)} faces of {side.upper()} ({len(data.held_out[side])} more held out)"
         for side, trained in data.training.items()
     )
     return (
-        f"{training.card.trainer}: {network.resolution} pixels, {count / 1e6:.1f} M parameters, {faces}, "
-        f"batches of 2 x {recipe.batch_size}, on {training.device} in "
+        f"{state.card.trainer}: {network.resolution} pixels, {count / 1e6:.1f} M parameters, {faces}, "
+        f"batches of 2 x {recipe.batch_size}, on {state.device} in "
         f"{'bf16' if precision is torch.bfloat16 else 'fp32'}" + (f", {size} processes" if size > 1 else "")
     )
 
 
-def _forecast(training: TrainState, step: Step, data: Dataset, settings: TrainSettings) -> MemoryEstimate:
-    config = schedule.step_config(training.recipe, settings, training.card, 1.0)  # with the adversary
-    size, device = training.network.resolution, training.device
+def _estimate_memory(state: TrainState, step: Step, data: Dataset, settings: TrainSettings) -> MemoryEstimate:
+    config = schedule.step_config(state.recipe, settings, state.card, 1.0)  # with the adversary
+    size, device = state.network.resolution, state.device
 
     def run(faces: int) -> Tensor:
         picture = torch.rand(faces // len(SIDES), 3, size, size, device=device)
@@ -186,15 +199,15 @@ def _forecast(training: TrainState, step: Step, data: Dataset, settings: TrainSe
     faces = sum(math.prod(store.shape) for store in stores if isinstance(store, MemoryCache))
 
     _, channels, high, wide = stores[0].shape
-    pairs = 2 * training.recipe.batch_size * 4 * (channels * high * wide + 2 * 8 * size * size)
-    network, adversary, perceptual = training.network, training.adversary, step.objective.perceptual
+    pairs = 2 * state.recipe.batch_size * 4 * (channels * high * wide + 2 * 8 * size * size)
+    network, adversary, perceptual = state.network, state.adversary, step.objective.perceptual
     discriminators = None if adversary is None else adversary.discriminators
     return memory.estimate(
         network,
         discriminators,
         None if perceptual is None else perceptual.network,
         faces=faces,
-        pairs=pairs // training.world.size,
+        pairs=pairs // state.world.size,
         per_face=memory.activation_bytes_per_face(
             nn.ModuleList([network, *([discriminators] if discriminators else [])]), run
         ),

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from facedouble.errors import TrainingError
-from facedouble.events import Listener, Noted
 from facedouble.models.base import Decoded, SwapModel
+from facedouble.run.run import Run
 from facedouble.training.adversary import Adversary
 from facedouble.training.memory import is_out_of_memory
 from facedouble.training.objective import Objective
@@ -65,12 +65,12 @@ class Step:
         micro_batch: int,
         world: World,
         compiled: bool,
-        listener: Listener,
+        run: Run,
     ) -> None:
         self.network, self.objective, self.adversary = network, objective, adversary
         self.optimizer = optimizer
         self.device, self.precision, self.micro_batch = device, precision, micro_batch
-        self.world, self.listener = world, listener
+        self.world, self.run = world, run
         # Several processes normalise over what all of them have.
         self.min_faces = network.min_faces_per_side if world.size == 1 else 1
         self.min_micro_batch = len(SIDES) * self.min_faces
@@ -150,8 +150,12 @@ class Step:
         self.micro_batch = (self.micro_batch + 1) // 2
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        text = f"out of memory: from now on {self.micro_batch} faces at a time, gradients added up"
-        self.listener(Noted(f"{text}; the batch stays as large as it was", warning=True))
+        self.run.warn(
+            "train.out_of_memory",
+            f"out of memory: from now on {self.micro_batch} faces at a time, gradients accumulated; the "
+            "batch size stays the same",
+            micro_batch=self.micro_batch,
+        )
 
 
 def _parts(

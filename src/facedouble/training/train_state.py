@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from facedouble.errors import ModelError
-from facedouble.events import Listener, Noted
 from facedouble.models import checkpoint
 from facedouble.models.base import SwapModel
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.recipe import Recipe
+from facedouble.run.run import Run
 from facedouble.training import schedule
 from facedouble.training.adversary import Adversary
 from facedouble.training.dataset import SideDataset
@@ -81,7 +81,7 @@ class TrainState:
         self.pending.append((self.card.iteration, losses))
 
     @property
-    def pending_due(self) -> bool:
+    def losses_due(self) -> bool:
         """Whether it is time to read the losses."""
         return len(self.pending) >= (1 if self.device.type == "cpu" else _READ_EVERY)
 
@@ -111,32 +111,37 @@ class TrainState:
         for side, faces in data.items():
             self.ema.calibrate(faces.batches(_CALIBRATION_FACES), side)
 
-    def resume(self, folder: Path, listener: Listener) -> None:
+    def resume(self, folder: Path, run: Run) -> None:
         """Be as the newest whole save in ``folder`` is. Raises ``ModelError`` if it is of another
         architecture; nothing in the folder is changed."""
-        card, weights, state = checkpoint.resume(folder, listener=listener)
+        card, weights, state = checkpoint.resume(folder, run=run)
         _refuse_another(folder, card, self.card)
         for name in ("facesets", "colour", "settings", "program"):
             setattr(card, name, getattr(self.card, name))
         self.card, self.pending = card, []
         try:
-            self._restore(weights, state, listener)
+            self._restore(weights, state, run)
         except (KeyError, RuntimeError) as error:
             raise ModelError(f"{folder}: its saves do not fit this model ({error})") from error
         row = card.history[-1] if card.history else [0, math.nan, math.nan]
         losses: dict[Side, float] = {"a": row[1], "b": row[2]}
         self.smoothed = {side: value for side, value in losses.items() if math.isfinite(value)}
 
-    def start_from(self, folder: Path, mean_faces: dict[Side, Tensor], listener: Listener) -> None:
+    def start_from(self, folder: Path, mean_faces: dict[Side, Tensor], run: Run) -> None:
         """Begin with the weights of another pair's model. Raises ``ModelError`` if it is of another
         architecture."""
-        other, card = checkpoint.load(folder, listener=listener)
+        other, card = checkpoint.load(folder, run=run)
         _refuse_another(folder, card, self.card)
         for network in (self.network, self.ema):
             network.load_state_dict(other.state_dict())
             network.prepare(mean_faces)
         self.card.decoders_split = card.decoders_split
-        listener(Noted(f"starting from {folder} ({card.iteration} iterations on {card.facesets})"))
+        run.notice(
+            "train.from_model",
+            f"starting from {folder} ({card.iteration} iterations on {card.facesets})",
+            model=folder,
+            iteration=card.iteration,
+        )
 
     def _tensors(self) -> dict[str, Tensor]:
         state = {"random": self.random.get_state(), "random_noise": torch.get_rng_state()}
@@ -151,9 +156,7 @@ class TrainState:
             state |= self.adversary.tensors()
         return state
 
-    def _restore(
-        self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor], listener: Listener
-    ) -> None:
+    def _restore(self, weights: Mapping[str, Tensor], state: Mapping[str, Tensor], run: Run) -> None:
         self.ema.load_state_dict(dict(weights))
         kinds = ("weight/", "buffer/")
         self.network.load_state_dict(
@@ -164,7 +167,7 @@ class TrainState:
             if self.adversary.is_in(state):
                 self.adversary.restore(state)
             else:
-                listener(Noted("trained without discriminators so far: new ones begin"))
+                run.notice("train.new_discriminators", "no discriminators are saved: new ones begin")
         self.random.set_state(state["random"])
         if self.world.is_main:
             torch.set_rng_state(state["random_noise"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,7 +12,7 @@ import av.error
 
 from facedouble.config import VideoSettings
 from facedouble.errors import InputError, OutputError
-from facedouble.events import Listener, Noted, Progressed, StageFinished, StageStarted, ignore
+from facedouble.run.run import Run, operation
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.demux import is_cover, reason
 from facedouble.video.folder_source import FolderSource
@@ -30,7 +29,7 @@ def clip_to_images(
     fps: float | None = None,
     image_format: str = "png",
     overwrite: bool = False,
-    listener: Listener = ignore,
+    run: Run | None = None,
 ) -> int:
     """Write the frames of a clip into a folder as images; returns how many.
 
@@ -42,20 +41,21 @@ def clip_to_images(
     rate = None if fps is None else exact_rate(fps)
     if output.suffix.lower() in CLIP_SUFFIXES:
         raise OutputError(f"{output} is the name of a clip; give the name of a folder")
-    start = time.perf_counter()
-    opened = open_source(source)
-    count = 0
-    listener(StageStarted("frames", opened.info.frames or None, "frames"))
-    with open_sink(
-        output, opened.info, VideoSettings(), audio_from=None, overwrite=overwrite, images=image_format
-    ) as sink:
-        for frame, taken in sampled(opened.frames(), rate):
-            if taken:
-                sink.write(frame)
-                count += 1
-            listener(Progressed("frames", frame.index + 1, {"images": str(count)}))
-    listener(StageFinished("frames", time.perf_counter() - start, f"{count} images"))
-    return count
+    with operation("frames", run) as run, run.lock(output):
+        opened = open_source(source)
+        count = 0
+        stage = run.stage("frames", opened.info.frames, "frames")
+        with open_sink(
+            output, opened.info, VideoSettings(), audio_from=None, overwrite=overwrite, images=image_format
+        ) as sink:
+            for frame, taken in run.each(sampled(opened.frames(), rate)):
+                if taken:
+                    sink.write(frame)
+                    count += 1
+                stage.progress(frame.index + 1, images=count)
+        stage.finish(images=count)
+        run.finish({"output": output, "images": count})
+        return count
 
 
 def images_to_clip(
@@ -66,7 +66,7 @@ def images_to_clip(
     audio_from: Path | None = None,
     settings: VideoSettings | None = None,
     overwrite: bool = False,
-    listener: Listener = ignore,
+    run: Run | None = None,
 ) -> int:
     """Write the images of a folder, in natural order of their names, as a clip; returns how many frames.
 
@@ -81,19 +81,20 @@ def images_to_clip(
         raise OutputError(f"{output}: the name of a clip ends in one of {known}")
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    start = time.perf_counter()
-    source = FolderSource(folder)
-    timing = _timing(source.info, rate, audio_from, listener)
-    listener(StageStarted("video", source.info.frames, "frames"))
-    with open_sink(
-        output, timing.info, settings or VideoSettings(), audio_from=audio_from, overwrite=overwrite
-    ) as sink:
-        for frame, pts in zip(source.frames(), timing.times, strict=True):
-            sink.write(replace(frame, pts=pts, time_base=timing.info.time_base))
-            listener(Progressed("video", frame.index + 1))
-    count = source.info.frames
-    listener(StageFinished("video", time.perf_counter() - start, f"{count} frames"))
-    return count
+    with operation("video", run) as run:
+        source = FolderSource(folder)
+        timing = _timing(source.info, rate, audio_from, run)
+        stage = run.stage("video", source.info.frames, "frames")
+        with open_sink(
+            output, timing.info, settings or VideoSettings(), audio_from=audio_from, overwrite=overwrite
+        ) as sink:
+            for frame, pts in run.each(zip(source.frames(), timing.times, strict=True)):
+                sink.write(replace(frame, pts=pts, time_base=timing.info.time_base))
+                stage.progress(frame.index + 1)
+        count = source.info.frames
+        stage.finish(frames=count)
+        run.finish({"output": output, "frames": count})
+        return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,33 +105,35 @@ class _Timing:
     times: Sequence[int]
 
 
-def _timing(
-    images: SourceInfo, rate: Fraction | None, audio_from: Path | None, listener: Listener
-) -> _Timing:
+def _timing(images: SourceInfo, rate: Fraction | None, audio_from: Path | None, run: Run) -> _Timing:
     count = images.frames
-    clip = None if audio_from is None else _as_clip(audio_from, listener)
+    clip = None if audio_from is None else _as_clip(audio_from, run)
     if rate is not None:
         return _Timing(replace(images, rate=rate, time_base=1 / rate), range(count))
     if clip is None:
-        listener(Noted(f"{images.rate} frames a second, as no other rate is known"))
+        run.notice(
+            "video.default_rate",
+            f"{images.rate} frames a second, as no other rate is known",
+            rate=images.rate,
+        )
         return _Timing(images, range(count))
     times = clip.times()
     if len(times) == count:
-        listener(Noted(f"each image takes the time of its frame in {clip.path.name}"))
+        run.notice("video.times_of_clip", f"each image takes the time of its frame in {clip.path.name}")
         return _Timing(replace(clip.info, width=images.width, height=images.height), times)
     rate = clip.info.rate
-    listener(
-        Noted(
-            f"{count} images, but {clip.path.name} has {len(times)} frames: "
-            f"they go at its {float(rate):.3f} frames a second and may not be in step with its sound",
-            warning=True,
-        )
+    run.warn(
+        "video.other_length",
+        f"{count} images, but {clip.path.name} has {len(times)} frames: "
+        f"they are shown at its {float(rate):.3f} frames a second and may not be in step with its sound",
+        images=count,
+        frames=len(times),
     )
     first = round(times[0] * clip.info.time_base * rate)
     return _Timing(replace(images, rate=rate, time_base=1 / rate), range(first, first + count))
 
 
-def _as_clip(path: Path, listener: Listener) -> ClipSource | None:
+def _as_clip(path: Path, run: Run) -> ClipSource | None:
     """``path`` as a clip; ``None`` if it holds only sound."""
     if not path.is_file():
         raise InputError(f"{path}: no such file to take the sound from")
@@ -141,5 +144,5 @@ def _as_clip(path: Path, listener: Listener) -> ClipSource | None:
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(f"{path}: cannot be opened ({reason(error)})") from error
     if not has_audio:
-        listener(Noted(f"{path.name} has no sound", warning=True))
+        run.warn("video.no_sound", f"{path.name} has no sound", path=path)
     return ClipSource(path) if has_video else None

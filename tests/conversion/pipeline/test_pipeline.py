@@ -16,11 +16,12 @@ from facedouble.cli.main import main
 from facedouble.config import ConvertSettings, ExtractSettings, VideoSettings
 from facedouble.conversion.pipeline import ConvertResult, convert
 from facedouble.errors import ConversionError, FacedoubleError, InputError, OutputError, SettingsError
-from facedouble.events import Event, Noted, Progressed, StageFinished, StageStarted
 from facedouble.extraction.extract import extract
 from facedouble.faces.hull import face_hull
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset.store import Faceset
+from facedouble.run.events import Event, Finished, Notice, Progress, StageFinished, StageStarted
+from facedouble.run.run import Run
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.images import write_png
 from facedouble.video.planes import YuvPlanes
@@ -70,7 +71,7 @@ def converted(
     """The clip converted without loss, and what was told on the way."""
     path = tmp_path_factory.mktemp("converted") / "out.mkv"
     events: list[Event] = []
-    result = convert(rich, stand_in, path, settings(LOSSLESS), faceset=faces, listener=events.append)
+    result = convert(rich, stand_in, path, settings(LOSSLESS), faceset=faces, run=Run([events.append]))
     assert only(path.parent, "out.mkv")
     return path, result, events
 
@@ -110,13 +111,16 @@ def test_the_result_does_not_depend_on_threads_or_batches(
 def test_what_is_told_on_the_way(converted: tuple[Path, ConvertResult, list[Event]]) -> None:
     path, result, events = converted
     assert [e.total for e in events if isinstance(e, StageStarted) and e.stage == "convert"] == [FRAMES]
-    assert [e.done for e in events if isinstance(e, Progressed)] == list(range(1, FRAMES + 1))
-    assert isinstance(events[-1], StageFinished)
-    assert "frames/s" in events[-1].summary
-    assert f"slowest stage: {result.slowest_stage}" in events[-1].summary
+    assert [e.done for e in events if isinstance(e, Progress)] == list(range(1, FRAMES + 1))
+    stage, last = events[-2:]
+    assert isinstance(stage, StageFinished)
+    assert stage.values == {"frames": FRAMES, "faces": FRAMES}
+    assert isinstance(last, Finished)
+    assert last.result["frames_swapped"] == FRAMES
+    assert last.result["output"] == str(path)
     assert set(result.stage_utilisation) == {"decode", "cut", "network", "compose", "encode"}
     assert all(0 < share <= 1.01 for share in result.stage_utilisation.values())
-    warnings = [e.text for e in events if isinstance(e, Noted) and e.warning]
+    warnings = [e.text for e in events if isinstance(e, Notice) and e.severity == "warning"]
     assert any("larger in the frame than the 64 pixels the model draws" in text for text in warnings)
     text = "\n".join(summary(result))
     assert "40 faces replaced in 40 of 40 frames" in text
@@ -305,9 +309,9 @@ def test_a_clip_without_any_face_is_copied_and_counted(
         if frame.index in (0, 20, 40):
             write_png(frames / f"{frame.index:03d}.png", cv2.resize(frame.rgb(), None, fx=0.3, fy=0.3))
     events: list[Event] = []
-    result = convert(frames, stand_in, tmp_path / "out", settings(PLAIN), listener=events.append)
+    result = convert(frames, stand_in, tmp_path / "out", settings(PLAIN), run=Run([events.append]))
     assert (result.frames, result.frames_without_face, result.faces_swapped) == (3, 3, 0)
-    assert any(isinstance(e, Noted) and "no face was found" in e.text for e in events)
+    assert any(isinstance(e, Notice) and "no face was found" in e.text for e in events)
     for old, new in zip(open_source(frames).frames(), open_source(tmp_path / "out").frames(), strict=True):
         assert np.array_equal(old.rgb(), new.rgb())
     assert only(tmp_path, "frames", "out")

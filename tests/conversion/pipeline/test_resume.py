@@ -18,7 +18,8 @@ import pytest
 from facedouble.config import ConvertSettings, VideoSettings
 from facedouble.conversion.pipeline import convert
 from facedouble.errors import ConversionError
-from facedouble.events import Event, Noted, Progressed
+from facedouble.run.events import Event, Notice, Progress
+from facedouble.run.run import Run
 
 pytestmark = pytest.mark.subprocess
 
@@ -111,12 +112,12 @@ def broken_off(rich: Path, faces: Path, model: Path, output: Path, how: ConvertS
     """A run that the user stops after three parts."""
 
     def stop(event: Event) -> None:
-        if isinstance(event, Progressed) and event.done == 3 * PART + 1:
+        if isinstance(event, Progress) and event.done == 3 * PART + 1:
             raise KeyboardInterrupt
 
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        convert(rich, model, output, how, faceset=faces, listener=stop)
+        convert(rich, model, output, how, faceset=faces, run=Run([stop]))
     assert threading.active_count() == before
 
 
@@ -183,9 +184,9 @@ def test_with_other_words_it_begins_again(
     output = tmp_path / "out.mov"
     broken_off(rich, faces, stand_in, output, settings())
     events: list[Event] = []
-    result = convert(rich, stand_in, output, settings(**changes), faceset=faces, listener=events.append)
+    result = convert(rich, stand_in, output, settings(**changes), faceset=faces, run=Run([events.append]))
     assert (result.frames_resumed, result.frames) == (0, FRAMES)
-    assert any(isinstance(event, Noted) and "other settings" in event.text for event in events)
+    assert any(isinstance(event, Notice) and "other settings" in event.text for event in events)
 
 
 def test_faces_that_were_found_on_the_way_are_not_looked_for_again(
@@ -196,20 +197,20 @@ def test_faces_that_were_found_on_the_way_are_not_looked_for_again(
     stamps: dict[Path, int] = {}
 
     def stop(event: Event) -> None:
-        if isinstance(event, Progressed) and event.stage == "convert":
+        if isinstance(event, Progress) and event.stage == "convert":
             stamps.update({crop: crop.stat().st_mtime_ns for crop in found.iterdir()})
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert(rich, stand_in, output, settings(), listener=stop)
+        convert(rich, stand_in, output, settings(), run=Run([stop]))
     assert len(stamps) == FRAMES
     again: dict[Path, int] = {}
 
     def look(event: Event) -> None:
-        if isinstance(event, Progressed) and event.stage == "convert" and not again:
+        if isinstance(event, Progress) and event.stage == "convert" and not again:
             again.update({crop: crop.stat().st_mtime_ns for crop in found.iterdir()})
 
-    assert convert(rich, stand_in, output, settings(), listener=look).faces_swapped == FRAMES
+    assert convert(rich, stand_in, output, settings(), run=Run([look])).faces_swapped == FRAMES
     assert again == stamps
     assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +12,6 @@ from typing import Protocol, Self
 import av.error
 
 from facedouble.errors import OutputError
-from facedouble.files import locked
 from facedouble.video.demux import reason
 from facedouble.video.frame import Frame
 
@@ -66,22 +64,6 @@ class Marking:
     image: Callable[[bytes, str], bytes] | None = None
     sidecar: Callable[[bytes, str], bytes] | None = None
     clip: Callable[[Path, Path], object] | None = None
-
-
-@contextlib.contextmanager
-def exclusive_output(path: Path) -> Iterator[None]:
-    """Lock the output ``path`` against other runs. Raises ``OutputError`` when another run is writing it,
-    or its folder is not writable."""
-    with contextlib.ExitStack() as held:
-        try:
-            held.enter_context(locked(path.with_name(f".{path.name}.lock")))
-        except BlockingIOError as error:
-            raise OutputError(
-                f"{path}: another run is writing it; wait for it to finish, or choose another output"
-            ) from error
-        except OSError as error:
-            raise write_error(path, error) from error
-        yield
 
 
 def write_error(path: Path, error: Exception) -> OutputError:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
+from facedouble.run.locks import hold
 from facedouble.video.frame import Frame
 from facedouble.video.info import SourceInfo
-from facedouble.video.sinks.base import Marking, Sink, exclusive_output
+from facedouble.video.sinks.base import Marking, Sink
 from facedouble.video.sinks.container import ClipFile
 from facedouble.video.sinks.encoder import Encoding
 
@@ -54,7 +55,7 @@ class ClipSink(Sink):
         self._done = False
         draft = path.with_name(f".{path.stem}.partial{path.suffix}")
         with ExitStack() as held:
-            held.enter_context(exclusive_output(path))
+            held.enter_context(hold(path))
             self._file = ClipFile(path, draft, like, self._encoding, audio_from=audio_from, marking=marking)
             self._held = held.pop_all()
 

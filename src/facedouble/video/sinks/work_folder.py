@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from facedouble.files import write_whole
-from facedouble.video.sinks.base import exclusive_output, write_error
+from facedouble.run.locks import hold
+from facedouble.video.sinks.base import write_error
 
 IsUsable = Callable[[dict[str, Any]], bool]
 
@@ -38,7 +39,7 @@ def open_work_folder(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_error(path, error) from error
-    with exclusive_output(path):
+    with hold(path):
         yield WorkFolder(path, fingerprint, is_usable)
 
 

@@ -1,0 +1,33 @@
+"""The run of a command: shown on the terminal, cancelled by signals, written to a file on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facedouble.cli.progress import progress
+from facedouble.run.cancel import cancelled_by, stop_signals
+from facedouble.run.jsonl import EventLog
+from facedouble.run.run import Run
+
+EventsOption = Annotated[
+    Path | None,
+    typer.Option("--events", metavar="FILE", help="add what happens to this file, as JSON lines"),
+]
+
+
+@contextmanager
+def running(events: Path | None = None) -> Iterator[Run]:
+    """A run whose events are shown on stderr, and added to the file ``events`` if one is given.
+
+    Ctrl-C, SIGTERM and SIGHUP cancel it at its next safe point; a second one ends the program at once.
+    """
+    with Run() as run, progress() as shown, cancelled_by(run.token, stop_signals()):
+        if events is not None:
+            run.subscribe(EventLog(events, run.id))
+        run.subscribe(shown)
+        yield run
