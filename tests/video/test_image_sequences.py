@@ -10,7 +10,7 @@ import pytest
 
 from facedouble.config import VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
-from facedouble.run.events import Event, Notice, Progress, StageFinished, StageStarted
+from facedouble.run.events import Event, Finished, Notice, Progress, StageFinished, StageStarted, Started
 from facedouble.run.run import Run
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.frame import Frame
@@ -73,10 +73,11 @@ def test_every_frame_of_a_real_clip_becomes_an_image(clips: dict[str, Path], tmp
     for frame in ClipSource(clips["sample_01"]).frames():
         if frame.index in taken[::11]:
             assert np.array_equal(read_image(folder / f"{frame.index:06d}.png"), frame.rgb())
-    assert events[0] == StageStarted("frames", 99, "frames")
+    assert events[1] == StageStarted("frames", 99, "frames")
     assert [event.done for event in events if isinstance(event, Progress)] == list(range(1, 100))
-    assert isinstance(events[-1], StageFinished)
-    assert events[-1].summary == "33 images"
+    assert isinstance(events[-2], StageFinished)
+    assert events[-2].values == {"images": 33}
+    assert events[-1] == Finished("frames", {"output": str(folder), "images": 33})
 
 
 @pytest.mark.parametrize("fps", [None, 29.97, 1000])
@@ -163,9 +164,10 @@ def test_a_clip_taken_apart_comes_together_again(short: Path, tmp_path: Path) ->
     for old, new in zip(before.frames(), after.frames(), strict=True):
         assert np.abs(old.rgb().astype(int) - new.rgb()).mean() < 1
     assert sound_of(target) == sound_of(short)
-    assert [type(event) for event in events] == [Notice, StageStarted, *[Progress] * 20, StageFinished]
-    assert events[1] == StageStarted("video", 20, "frames")
-    assert events[-2] == Progress("video", 20)
+    kinds = [Started, Notice, StageStarted, *[Progress] * 20, StageFinished, Finished]
+    assert [type(event) for event in events] == kinds
+    assert events[2] == StageStarted("video", 20, "frames")
+    assert events[-3] == Progress("video", 20, 20, "frames")
 
 
 def test_images_go_in_natural_order_at_the_rate_that_is_asked(tmp_path: Path) -> None:
@@ -179,7 +181,9 @@ def test_without_any_rate_it_is_25_and_that_is_said(tmp_path: Path) -> None:
     events: list[Event] = []
     images_to_clip(images(tmp_path / "in", 3), tmp_path / "out.mkv", settings=FINE, run=Run([events.append]))
     assert [frame.seconds for frame in ClipSource(tmp_path / "out.mkv").frames()] == [0, 0.04, 0.08]
-    assert events[0] == Notice("25 frames a second, as no other rate is known")
+    assert isinstance(events[1], Notice)
+    assert events[1].text == "25 frames a second, as no other rate is known"
+    assert events[1].data == {"rate": "25"}
 
 
 def test_a_clip_of_another_number_of_frames_gives_its_rate_and_a_warning(short: Path, tmp_path: Path) -> None:
@@ -188,9 +192,9 @@ def test_a_clip_of_another_number_of_frames_gives_its_rate_and_a_warning(short: 
     images_to_clip(
         images(tmp_path / "in", 5), target, audio_from=short, settings=FINE, run=Run([events.append])
     )
-    assert isinstance(events[0], Notice)
-    assert events[0].warning
-    assert "5 images, but" in events[0].text
+    assert isinstance(events[1], Notice)
+    assert events[1].severity == "warning"
+    assert "5 images, but" in events[1].text
     rate, first = ClipSource(short).info.rate, ClipSource(short).times()[0]
     found = [frame.pts * frame.time_base for frame in ClipSource(target).frames()]
     assert [b - a for a, b in pairwise(found)] == pytest.approx([1 / rate] * 4)
@@ -220,7 +224,8 @@ def test_a_silent_clip_is_remarked_upon(tmp_path: Path) -> None:
         settings=FINE,
         run=Run([events.append]),
     )
-    assert events[0] == Notice("silent.mp4 has no sound", warning=True)
+    assert isinstance(events[1], Notice)
+    assert (events[1].code, events[1].severity) == ("video.no_sound", "warning")
     assert [frame.seconds for frame in ClipSource(tmp_path / "out.mp4").frames()] == [0, 0.1, 0.2]
 
 

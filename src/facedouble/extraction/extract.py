@@ -74,6 +74,8 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
         yunet_model(run=run)  # once, before several processes want it
     references = References.read(settings)
     frames = open_source(source)
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{output} exists and is not a faceset; choose another output")
     with (
         run.lock(output, inside=True),
         _open(source, frames, output, settings) as faceset,
