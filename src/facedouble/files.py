@@ -72,6 +72,21 @@ def locked(path: Path, content: bytes = b"") -> Iterator[None]:
             os.close(handle)
 
 
+def lock_for_child(path: Path) -> int:
+    """Lock the file ``path``, made if need be, and return its open handle for a child process to inherit: the
+    lock is held until the last process that has the handle closes it or ends. The file stays.
+
+    Raises ``BlockingIOError`` when it is held already, ``OSError`` when it cannot be made.
+    """
+    handle = _open_regular(path, os.O_RDWR | os.O_CREAT)
+    try:
+        _lock(handle)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
 def is_locked(path: Path) -> bool:
     """Whether somebody holds the lock file ``path``. Raises ``OSError`` where that cannot be found out."""
     try:

@@ -30,7 +30,7 @@ results:
     b: anna
     model: anna-ben
 settings:
-  train: {iterations: 100}
+  train: {limits: {iterations: 100}}
 """
 
 

@@ -43,7 +43,7 @@ def test_it_says_people_models_and_results(project_folder: Path) -> None:
         "results/shot-1.mp4",
         "results/shot-1.html",
     )
-    assert project.settings.train == {"iterations": 100}
+    assert project.settings.train == {"limits": {"iterations": 100}}
 
 
 def test_a_project_is_found_from_a_folder_inside_it(project_folder: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from facedouble.project.disk import Disk, Output, There
 from facedouble.project.file import read_project
 from facedouble.project.plan import State, inputs_now, plan, recorded
 from facedouble.project.records import Record
-from facedouble.project.steps import Step, merge, project_steps
+from facedouble.project.steps import Step, project_steps
 from facedouble.run.locks import Writer
 
 CLIPS = {f"clips/{name}.mp4": f"sha of {name}" for name in ("anna-1", "anna-2", "ben")}
@@ -49,6 +49,10 @@ def with_output(disk: Disk, name: str, **changes: object) -> Disk:
     return replace(disk, outputs={**disk.outputs, name: changed})
 
 
+def changed_by(step: Step, **values: object) -> Step:
+    return replace(step, values={**step.values, **values})
+
+
 def test_steps_come_after_what_they_need(steps: tuple[Step, ...]) -> None:
     names = [step.name for step in steps]
     assert names == [
@@ -79,13 +83,48 @@ def test_each_step_is_a_command(steps: tuple[Step, ...]) -> None:
     )
 
 
-def test_settings_of_a_part_come_on_top() -> None:
-    below = {"size": 256, "mask": {"kind": "extended", "erosion": 1}}
-    assert merge(below, {"mask": {"erosion": 3}, "steady": 2}) == {
-        "size": 256,
-        "mask": {"kind": "extended", "erosion": 3},
-        "steady": 2,
+def test_settings_of_a_part_come_on_top(project_folder: Path, text: str) -> None:
+    file = project_folder / "project.yaml"
+    changed = text.replace(
+        "    model: anna-ben\n  other", "    model: anna-ben\n    settings: {render: {label: AI}}\n  other"
+    )
+    more = "  convert: {keep_going: true, render: {label: fake, mode: side-by-side}}\n"
+    file.write_text(changed + more)
+    found = {
+        step.label: step for step in project_steps(read_project(project_folder)) if step.kind == "convert"
     }
+    assert found["shot-1"].values["render"] == {"label": "AI", "mode": "side-by-side"}
+    assert found["other-way"].values["render"] == {"label": "fake", "mode": "side-by-side"}
+    line = " ".join(command(found["shot-1"]))
+    assert "--keep-going" in line
+    assert "--label AI" in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("convert: {render: {mode: wild}}", "choose one of"),
+        ("extract: {size: 5}", "must be from 64 to 1024"),
+    ],
+)
+def test_settings_that_a_step_cannot_have_are_said(
+    project_folder: Path, text: str, settings: str, expected: str
+) -> None:
+    limits = "" if settings.startswith("train") else "  train: {limits: {iterations: 100}}\n"
+    changed = text.replace("  train: {limits: {iterations: 100}}\n", f"{limits}  {settings}\n")
+    (project_folder / "project.yaml").write_text(changed)
+    with pytest.raises(SettingsError) as caught:
+        project_steps(read_project(project_folder))
+    assert expected in str(caught.value)
+    assert "(for " in str(caught.value)
+
+
+def test_consent_goes_into_the_marking(project_folder: Path, text: str) -> None:
+    record = f"    consent: {{file: consent/ben.pdf, sha256: {'ab' * 32}}}\nmodels:"
+    (project_folder / "project.yaml").write_text(text.replace("models:", record, 1))
+    lines = {step.name: " ".join(command(step)) for step in project_steps(read_project(project_folder))}
+    assert "--consent consent/ben.pdf" in lines["convert shot-1"]
+    assert "--consent" not in lines["convert other-way"], "it is not ben's face there"
 
 
 def test_a_clip_may_be_kept_from_training(project_folder: Path, text: str) -> None:
@@ -99,8 +138,8 @@ def test_a_clip_may_be_kept_from_training(project_folder: Path, text: str) -> No
 
 
 def test_training_needs_an_end(project_folder: Path, text: str) -> None:
-    (project_folder / "project.yaml").write_text(text.replace("iterations: 100", "batch_size: 8"))
-    with pytest.raises(SettingsError, match="training needs an end"):
+    (project_folder / "project.yaml").write_text(text.replace("limits: {iterations: 100}", "seed: 8"))
+    with pytest.raises(SettingsError, match="needs an end"):
         project_steps(read_project(project_folder))
 
 
@@ -136,12 +175,15 @@ def test_curated_faces_make_the_model_stale_and_not_the_faceset(steps: tuple[Ste
 def test_changed_settings_make_stale_and_say_which(steps: tuple[Step, ...]) -> None:
     disk = all_done(steps)
     changed = tuple(
-        replace(step, settings={"colour": "none"}) if step.kind == "convert" else step for step in steps
+        changed_by(step, render={"label": "AI"}) if step.kind == "convert" else step for step in steps
     )
     assert states(changed, disk) == {"convert shot-1": State.STALE, "convert other-way": State.STALE}
-    assert reasons(changed, disk, "convert shot-1") == "colour was not set, is 'none'"
+    assert reasons(changed, disk, "convert shot-1") == "render.label was not set, is 'AI'"
     faster = tuple(
-        replace(step, settings={"threads": 2}) if step.kind == "convert" else step for step in steps
+        changed_by(step, compute={"threads": 2}, sharpen={"kind": "unsharp"})
+        if step.kind == "convert"
+        else step
+        for step in steps
     )
     assert states(faster, disk) == {}
 
@@ -165,7 +207,7 @@ def test_a_new_clip_is_missing_and_the_model_was_made_without_it(
 def test_longer_training_is_unfinished_and_not_stale(steps: tuple[Step, ...]) -> None:
     disk = all_done(steps)
     longer = tuple(
-        replace(step, settings={"iterations": 150}) if step.kind == "train" else step for step in steps
+        changed_by(step, limits={"iterations": 150}) if step.kind == "train" else step for step in steps
     )
     assert states(longer, disk) == {"train anna-ben": State.UNFINISHED}
     assert reasons(longer, disk, "train anna-ben") == "100 of 150 iterations"
@@ -173,10 +215,20 @@ def test_longer_training_is_unfinished_and_not_stale(steps: tuple[Step, ...]) ->
     assert states(steps, by_itself) == {}, "it ended by itself under these limits"
 
 
+def test_a_clip_that_is_gone_stops_only_what_is_still_to_be_made_of_it(steps: tuple[Step, ...]) -> None:
+    disk = all_done(steps)
+    disk = replace(disk, inputs={**disk.inputs, "clips/anna-1.mp4": None})
+    assert states(steps, disk) == {}
+    assert reasons(steps, disk, "extract anna/anna-1") == "clips/anna-1.mp4 cannot be read"
+    disk = with_output(disk, "convert shot-1", there=There.MISSING)
+    assert states(steps, disk) == {"convert shot-1": State.BLOCKED}
+
+
 def test_half_finished_blocked_and_busy_are_told_apart(steps: tuple[Step, ...]) -> None:
     disk = with_output(all_done(steps), "extract ben/ben", there=There.PARTIAL)
     disk = with_output(disk, "convert shot-1", writer=Writer("facedouble convert", 123, "here", "now"))
     disk = with_output(disk, "train anna-ben", problem="model.json: damaged")
+    disk = with_output(disk, "extract anna/anna-2", there=There.MISSING)
     disk = replace(disk, inputs={**disk.inputs, "clips/anna-2.mp4": None})
     found = states(steps, disk)
     assert found["extract ben/ben"] == State.UNFINISHED

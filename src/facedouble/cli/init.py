@@ -35,7 +35,7 @@ def init(
 
     Every clip of A is to get the face of B. The clips stay where they are.
     """
-    from facedouble.project.make import NewPerson, make_project
+    from facedouble.project.make import MINUTES, NewPerson, make_project
     from facedouble.project.model import FILE
     from facedouble.project.steps import project_steps
 
@@ -46,8 +46,7 @@ def init(
     for name, person in project.people.items():
         if person.consent is None:
             print(f"no consent of {name} is recorded; add people.{name}.consent once it is signed")
-    minutes = project.settings.train.get("minutes")
-    print(f"training will take {minutes} minutes; change settings.train in {FILE} for more or less")
+    print(f"training will take {MINUTES} minutes; for more or less, change settings.train.limits in {FILE}")
     steps = len(project_steps(project))
     where = "" if folder.resolve() == Path.cwd() else f" {folder}"
     print(f"\nnext: facedouble run{where}    (all {steps} steps; --dry-run shows them)")

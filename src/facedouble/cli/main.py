@@ -38,6 +38,7 @@ COMMANDS = {
     "init": ("init:init", "Make a project of two people's clips."),
     "status": ("status:status", "Say what a project has and what comes next."),
     "run": ("run_project:run", "Do what is missing in a project."),
+    "jobs": ("jobs:app", "List a project's jobs; add, stop, resume, move them."),
     "demo": ("demo:demo", "From two people's clips to a swapped clip, in one go."),
     "schema": ("schema:schema", "Print the JSON Schema of a command's settings."),
     "doctor": ("doctor:doctor", "Say what this machine has and what is missing."),
@@ -61,10 +62,13 @@ class LazyGroup(TyperGroup):
             return None
         if cmd_name not in self.commands:
             module, _, name = COMMANDS[cmd_name][0].partition(":")
-            single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-            single.info.context_settings = {"help_option_names": ["-h", "--help"]}
-            single.command(name=cmd_name)(getattr(import_module(f"facedouble.cli.{module}"), name))
-            self.commands[cmd_name] = typer.main.get_command(single)
+            found = getattr(import_module(f"facedouble.cli.{module}"), name)
+            if not isinstance(found, typer.Typer):
+                function, found = found, typer.Typer(add_completion=False, rich_markup_mode=None)
+                found.command(name=cmd_name)(function)
+            found.pretty_exceptions_enable = False
+            found.info.context_settings = {"help_option_names": ["-h", "--help"]}
+            self.commands[cmd_name] = typer.main.get_command(found)
         return self.commands[cmd_name]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

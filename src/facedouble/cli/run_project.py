@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facedouble.cli.jobs import submit
 from facedouble.cli.status import ProjectFolder
+from facedouble.errors import BusyError
+
+if TYPE_CHECKING:
+    from facedouble.project.look import Look
 
 
 def run(
@@ -20,6 +26,9 @@ def run(
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show the commands")] = False,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="do it in the background, as jobs (facedouble jobs lists them)")
+    ] = False,
 ) -> None:
     """Do what is missing of a project, in order.
 
@@ -37,17 +46,54 @@ def run(
             print(shown(command(item.step, again=item.state == State.STALE)))
         return
     if not steps:
-        outdated = sum(item.state == State.STALE for item in found.steps)
+        stale_steps = sum(item.state == State.STALE for item in found.steps)
         print(
-            f"nothing is missing; {outdated} stale: see facedouble status"
-            if outdated
+            f"nothing is missing, {stale_steps} stale: see facedouble status"
+            if stale_steps
             else "everything is done"
         )
+        return
+    if queue:
+        _queue(found, stale=stale)
         return
     code = run_missing(
         found.folder, stale=stale, report=lambda line: print(line, file=sys.stderr, flush=True)
     )
+    _wake(found.folder)
     if code:
         raise typer.Exit(code)
+    print(f"\ndone: {len(steps)} {'step' if len(steps) == 1 else 'steps'}")
     for item in steps:
-        print(f"{item.step.kind:9} {item.step.output}")
+        if item.step.kind in ("convert", "evaluate"):
+            name = {"convert": "result", "evaluate": "report"}[item.step.kind]
+            print(f"{name}: {found.folder / item.step.output}")
+
+
+def _queue(found: Look, *, stale: bool) -> None:
+    from facedouble.project.database import open_database
+    from facedouble.project.jobs import JobState, Queue
+    from facedouble.project.registry import EXECUTORS
+    from facedouble.project.step_jobs import jobs_to_do
+
+    EXECUTORS.check(found.project.executor)
+    with closing(open_database(found.folder)) as database:
+        queue = Queue(database)
+        waiting = {job.step for job in queue.all() if job.state in (JobState.QUEUED, JobState.RUNNING)}
+        new = jobs_to_do(found, stale=stale)
+        if any(job.step in waiting for job in new):
+            raise BusyError("what is missing is queued already; see: facedouble jobs")
+        jobs = queue.add(new)
+    for job in jobs:
+        print(f"job {job.id}: {job.line}")
+    submit(found.folder, jobs)
+    print("\nnext: facedouble jobs")
+
+
+def _wake(folder: Path) -> None:
+    """Whoever queued jobs meanwhile found this run at work, which does none of them."""
+    from facedouble.project.database import open_database
+    from facedouble.project.jobs import JobState, Queue
+
+    with closing(open_database(folder)) as database:
+        waiting = [job for job in Queue(database).all() if job.state == JobState.QUEUED]
+    submit(folder, waiting)

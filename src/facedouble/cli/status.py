@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,7 +54,14 @@ def following(found: Look) -> Iterator[str]:
     states = [item.state for item in found.steps]
     todo = [item for item in found.steps if item.to_do]
     where = "" if found.folder == Path.cwd() else f" {found.folder}"
-    if todo:
+    counts = Counter(job.state.value for job in found.jobs)
+    pending = [
+        f"{counts[state]} {state}" for state in ("running", "queued", "failed", "lost") if counts[state]
+    ]
+    if pending:
+        yield f"jobs: {', '.join(pending)} (see: facedouble jobs{where and f' -p{where}'})"
+    queued = {job.step for job in found.jobs if job.state in ("running", "queued")}
+    if todo and not queued.intersection(item.step.name for item in todo):
         yield f"next: facedouble run{where}"
         yield f"      or the first of its {len(todo)} steps alone: {shown(command(todo[0].step))}"
     elif all(state == State.DONE for state in states):

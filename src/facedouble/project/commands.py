@@ -6,20 +6,16 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from facedouble.errors import OutputError
+from facedouble.project.ending import STOPPED
 from facedouble.project.plan import Planned, State
 from facedouble.project.steps import Step
-
-PARTLY = 3
-"""Exit code of a conversion that was written, with some frames as they were."""
-
-STOPPED = 130
-"""Exit code of a command that was stopped by Ctrl-C."""
+from facedouble.settings.arguments import arguments_of
+from facedouble.settings.registry import COMMANDS
 
 
 def command(step: Step, *, again: bool = False) -> list[str]:
@@ -27,8 +23,8 @@ def command(step: Step, *, again: bool = False) -> list[str]:
 
     ``again``: what is there may be replaced.
     """
-    overwrite = ["--overwrite"] if again and step.kind == "convert" else []
-    return [step.kind, *step.arguments, *overwrite, *_options(step.settings)]
+    values = {**step.values, "overwrite": True} if again and step.kind == "convert" else step.values
+    return [step.kind, *arguments_of(COMMANDS[step.kind], values)]
 
 
 def shown(arguments: Sequence[str]) -> str:
@@ -36,13 +32,14 @@ def shown(arguments: Sequence[str]) -> str:
     return shlex.join(["facedouble", *arguments])
 
 
-def call(folder: Path, arguments: Sequence[str]) -> int:
-    """Run a command in ``folder`` on this terminal; returns its exit code.
+def call(folder: Path, arguments: Sequence[str], events: Path) -> int:
+    """Run a command in ``folder`` on this terminal, writing its ``events``; returns its exit code.
 
     Ctrl-C reaches the command, which ends in its own way; then this returns ``STOPPED``, whatever it said.
     """
+    events.unlink(missing_ok=True)
     with _interrupts() as interrupted:
-        process = subprocess.Popen([*PROGRAM, *arguments], cwd=folder)
+        process = subprocess.Popen([*PROGRAM, *arguments, "--events", str(events)], cwd=folder)
         code = process.wait()
     return STOPPED if interrupted or code == -signal.SIGINT else code
 
@@ -84,15 +81,3 @@ def _interrupts() -> Iterator[list[int]]:
         yield found
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _options(settings: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in settings.items():
-        option = f"--{name.replace('_', '-')}"
-        if isinstance(value, bool):
-            yield option if value else f"--no-{name.replace('_', '-')}"
-        elif isinstance(value, list):
-            for entry in value:
-                yield from (option, str(entry))
-        elif value is not None:
-            yield from (option, str(value))

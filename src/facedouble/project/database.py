@@ -38,7 +38,7 @@ CREATE TABLE job (
     folder TEXT NOT NULL,             -- where it runs, relative to the project unless absolute
     executor TEXT NOT NULL,
     after TEXT NOT NULL,              -- JSON list of jobs that must be done before
-    inputs TEXT NOT NULL,             -- JSON: fingerprints of the step's inputs when it began
+    record TEXT NOT NULL,             -- JSON: what is noted of the step when it is done
     attempts INTEGER NOT NULL,
     created REAL NOT NULL,            -- times in seconds since 1970
     started REAL,

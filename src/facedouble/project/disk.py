@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from facedouble.errors import FacedoubleError, InputError
-from facedouble.faceset.layout import BLURRY, CROPS, DATABASE, DROPPED, parse_crop_name
+from facedouble.faceset.layout import CROPS, DATABASE, iter_crops, parse_crop_name
 from facedouble.faceset.store import Faceset
 from facedouble.project.file import check_inside
 from facedouble.project.records import Fingerprints, Record, read_records
@@ -99,30 +98,23 @@ def _faceset(path: Path) -> Output:
         return Output()
     try:
         with Faceset.open(path) as faceset:
-            frames, complete = len(faceset.frame_indices()), faceset.complete
-            record = faceset.source
+            frames, complete, source = len(faceset.frame_indices()), faceset.complete, faceset.source.sha256
+            layers = [f"{*layer.key, layer.kind, layer.created}" for layer in faceset.layers()]
     except (FacedoubleError, sqlite3.Error) as error:
         return Output(There.PARTIAL, problem=str(error))
     if not complete:
-        return Output(There.PARTIAL, f"{frames:,} frames looked at", source=record.sha256)
-    crops = _crops(path)
-    used = sum(1 for line in crops if line.startswith(CROPS))
-    content = [record.sha256, json.dumps(dict(record.settings), sort_keys=True), *crops]
-    digest = hashlib.sha256("\n".join(content).encode()).hexdigest()
-    return Output(There.WHOLE, f"{used:,} faces", digest, source=record.sha256)
+        return Output(There.PARTIAL, f"{frames:,} frames looked at", source=source)
+    crops = sorted(_crops(path))
+    used = sum(line.startswith(CROPS) for line in crops)
+    digest = hashlib.sha256("\n".join([source, *crops, *sorted(layers)]).encode()).hexdigest()
+    return Output(There.WHOLE, f"{used:,} faces", digest, source=source)
 
 
-def _crops(path: Path) -> list[str]:
-    """Where each crop lies and how large its file is, whatever stands before the number in its name."""
-    found = []
-    for folder in (CROPS, BLURRY, DROPPED):
-        for parent, _, names in os.walk(path / folder):
-            for name in names:
-                key = parse_crop_name(name)
-                if key is not None:
-                    size = (Path(parent) / name).stat().st_size
-                    found.append(f"{folder} {key[0]} {key[1]} {size}")
-    return sorted(found)
+def _crops(path: Path) -> Iterator[str]:
+    """The folder and file size of each crop, by its number: names may have changed in front of it."""
+    for crop in iter_crops(path):
+        folder, name = crop.split("/", 1)[0], crop.rsplit("/", 1)[-1]
+        yield f"{folder} {parse_crop_name(name)} {(path / crop).stat().st_size}"
 
 
 def _trained(path: Path, _step: Step, _fingerprints: Fingerprints) -> Output:

@@ -7,14 +7,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from facedouble.errors import BusyError, InputError
-from facedouble.project.commands import PARTLY, call, command, make_room
+from facedouble.project.commands import call, command, make_room
 from facedouble.project.database import open_database
+from facedouble.project.ending import STOPPED, succeeded
 from facedouble.project.file import state_folder
+from facedouble.project.follow import Follower
 from facedouble.project.look import Look, look
+from facedouble.project.model import STATE
 from facedouble.project.plan import Planned, State, inputs_now, recorded
-from facedouble.project.records import write_record
+from facedouble.project.records import forget_record, write_record
 from facedouble.run import locks
 
+EVENTS = "run.jsonl"
+_RUNNER = "runner"
 Report = Callable[[str], None]
 
 
@@ -46,11 +51,16 @@ def run_missing(folder: Path, *, stale: bool = False, report: Report) -> int:
             item = left[0]
             aside = make_room(folder, item)
             if aside is not None:
+                with closing(open_database(folder)) as database:
+                    forget_record(database, item.step.name)
                 report(f"moved aside: {item.step.output} is {aside.name} now")
             report(f"[{len(done) + 1}/{len(done) + len(left)}] {item.step.name}")
-            code = call(folder, command(item.step, again=item.state == State.STALE))
-            if code not in (0, PARTLY):
-                return code
+            events = state_folder(folder) / EVENTS
+            code = call(folder, command(item.step, again=item.state == State.STALE), events)
+            follower = Follower(events)
+            follower.read()
+            if not succeeded(code, follower.ending):
+                return code or STOPPED
             done.add(item.step.name)
             with closing(open_database(folder)) as database:
                 write_record(database, item.step.name, inputs_now(item.step, found.disk), recorded(item.step))
@@ -59,12 +69,16 @@ def run_missing(folder: Path, *, stale: bool = False, report: Report) -> int:
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Keep every other runner of the project away meanwhile. Raises ``BusyError`` when one is at work."""
-    path = state_folder(folder) / "runner"
     try:
-        with locks.hold(path):
+        with locks.hold(state_folder(folder) / _RUNNER):
             yield
     except BusyError as error:
-        writer = locks.writer_of(path) or "another process"
+        writer = at_work(folder) or "another process"
         raise BusyError(
             f"{folder}: this project is being worked on ({writer}); see: facedouble jobs"
         ) from error
+
+
+def at_work(folder: Path) -> locks.Writer | None:
+    """Who is doing steps or jobs of the project now, on this machine or another; ``None`` if nobody."""
+    return locks.writer_of(folder / STATE / _RUNNER)

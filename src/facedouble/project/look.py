@@ -11,6 +11,7 @@ from facedouble.assets import sha256
 from facedouble.project.database import open_database
 from facedouble.project.disk import Disk, examine
 from facedouble.project.file import find_project, read_project
+from facedouble.project.jobs import Job, Queue
 from facedouble.project.model import Person, Project
 from facedouble.project.plan import Planned, plan
 from facedouble.project.steps import project_steps
@@ -27,13 +28,14 @@ class ConsentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A project, where each of its steps stands, and what there is of each person's consent."""
+    """A project, where each of its steps stands, what there is of each person's consent, and its jobs."""
 
     folder: Path
     project: Project
     steps: tuple[Planned, ...]
     disk: Disk
     consent: dict[str, ConsentState]
+    jobs: tuple[Job, ...]
 
 
 def look(start: Path) -> Look:
@@ -43,8 +45,9 @@ def look(start: Path) -> Look:
     steps = project_steps(project)
     with closing(open_database(folder)) as database:
         disk = examine(folder, steps, database)
+        jobs = tuple(Queue(database).all())
     consent = {name: _consent(folder, person) for name, person in project.people.items()}
-    return Look(folder, project, plan(steps, disk), disk, consent)
+    return Look(folder, project, plan(steps, disk), disk, consent, jobs)
 
 
 def _consent(folder: Path, person: Person) -> ConsentState:

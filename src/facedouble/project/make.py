@@ -23,7 +23,7 @@ MINUTES = 60
 _HEAD = """\
 facedouble project. Paths are relative to this file, or absolute.
 See what is there and what comes next: facedouble status. Do it: facedouble run.
-What can be set for each step: facedouble extract --help, and so on; names as in its --save-config.
+Settings of each step are named as in the files of --save-config.
 """
 
 
@@ -58,7 +58,7 @@ def make_project(folder: Path, a: NewPerson, b: NewPerson) -> Project:
             "people": people,
             "models": {model: {"a": a.name, "b": b.name}},
             "results": results,
-            "settings": {"train": {"minutes": MINUTES}},
+            "settings": {"train": {"limits": {"minutes": MINUTES}}},
         }
     )
     content.yaml_set_start_comment(_HEAD)

@@ -9,7 +9,7 @@
     results:
       anna-1: {clip: clips/anna-1.mp4, a: anna, b: ben, model: anna-ben}
     settings:
-      train: {minutes: 60}
+      train: {limits: {minutes: 60}}
 
 Paths are relative to the folder of ``project.yaml`` and stay inside it. Only what is read (clips, facesets
 from elsewhere, consent records) may lie outside; its path is then absolute. What is not said gets a place

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from facedouble.project.disk import Disk, Output, There
-from facedouble.project.steps import LIMITS, Step
+from facedouble.project.steps import Step
+from facedouble.settings.base import Settings
+from facedouble.settings.registry import COMMANDS
 
 
 class State(StrEnum):
@@ -37,13 +39,12 @@ class Planned:
         return self.state in (State.MISSING, State.UNFINISHED)
 
 
-NO_EFFECT: Mapping[str, frozenset[str]] = {
+_NO_EFFECT: Mapping[str, frozenset[str]] = {
     "extract": frozenset({"processes", "skip_existing"}),
-    "train": frozenset({"save_interval", "save_minutes", "write_image", "preview", "measure", *LIMITS}),
-    "convert": frozenset({"batch_size", "threads", "overwrite"}),
+    "train": frozenset({"limits", "saving", "monitor", "compute", "dry_run"}),
+    "convert": frozenset({"compute", "overwrite", "keep_going", "checkpoint_frames"}),
     "evaluate": frozenset(),
 }
-"""Settings by which no result becomes stale."""
 
 
 def plan(steps: Sequence[Step], disk: Disk) -> tuple[Planned, ...]:
@@ -57,48 +58,49 @@ def inputs_now(step: Step, disk: Disk) -> dict[str, str]:
     return {path: fingerprint for path, fingerprint in found.items() if fingerprint is not None}
 
 
-def decisive(step: Step) -> dict[str, Any]:
-    """What decides a step's result apart from its inputs: its arguments and settings."""
-    settings = {name: value for name, value in step.settings.items() if name not in NO_EFFECT[step.kind]}
-    flags = [argument for argument in step.arguments if argument == "--swap-model"]
-    return {"settings": settings, "flags": flags}
-
-
-def limits(step: Step) -> dict[str, Any]:
-    """What ends a training."""
-    return {name: step.settings[name] for name in LIMITS if step.settings.get(name)}
-
-
 def recorded(step: Step) -> dict[str, Any]:
-    """What is kept of a finished step's settings."""
-    return {**decisive(step), "limits": limits(step)}
+    """What is kept of a finished step's settings: those that decide the result and are not the default, and
+    what limited a training."""
+    settings = COMMANDS[step.kind]
+    if step.kind == "train":
+        values: Mapping[str, Any] = (
+            step.values
+        )  # as given: presets, which fill them up, change with the program
+    else:
+        values = settings.read(step.values).model_dump(mode="json", exclude_defaults=True)
+    paths = settings.model_fields.keys() - cast(type[Settings], settings.__bases__[0]).model_fields.keys()
+    left_out = paths | _NO_EFFECT[step.kind]
+    decisive = {name: value for name, value in values.items() if name not in left_out}
+    return {"settings": decisive, "limits": step.limits}
 
 
 def _judge(step: Step, disk: Disk) -> Planned:
     output = disk.outputs[step.name]
     if output.writer is not None:
         return Planned(step, State.WRITING, (f"by {output.writer}",), output.detail)
-    gone = [source.path for source in step.inputs if source.step is None and disk.fingerprint(source) is None]
-    if gone:
-        return Planned(step, State.BLOCKED, tuple(f"{path} cannot be read" for path in gone), output.detail)
     if output.problem:
         return Planned(step, State.BLOCKED, (output.problem,), output.detail)
+    gone = [source.path for source in step.inputs if source.step is None and disk.fingerprint(source) is None]
+    cannot = tuple(f"{path} cannot be read" for path in gone)
+    if gone and output.there != There.WHOLE:
+        return Planned(step, State.BLOCKED, cannot, output.detail)
     if output.there == There.MISSING:
         return Planned(step, State.MISSING)
     reasons = tuple(dict.fromkeys(_changes(step, disk)))
-    if reasons and not (output.there == There.PARTIAL and step.kind == "convert"):
+    if reasons:
         return Planned(step, State.STALE, reasons, output.detail)
     if output.there == There.PARTIAL or (step.kind == "train" and not _trained_enough(step, disk, output)):
         return Planned(step, State.UNFINISHED, _how_far(step, output), output.detail)
-    return Planned(step, State.DONE, (), output.detail)
+    return Planned(step, State.DONE, cannot, output.detail)
 
 
 def _changes(step: Step, disk: Disk) -> Iterator[str]:
     """Why an output is not what the step would make now."""
-    record = disk.records.get(step.name)
+    output = disk.outputs[step.name]
+    record = disk.records.get(step.name) if output.there == There.WHOLE else None
     if step.kind == "extract" and record is None:
-        made_of = disk.outputs[step.name].source
-        if made_of is not None and made_of != disk.fingerprint(step.inputs[0]):
+        clip = disk.fingerprint(step.inputs[0])
+        if None not in (output.source, clip) and output.source != clip:
             yield f"{step.inputs[0].path} is another clip now"
     if record is None:
         return  # made by hand: with what is not known
@@ -110,9 +112,7 @@ def _changes(step: Step, disk: Disk) -> Iterator[str]:
             yield f"{source.path} has changed"
     paths = {source.path for source in step.inputs}
     yield from (f"made with {path} too" for path in record.inputs if path not in paths)
-    now = decisive(step)
-    if record.settings.get("flags") != now["flags"]:
-        yield "the sides were swapped"
+    now = recorded(step)
     old_settings = record.settings.get("settings")
     yield from _differences(old_settings if isinstance(old_settings, Mapping) else {}, now["settings"])
 
@@ -120,8 +120,8 @@ def _changes(step: Step, disk: Disk) -> Iterator[str]:
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], above: str = "") -> Iterator[str]:
     for name in sorted({*old, *new}):
         was, now = old.get(name), new.get(name)
-        if isinstance(was, Mapping) and isinstance(now, Mapping):
-            yield from _differences(was, now, f"{above}{name}.")
+        if isinstance(was, Mapping | None) and isinstance(now, Mapping | None):
+            yield from _differences(was or {}, now or {}, f"{above}{name}.")
         elif was != now:
             yield f"{above}{name} was {_shown(was)}, is {_shown(now)}"
 
@@ -133,21 +133,17 @@ def _shown(value: Any) -> str:
 def _trained_enough(step: Step, disk: Disk, output: Output) -> bool:
     """Whether a training has reached its end, or ended by itself under the limits there are now."""
     progress = output.progress or {}
-    wanted = limits(step)
-    if any(progress[name] >= wanted[name] for name in progress if _is_number(wanted.get(name))):
+    wanted = step.limits
+    if any(progress[name] >= wanted[name] for name in progress if name in wanted):
         return True
     record = disk.records.get(step.name)
     return record is not None and record.settings.get("limits") == wanted
 
 
 def _how_far(step: Step, output: Output) -> tuple[str, ...]:
-    wanted = limits(step)
+    wanted = step.limits
     return tuple(
         f"{value:,.4g} of {wanted[name]:,.4g} {name}"
         for name, value in (output.progress or {}).items()
-        if _is_number(wanted.get(name))
+        if name in wanted
     )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

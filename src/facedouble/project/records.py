@@ -46,6 +46,12 @@ def write_record(
         database.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)", row)
 
 
+def forget_record(database: sqlite3.Connection, step: str) -> None:
+    """What ``step`` had made is no longer in its place."""
+    with transaction(database):
+        database.execute("DELETE FROM record WHERE step = ?", (step,))
+
+
 class Fingerprints:
     """Fingerprints of clips and folders of images. They are read once while size and time of change stay."""
 
