@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from facedouble.evaluation.expression import correlation, euler_distance, expression_distance, frontal, gaze
+from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.pose import head_poses
-from facedouble.faces.registry import DETECTORS
 from facedouble.faces.schemes.dlib68 import DLIB68
-from facedouble.faces.schemes.dlib68_predictor import Dlib68Predictor
 from facedouble.video.source import open_source
 
 
@@ -95,7 +94,7 @@ def test_shut_eyes_look_nowhere() -> None:
 
 def test_gaze_of_a_real_face_turns_with_the_picture(clips: dict[str, Path]) -> None:
     frame = next(islice(open_source(clips["sample_04"]).frames(), 3, None)).rgb()
-    points = Dlib68Predictor().predict(frame, DETECTORS["hog"]().detect(frame)[0].box)
+    points = FaceAnalyser().search_image(frame)[0].landmarks
     mirrored = points.copy()
     mirrored[:, 0] = frame.shape[1] - 1 - mirrored[:, 0]
     order = [39, 38, 37, 36, 41, 40], [45, 44, 43, 42, 47, 46]

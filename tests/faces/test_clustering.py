@@ -84,12 +84,12 @@ def test_two_actors_in_four_clips_are_two_people(clips: dict[str, Path]) -> None
     for track, name in enumerate(["sample_01", "sample_02", "sample_03", "sample_04"]):
         for frame in islice(open_source(clips[name]).frames(), 0, 31, 15):
             [found] = detector.detect(frame.rgb())
-            points = predictor.predict(frame.rgb(), found.box)
+            points = predictor.predict(frame.rgb(), [found.box])[0]
             faces.append(
                 make_face(
                     frame.index,
                     track=track,
-                    descriptor=identity.describe(frame.rgb(), points, DLIB68),
+                    descriptor=identity.describe([frame.rgb()], [points], DLIB68)[0],
                     number=track,
                 )
             )

@@ -165,7 +165,7 @@ class Observer:
 
     def _frame(self, crops: _Crops, before: _Crops | None) -> dict[str, Any]:
         face, images = crops.face, (crops.result_frame, crops.source_frame)
-        landmarks, source_landmarks = (self.analyser.refine(image, face.landmarks) for image in images)
+        landmarks, source_landmarks = self.analyser.refine_all(images, [face.landmarks] * 2)
         scheme, detailed = self.analyser.scheme, crops.index in self.plan.detailed
         change = (np.nan, np.nan)
         if before is not None:

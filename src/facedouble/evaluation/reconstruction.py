@@ -59,18 +59,20 @@ def reconstruct(
     batch = torch.from_numpy(np.stack([sample.seen for sample in samples]).transpose(0, 3, 1, 2)).contiguous()
     with torch.inference_mode():
         drawn = network(batch, side, side).picture.float().permute(0, 2, 3, 1).numpy()
-    alike, errors, distances = [], [], []
+    alike, errors = [], []
+    large: list[tuple[Image, Landmarks]] = []
     described = set(
         np.linspace(0, len(samples) - 1, min(_MAX_DESCRIBED, len(samples))).round().astype(int).tolist()
     )
-    analyser = FaceAnalyser(landmarks=samples[0].scheme.name)
     for number, (sample, picture) in enumerate(zip(samples, np.clip(drawn, 0, 1), strict=True)):
         alike.append(ssim(_luma(picture), _luma(sample.seen), sample.mask))
         square = ((picture - sample.seen) ** 2).mean(axis=2)
         errors.append(float((square * sample.mask).sum() / sample.mask.sum()))
         if number in described:
-            image, points = _enlarged(apply_statistics(picture, sample.colour), sample.points)
-            distances.append(float(np.linalg.norm(analyser.describe(image, points) - person.mean)))
+            large.append(_enlarged(apply_statistics(picture, sample.colour), sample.points))
+    images, points = zip(*large, strict=True)
+    descriptors = FaceAnalyser(landmarks=samples[0].scheme.name).describe_all(images, points)
+    distances = [float(np.linalg.norm(descriptor - person.mean)) for descriptor in descriptors]
     noise = max(float(np.mean(errors)), 1e-10)
     return Reconstruction(
         len(samples), float(np.mean(alike)), float(10 * np.log10(1 / noise)), float(np.mean(distances))

@@ -315,6 +315,7 @@ def _faces(
                 rotation=observation.rotation,
                 origin=observation.origin,
                 scheme=analyser.scheme.name,
+                expression=analyser.expression(observation.landmarks),
             )
         )
     handovers = [

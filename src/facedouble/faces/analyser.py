@@ -6,7 +6,7 @@ It is the only place that makes detectors, landmark predictors and descriptors.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +21,7 @@ from facedouble.faces.landmarks import box_around
 from facedouble.faces.registry import DETECTORS, LANDMARK_PREDICTORS, LANDMARK_SCHEMES
 from facedouble.faces.schemes.predictor import LandmarkPredictor
 from facedouble.faces.schemes.scheme import LandmarkScheme
-from facedouble.types import Alignment, Descriptor, Grey, Image, Landmarks
+from facedouble.types import Alignment, Descriptor, FloatArray, Grey, Image, Landmarks
 
 _PATCH = 200  # side of the upright patch on which a tracked face is verified
 _MIN_OVERLAP = 0.3
@@ -38,37 +38,43 @@ class DetectedFace:
 
 
 class FaceAnalyser:
-    """The networks of one process: detector, landmark predictor and identity descriptor, each loaded when
-    it is first used.
+    """Detector, landmark predictor and identity descriptor of one process, each loaded when it is first used.
 
-    ``detector`` and ``landmarks`` are names in ``DETECTORS`` and ``LANDMARK_PREDICTORS``; ``angles`` are
-    the rotations, in degrees counter-clockwise, at which frames without a face are searched again.
-    ``seconds`` adds up the time spent by kind of work. Raises ``SettingsError`` for names that are not
-    registered; loading raises ``AssetError`` if weights are missing.
+    ``detector`` and ``landmarks`` are names in ``DETECTORS`` and ``LANDMARK_PREDICTORS``. ``angles`` are
+    the rotations in degrees, counter-clockwise, at which frames without a face are searched again. Networks
+    run on ``device`` and are given up to ``batch_size`` faces at once. ``seconds`` adds up the time spent
+    by kind of work. Raises ``SettingsError`` for names that are not registered; loading raises
+    ``AssetError`` if weights are missing.
     """
 
     def __init__(
-        self, detector: str = "hog", landmarks: str = "dlib68", *, angles: Sequence[int] = ()
+        self,
+        detector: str = "hog",
+        landmarks: str = "dlib68",
+        *,
+        angles: Sequence[int] = (),
+        device: str = "cpu",
+        batch_size: int = 16,
     ) -> None:
         DETECTORS.check(detector)
         LANDMARK_PREDICTORS.check(landmarks)
         self._names = (detector, landmarks)
         self.scheme: LandmarkScheme = LANDMARK_SCHEMES[landmarks]
         """What the landmarks are that this analyser finds."""
-        self.angles = tuple(angles)
+        self.angles, self.device, self.batch_size = tuple(angles), device, batch_size
         self.seconds = {"detect": 0.0, "landmarks": 0.0, "describe": 0.0}
 
     @cached_property
     def detector(self) -> Detector:
-        return DETECTORS[self._names[0]]()
+        return DETECTORS[self._names[0]](self.device)
 
     @cached_property
     def predictor(self) -> LandmarkPredictor:
-        return LANDMARK_PREDICTORS[self._names[1]]()
+        return LANDMARK_PREDICTORS[self._names[1]](self.device)
 
     @cached_property
     def descriptor(self) -> IdentityDescriptor:
-        return DlibDescriptor()
+        return DlibDescriptor(self.device)
 
     def search(self, image: Image | Grey, grey: Grey, *, thorough: bool = True) -> list[DetectedFace]:
         """Faces of a frame, largest first. ``image`` is the detector's input (grey or RGB, as
@@ -81,7 +87,11 @@ class FaceAnalyser:
             detections = self.detector.detect(image, thorough)
         if detections:
             with self.timed("landmarks"):
-                return [DetectedFace(self.predictor.predict(grey, d.box), d.confidence) for d in detections]
+                found = self.predictor.predict(grey, [detection.box for detection in detections])
+            return [
+                DetectedFace(points, detection.confidence)
+                for points, detection in zip(found, detections, strict=True)
+            ]
         for angle in self.angles if thorough else ():
             matrix, size = rotation_matrix(angle, image.shape[1], image.shape[0])
             with self.timed("detect"):
@@ -89,7 +99,7 @@ class FaceAnalyser:
             if detections:
                 with self.timed("landmarks"):
                     upright, back = _rotate(grey, matrix, size), inverse(matrix)
-                    found = [self.predictor.predict(upright, detection.box) for detection in detections]
+                    found = self.predictor.predict(upright, [detection.box for detection in detections])
                 return [
                     DetectedFace(map_points(back, points), detection.confidence, angle)
                     for points, detection in zip(found, detections, strict=True)
@@ -103,8 +113,21 @@ class FaceAnalyser:
 
     def refine(self, image: Image | Grey, landmarks: Landmarks) -> Landmarks:
         """Landmarks of the face that ``landmarks`` (P, 2) already lie close to."""
+        return self.refine_all([image], [landmarks])[0]
+
+    def refine_all(self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]) -> list[Landmarks]:
+        """:meth:`refine` for one face in each of several images."""
+        found: list[Landmarks] = []
         with self.timed("landmarks"):
-            return self.predictor.refine(image, landmarks)
+            for part in self._batches(len(images)):
+                found += self.predictor.refine(images[part], landmarks[part])
+        return found
+
+    def expression(self, landmarks: Landmarks) -> FloatArray | None:
+        """Expression values (K,) of a face, in the order of ``scheme.expressions``; ``None`` if it names
+        none."""
+        with self.timed("landmarks"):
+            return self.predictor.expression(landmarks)
 
     def verify(self, image: Image | Grey, landmarks: Landmarks) -> float | None:
         """The detector's confidence that there is a face under ``landmarks``, ``None`` if it sees none. It is
@@ -124,8 +147,19 @@ class FaceAnalyser:
 
     def describe(self, image: Image, landmarks: Landmarks) -> Descriptor:
         """The identity descriptor (128,) of the face with ``landmarks`` (P, 2) in the RGB ``image``."""
+        return self.describe_all([image], [landmarks])[0]
+
+    def describe_all(self, images: Sequence[Image], landmarks: Sequence[Landmarks]) -> list[Descriptor]:
+        """:meth:`describe` for one face in each of several images."""
+        found: list[Descriptor] = []
         with self.timed("describe"):
-            return self.descriptor.describe(image, landmarks, self.scheme)
+            for part in self._batches(len(images)):
+                found += self.descriptor.describe(images[part], landmarks[part], self.scheme)
+        return found
+
+    def _batches(self, count: int) -> Iterator[slice]:
+        for start in range(0, count, self.batch_size):
+            yield slice(start, start + self.batch_size)
 
     @contextmanager
     def timed(self, name: str) -> Generator[None]:

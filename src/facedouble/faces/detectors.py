@@ -24,7 +24,8 @@ _SAME_FACE = 0.4  # boxes that overlap by more (intersection over union) are of 
 
 
 class Detector(Protocol):
-    """Finds faces in one image. State is the loaded network only; calls do not affect each other."""
+    """Finds faces in one image. Its constructor takes the device to run on. The only state is the loaded
+    network; calls do not affect each other."""
 
     colour: bool
     """Whether it needs RGB. One that does not looks at grey images, (H, W), just as well."""
@@ -52,7 +53,8 @@ class HogDetector:
 
     colour = False  # on grey images it finds the same faces in three quarters of the time
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        """``device`` makes no difference: the detector runs on the CPU."""
         self._detector = dlib.get_frontal_face_detector()
 
     def detect(self, image: Image | Grey, thorough: bool = True) -> list[Detection]:
@@ -87,7 +89,8 @@ class CnnDetector:
 
     _NARROWEST = 40  # pixels; narrower images hold no face it would see, and below 10 it fails
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        """``device`` makes no difference: dlib's wheels run on the CPU."""
         self._network = dlib.cnn_face_detection_model_v1(str(weights_file(CNN_DETECTOR)))
 
     def detect(self, image: Image | Grey, thorough: bool = True) -> list[Detection]:
@@ -116,9 +119,9 @@ class HogThenCnnDetector:
 
     colour = True  # for the CNN
 
-    def __init__(self) -> None:
-        self._hog = HogDetector()
-        self._cnn = CnnDetector()
+    def __init__(self, device: str = "cpu") -> None:
+        self._hog = HogDetector(device)
+        self._cnn = CnnDetector(device)
 
     def detect(self, image: Image | Grey, thorough: bool = True) -> list[Detection]:
         found = self._hog.detect(image, thorough)
@@ -146,7 +149,8 @@ class YunetDetector:
     # From 0 to 1. The faces it found in the clips had 0.8 and more, parts of faces up to 0.64.
     _LEAST_CONFIDENCE = 0.7
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        """``device`` makes no difference: OpenCV's wheels run on the CPU."""
         path = yunet_model()
         level = cv2.utils.logging.getLogLevel()
         # Otherwise it warns that targets are not supported, which nobody asked for.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import dlib
@@ -17,10 +18,13 @@ SAME_PERSON = 0.6
 
 
 class IdentityDescriptor(Protocol):
-    """Turns a face into a vector whose Euclidean distances tell people apart."""
+    """Turns faces into vectors whose Euclidean distances tell people apart. Its constructor takes the
+    device to run on."""
 
-    def describe(self, image: Image, landmarks: Landmarks, scheme: LandmarkScheme) -> Descriptor:
-        """Descriptor (128,) float32 of the face with these landmarks (P, 2) in ``image``."""
+    def describe(
+        self, images: Sequence[Image], landmarks: Sequence[Landmarks], scheme: LandmarkScheme
+    ) -> list[Descriptor]:
+        """Descriptors (128,) float32 of one face in each RGB image, by its landmarks (P, 2)."""
         ...
 
 
@@ -31,10 +35,18 @@ class DlibDescriptor:
     eyes and base of the nose) for any other scheme.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        """``device`` makes no difference: dlib's wheels run on the CPU."""
         self._network = dlib.face_recognition_model_v1(str(weights_file(DESCRIPTOR)))
 
-    def describe(self, image: Image, landmarks: Landmarks, scheme: LandmarkScheme) -> Descriptor:
+    def describe(
+        self, images: Sequence[Image], landmarks: Sequence[Landmarks], scheme: LandmarkScheme
+    ) -> list[Descriptor]:
+        return [
+            self._described(image, points, scheme) for image, points in zip(images, landmarks, strict=True)
+        ]
+
+    def _described(self, image: Image, landmarks: Landmarks, scheme: LandmarkScheme) -> Descriptor:
         points = landmarks if scheme is DLIB68 else five_points(landmarks, scheme)
         left, top = points.min(axis=0)
         right, bottom = points.max(axis=0)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from facedouble.registry import Entry, Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from facedouble.faces.detectors import Detector
     from facedouble.faces.schemes.predictor import LandmarkPredictor
     from facedouble.faces.schemes.scheme import LandmarkScheme
 
-DETECTORS: Registry[type[Detector]] = Registry(
+DETECTORS: Registry[Callable[[str], Detector]] = Registry(
     "detector",
     {
         "hog": Entry("facedouble.faces.detectors:HogDetector", "dlib, fast"),
@@ -22,7 +24,7 @@ DETECTORS: Registry[type[Detector]] = Registry(
         ),
     },
 )
-"""Detector classes; their constructors take no arguments."""
+"""Detector classes; their constructors take the device to run on."""
 
 LANDMARK_SCHEMES: Registry[LandmarkScheme] = Registry(
     "landmark scheme",
@@ -30,9 +32,9 @@ LANDMARK_SCHEMES: Registry[LandmarkScheme] = Registry(
 )
 """What the points of a face are. A face names its scheme here."""
 
-LANDMARK_PREDICTORS: Registry[type[LandmarkPredictor]] = Registry(
+LANDMARK_PREDICTORS: Registry[Callable[[str], LandmarkPredictor]] = Registry(
     "landmark predictor",
     {"dlib68": Entry("facedouble.faces.schemes.dlib68_predictor:Dlib68Predictor", "dlib's regression trees")},
 )
-"""Predictor classes by the name of the scheme whose points they find; their constructors take no
-arguments."""
+"""Predictor classes by the name of the scheme whose points they find; their constructors take the device to
+run on."""

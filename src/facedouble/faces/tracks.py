@@ -148,6 +148,7 @@ def _filled(faces: Sequence[Face], frames: Sequence[int], position: Mapping[int,
                     confidence=min(before.confidence, face.confidence),
                     descriptor=None,
                     motion=None,
+                    expression=None,
                     origin="filled",
                 )
             )

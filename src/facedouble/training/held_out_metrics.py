@@ -131,12 +131,7 @@ class HeldOutEvaluator:
         return mean
 
     def _described(self, pictures: list[Image], points: FloatArray) -> FloatArray:
-        return np.stack(
-            [
-                self._analyser.describe(picture, in_pixels(own))
-                for picture, own in zip(pictures, points, strict=True)
-            ]
-        )
+        return np.stack(self._analyser.describe_all(pictures, [in_pixels(own) for own in points]))
 
     def _distance(self, described: FloatArray, side: Side) -> float:
         return float(np.linalg.norm(described - self._people[side], axis=1).mean())
@@ -149,12 +144,7 @@ class HeldOutEvaluator:
 
     def _looked_at(self, pictures: list[Image], points: FloatArray) -> FloatArray:
         """Landmarks (N, P, 2) found anew in pictures whose landmarks are about ``points``."""
-        return np.stack(
-            [
-                self._analyser.refine(picture, in_pixels(own))
-                for picture, own in zip(pictures, points, strict=True)
-            ]
-        )
+        return np.stack(self._analyser.refine_all(pictures, [in_pixels(own) for own in points]))
 
 
 def ssim_map(pictures: Tensor, targets: Tensor) -> Tensor:

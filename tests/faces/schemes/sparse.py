@@ -5,13 +5,15 @@ Its points are dlib's, found by dlib's predictor; so everything that is computed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from facedouble.faces.landmarks import eye_opening
+from facedouble.faces.landmarks import eye_opening, mouth_opening
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.dlib68_predictor import Dlib68Predictor
 from facedouble.faces.schemes.scheme import Eye, LandmarkScheme, Opening, Regions, Weights
-from facedouble.types import Box, Grey, Image, Landmarks
+from facedouble.types import Box, FloatArray, Grey, Image, Landmarks
 
 # Of which points of dlib68 each point is the mean. Nothing lies where dlib68 has it.
 FROM_DLIB68: tuple[tuple[int, ...], ...] = (
@@ -70,6 +72,7 @@ SPARSE = LandmarkScheme(
     warp_handles=(0, 1, 2, 3, 6, 8, 10, 12, 16, 17, 19, 20, 21, 22, 23),
     detector_box=(0.0, 1.75),
     optional=frozenset(IRISES),
+    expressions=("mouth", "eyes"),
 )
 
 
@@ -78,17 +81,23 @@ class SparsePredictor:
 
     scheme = SPARSE
 
-    def __init__(self) -> None:
-        self._dlib = Dlib68Predictor()
+    def __init__(self, device: str = "cpu") -> None:
+        self._dlib = Dlib68Predictor(device)
 
-    def predict(self, image: Image | Grey, box: Box) -> Landmarks:
-        return self._reduced(self._dlib.predict(image, box))
+    def predict(self, image: Image | Grey, boxes: Sequence[Box]) -> list[Landmarks]:
+        return [self._reduced(points) for points in self._dlib.predict(image, boxes)]
 
-    def refine(self, image: Image | Grey, landmarks: Landmarks) -> Landmarks:
+    def refine(self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]) -> list[Landmarks]:
+        return [self._refined(image, points) for image, points in zip(images, landmarks, strict=True)]
+
+    def expression(self, landmarks: Landmarks) -> FloatArray | None:
+        return np.array([mouth_opening(landmarks, SPARSE), eye_opening(landmarks, SPARSE)], dtype=np.float32)
+
+    def _refined(self, image: Image | Grey, landmarks: Landmarks) -> Landmarks:
         left, top = np.nanmin(landmarks, axis=0)
         right, bottom = np.nanmax(landmarks, axis=0)
         box = Box(round(float(left)), round(float(top)), round(float(right)), round(float(bottom)))
-        return self._reduced(self._dlib.predict(image, box))
+        return self._reduced(self._dlib.predict(image, [box])[0])
 
     def _reduced(self, points: Landmarks) -> Landmarks:
         result = reduced(points).astype(np.float32)

@@ -14,11 +14,9 @@ SOURCE = Path(facedouble.__file__).parent
 SCHEMES = SOURCE / "faces" / "schemes"
 # Where dlib's files are and what they are called.
 FILE_FORMATS = {SOURCE / "networks" / "dlib_files.py"}
-FACESET = {SOURCE / "faceset" / "store.py", SOURCE / "faceset" / "record.py"}
+
 FILES = sorted(
-    path
-    for path in SOURCE.rglob("*.py")
-    if SCHEMES not in path.parents and path not in FILE_FORMATS | FACESET
+    path for path in SOURCE.rglob("*.py") if SCHEMES not in path.parents and path not in FILE_FORMATS
 )
 
 _POINTS = re.compile(r"landmark|points$|^points|smoothed|mean_shape|outline$")

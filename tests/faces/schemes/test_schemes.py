@@ -86,6 +86,11 @@ class TestEveryScheme:
         assert found.landmarks.shape == (scheme.count, 2)
         assert found.landmarks.dtype == np.float32
         assert scheme.known(found.landmarks)[list(scheme.required)].all()
+        values = analyser.expression(found.landmarks)
+        assert (0 if values is None else len(values)) == len(scheme.expressions)
+        again = analyser.refine_all([frames[0]] * 3, [found.landmarks] * 3)
+        assert len(again) == 3
+        assert all(np.array_equal(points, again[0], equal_nan=True) for points in again)
 
 
 @pytest.mark.parametrize(

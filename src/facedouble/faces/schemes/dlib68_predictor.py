@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import dlib
 import numpy as np
 
@@ -9,7 +11,7 @@ from facedouble.faces.align import align, fast_crop, inverse, map_points
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.networks.dlib_files import LANDMARKS_68, weights_file
-from facedouble.types import Box, Grey, Image, Landmarks
+from facedouble.types import Box, FloatArray, Grey, Image, Landmarks
 
 
 class Dlib68Predictor:
@@ -27,16 +29,23 @@ class Dlib68Predictor:
     PATCH = 512
     """Side of the upright patch in pixels."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        """``device`` makes no difference: the trees run on the CPU."""
         self._predictor = dlib.shape_predictor(str(weights_file(LANDMARKS_68)))
         box = box_around(DLIB68.mean_shape * self.PATCH - 0.5, DLIB68)
         self._box = dlib.rectangle(box.left, box.top, box.right - 1, box.bottom - 1)
 
-    def predict(self, image: Image | Grey, box: Box) -> Landmarks:
-        rectangle = dlib.rectangle(box.left, box.top, box.right - 1, box.bottom - 1)
-        return self.refine(image, self._run(image, rectangle))
+    def predict(self, image: Image | Grey, boxes: Sequence[Box]) -> list[Landmarks]:
+        rectangles = [dlib.rectangle(box.left, box.top, box.right - 1, box.bottom - 1) for box in boxes]
+        return [self._refined(image, self._run(image, rectangle)) for rectangle in rectangles]
 
-    def refine(self, image: Image | Grey, landmarks: Landmarks) -> Landmarks:
+    def refine(self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]) -> list[Landmarks]:
+        return [self._refined(image, points) for image, points in zip(images, landmarks, strict=True)]
+
+    def expression(self, landmarks: Landmarks) -> FloatArray | None:
+        return None
+
+    def _refined(self, image: Image | Grey, landmarks: Landmarks) -> Landmarks:
         upright = align(landmarks, self.PATCH, DLIB68)
         found = self._run(fast_crop(image, upright, self.PATCH), self._box)
         return map_points(inverse(upright), found)

@@ -138,6 +138,8 @@ class LandmarkScheme:
     below theirs, and its side."""
     optional: frozenset[int] = frozenset()
     """Points that may be missing (NaN), such as irises of shut eyes."""
+    expressions: tuple[str, ...] = ()
+    """Names of the expression values, such as blendshapes, that the predictor derives from the landmarks."""
     shape: _Array = field(init=False, repr=False)
     """(P, 3): the mean face in space; x and y as in ``mean_shape``, z away from the camera."""
 
