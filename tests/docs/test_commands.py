@@ -23,13 +23,15 @@ _OTHERS = {"--nproc-per-node", "--logdir", "--help", "--sheet", "--check", "--it
 
 @cache
 def options(command: str) -> frozenset[str]:
-    """Every option of a command, long and short."""
+    """Every option of a command and of the commands below it, long and short."""
     import typer
 
     group: Any = typer.main.get_command(app)
     found = group.get_command(None, command)
     assert found is not None, f"no command {command}"
-    names = {name for parameter in found.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    every = [found, *getattr(found, "commands", {}).values()]
+    parameters = [parameter for one in every for parameter in one.params]
+    names = {name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)}
     return frozenset({*names, "-h", "--help"})
 
 

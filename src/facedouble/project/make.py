@@ -23,7 +23,7 @@ MINUTES = 60
 _HEAD = """\
 facedouble project. Paths are relative to this file, or absolute.
 See what is there and what comes next: facedouble status. Do it: facedouble run.
-Settings of each step are named as in the files of --save-config.
+What can be set for each step: docs/options.md, column "in a file".
 """
 
 
