@@ -48,6 +48,7 @@ def test_an_index_says_what_the_source_is_like(tmp_path: Path) -> None:
     assert index.orientation.transposed
     assert index.count == 90
     assert index.end == index.times[-1] + index.times[1] - index.times[0]
+    assert [index.duration(frame) for frame in (0, 50, 89)] == [512] * 3
 
 
 def test_a_steady_rate_takes_little_room(tmp_path: Path) -> None:

@@ -133,8 +133,12 @@ def test_an_index_that_is_wrong_is_noticed_and_made_again(odd: dict[str, Path]) 
         source._index = SourceIndex(
             true.info, true.fingerprint, stamps, stamps, true.end, points, coded_size=true.coded_size
         )
+        wrong = source._index
         assert keys(source, 55, 80) == whole[55:80]
         assert source.index.decoded
+        source._index = wrong
+        assert keys(source) == whole
+        assert source._index is None, "linear decoding shows it too"
 
 
 def test_a_keyframe_that_is_not_safe_is_noticed(odd: dict[str, Path]) -> None:

@@ -15,8 +15,8 @@ from facedouble.video.demux import clock_start, open_clip, video_stream, visible
 from facedouble.video.frame import Frame
 from facedouble.video.hashing import source_versions
 from facedouble.video.index import SourceIndex, rising_times
-from facedouble.video.index_cache import load_index, store_index
-from facedouble.video.indexing import index_clip
+from facedouble.video.index_cache import forget_index, load_index, store_index
+from facedouble.video.indexing import index_clip, nominal_duration
 from facedouble.video.info import SourceInfo
 from facedouble.video.orientation import Orientation, display_matrix, orientation
 from facedouble.video.planes import Pixels, YuvPlanes, decoded_planes
@@ -77,7 +77,7 @@ class ClipSource:
                 deep = any(component.bits > 8 for component in decoded.format.components)
                 rgb = to_rgb(decoded, self._colour, reformatter(), format="rgb48le" if deep else "rgb24")
                 content = self._turn.apply(rgb)
-            yield Frame(number, pts, self._info.time_base, content, duration=decoded.duration or None)
+            yield Frame(number, pts, self._info.time_base, content)
 
     def _decoded(self, first: int, last: int | None) -> Iterator[tuple[int, int, av.VideoFrame]]:
         """Number, time and picture of the frames of a span, all of one size."""
@@ -137,18 +137,28 @@ class ClipSource:
 
     def _linear(self) -> Iterator[tuple[int, int, av.VideoFrame]]:
         """All frames, from the first."""
-        step = max(1, round(1 / (self._info.rate * self._info.time_base)))
         with open_clip(self.path) as container:
             start = round(clock_start(container) / self._info.time_base)
         decoded: list[av.VideoFrame] = []
 
         def stamps() -> Iterator[int | None]:
-            for frame in decode_all(self.path):
+            for number, frame in enumerate(decode_all(self.path)):
                 decoded.append(frame)
-                yield stamp_of(frame)
+                stamp = stamp_of(frame)
+                self._compare(number, stamp)
+                yield stamp
 
-        for number, pts in enumerate(rising_times(stamps(), start, step)):
+        for number, pts in enumerate(rising_times(stamps(), start, nominal_duration(self._info))):
             yield number, pts, decoded.pop()
+
+    def _compare(self, number: int, stamp: int | None) -> None:
+        """Drop an index that was made from packets and proves wrong."""
+        index = self._index
+        if index is None or index.decoded or index.stamps is None:
+            return
+        if number >= index.count or index.stamps[number] != stamp:
+            forget_index(source_versions(self.path))
+            self._index = None
 
     def _make_index(self, *, decode: bool = False) -> SourceIndex:
         versions = source_versions(self.path)

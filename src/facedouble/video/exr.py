@@ -1,8 +1,7 @@
-"""OpenEXR files: half floats of linear light, as compositors want them.
+"""OpenEXR files: half floats of linear light, for compositors.
 
-Display values become light by the transfer function of sRGB (IEC 61966-2-1), which is what most programs
-take such a file's colours for, and back by its inverse. Colours of a picture with alpha are multiplied by
-it, as OpenEXR has it.
+Display values become light by the transfer function of sRGB (IEC 61966-2-1), which most programs assume for
+such files, and back by its inverse. Colours are premultiplied with alpha, as OpenEXR wants it.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _FLOATS = {"f16": np.float16, "f32": np.float32}
 
 def linear(pixels: npt.NDArray[Any]) -> FloatArray:
     """Display values (H, W, 3) or with alpha (H, W, 4), uint8 or uint16, as light: float32 0..1. Alpha is
-    only scaled."""
+    only rescaled."""
     values = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
     colour = values[..., :3]
     light = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
@@ -32,7 +31,7 @@ def linear(pixels: npt.NDArray[Any]) -> FloatArray:
 
 
 def from_linear(light: FloatArray) -> npt.NDArray[np.uint16]:
-    """The inverse of :func:`linear`, to 16 bits; what is brighter than white is white."""
+    """The inverse of :func:`linear`, to 16 bits; values above white are clipped."""
     values = np.clip(light, 0, 1)
     shown = np.where(values <= 0.0031308, values * 12.92, 1.055 * values ** (1 / 2.4) - 0.055)
     return np.asarray(np.rint(shown * 65535), dtype=np.uint16)
@@ -57,9 +56,9 @@ def encode_exr(pixels: npt.NDArray[Any]) -> bytes:
 
 
 def decode_exr(data: bytes) -> npt.NDArray[np.uint16]:
-    """Display values (H, W, 3) of an EXR file, its alpha left out.
+    """Display values (H, W, 3) of an EXR file, without its alpha.
 
-    Raises ``ValueError`` for a file that is none, or holds anything but the channels R, G and B.
+    Raises ``ValueError`` for other files, and for channels other than R, G and B.
     """
     context = CodecContext.create("exr", "r")
     assert isinstance(context, av.VideoCodecContext)

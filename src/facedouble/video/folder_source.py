@@ -80,7 +80,7 @@ class FolderSource:
         """The frames from number ``first`` to ``last`` (exclusive; ``None``: all). Their files are read when
         they are looked at."""
         for index, file in islice(enumerate(self.files), first, last):
-            yield Frame(index, index, self._info.time_base, file, name=file.name, duration=1)
+            yield Frame(index, index, self._info.time_base, file, name=file.name)
 
 
 def _numbered(files: Sequence[Path]) -> bool:

@@ -19,8 +19,8 @@ from facedouble.video.planes import Pixels, YuvPlanes, to_eight_bits
 class Frame:
     """A frame of a clip or a folder.
 
-    ``index`` counts from 0 in presentation order. ``pts`` is the presentation time and ``duration`` how long
-    the frame is shown, if that is known, both in units of ``time_base`` seconds. ``name`` is the file's name
+    ``index`` counts from 0 in presentation order. ``pts`` is the presentation time in units of ``time_base``
+    seconds; how long a frame is shown, :meth:`.index.SourceIndex.duration` knows. ``name`` is the file's name
     if the frame comes from a folder.
 
     ``content`` is what the frame was decoded to: planes of luma and chroma, upright pixels, or the path of an
@@ -34,7 +34,6 @@ class Frame:
     time_base: Fraction
     content: YuvPlanes | Pixels | Path
     name: str | None = None
-    duration: int | None = None
 
     @property
     def seconds(self) -> float:

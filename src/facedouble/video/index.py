@@ -79,6 +79,11 @@ class SourceIndex:
         place = int(np.searchsorted(self.seek_points[:, 0], frame, side="right")) - 1 - back
         return SeekPoint(*self.seek_points[place].tolist()) if place >= 0 else None
 
+    def duration(self, frame: int) -> int:
+        """How long a frame is shown, in units of ``info.time_base``."""
+        after = self.end if frame == self.count - 1 else self.times[frame + 1]
+        return int(after - self.times[frame])
+
     def frame_at(self, seconds: float | Fraction) -> int:
         """The number of the frame that is shown at a time; the first one before the start."""
         ticks = Fraction(seconds) / self.info.time_base

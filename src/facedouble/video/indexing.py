@@ -6,9 +6,7 @@ from array import array
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from itertools import islice
-from pathlib import Path
 
 import av
 import av.error
@@ -49,7 +47,7 @@ def index_clip(
     tell which frames come out (no time stamps, hidden frames, a clock that steps back), or with ``decode``,
     all of it is decoded once. Raises ``InputError`` for a clip that is damaged or cut off.
     """
-    found = _read_packets(info.path, info.time_base)
+    found = _read_packets(info)
     index = SourceIndex(
         info=info,
         fingerprint=source_hash(info.path),
@@ -69,15 +67,17 @@ def index_clip(
     return _with_stamps(replace(index, decoded=True), decoded, found)
 
 
-def _read_packets(path: Path, time_base: Fraction) -> _Packets:
+def _read_packets(info: SourceInfo) -> _Packets:
+    path = info.path
     stamps = array("q")
     keyframes: list[SeekPoint] = []
     latest: int | None = None
     complete, hidden, end = True, 0, 0
+    nominal = nominal_duration(info)
     with open_clip(path) as container:
         stream = video_stream(container, path)
         context = stream.codec_context
-        start = round(clock_start(container) / time_base)
+        start = round(clock_start(container) / info.time_base)
         try:
             for packet in packets(container, stream, path):
                 if not packet.size:
@@ -94,20 +94,26 @@ def _read_packets(path: Path, time_base: Fraction) -> _Packets:
                 if len(stamps) >= MAX_FRAMES:
                     raise InputError(f"{path}: has more than {MAX_FRAMES} frames; cut it into several clips")
                 dts = packet.pts if packet.dts is None else packet.dts
-                # What is decoded before a keyframe is shown before it, or the keyframe is none to start at.
+                # Decoding starts only at keyframes that are shown after all that is decoded before them.
                 rises = latest is None or packet.pts > latest
                 if packet.is_keyframe and rises and is_safe_keyframe(context, data):
                     keyframes.append(SeekPoint(0, packet.pts, dts))
                 latest = packet.pts if latest is None else max(latest, packet.pts)
                 stamps.append(packet.pts)
-                end = max(end, packet.pts + (packet.duration or 0))
+                end = max(end, packet.pts + (packet.duration or nominal))
         except av.error.FFmpegError as error:
             raise InputError(f"{path}: damaged after {len(stamps)} frames ({reason(error)})") from error
     return _Packets(stamps, complete, keyframes, hidden, end, start)
 
 
+def nominal_duration(info: SourceInfo) -> int:
+    """The ticks between frames at the average rate."""
+    return max(1, round(1 / (info.rate * info.time_base)))
+
+
 def _predictions(found: _Packets) -> list[Ticks]:
-    """The stamps of the frames that decoding will give, as far as packets tell; most likely first."""
+    """Stamps of the frames that decoding will probably give, the likeliest first; empty if packets do not
+    tell."""
     stamps = np.array(found.stamps, dtype=np.int64)
     if not found.complete or len(stamps) == 0:
         return []
@@ -121,11 +127,10 @@ def _predictions(found: _Packets) -> list[Ticks]:
 
 def _with_stamps(index: SourceIndex, stamps: Sequence[int | None] | Ticks, found: _Packets) -> SourceIndex:
     info = index.info
-    step = max(1, round(1 / (info.rate * info.time_base)))
     given = [None if stamp is None else int(stamp) for stamp in stamps]
     if not given:
         raise InputError(f"{info.path}: the clip has no frame that can be decoded")
-    times = frozen(rising_times(given, found.start, step))
+    times = frozen(rising_times(given, found.start, nominal_duration(info)))
     known = [stamp for stamp in given if stamp is not None]
     own = frozen(known) if len(known) == len(given) else None
     end = max(found.end - found.start, int(times[-1]) + 1)
