@@ -98,7 +98,7 @@ def test_a_record_that_nobody_wrote_is_refused(index: SourceIndex, name: str) ->
     assert len(str(caught.value)) < 400
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", "[" * 100_000, '{"version": 1}', "\x00"])
+@pytest.mark.parametrize("text", ["", "null", "[]", "[" * 100_000, '{"version": 2}', "\x00"])
 def test_what_is_no_record_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="index is damaged"):
         SourceIndex.from_json(text, Path("a.mp4"))
@@ -117,7 +117,7 @@ def test_an_index_is_made_once_and_again_when_the_file_changes(
     assert open_source(path).index.fingerprint != first.fingerprint
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b'{"version": 1, "times": [0]}'])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b'{"version": 2, "times": [0]}'])
 def test_a_damaged_cache_does_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:

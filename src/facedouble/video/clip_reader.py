@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -50,9 +51,9 @@ def decode_all(path: Path) -> Iterator[av.VideoFrame]:
 def decode_from(path: Path, stamps: Ticks, point: SeekPoint, *, seek: bool = True) -> Iterator[av.VideoFrame]:
     """The frames of a clip from that of ``point`` on; ``stamps`` are those of all its frames.
 
-    With ``seek`` the container is asked to go there; without, its packets are read from the start, and
-    decoded from the seek point on. Raises ``OutOfStepError`` when other frames come out than the index has,
-    ``InputError`` for a clip that is damaged behind the first of them.
+    With ``seek`` the container is asked to go there, which needs time stamps that rise; without, its packets
+    are read from the start, and decoded from the seek point on. Raises ``OutOfStepError`` when other frames
+    come out than the index has, ``InputError`` for a clip that is damaged behind the first of them.
     """
     number = point.frame
     with open_clip(path) as container:
@@ -60,7 +61,8 @@ def decode_from(path: Path, stamps: Ticks, point: SeekPoint, *, seek: bool = Tru
         try:
             if seek:
                 _seek(container, stream, point)
-            for packet in _from_keyframe(packets(container, stream, path), point):
+            skip = 0 if seek else point.packet
+            for packet in _from_keyframe(packets(container, stream, path), point, skip):
                 for frame in stream.decode(packet):
                     stamp = stamp_of(frame)
                     if number == point.frame and stamp is not None and stamp < point.pts:
@@ -88,9 +90,12 @@ def _seek(container: av.container.InputContainer, stream: av.VideoStream, point:
     container.seek(target, stream=stream)
 
 
-def _from_keyframe(found: Iterator[Packet[Stream]], point: SeekPoint) -> Iterator[Packet[Stream]]:
-    """The packets from the seek point's own on. Raises ``OutOfStepError`` when it is not among them."""
-    for packet in found:
+def _from_keyframe(found: Iterator[Packet[Stream]], point: SeekPoint, skip: int) -> Iterator[Packet[Stream]]:
+    """The packets from the seek point's own on, which comes after the first ``skip``.
+
+    Raises ``OutOfStepError`` when it is not among them.
+    """
+    for packet in islice(found, skip, None):
         if packet.is_keyframe and packet.pts == point.pts and not packet.is_discard:
             yield packet
             break

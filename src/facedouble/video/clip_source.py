@@ -114,7 +114,7 @@ class ClipSource:
         if index is not None and first >= index.count:
             return
         if index is not None and index.seek_point(first) is not None:
-            for back in _STEPS_BACK:
+            for back in _STEPS_BACK if index.can_seek else ():
                 yield partial(self._from, back=back)
             yield partial(self._from, seek=False)
             if not index.decoded:  # its packets did not tell the truth

@@ -22,7 +22,7 @@ from facedouble.errors import InputError
 from facedouble.video.info import SourceInfo
 from facedouble.video.orientation import UPRIGHT, Orientation
 
-VERSION = 1
+VERSION = 2
 MAX_FRAMES = 1 << 24  # 77 hours at 60 frames a second
 _MAX_TICKS = 1 << 62
 _MAX_TEXT = 64  # characters of a name such as a pixel format
@@ -32,12 +32,14 @@ Ticks = npt.NDArray[np.int64]
 
 
 class SeekPoint(NamedTuple):
-    """A keyframe from which decoding gives exact frames: the number of its frame, and the ``pts`` and
-    ``dts`` of its packet as the container has them (``dts`` equals ``pts`` where there is none)."""
+    """A keyframe from which decoding gives exact frames: the number of its frame, the ``pts`` and ``dts`` of
+    its packet as the container has them (``dts`` equals ``pts`` where there is none), and how many packets
+    of the video stream come before it."""
 
     frame: int
     pts: int
     dts: int
+    packet: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +52,7 @@ class SourceIndex:
     - ``stamps``: (N,) int64, the time stamp of each frame in the container, ``None`` if it has none.
       ``times`` differ from it in MPEG streams, whose clock starts anywhere, and where stamps do not rise.
     - ``end``: when the last frame ends, in units of ``info.time_base``.
-    - ``seek_points``: (M, 3) int64 in rising order, the columns of :class:`SeekPoint`. Frame 0, where
+    - ``seek_points``: (M, 4) int64 in rising order, the columns of :class:`SeekPoint`. Frame 0, where
       decoding can always start, is not listed.
     - ``hidden``: how many coded frames an edit list hides.
     - ``decoded``: whether ``times`` come from decoding, not from the container's packets alone.
@@ -72,6 +74,11 @@ class SourceIndex:
     def count(self) -> int:
         """The number of frames."""
         return len(self.times)
+
+    @property
+    def can_seek(self) -> bool:
+        """Whether time stamps tell frames apart and rise, so that a container can be asked for one."""
+        return self.stamps is not None and bool((np.diff(self.stamps) > 0).all())
 
     def seek_point(self, frame: int, back: int = 0) -> SeekPoint | None:
         """The last seek point at or in front of ``frame``, or the one ``back`` places earlier; ``None`` for
@@ -148,7 +155,7 @@ def frozen(values: Iterable[int]) -> Ticks:
 
 def seek_table(points: Iterable[SeekPoint]) -> Ticks:
     """Seek points as the table of an index."""
-    table = np.array(list(points), dtype=np.int64).reshape(-1, 3)
+    table = np.array(list(points), dtype=np.int64).reshape(-1, len(SeekPoint._fields))
     table.flags.writeable = False
     return table
 
@@ -238,8 +245,8 @@ def _info(record: Any, path: Path) -> SourceInfo:
 
 
 def _seek_points(record: Any, stamps: Ticks | None) -> Ticks:
-    columns = [_unpacked(column, MAX_FRAMES) for column in _list(record, 3)]
-    if len({len(column) for column in columns}) != 1 or len(columns) != 3:
+    columns = [_unpacked(column, MAX_FRAMES) for column in _list(record, 4)]
+    if len({len(column) for column in columns}) != 1 or len(columns) != 4:
         raise ValueError("its seek points are damaged")
     table = np.stack(columns, axis=1)
     table.flags.writeable = False

@@ -28,7 +28,8 @@ _CHECKED_FRAMES = 32  # decoded at the start, to see that the packets tell the t
 @dataclass(frozen=True, slots=True)
 class _Packets:
     """The packets of a video stream in decoding order: stamps of those that are shown, as far as they have
-    any, the seek points among them (whose ``frame`` is not known yet), how many an edit list hides."""
+    any; the seek points among them, each with the number of stamps in front of it as its ``frame``; how many
+    packets an edit list hides."""
 
     stamps: Sequence[int]
     complete: bool
@@ -71,7 +72,8 @@ def _read_packets(info: SourceInfo) -> _Packets:
     path = info.path
     stamps = array("q")
     keyframes: list[SeekPoint] = []
-    latest: int | None = None
+    recent: deque[int] = deque(maxlen=_MAX_REORDERING)
+    count = 0
     complete, hidden, end = True, 0, 0
     nominal = nominal_duration(info)
     with open_clip(path) as container:
@@ -82,6 +84,7 @@ def _read_packets(info: SourceInfo) -> _Packets:
             for packet in packets(container, stream, path):
                 if not packet.size:
                     continue
+                number, count = count, count + 1
                 if packet.is_discard:
                     hidden += 1
                     continue
@@ -95,10 +98,10 @@ def _read_packets(info: SourceInfo) -> _Packets:
                     raise InputError(f"{path}: has more than {MAX_FRAMES} frames; cut it into several clips")
                 dts = packet.pts if packet.dts is None else packet.dts
                 # Decoding starts only at keyframes that are shown after all that is decoded before them.
-                rises = latest is None or packet.pts > latest
+                rises = packet.pts > max(recent, default=packet.pts - 1)
                 if packet.is_keyframe and rises and is_safe_keyframe(context, data):
-                    keyframes.append(SeekPoint(0, packet.pts, dts))
-                latest = packet.pts if latest is None else max(latest, packet.pts)
+                    keyframes.append(SeekPoint(len(stamps), packet.pts, dts, number))
+                recent.append(packet.pts)
                 stamps.append(packet.pts)
                 end = max(end, packet.pts + (packet.duration or nominal))
         except av.error.FFmpegError as error:
@@ -139,13 +142,19 @@ def _with_stamps(index: SourceIndex, stamps: Sequence[int | None] | Ticks, found
 
 def _placed(stamps: Ticks | None, found: _Packets) -> Ticks:
     """The seek points with the numbers of their frames. There are none where stamps do not tell frames
-    apart."""
-    if stamps is None or (np.diff(stamps) <= 0).any():
+    apart: within the reordering of a few frames, a stamp must be unique."""
+    if stamps is None:
         return seek_table(())
-    points = []
+    rising = bool((np.diff(stamps) > 0).all())
+    points: list[SeekPoint] = []
     for point in found.keyframes:
-        frame = int(np.searchsorted(stamps, point.pts))
-        if 0 < frame < len(stamps) and stamps[frame] == point.pts:
+        start = 0 if rising else max(0, point.frame - _MAX_REORDERING)
+        near = stamps if rising else stamps[start : point.frame + _MAX_REORDERING]
+        places = [np.searchsorted(near, point.pts)] if rising else np.flatnonzero(near == point.pts)
+        if len(places) != 1 or places[0] >= len(near) or near[places[0]] != point.pts:
+            continue
+        frame = start + int(places[0])
+        if frame > (points[-1].frame if points else 0):
             points.append(point._replace(frame=frame))
     return seek_table(points)
 
