@@ -15,9 +15,10 @@ from pathlib import Path
 
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
-from facedouble.config import ExtractSettings, TrainSettings
+from facedouble.config import TrainSettings
 from facedouble.extraction.extract import extract
 from facedouble.models import checkpoint
+from facedouble.settings.extract import ExtractSettings
 from facedouble.training.loop import train
 
 ITERATIONS = 600

@@ -20,7 +20,6 @@ import cv2
 from benchmarks.material import facesets_of_demo, hardly_trained
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
-from facedouble.config import ConvertSettings
 from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.plan import FaceSelection, make_plan
@@ -28,6 +27,8 @@ from facedouble.conversion.registry import BLENDS, COLOUR_TRANSFERS, OUTPUT_MODE
 from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.track_fits import fit_plan
 from facedouble.faces.align import scale_of
+from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.options import from_options
 from facedouble.video.source import open_source
 
 _ROUNDS = 5
@@ -78,7 +79,7 @@ def measure() -> list[Table]:
         size = f"a face of {resolution / scale_of(seen):.0f} pixels, a model of {resolution}"
         rows: list[list[Cell]] = [["cut out and looked at", milliseconds(lambda: swapper.crop(image, item))]]
         for settings in VARIANTS:
-            how = ConvertSettings(**settings)
+            how = from_options(ConvertSettings, **settings)
             compositor = Compositor(how, swapper.view)
             fitted = fit_plan(plan, faceset, swapper, compositor.steps)
             planned = fitted.faces[frame.index][0]

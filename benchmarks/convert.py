@@ -24,9 +24,11 @@ from pathlib import Path
 from benchmarks.material import facesets_of_demo, hardly_trained
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
-from facedouble.config import ConvertSettings, VideoSettings
 from facedouble.conversion.pipeline import ConvertResult, convert
 from facedouble.models.registry import MODELS
+from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.options import from_options
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
 
@@ -64,7 +66,7 @@ def decode_to_rgb(clip: Path) -> int:
     return sum(frame.rgb() is not None for frame in open_source(clip).frames())
 
 
-def copy(clip: Path, folder: Path, video: VideoSettings, *, through_rgb: bool) -> int:
+def copy(clip: Path, folder: Path, video: ClipEncoding, *, through_rgb: bool) -> int:
     """Read and write every frame and do nothing in between."""
     source = open_source(clip)
     count = 0
@@ -79,8 +81,8 @@ def measure(
     names: Sequence[str] = _MODELS, preset: str = "medium", device: str = "auto", repeats: int = 2
 ) -> list[Table]:
     """The floor, and the program with each of the models named."""
-    clip, video = demo_clips().a[-1], VideoSettings(preset=preset)
-    settings = ConvertSettings(device=device, overwrite=True, video=video)
+    clip, video = demo_clips().a[-1], ClipEncoding(preset=preset)
+    settings = from_options(ConvertSettings, device=device, overwrite=True, encoding=video)
     speed: list[list[Cell]] = []
     stages: list[list[Cell]] = []
     with tempfile.TemporaryDirectory() as temporary:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.cli.progress import progress
-from facedouble.config import DemoSettings
 from facedouble.demo import DemoResult, demo
 from facedouble.evaluation.registry import MEASURES, title
 from facedouble.run.run import Run
+from facedouble.settings.demo import DemoSettings
 
 _KEPT = ("extract", "train")  # steps whose results an earlier run may have left
 

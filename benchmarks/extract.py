@@ -23,7 +23,6 @@ import numpy as np
 
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
-from facedouble.config import ExtractSettings
 from facedouble.extraction.extract import ExtractResult, extract
 from facedouble.faces.align import align, inverse
 from facedouble.faces.analyser import FaceAnalyser
@@ -31,6 +30,7 @@ from facedouble.faces.landmarks import box_around, eye_distance
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset.store import Faceset
 from facedouble.networks.dlib_files import LANDMARKS_68, weights_file
+from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Face, Landmarks
 from facedouble.video.source import open_source
 

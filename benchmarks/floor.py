@@ -16,12 +16,12 @@ import torch
 
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
-from facedouble.config import VideoSettings
 from facedouble.device import choose_precision
 from facedouble.faces.identity import DlibDescriptor
 from facedouble.faces.registry import DETECTORS
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.dlib68_predictor import Dlib68Predictor
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
 
@@ -63,7 +63,7 @@ def measure() -> list[Table]:
         with (
             tempfile.TemporaryDirectory() as folder,
             open_sink(
-                Path(folder) / "out.mp4", source.info, VideoSettings(), audio_from=None, overwrite=False
+                Path(folder) / "out.mp4", source.info, ClipEncoding(), audio_from=None, overwrite=False
             ) as sink,
         ):
             for frame in source.frames():

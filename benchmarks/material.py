@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from facedouble.assets import demo_clips
-from facedouble.config import ExtractSettings, TrainSettings
+from facedouble.config import TrainSettings
 from facedouble.extraction.extract import extract
+from facedouble.settings.extract import EveryNth, ExtractSettings
 from facedouble.training.loop import train
 from facedouble.types import Side
 
@@ -19,8 +20,8 @@ def facesets_of_demo(folder: Path, *, every_a: int = 3) -> dict[Side, list[Path]
     """Every third face of the demonstration's last clip of each person; of A's every ``every_a``-th."""
     clips = demo_clips()
     facesets: dict[Side, list[Path]] = {"a": [folder / "a"], "b": [folder / "b"]}
-    extract(clips.a[-1], folder / "a", ExtractSettings(every=every_a))
-    extract(clips.b[-1], folder / "b", ExtractSettings(every=3))
+    extract(clips.a[-1], folder / "a", ExtractSettings(sampling=EveryNth(every=every_a)))
+    extract(clips.b[-1], folder / "b", ExtractSettings(sampling=EveryNth(every=3)))
     return facesets
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import cache_folder
-from facedouble.config import VideoSettings
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.hashing import source_versions
 from facedouble.video.index_cache import forget_index
@@ -147,7 +147,7 @@ def _costs(source: ClipSource) -> list[Cell]:
     cells: list[Cell] = []
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "out.mp4"
-        settings = VideoSettings(preset="ultrafast")
+        settings = ClipEncoding(preset="ultrafast")
 
         def copy(first: int) -> None:
             with open_sink(output, source.info, settings, audio_from=None, overwrite=True) as sink:

@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--frame", type=int, default=0, help="frame to composite, counted from 0")
     options = parser.parse_args()
 
-    settings = fd.ConvertSettings(output_mode="rgba", image_format="png")
+    settings = fd.ConvertSettings.read({"render": {"mode": "rgba"}, "encoding": {"format": "png"}})
     fd.convert(options.clip, options.model, options.output, settings, faceset=options.faceset)
 
     source = next(islice(open_source(options.clip).frames(), options.frame, None))

@@ -36,7 +36,9 @@ def main() -> None:
         for clip in clips:
             faces = options.output / f"faces-{side}" / clip.stem
             facesets[side].append(faces)
-            how = fd.ExtractSettings(filter=tuple(pictures), skip_existing=faces.exists())
+            how = fd.ExtractSettings(
+                faces=fd.FaceChoice(filter=tuple(pictures)), skip_existing=faces.exists()
+            )
             found = fd.extract(clip, faces, how)
             print(f"{clip}: {found.faces} faces, {sum(found.left_out.values())} left out")
 

@@ -17,7 +17,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.plan import ConversionPlan, FaceSelection, make_plan
@@ -27,6 +26,8 @@ from facedouble.conversion.track_fits import fit_keys, fit_plan
 from facedouble.errors import SettingsError
 from facedouble.faces.align import crop_bounds
 from facedouble.faces.network_input import InputCrop
+from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.options import from_options
 from facedouble.types import Image
 from facedouble.video.source import open_source
 
@@ -51,7 +52,7 @@ _OPTIONS: tuple[Sequence[dict[str, Any]], ...] = (
     [{"output_mode": name} for name in ("face", "mask", "rgba")],
     [
         {"converter": "adjust"},
-        {"converter": "adjust", "avg_color_adjust": False},
+        {"converter": "adjust", "average_colour": False},
         {"converter": "adjust", "smooth_mask": False},
     ],
 )
@@ -74,7 +75,7 @@ class Bench:
 
     def tile(self, side: int, **settings: Any) -> Image | None:
         """The part of the converted frame around the face, ``None`` where the model cannot do it."""
-        compositor = Compositor(ConvertSettings(**settings), self._swapper.view)
+        compositor = Compositor(from_options(ConvertSettings, **settings), self._swapper.view)
         try:
             items = self._fit(compositor).faces[self._index]
         except SettingsError:

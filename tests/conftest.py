@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.config import ExtractSettings
 from facedouble.errors import AssetError
 from facedouble.extraction.extract import extract
+from facedouble.settings.extract import ExtractSettings
 from facedouble.video.images import write_png
 from facedouble.video.source import open_source
 from tests import material

@@ -3,28 +3,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedouble.config import DemoSettings
 from facedouble.demo import demo
 from facedouble.errors import InputError, SettingsError
 from facedouble.models import checkpoint
 from facedouble.models.checkpoint import ModelCard
+from facedouble.settings.demo import Clips, DemoSettings
 
 
 def test_clips_of_one_person_only_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="both"):
-        demo(DemoSettings(output=tmp_path / "out", a=(tmp_path / "a.mp4",)))
+    with pytest.raises(SettingsError, match=r"`clips\.b`: is missing"):
+        DemoSettings.read({"output": str(tmp_path / "out"), "clips": {"a": ["a.mp4"]}})
     assert not (tmp_path / "out").exists()
 
 
 def test_a_clip_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.mp4"):
-        demo(DemoSettings(output=tmp_path / "out", a=(tmp_path / "a.mp4",), b=(tmp_path / "b.mp4",)))
+        clips = Clips(a=(tmp_path / "a.mp4",), b=(tmp_path / "b.mp4",))
+        demo(DemoSettings(output=tmp_path / "out", clips=clips))
 
 
 def test_unseen_needs_a_clip_to_train_on(clips: dict[str, Path], tmp_path: Path) -> None:
     one = (clips["sample_02"],)
     with pytest.raises(SettingsError, match="two clips of A"):
-        demo(DemoSettings(output=tmp_path / "out", a=one, b=(clips["sample_04"],), unseen=True))
+        mine = Clips(a=one, b=(clips["sample_04"],))
+        demo(DemoSettings(output=tmp_path / "out", clips=mine, unseen=True))
 
 
 def test_a_model_of_other_clips_is_not_trained_on(clips: dict[str, Path], tmp_path: Path) -> None:

@@ -6,19 +6,20 @@ import subprocess
 import sys
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 import pytest
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.pipeline import convert
 from facedouble.errors import FacedoubleError, InputError, OutputError
 from facedouble.faces.hull import face_hull
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset.store import Faceset
 from facedouble.provenance.verify import State, verify
+from facedouble.settings.convert import ConvertSettings, Marked, Unmarked
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_image, write_png
 from facedouble.video.source import open_source
@@ -217,22 +218,22 @@ def test_marking_of_every_kind_of_output_and_none(
         write_png(images / f"{frame.index}.png", frame.rgb())
     model, release = demo_run[0] / "model-quick", tmp_path / "release.pdf"
     release.write_bytes(b"signed")
-    marked = convert(images, model, tmp_path / target, ConvertSettings(consent=release))
+    marked = convert(images, model, tmp_path / target, ConvertSettings(marking=Marked(consent=release)))
     assert marked.marked
     (verdict,) = {found.state for found in verify(tmp_path / target)}
     assert verdict is State.INTACT
     bare = tmp_path / f"bare-{target}"
-    assert not convert(images, model, bare, ConvertSettings(credentials=False)).marked
+    assert not convert(images, model, bare, ConvertSettings(marking=Unmarked())).marked
     assert {found.state for found in verify(bare)} == {State.UNMARKED}
     assert all(np.array_equal(a, b) for a, b in zip(frames(tmp_path / target), frames(bare), strict=True))
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("marking", "message"),
     [
-        (ConvertSettings(consent=Path("nowhere.pdf")), "nowhere.pdf"),
-        (ConvertSettings(key=Path("key.pem")), "belong together"),
-        (ConvertSettings(credentials=False, consent=Path("x.pdf")), "no-credentials"),
+        ({"consent": "nowhere.pdf"}, "nowhere.pdf"),
+        ({"signer": {"key": "key.pem"}}, "marking.signer.certificate`: is missing"),
+        ({"kind": "none", "consent": "x.pdf"}, "marking.consent`: belongs to `marking.kind=c2pa`"),
     ],
     ids=["release", "key", "off"],
 )
@@ -240,7 +241,7 @@ def test_marking_that_cannot_be_done_is_known_before_any_work(
     demo_run: tuple[Path, str],
     clips: dict[str, Path],
     tmp_path: Path,
-    settings: ConvertSettings,
+    marking: dict[str, Any],
     message: str,
 ) -> None:
     output, _ = demo_run
@@ -249,7 +250,7 @@ def test_marking_that_cannot_be_done_is_known_before_any_work(
             clips["sample_02"],
             output / "model-quick",
             tmp_path / "out.mp4",
-            settings,
+            ConvertSettings.read({"marking": marking}),
             faceset=output / "faces-a" / "sample_02",
         )
     assert list(tmp_path.iterdir()) == []

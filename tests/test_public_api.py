@@ -22,11 +22,12 @@ NAMES = [
     "Event",
     "ExtractResult",
     "ExtractSettings",
+    "FaceChoice",
     "FacedoubleError",
     "Run",
     "TrainResult",
     "TrainSettings",
-    "VideoSettings",
+    "ClipEncoding",
     "__version__",
     "convert",
     "evaluate",
@@ -49,18 +50,9 @@ SIGNATURES = {
 }
 
 FIELDS = {
-    "ExtractSettings": "detector size filter nfilter ref_threshold rotate_images align_eyes blur_threshold"
-    " min_face_size max_faces every fps steady debug_landmarks processes skip_existing",
     "TrainSettings": "trainer arguments recipe batch_size minutes iterations target_loss patience"
     " learning_rate warp balance_poses perceptual_loss freeze_encoder from_model device gpus precision"
     " compile seed save_interval save_minutes write_image preview measure dry_run",
-    "ConvertSettings": "swap_model converter mask_type erosion blur_size colour colour_space match_histogram"
-    " sharpen sharpen_amount blend seamless smooth_mask avg_color_adjust matte occlusion"
-    " output_mode frame_ranges discard_frames filter nfilter ref_threshold track"
-    " image_format label keep_going batch_size threads part device precision overwrite"
-    " credentials consent certificate key video",
-    "EvaluateSettings": "closely pictures",
-    "VideoSettings": "codec crf preset",
     "ExtractResult": "faceset frames faces frames_without_face left_out unreadable seconds elapsed",
     "TrainResult": "model iteration faces_seen seconds loss_a loss_b stopped",
     "Evaluation": "source results people settings described pictures",

@@ -16,13 +16,7 @@ from typing import TYPE_CHECKING
 from facedouble._version import __version__
 
 if TYPE_CHECKING:
-    from facedouble.config import (
-        ConvertSettings,
-        EvaluateSettings,
-        ExtractSettings,
-        TrainSettings,
-        VideoSettings,
-    )
+    from facedouble.config import TrainSettings
     from facedouble.conversion.pipeline import ConvertResult, convert
     from facedouble.errors import FacedoubleError
     from facedouble.evaluation.evaluate import evaluate
@@ -32,10 +26,16 @@ if TYPE_CHECKING:
     from facedouble.run.cancel import Cancelled
     from facedouble.run.events import Event
     from facedouble.run.run import Run
+    from facedouble.settings.convert import ConvertSettings
+    from facedouble.settings.evaluate import EvaluateSettings
+    from facedouble.settings.extract import ExtractSettings
+    from facedouble.settings.people import FaceChoice
+    from facedouble.settings.video import ClipEncoding
     from facedouble.training.loop import TrainResult, train
 
 __all__ = [
     "Cancelled",
+    "ClipEncoding",
     "ConvertResult",
     "ConvertSettings",
     "EvaluateSettings",
@@ -43,11 +43,11 @@ __all__ = [
     "Event",
     "ExtractResult",
     "ExtractSettings",
+    "FaceChoice",
     "FacedoubleError",
     "Run",
     "TrainResult",
     "TrainSettings",
-    "VideoSettings",
     "__version__",
     "convert",
     "evaluate",
@@ -60,18 +60,19 @@ __all__ = [
 # the function's place. So the stages live in training/, conversion/ and evaluation/.
 _WHERE = {
     "ConvertResult": "facedouble.conversion.pipeline",
-    "ConvertSettings": "facedouble.config",
-    "EvaluateSettings": "facedouble.config",
-    "Evaluation": "facedouble.evaluation.result",
     "Cancelled": "facedouble.run.cancel",
+    "ConvertSettings": "facedouble.settings.convert",
+    "EvaluateSettings": "facedouble.settings.evaluate",
+    "Evaluation": "facedouble.evaluation.result",
     "Event": "facedouble.run.events",
     "ExtractResult": "facedouble.extraction.extract",
-    "ExtractSettings": "facedouble.config",
+    "ExtractSettings": "facedouble.settings.extract",
+    "FaceChoice": "facedouble.settings.people",
     "FacedoubleError": "facedouble.errors",
     "Run": "facedouble.run.run",
     "TrainResult": "facedouble.training.loop",
     "TrainSettings": "facedouble.config",
-    "VideoSettings": "facedouble.config",
+    "ClipEncoding": "facedouble.settings.video",
     "convert": "facedouble.conversion.pipeline",
     "evaluate": "facedouble.evaluation.evaluate",
     "extract": "facedouble.extraction.extract",

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 
 from facedouble.assets import demo_clips
-from facedouble.config import ConvertSettings, DemoSettings, ExtractSettings, TrainSettings, VideoSettings
+from facedouble.config import TrainSettings
 from facedouble.conversion.marking import make_marking
 from facedouble.conversion.pipeline import convert
-from facedouble.errors import InputError, SettingsError
+from facedouble.errors import InputError, SettingsError, setting
 from facedouble.evaluation.evaluate import evaluate
 from facedouble.evaluation.report.page import write_report
 from facedouble.evaluation.result import Evaluation
@@ -28,6 +28,11 @@ from facedouble.faceset.store import Faceset
 from facedouble.files import write_whole
 from facedouble.models import checkpoint
 from facedouble.run.run import Run, operation
+from facedouble.settings.compute import ConvertCompute
+from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.demo import DemoSettings
+from facedouble.settings.extract import ExtractSettings
+from facedouble.settings.video import ClipEncoding
 from facedouble.training.loop import train
 from facedouble.types import Image
 from facedouble.video.hashing import source_hash
@@ -70,8 +75,6 @@ def demo(settings: DemoSettings | None = None, *, run: Run | None = None) -> Dem
 
 
 def _demo(settings: DemoSettings, run: Run) -> DemoResult:
-    if bool(settings.a) != bool(settings.b):
-        raise SettingsError("give clips of both people (--a and --b), or of neither")
     output = settings.output
     output.mkdir(parents=True, exist_ok=True)
     seconds: dict[str, float] = {}
@@ -82,15 +85,17 @@ def _demo(settings: DemoSettings, run: Run) -> DemoResult:
         seconds[step] = seconds.get(step, 0.0) + time.perf_counter() - start
         return result
 
-    if settings.a:
-        clips_a, clips_b = settings.a, settings.b
+    if settings.clips is not None:
+        clips_a, clips_b = settings.clips.a, settings.clips.b
     else:
         downloaded = timed("download", lambda: demo_clips(run=run))
         clips_a, clips_b = downloaded.a, downloaded.b
     if settings.quick:
         clips_a, clips_b = clips_a[-1 - settings.unseen :], clips_b[-1:]
     if settings.unseen and len(clips_a) < 2:
-        raise SettingsError("--unseen needs two clips of A (--a): one to train on and one to convert")
+        raise SettingsError(
+            "unseen", problem=f"needs two clips of A ({setting('clips.a')}), one to train on, one to convert"
+        )
     faces_a = [output / "faces-a" / clip.stem for clip in clips_a]
     faces_b = [output / "faces-b" / clip.stem for clip in clips_b]
     trained_on = faces_a[:-1] if settings.unseen else faces_a
@@ -98,7 +103,7 @@ def _demo(settings: DemoSettings, run: Run) -> DemoResult:
     model = output / (f"model{mode}-quick" if settings.quick else f"model{mode}")
     facesets = {"a": [str(path) for path in trained_on], "b": [str(path) for path in faces_b]}
     if checkpoint.exists(model) and checkpoint.read_card(model).facesets != facesets:
-        raise SettingsError(f"{model} was trained on other clips; choose another folder with --output")
+        raise SettingsError("output", output, f"{model} was trained on other clips; choose another folder")
     for clip, path in zip((*clips_a, *clips_b), (*faces_a, *faces_b), strict=True):
         timed("extract", partial(_extract_faces, clip, path, run))
     minutes = QUICK_MINUTES if settings.quick else settings.minutes
@@ -109,8 +114,10 @@ def _demo(settings: DemoSettings, run: Run) -> DemoResult:
 
     source, faces = clips_a[-1], faces_a[-1]
     swap = output / f"swap{mode}.mp4"
-    video = VideoSettings(preset="ultrafast" if settings.quick else VideoSettings().preset)
-    conversion = ConvertSettings(device=settings.device, overwrite=True, video=video)
+    video = ClipEncoding(preset="ultrafast" if settings.quick else ClipEncoding().preset)
+    conversion = ConvertSettings(
+        compute=ConvertCompute(device=settings.device), overwrite=True, encoding=video
+    )
     timed("convert", lambda: convert(source, model, swap, conversion, faceset=faces, run=run))
     comparison = output / f"side-by-side{mode}.mp4"
     timed("pictures", lambda: side_by_side(source, swap, comparison, video))
@@ -142,7 +149,7 @@ def _extract_faces(clip: Path, path: Path, run: Run) -> None:
     extract(clip, path, ExtractSettings(skip_existing=path.exists()), run=run)
 
 
-def side_by_side(left: Path, right: Path, output: Path, settings: VideoSettings) -> None:
+def side_by_side(left: Path, right: Path, output: Path, settings: ClipEncoding) -> None:
     """Write two clips of equal length and size side by side, with the sound of the left one."""
     first, second = open_source(left), open_source(right)
     info = replace(first.info, width=first.info.width + second.info.width)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from facedouble import config
 from facedouble.cli.dataclass_options import is_settings, options, settings_from, with_settings
-from facedouble.config import ConvertSettings, option
+from facedouble.config import option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +81,3 @@ def test_every_setting_has_an_option_with_its_help(kind: type[Any]) -> None:
         [declared] = parameter.annotation.__metadata__
         assert declared.help
     assert settings_from(kind, {parameter.name: parameter.default for parameter in flat}) == kind()
-
-
-def test_nested_settings_are_flat_on_the_command_line() -> None:
-    values = {parameter.name: parameter.default for parameter in options(ConvertSettings)}
-    built = settings_from(ConvertSettings, values | {"crf": 3})
-    assert built.video.crf == 3

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.colour_transfer import ToneFit
 from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.face_pipeline import make_steps
@@ -19,6 +18,8 @@ from facedouble.conversion.track_fits import fit_plan
 from facedouble.faceset.store import Faceset
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.checkpoint import ModelCard, Save
+from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.options import from_options
 from facedouble.types import Side
 from facedouble.video.source import open_source
 
@@ -81,10 +82,9 @@ class Scene:
         **settings: Any,
     ) -> np.ndarray:
         """Frame ``index`` converted by these settings."""
-        how = ConvertSettings(**settings)
+        how = from_options(ConvertSettings, **settings)
         swapper = self.swapper(learns_mask=learns_mask)
-        key = (how.converter, how.colour, how.colour_space, how.match_histogram, how.avg_color_adjust)
-        key = (*key, how.occlusion, learns_mask)
+        key = (how.converter, how.occlusion, learns_mask)
         if key not in self.fitted:
             self.fitted[key] = self.fit(swapper, how)
         plan = self.fitted[key].faces

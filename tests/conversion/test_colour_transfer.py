@@ -120,5 +120,5 @@ def test_on_a_real_frame_the_new_face_takes_on_the_colours_of_the_old(scene) -> 
     assert gap.mean() < 6
     adjusted = new(converter="adjust")
     assert np.abs(adjusted.mean(axis=0) - old.mean(axis=0)).max() < 15
-    plain = new(converter="adjust", avg_color_adjust=False)
+    plain = new(converter="adjust", average_colour=False)
     assert np.abs(plain.mean(axis=0) - old.mean(axis=0)).max() > 25

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.registry import (
     BLENDS,
@@ -19,10 +18,11 @@ from facedouble.conversion.registry import (
     SHARPENERS,
 )
 from facedouble.conversion.swapper import DrawnFace
-from facedouble.conversion.validation import check_names
 from facedouble.errors import SettingsError
 from facedouble.faces.align import inverse
 from facedouble.faces.network_input import InputCrop
+from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.options import from_options
 
 REGISTRIES = {
     "converter": ("masked", "adjust"),
@@ -80,9 +80,9 @@ def test_sixteen_bits_show_what_eight_bits_show_only_finer(scene, option: str, n
 def test_a_name_that_is_not_known_is_told_with_those_that_are() -> None:
     for option, registry in REGISTRIES.items():
         with pytest.raises(SettingsError, match="nonesuch.*" + next(iter(registry))):
-            check_names(ConvertSettings(**{option: "nonesuch"}))
+            from_options(ConvertSettings, **{option: "nonesuch"})
     with pytest.raises(SettingsError, match="exclude"):
-        check_names(ConvertSettings(seamless=True, blend="multiband"))
+        from_options(ConvertSettings, seamless=True, blend="multiband")
 
 
 def test_frames_may_come_in_any_order(scene) -> None:
@@ -103,7 +103,8 @@ def test_frames_may_come_in_any_order(scene) -> None:
 def test_a_frame_without_faces_is_what_each_mode_shows_of_none(scene) -> None:
     frame, view = scene.frames[0], InputCrop(96, 0.7)
     shown = {
-        name: Compositor(ConvertSettings(output_mode=name), view).compose(frame, []) for name in OUTPUT_MODES
+        name: Compositor(from_options(ConvertSettings, output_mode=name), view).compose(frame, [])
+        for name in OUTPUT_MODES
     }
     assert np.array_equal(shown["composite"], frame)
     assert np.array_equal(shown["side-by-side"], np.hstack([frame, frame]))
@@ -147,7 +148,7 @@ def test_a_face_over_the_frames_edge_or_outside_is_no_trouble(scene, shift: tupl
     moved = scene.plan[5][0].relative_to(-shift[0], -shift[1])
     drawn = scene.drawn(swapper, frame, [moved])[0]
     for mode, blend in itertools.product(OUTPUT_MODES, BLENDS):
-        compositor = Compositor(ConvertSettings(output_mode=mode, blend=blend), swapper.view)
+        compositor = Compositor(from_options(ConvertSettings, output_mode=mode, blend=blend), swapper.view)
         result, empty = compositor.compose(frame, [(moved, drawn)]), compositor.compose(frame, [])
         assert np.array_equal(result, empty) == (3000 in np.abs(shift)), (mode, blend)
 
@@ -158,7 +159,7 @@ def test_the_picture_is_as_fine_as_model_and_frame_allow(scene, resolution: int)
     y, x = np.mgrid[:resolution, :resolution] / resolution
     waves = 0.5 + 0.4 * np.sin(2 * np.pi * 6 * x) * np.sin(2 * np.pi * 6 * y)
     picture = np.repeat(waves[..., None], 3, axis=2).astype(np.float32)
-    compositor = Compositor(ConvertSettings(sharpen="none", output_mode="rgba"), swapper.view)
+    compositor = Compositor(from_options(ConvertSettings, sharpen="none", output_mode="rgba"), swapper.view)
     rgba = compositor.compose(frame, [(item, DrawnFace(picture, None))])
     seen = rgba[..., 1][rgba[..., 3] == 255].astype(float)
     contrast = item.statistics[1, 1] / 0.18 * 255

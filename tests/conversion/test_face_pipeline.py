@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_pipeline import make_steps
@@ -19,6 +18,8 @@ from facedouble.conversion.registry import FACE_STEPS
 from facedouble.conversion.track_fits import Track
 from facedouble.faces.network_input import InputCrop
 from facedouble.registry import Entry
+from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.options import from_options
 
 VIEW = InputCrop(96, 0.7)
 
@@ -32,7 +33,7 @@ def test_every_step_is_what_the_registry_says(name: str) -> None:
 
 def test_settings_choose_the_steps_and_the_registry_orders_them() -> None:
     def names(**settings: object) -> list[str]:
-        return [step.name for step in make_steps(ConvertSettings(**settings), VIEW)]  # type: ignore[arg-type]
+        return [step.name for step in make_steps(from_options(ConvertSettings, **settings), VIEW)]
 
     assert names() == ["tones", "sharpen", "mask"]
     assert names(occlusion="learned", sharpen_amount=0) == ["tones", "mask", "occlusion"]

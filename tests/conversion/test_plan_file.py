@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.plan import ConversionPlan
 from facedouble.conversion.plan_file import load_plan, save_plan
 from facedouble.errors import InputError, OutputError
+from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.options import from_options
 
 
 @pytest.fixture(scope="module")
 def plan(scene) -> ConversionPlan:
-    how = ConvertSettings(colour="mkl", match_histogram=True, colour_space="lab")
+    how = from_options(ConvertSettings, colour="mkl", match_histogram=True, colour_space="lab")
     return replace(scene.fit(scene.swapper(), how), source_sha256="ab" * 32, deleted=3, not_selected=4)
 
 
@@ -31,7 +32,7 @@ def test_a_loaded_plan_gives_the_same_frames(scene, plan: ConversionPlan, tmp_pa
         index: len(faces) for index, faces in plan.faces.items()
     }
     assert len({id(faces[0].fits) for faces in again.faces.values()}) == 1, "one fit for a track"
-    how = ConvertSettings(colour="mkl", match_histogram=True, colour_space="lab")
+    how = from_options(ConvertSettings, colour="mkl", match_histogram=True, colour_space="lab")
     swapper = scene.swapper()
     compositor = Compositor(how, swapper.view)
     for index in (0, 5):

@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.plan import count_upscaled, smooth_outlines
 from facedouble.faces.align import map_points, scale_of
 from facedouble.faces.colour import apply_statistics
 from facedouble.faces.network_input import InputCrop
 from facedouble.faceset.store import Faceset
+from facedouble.settings.convert import ConvertSettings
 
 
 def test_one_matching_for_each_track_whatever_part_is_written(scene) -> None:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.config import VideoSettings
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.images import read_image
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
@@ -38,7 +38,7 @@ def short(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> d
         source = open_source(clips[name])
         made[side] = folder / f"{side}.mp4"
         info = replace(source.info, width=640, height=360)
-        settings = VideoSettings(preset="ultrafast", crf=12)
+        settings = ClipEncoding(preset="ultrafast", crf=12)
         with open_sink(made[side], info, settings, audio_from=None, overwrite=True) as sink:
             for frame in islice(source.frames(), 20):
                 image = cv2.resize(frame.image, (640, 360), interpolation=cv2.INTER_AREA)

@@ -9,13 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.config import EvaluateSettings, ExtractSettings, VideoSettings
 from facedouble.evaluation.evaluate import evaluate
 from facedouble.evaluation.result import Evaluation, ResultEvaluation
 from facedouble.extraction.extract import extract
 from facedouble.faces.hull import face_hull
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset.store import Faceset
+from facedouble.settings.evaluate import EvaluateSettings
+from facedouble.settings.extract import ExtractSettings
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
 
@@ -39,7 +41,7 @@ class Material:
         """The source with ``paint(number, frame)`` in the place of each frame, with its sound."""
         path = self.folder / f"{name}.mp4"
         source = open_source(self.source)
-        settings = VideoSettings(preset="ultrafast", crf=12)
+        settings = ClipEncoding(preset="ultrafast", crf=12)
         with open_sink(path, source.info, settings, audio_from=self.source, overwrite=True) as sink:
             for frame in source.frames():
                 sink.write(frame.with_pixels(paint(frame.index, frame.rgb())))
@@ -62,7 +64,7 @@ def material(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
         whole = open_source(clips[name])
         path, images = folder / f"{name}.mp4", []
         info = replace(whole.info, width=SIZE[0], height=SIZE[1])
-        settings = VideoSettings(preset="ultrafast", crf=8)
+        settings = ClipEncoding(preset="ultrafast", crf=8)
         with open_sink(path, info, settings, audio_from=clips[name], overwrite=True) as sink:
             for frame in islice(whole.frames(), start, start + count):
                 image = cv2.resize(frame.rgb(), SIZE, interpolation=cv2.INTER_AREA)

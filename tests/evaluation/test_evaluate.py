@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import facedouble
-from facedouble.config import EvaluateSettings
 from facedouble.errors import InputError
 from facedouble.evaluation.evaluate import evaluate
 from facedouble.evaluation.gallery import load_person, nearest_person
@@ -19,6 +18,7 @@ from facedouble.models import checkpoint
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.presets import build
 from facedouble.models.registry import MODELS
+from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.training.loading import load
 from facedouble.types import Side
 from facedouble.video.images import write_png

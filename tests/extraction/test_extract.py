@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 import pytest
 
-from facedouble.config import ExtractSettings, VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
 from facedouble.extraction.extract import ExtractResult, extract
 from facedouble.faces.identity import SAME_PERSON
@@ -27,6 +27,9 @@ from facedouble.faceset.layout import DATABASE
 from facedouble.faceset.store import Faceset
 from facedouble.run.events import Event, Progress
 from facedouble.run.run import Run
+from facedouble.settings.extract import AtRate, EveryNth, ExtractSettings
+from facedouble.settings.people import FaceChoice
+from facedouble.settings.video import ClipEncoding
 from facedouble.types import Face
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.frame import Frame
@@ -37,6 +40,10 @@ from tests.factories import same_face
 
 FRAMES = 10
 ALONE = ExtractSettings(processes=1)
+
+
+def every(nth: int, **more: Any) -> ExtractSettings:
+    return ExtractSettings(sampling=EveryNth(every=nth), **more)
 
 
 def contents(path: Path) -> tuple[dict[str, bytes], list[tuple[object, ...]]]:
@@ -58,7 +65,7 @@ def contents(path: Path) -> tuple[dict[str, bytes], list[tuple[object, ...]]]:
 def piece(clip: Path, target: Path, start: int, stop: int, step: int = 1) -> Path:
     """Frames of a clip as a clip of its own."""
     source = open_source(clip)
-    with open_sink(target, source.info, VideoSettings(), audio_from=None, overwrite=False) as sink:
+    with open_sink(target, source.info, ClipEncoding(), audio_from=None, overwrite=False) as sink:
         for frame in islice(source.frames(), start, stop, step):
             sink.write(frame)
     return target
@@ -114,7 +121,7 @@ def two_people(
         open_source(clips["sample_01"]).frames(), open_source(clips["sample_03"]).frames(), strict=False
     )
     info = open_source(clips["sample_01"]).info
-    with open_sink(path / "both.mp4", info, VideoSettings(), audio_from=None, overwrite=False) as sink:
+    with open_sink(path / "both.mp4", info, ClipEncoding(), audio_from=None, overwrite=False) as sink:
         for left, right in islice(pairs, 40):
             both = np.hstack([left.rgb()[:, 320:960], right.rgb()[:, 320:960]])
             sink.write(left.with_pixels(both))
@@ -193,9 +200,9 @@ def test_skip_existing_does_nothing_twice(folder: Path, faceset: Path, tmp_path:
 
 def test_an_existing_faceset_is_not_overwritten(folder: Path, faceset: Path) -> None:
     before = contents(faceset)
-    with pytest.raises(OutputError, match="-s"):
+    with pytest.raises(OutputError, match="resume it by `skip_existing`"):
         extract(folder, faceset, ALONE)
-    with pytest.raises(OutputError, match=r"other settings \(size\)"):
+    with pytest.raises(OutputError, match=r"other settings \(`size`\)"):
         extract(folder, faceset, ExtractSettings(processes=1, size=128, skip_existing=True))
     assert contents(faceset) == before
 
@@ -284,7 +291,7 @@ def test_a_phone_clip_whose_face_goes(phone_clips: dict[str, Path], tmp_path: Pa
 @pytest.mark.subprocess
 def test_a_small_face_in_a_small_clip(phone_clips: dict[str, Path], tmp_path: Path) -> None:
     """176 x 144 pixels, a man moving in a car."""
-    result = extract(phone_clips["carphone_pristine"], tmp_path / "faces", ExtractSettings(every=4))
+    result = extract(phone_clips["carphone_pristine"], tmp_path / "faces", every(4))
     assert result.faces >= 0.9 * result.frames
 
 
@@ -338,7 +345,7 @@ def test_references_keep_one_person(
     pictures = {"a": (a,), "b": (b,), "ab": (a, b)}
     words = options.split()
     chosen = {name: pictures[value] for name, value in zip(words[::2], words[1::2], strict=True)}
-    settings = ExtractSettings(every=8, **chosen)  # type: ignore[arg-type]
+    settings = every(8, faces=FaceChoice(**chosen))
     result = extract(clip, tmp_path / "faces", settings)
     assert (result.faces, result.left_out) == (5, {verdict: 5})
     for face in all_faces(tmp_path / "faces"):
@@ -353,7 +360,7 @@ def test_references_keep_one_person(
         if "nfilter" in chosen:
             assert face.unwanted_distance is not None
     if options == "filter a":
-        strict = ExtractSettings(every=8, filter=(a,), ref_threshold=0.01)
+        strict = every(8, faces=FaceChoice(filter=(a,), threshold=0.01))
         assert extract(clip, tmp_path / "strict", strict).left_out == {"stranger": 10}
 
 
@@ -362,7 +369,7 @@ def test_a_reference_without_a_face_is_refused(
 ) -> None:
     write_png(tmp_path / "sky.png", np.full((90, 90, 3), 180, dtype=np.uint8))
     with pytest.raises(InputError, match=r"sky\.png: no face"):
-        extract(two_people[0], tmp_path / "faces", ExtractSettings(filter=(tmp_path / "sky.png",)))
+        extract(two_people[0], tmp_path / "faces", every(1, faces=FaceChoice(filter=(tmp_path / "sky.png",))))
     assert not (tmp_path / "faces").exists()
 
 
@@ -387,7 +394,7 @@ def test_a_frame_on_its_side_is_found_with_rotate_images(clips: dict[str, Path],
 
 @pytest.mark.parametrize("angles", ["x", "0", "360", "90,400", "-90"])
 def test_angles_that_are_none(folder: Path, tmp_path: Path, angles: str) -> None:
-    with pytest.raises(SettingsError, match="rotate-images"):
+    with pytest.raises(SettingsError, match="rotate_images"):
         extract(folder, tmp_path / "faces", ExtractSettings(rotate_images=angles))
     assert not (tmp_path / "faces").exists()
 
@@ -416,23 +423,27 @@ def test_blurry_faces_go_to_their_own_folder(clips: dict[str, Path], tmp_path: P
 @pytest.mark.subprocess
 def test_size_smallest_and_most(two_people: tuple[Path, Path, Path, Path], tmp_path: Path) -> None:
     clip, _, _, _ = two_people
-    small = extract(clip, tmp_path / "small", ExtractSettings(every=20, size=128, max_faces=1))
+    small = extract(clip, tmp_path / "small", every(20, size=128, max_faces=1))
     assert (small.faces, small.left_out) == (2, {"surplus": 2})
     crops = list((tmp_path / "small" / "faces").iterdir())
     assert [read_image(crop).shape for crop in crops] == [(128, 128, 3)] * 2
-    tiny = extract(clip, tmp_path / "none", ExtractSettings(every=20, min_face_size=1000))
+    tiny = extract(clip, tmp_path / "none", every(20, min_face_size=1000))
     assert (tiny.faces, tiny.left_out) == (0, {"small": 4})
     assert list((tmp_path / "none" / "faces").iterdir()) == []
 
 
 @pytest.mark.subprocess
 def test_only_some_frames(clips: dict[str, Path], tmp_path: Path) -> None:
-    assert extract(clips["sample_01"], tmp_path / "every", ExtractSettings(every=25)).frames == 4
+    assert extract(clips["sample_01"], tmp_path / "every", every(25)).frames == 4
     assert [face.frame_index for face in all_faces(tmp_path / "every")] == [0, 25, 50, 75]
-    extract(clips["sample_01"], tmp_path / "fps", ExtractSettings(fps=2))
+    extract(clips["sample_01"], tmp_path / "fps", ExtractSettings(sampling=AtRate(fps=2)))
     assert [face.frame_index for face in all_faces(tmp_path / "fps")] == [0, 15, 30, 45, 60, 75, 90]
     with pytest.raises(SettingsError, match="exclude"):
-        extract(clips["sample_01"], tmp_path / "both", ExtractSettings(fps=2, every=2))
+        extract(
+            clips["sample_01"],
+            tmp_path / "both",
+            ExtractSettings.read({"sampling": {"fps": 2.0, "every": 2}}),
+        )
 
 
 # -- what may go wrong --------------------------------------------------------------------------------
@@ -520,7 +531,7 @@ def test_what_is_no_clip_is_one_line(tmp_path: Path, kind: str) -> None:
 def test_a_clip_that_breaks_off_keeps_what_was_read(clips: dict[str, Path], tmp_path: Path) -> None:
     source = open_source(clips["sample_03"])
     whole = tmp_path / "whole.mkv"
-    with open_sink(whole, source.info, VideoSettings(), audio_from=None, overwrite=False) as sink:
+    with open_sink(whole, source.info, ClipEncoding(), audio_from=None, overwrite=False) as sink:
         for frame in islice(source.frames(), 60):
             sink.write(frame)
     broken = tmp_path / "broken.mkv"
@@ -543,18 +554,18 @@ def test_a_clip_that_breaks_off_keeps_what_was_read(clips: dict[str, Path], tmp_
 @pytest.mark.parametrize(
     "settings",
     [
-        ExtractSettings(every=2, fps=10),
-        ExtractSettings(fps=float("inf")),
-        ExtractSettings(detector="hgo"),
-        ExtractSettings(blur_threshold=float("nan")),
+        {"sampling": {"every": 2, "fps": 10.0}},
+        {"sampling": {"fps": float("inf")}},
+        {"detector": "hgo"},
+        {"blur_threshold": float("nan")},
     ],
     ids=["both", "fps", "detector", "nan"],
 )
 def test_settings_that_cannot_be_leave_nothing(
-    folder: Path, tmp_path: Path, settings: ExtractSettings
+    folder: Path, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     with pytest.raises(SettingsError):
-        extract(folder, tmp_path / "faces", settings)
+        extract(folder, tmp_path / "faces", ExtractSettings.read(settings))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +39,14 @@ def test_choices_have_titles_and_descriptions() -> None:
     assert (batch["minimum"], batch["default"], batch["x-facedouble"]["unit"]) == (1, 16, "faces")
     assert batch["description"] == "faces in one call of the network"
     assert set(schema["required"]) == {"source", "model", "output"}
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "train"])
+def test_the_schema_is_the_published_one(command: str) -> None:
+    """A change of a setting is a change for everybody who has files of settings: write them anew with
+    scripts/write_schemas.py, and say so in CHANGELOG.md."""
+    file = Path(__file__).parents[2] / "docs" / "schemas" / f"{command}.json"
+    assert json.loads(file.read_text(encoding="utf-8")) == json_schema(command)
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "train"])

@@ -107,7 +107,7 @@ def test_the_name_of_the_output_says_how_it_is_written() -> None:
     clip, folder = Path("x.mkv"), Path("x")
     assert ConvertSettings().encoding_of(clip) == ClipEncoding()
     assert ConvertSettings().encoding_of(folder) == ImageEncoding()
-    with pytest.raises(SettingsError, match="x names a folder of images"):
+    with pytest.raises(SettingsError, match="is for clips, but x names a folder of images"):
         ConvertSettings(encoding=ClipEncoding(crf=3)).encoding_of(folder)
 
 

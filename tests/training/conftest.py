@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from facedouble.config import ExtractSettings, TrainSettings
+from facedouble.config import TrainSettings
 from facedouble.extraction.extract import extract
+from facedouble.settings.extract import EveryNth, ExtractSettings
 from facedouble.training.dataset import Dataset
 from facedouble.training.loading import load
 from facedouble.types import Side
@@ -40,7 +41,7 @@ def whole_clips(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
     result: dict[Side, list[Path]] = {}
     sides: tuple[tuple[Side, str], ...] = (("a", "sample_02"), ("b", "sample_04"))
     for side, clip in sides:
-        extract(clips[clip], root / side, ExtractSettings(processes=1, every=3))
+        extract(clips[clip], root / side, ExtractSettings(processes=1, sampling=EveryNth(every=3)))
         result[side] = [root / side]
     return result
 

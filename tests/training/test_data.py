@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from facedouble.config import ExtractSettings
 from facedouble.errors import InputError, TrainingError
 from facedouble.extraction.extract import extract
 from facedouble.faces.align import extract_crop, map_points
@@ -17,6 +16,7 @@ from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset.store import Faceset
 from facedouble.run.events import Event, Notice, Progress, StageStarted
 from facedouble.run.run import Run
+from facedouble.settings.extract import EveryNth, ExtractSettings
 from facedouble.training.batch import Shard
 from facedouble.training.crop_cache import MemoryCache
 from facedouble.training.dataset import Dataset, SideDataset
@@ -230,7 +230,7 @@ def test_facesets_of_crops_of_different_sizes_go_together(
     whole_clips: Facesets, clips: dict[str, Path], tmp_path: Path
 ) -> None:
     small = tmp_path / "small"
-    extract(clips["sample_04"], small, ExtractSettings(processes=1, every=9, size=128))
+    extract(clips["sample_04"], small, ExtractSettings(processes=1, sampling=EveryNth(every=9), size=128))
     both = read({**whole_clips, "b": [*whole_clips["b"], small]}).training["b"]
     one = read(whole_clips).training["b"]
     few = read({**whole_clips, "b": [small]}).training["b"]

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.config import VideoSettings
 from facedouble.errors import SettingsError
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.exr import decode_exr, encode_exr, from_linear, linear
 from facedouble.video.folder_source import FolderSource
@@ -89,7 +89,7 @@ def test_an_exr_that_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", IMAGE_FORMATS)
 def test_a_clip_taken_apart_and_put_together(clips: dict[str, Path], tmp_path: Path, name: str) -> None:
     folder = tmp_path / "images"
-    settings = VideoSettings(crf=1, preset="ultrafast")
+    settings = ClipEncoding(crf=1, preset="ultrafast")
     count = clip_to_images(clips["sample_01"], folder, fps=2, image_format=name)
     suffix = IMAGE_FORMATS[name].suffix
     assert len(list(folder.glob(f"*{suffix}"))) == count == 7

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.config import VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
 from facedouble.run.events import Event, Finished, Notice, Progress, StageFinished, StageStarted, Started
 from facedouble.run.run import Run
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.frame import Frame
 from facedouble.video.image_sequences import clip_to_images, images_to_clip
@@ -20,7 +20,7 @@ from facedouble.video.info import SourceInfo
 from facedouble.video.sampling import exact_rate, sampled
 from facedouble.video.sinks import open_sink
 
-FINE = VideoSettings(crf=1, preset="ultrafast")
+FINE = ClipEncoding(crf=1, preset="ultrafast")
 
 
 def names(folder: Path) -> list[str]:

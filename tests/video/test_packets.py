@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.config import VideoSettings
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.frame import Frame
 from facedouble.video.info import SourceInfo
@@ -39,8 +39,8 @@ def test_parts_in_a_row_play_as_one(tmp_path: Path, codec: str, suffix: str) -> 
     path = tmp_path / f"out{suffix}"
     times = uneven(26)
     preset = "10" if codec == "libsvtav1" else "medium"
-    crf = VideoSettings().crf if codec == "ffv1" else 20
-    settings = VideoSettings(codec=codec, crf=crf, preset=preset)
+    crf = ClipEncoding().crf if codec == "ffv1" else 20
+    settings = ClipEncoding(codec=codec, crf=crf, preset=preset)
     like = SourceInfo(tmp_path, "folder", 96, 72, 0, Fraction(30), TICK)
     work = WorkFolder(path, {"test": 1})
     with open_parts(path, like, settings, work, audio_from=None, overwrite=False) as sink:

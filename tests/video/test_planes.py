@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
-from facedouble.config import VideoSettings
+from facedouble.settings.video import ClipEncoding
 from facedouble.types import Box
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.frame import Frame
@@ -109,7 +109,7 @@ def test_phone_clips_keep_their_samples_times_and_tags(
     as it was, and upright."""
     source = ClipSource(phone_clips[name])
     path = tmp_path / "copy.mov"
-    settings = VideoSettings(crf=0, preset="ultrafast")  # which is without loss
+    settings = ClipEncoding(crf=0, preset="ultrafast")  # which is without loss
     count = 20
     with open_sink(path, source.info, settings, audio_from=source.path, overwrite=False) as sink:
         for frame in islice(source.frames(), count):
@@ -141,7 +141,7 @@ def test_ten_bits_through_the_default_encoder(tmp_path: Path) -> None:
         container.mux(stream.encode(None))
     opened = ClipSource(source)
     path = tmp_path / "out.mp4"
-    settings = VideoSettings(crf=1, preset="ultrafast")
+    settings = ClipEncoding(crf=1, preset="ultrafast")
     with open_parts(
         path, opened.info, settings, WorkFolder(path, {}), audio_from=None, overwrite=False
     ) as sink:

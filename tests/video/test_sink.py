@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
-from facedouble.config import VideoSettings
 from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
+from facedouble.settings.video import ClipEncoding
 from facedouble.types import Image
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.folder_source import FolderSource
@@ -24,7 +24,7 @@ from facedouble.video.info import SourceInfo
 from facedouble.video.sinks import Marking, open_sink
 from facedouble.video.source import open_source
 
-FINE = VideoSettings(crf=1, preset="ultrafast")
+FINE = ClipEncoding(crf=1, preset="ultrafast")
 
 
 def info(path: Path, width: int = 64, height: int = 48, **changes: object) -> SourceInfo:
@@ -204,7 +204,7 @@ def test_times_and_sync_are_kept(
 def test_order_of_coding_does_not_disturb_times(clips: dict[str, Path], tmp_path: Path) -> None:
     """With B-frames, packets are not in the order of their times."""
     target = tmp_path / "b.mp4"
-    settings = VideoSettings(crf=10, preset="medium")
+    settings = ClipEncoding(crf=10, preset="medium")
     with open_sink(target, info(tmp_path, 160, 90), settings, audio_from=None, overwrite=False) as sink:
         for index, image in enumerate(small(clips, 30)):
             sink.write(Frame(index=index, pts=index + 2, time_base=Fraction(1, 25), content=image))
@@ -342,7 +342,7 @@ def test_colours_survive_whatever_the_clip_calls_them(
     image[:, :20] = cv2.GaussianBlur(np.tile(np.array([[[180, 60, 40]]], np.uint8), (90, 20, 1)), (3, 3), 0)
     target = tmp_path / "tagged.mp4"
     with open_sink(
-        target, like, VideoSettings(crf=0, preset="ultrafast"), audio_from=None, overwrite=False
+        target, like, ClipEncoding(crf=0, preset="ultrafast"), audio_from=None, overwrite=False
     ) as sink:
         sink.write(Frame(index=0, pts=0, time_base=Fraction(1, 25), content=image))
     assert colour_tags(target) == tags
@@ -371,7 +371,7 @@ def test_a_folder_becomes_a_clip_that_says_its_colours(tmp_path: Path, height: i
 def test_odd_sizes(clips: dict[str, Path], tmp_path: Path, codec: str, width: int, height: int) -> None:
     target = tmp_path / "odd.mp4"
     images = small(clips, 8, width, height)  # x265 gives fewer than four frames wrong times
-    settings = VideoSettings(codec=codec, crf=1, preset="ultrafast")
+    settings = ClipEncoding(codec=codec, crf=1, preset="ultrafast")
     with open_sink(target, info(tmp_path, width, height), settings, audio_from=None, overwrite=False) as sink:
         for index, image in enumerate(images):
             sink.write(Frame(index=index, pts=index, time_base=Fraction(1, 25), content=image))
@@ -396,14 +396,14 @@ def test_the_shape_of_pixels_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("a.webm", VideoSettings(codec="libvpx-vp9", crf=4)),
-        ("a.mkv", VideoSettings(codec="libsvtav1", crf=4, preset="10")),
-        ("a.mov", VideoSettings(codec="prores_ks")),
-        ("a.mkv", VideoSettings(codec="ffv1")),
+        ("a.webm", ClipEncoding(codec="libvpx-vp9", crf=4)),
+        ("a.mkv", ClipEncoding(codec="libsvtav1", crf=4, preset="10")),
+        ("a.mov", ClipEncoding(codec="prores_ks")),
+        ("a.mkv", ClipEncoding(codec="ffv1")),
     ],
     ids=lambda value: value if isinstance(value, str) else value.codec,
 )
-def test_other_codecs(clips: dict[str, Path], tmp_path: Path, name: str, settings: VideoSettings) -> None:
+def test_other_codecs(clips: dict[str, Path], tmp_path: Path, name: str, settings: ClipEncoding) -> None:
     images = small(clips, 3)
     with open_sink(
         tmp_path / name, info(tmp_path, 160, 90), settings, audio_from=None, overwrite=False
@@ -421,7 +421,7 @@ def test_a_lower_crf_is_better_and_larger(clips: dict[str, Path], tmp_path: Path
     sizes, errors = [], []
     for crf in (5, 40):
         target = tmp_path / f"{crf}.mp4"
-        settings = VideoSettings(crf=crf, preset="medium")
+        settings = ClipEncoding(crf=crf, preset="medium")
         with open_sink(target, info(tmp_path, 160, 90), settings, audio_from=None, overwrite=False) as sink:
             for index, image in enumerate(images):
                 sink.write(Frame(index=index, pts=index, time_base=Fraction(1, 25), content=image))
@@ -506,17 +506,17 @@ def test_what_is_read_is_never_written_over(tmp_path: Path, clips: dict[str, Pat
 @pytest.mark.parametrize(
     ("name", "settings", "says"),
     [
-        ("a.mp4", VideoSettings(codec="nonsense"), "no encoder 'nonsense'"),
-        ("a.mp4", VideoSettings(codec="aac"), "does not encode video"),
-        ("a.mp4", VideoSettings(codec="mpeg4"), "no constant quality"),
-        ("a.webm", VideoSettings(), "libvpx-vp9"),
-        ("a.avi", VideoSettings(), "cannot write .avi"),
-        ("a.png", VideoSettings(), "cannot write .png"),
-        ("no/such/folder/a.mp4", VideoSettings(), "there is no folder"),
+        ("a.mp4", ClipEncoding(codec="nonsense"), "no encoder 'nonsense'"),
+        ("a.mp4", ClipEncoding(codec="aac"), "does not encode video"),
+        ("a.mp4", ClipEncoding(codec="mpeg4"), "no constant quality"),
+        ("a.webm", ClipEncoding(), "libvpx-vp9"),
+        ("a.avi", ClipEncoding(), "cannot write .avi"),
+        ("a.png", ClipEncoding(), "cannot write .png"),
+        ("no/such/folder/a.mp4", ClipEncoding(), "there is no folder"),
     ],
 )
 def test_what_cannot_be_written_is_said_before_any_work(
-    tmp_path: Path, name: str, settings: VideoSettings, says: str
+    tmp_path: Path, name: str, settings: ClipEncoding, says: str
 ) -> None:
     with pytest.raises(OutputError) as caught:
         open_sink(tmp_path / name, info(tmp_path / "x"), settings, audio_from=None, overwrite=False)
@@ -533,7 +533,7 @@ def test_what_cannot_be_written_is_said_before_any_work(
     ],
 )
 def test_a_preset_that_the_encoder_does_not_have(tmp_path: Path, codec: str, preset: str, says: str) -> None:
-    settings = VideoSettings(codec=codec, preset=preset)
+    settings = ClipEncoding(codec=codec, preset=preset)
     with pytest.raises(SettingsError, match=says):
         open_sink(tmp_path / "a.mkv", info(tmp_path / "x"), settings, audio_from=None, overwrite=False)
     assert list(tmp_path.iterdir()) == []
@@ -542,18 +542,18 @@ def test_a_preset_that_the_encoder_does_not_have(tmp_path: Path, codec: str, pre
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        (VideoSettings(codec="ffv1", crf=20), "--crf: ffv1 has no quality to choose; leave it away"),
-        (VideoSettings(codec="prores_ks", preset="slow"), "--preset: prores_ks has none to choose of"),
+        (ClipEncoding(codec="ffv1", crf=20), "--crf: ffv1 has no quality to choose; leave it away"),
+        (ClipEncoding(codec="prores_ks", preset="slow"), "--preset: prores_ks has none to choose of"),
     ],
 )
-def test_what_an_encoder_does_not_know_is_refused(tmp_path: Path, settings: VideoSettings, says: str) -> None:
+def test_what_an_encoder_does_not_know_is_refused(tmp_path: Path, settings: ClipEncoding, says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         open_sink(tmp_path / "a.mkv", info(tmp_path / "x"), settings, audio_from=None, overwrite=False)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_sound_that_the_container_cannot_hold(tmp_path: Path, clips: dict[str, Path]) -> None:
-    settings = VideoSettings(codec="libvpx-vp9")
+    settings = ClipEncoding(codec="libvpx-vp9")
     with pytest.raises(OutputError) as caught:
         open_sink(
             tmp_path / "a.webm",
@@ -595,7 +595,7 @@ import resource, signal
 from fractions import Fraction
 from pathlib import Path
 import numpy as np
-from facedouble.config import VideoSettings
+from facedouble.settings.video import ClipEncoding
 from facedouble.errors import OutputError
 from facedouble.video.frame import Frame
 from facedouble.video.sinks import open_sink
@@ -607,7 +607,7 @@ path = Path({str(tmp_path)!r}) / "out.mkv"
 like = SourceInfo(path.parent, "folder", 320, 240, 0, Fraction(25), Fraction(1, 25))
 noise = np.random.default_rng(0)
 try:
-    fine = VideoSettings(crf=1, preset="ultrafast")
+    fine = ClipEncoding(crf=1, preset="ultrafast")
     with open_sink(path, like, fine, audio_from=None, overwrite=False) as sink:
         for index in range(100):
             image = noise.integers(0, 256, (240, 320, 3), np.uint8)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from facedouble.cli.dataclass_options import with_settings
+from facedouble.cli.options import with_settings
 from facedouble.cli.progress import clock
 from facedouble.cli.running import EventsOption, running
-from facedouble.config import ConvertSettings
 from facedouble.errors import ConversionError
+from facedouble.settings.convert import ConvertCommand, ConvertSettings
 
 if TYPE_CHECKING:
     from facedouble.conversion.pipeline import ConvertResult
@@ -22,29 +21,7 @@ INCOMPLETE = 3
 
 
 @with_settings
-def convert(
-    *,
-    source: Annotated[Path, typer.Option("--input", "-i", metavar="PATH", help="clip, or folder of images")],
-    model: Annotated[
-        Path,
-        typer.Option("--model", "--model-dir", "-m", metavar="MODEL", help="folder of the trained model"),
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PATH", help="clip to write, or folder for images")
-    ],
-    faceset: Annotated[
-        Path | None,
-        typer.Option(
-            "--faceset",
-            "--aligned-dir",
-            "-a",
-            metavar="FACESET",
-            help="faceset of this source; extracted first if not given",
-        ),
-    ] = None,
-    settings: ConvertSettings,
-    events: EventsOption = None,
-) -> None:
+def convert(command: ConvertCommand, events: EventsOption = None) -> None:
     """Put the trained person's face into a clip, and keep everything else of it.
 
     With -a, only the faces still in that faceset are replaced: delete a crop to keep a face unchanged. Run
@@ -54,13 +31,20 @@ def convert(
     from facedouble.conversion.pipeline import convert as operate
 
     with running(events) as run:
-        result = operate(source, model, output, settings, faceset=faceset, run=run)
+        result = operate(
+            command.source,
+            command.model,
+            command.output,
+            command.only(ConvertSettings),
+            faceset=command.faceset,
+            run=run,
+        )
     for line in summary(result):
         print(line)
     if result.failures and not result.frames_swapped:
         raise ConversionError(
             f"no face could be replaced: each of the {len(result.failures)} frames tried failed, the first "
-            f"because {result.failures[0].reason}; {output} is a copy"
+            f"because {result.failures[0].reason}; {command.output} is a copy"
         )
     if result.failures:
         raise typer.Exit(INCOMPLETE)

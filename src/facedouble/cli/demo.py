@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from facedouble.cli.dataclass_options import with_settings
+from facedouble.cli.options import with_settings
 from facedouble.cli.progress import clock
 from facedouble.cli.running import EventsOption, running
-from facedouble.config import DemoSettings
+from facedouble.settings.demo import DemoSettings
 
 
 @with_settings
-def demo(*, settings: DemoSettings, events: EventsOption = None) -> None:
+def demo(settings: DemoSettings, events: EventsOption = None) -> None:
     """Go from clips of two people to a swapped clip in one command.
 
     Without --a and --b it downloads clips of two actors (RAVDESS, CC BY-NC-SA 4.0). Work of an earlier run

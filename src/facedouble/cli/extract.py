@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from facedouble.cli.dataclass_options import with_settings
+from facedouble.cli.options import with_settings
 from facedouble.cli.progress import clock
 from facedouble.cli.running import EventsOption, running
-from facedouble.config import ExtractSettings
+from facedouble.settings.extract import ExtractCommand, ExtractSettings
 
 if TYPE_CHECKING:
     from facedouble.extraction.extract import ExtractResult
@@ -25,13 +22,7 @@ _VERDICTS = {
 
 
 @with_settings
-def extract(
-    *,
-    source: Annotated[Path, typer.Option("--input", "-i", metavar="PATH", help="clip, or folder of images")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FACESET", help="folder to make")],
-    settings: ExtractSettings,
-    events: EventsOption = None,
-) -> None:
+def extract(command: ExtractCommand, events: EventsOption = None) -> None:
     """Find the faces of a clip and cut them out into a faceset.
 
     Look through the pictures in the faceset's folder "faces" afterwards and delete those that are
@@ -41,7 +32,7 @@ def extract(
     from facedouble.extraction.extract import extract as operate
 
     with running(events) as run:
-        result = operate(source, output, settings, run=run)
+        result = operate(command.source, command.output, command.only(ExtractSettings), run=run)
     for line in summary(result):
         print(line)
 

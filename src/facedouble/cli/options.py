@@ -20,6 +20,7 @@ from typer.exceptions import TyperException
 from facedouble.errors import FacedoubleError, SettingsError, render
 from facedouble.settings import files
 from facedouble.settings.base import Settings
+from facedouble.settings.options import fitting, place
 from facedouble.settings.schema import option_names, option_of
 from facedouble.settings.tree import Leaf, default_kind, leaves, limits_in_words, overlay
 
@@ -44,15 +45,18 @@ class _Option:
     value: Any = None
 
 
-def with_settings(command: Callable[[Any], None]) -> Callable[..., None]:
-    """``command``, a function of one settings object, as a function of options, for Typer.
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """``command``, a function of a settings object, as a function of options, for Typer. What else the
+    function takes stays as it is.
 
     Raises ``TypeError`` when two options would have one name.
     """
     signature = inspect.signature(command, eval_str=True)
-    [kind] = [parameter.annotation for parameter in signature.parameters.values()]
+    taken, *others = signature.parameters.values()
+    kind = taken.annotation
     made = make_options(kind)
-    parameters = [*(option.parameter for option in made), *_for_files()]
+    others = [other.replace(kind=inspect.Parameter.KEYWORD_ONLY) for other in others]
+    parameters = [*(option.parameter for option in made), *_for_files(), *others]
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
@@ -61,7 +65,7 @@ def with_settings(command: Callable[[Any], None]) -> Callable[..., None]:
         if values[_SAVE] is not None:
             files.save(values[_SAVE], command.__name__, settings)
         try:
-            command(settings)
+            command(settings, **{other.name: values[other.name] for other in others})
         except FacedoubleError as error:
             error.args = (in_words(str(error)),)
             raise
@@ -93,8 +97,8 @@ def gather(kind: type[Settings], made: list[_Option], values: Mapping[str, Any])
             value = values[option.key]
             if value is None or (value is False and option.value is not None) or value == []:
                 continue
-            leaf = _fitting(kind, option.leaves, overlay(kind, stored, given))
-            _place(given, leaf, _plain(option.value if option.value is not None else value))
+            leaf = fitting(kind, option.leaves, overlay(kind, stored, given))
+            place(given, leaf, _plain(option.value if option.value is not None else value))
         for text in values[_SET] or ():
             given = overlay(kind, given, files.parse_assignment(text))
         return kind.read(overlay(kind, stored, given))
@@ -105,30 +109,6 @@ def gather(kind: type[Settings], made: list[_Option], values: Mapping[str, Any])
         if error.problem.startswith("must be") or (error.problem == "is missing" and "." not in error.field):
             raise UsageError(str(error)) from error
         raise
-
-
-def _fitting(kind: type[Settings], found: tuple[Leaf, ...], values: Mapping[str, Any]) -> Leaf:
-    """The leaf whose alternatives are chosen; where none fits the first, which the tree then refuses."""
-    for leaf in found:
-        if all((_kind_at(kind, path, values) or kinds[0]) in kinds for path, kinds in leaf.when):
-            return leaf
-    return found[0]
-
-
-def _kind_at(kind: type[Settings], path: tuple[str, ...], values: Mapping[str, Any]) -> Any:
-    node: Any = values
-    for name in path:
-        node = node.get(name) if isinstance(node, Mapping) else None
-    chosen = node.get("kind") if isinstance(node, Mapping) else None
-    return chosen or default_kind(kind, path)
-
-
-def _place(given: dict[str, Any], leaf: Leaf, value: Any) -> None:
-    node = given
-    for name in leaf.path[:-1]:
-        node = node.setdefault(name, {})
-    if node.setdefault(leaf.path[-1], value) != value:
-        raise SettingsError(leaf.name, value, f"excludes {node[leaf.path[-1]]}")
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.output_modes import OutputMode, Overlay
@@ -17,6 +16,7 @@ from facedouble.conversion.swapper import DrawnFace
 from facedouble.faces.align import inverse, map_points, recrop, scale_of
 from facedouble.faces.colour import to_float
 from facedouble.faces.network_input import InputCrop
+from facedouble.settings.convert import ConvertSettings
 from facedouble.types import Alignment, FloatArray, Grey, Image, Mask
 
 _MIN_MASK_SIZE = 96
@@ -29,8 +29,8 @@ class Compositor:
     def __init__(self, settings: ConvertSettings, view: InputCrop) -> None:
         self.view = view
         self.steps = make_steps(settings, view)
-        self.blend = BLENDS["seamless" if settings.seamless else settings.blend]
-        self.output_mode: OutputMode = OUTPUT_MODES[settings.output_mode]
+        self.blend = BLENDS[settings.blend.kind]
+        self.output_mode: OutputMode = OUTPUT_MODES[settings.render.mode]
         self._mask_size = max([_MIN_MASK_SIZE, *(step.min_mask_size for step in self.steps)])
 
     def compose(

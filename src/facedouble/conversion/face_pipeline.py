@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.face_step import FaceStep
 from facedouble.conversion.registry import FACE_STEPS
 from facedouble.faces.network_input import InputCrop
+from facedouble.settings.convert import ConvertSettings
 
 
 def make_steps(settings: ConvertSettings, view: InputCrop) -> Sequence[FaceStep]:

@@ -16,8 +16,8 @@ from facedouble.conversion.plan import FitRecord, TrackFit
 from facedouble.faces.network_input import InputCrop
 
 if TYPE_CHECKING:
-    from facedouble.config import ConvertSettings
     from facedouble.conversion.track_fits import Track
+    from facedouble.settings.convert import ConvertSettings
 
 
 class FaceStep(ABC):

@@ -4,18 +4,16 @@ only when the fingerprints match."""
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from facedouble._version import __version__
-from facedouble.config import ConvertSettings
 from facedouble.conversion.plan import ConversionPlan
 from facedouble.conversion.swapper import Swapper
+from facedouble.settings.convert import ConvertSettings
 from facedouble.video.hashing import source_hash
 
 _FORMAT = 1
-_NO_EFFECT_ON_OUTPUT = ("overwrite", "keep_going", "batch_size", "threads")
+_NO_EFFECT_ON_OUTPUT = {"overwrite", "keep_going", "compute"}
 
 
 def conversion_fingerprint(
@@ -23,7 +21,7 @@ def conversion_fingerprint(
 ) -> dict[str, Any]:
     """A JSON-serialisable description that differs whenever the frames written would differ. ``plan`` comes
     from the faceset the user gave; without one, source and settings determine it."""
-    relevant = {key: value for key, value in asdict(settings).items() if key not in _NO_EFFECT_ON_OUTPUT}
+    relevant = {key: value for key, value in settings.dump().items() if key not in _NO_EFFECT_ON_OUTPUT}
     return {
         "format": _FORMAT,
         "program": __version__,
@@ -32,18 +30,8 @@ def conversion_fingerprint(
         "numerics": f"{swapper.device.type} {swapper.precision}",
         "faces": None if plan is None else _digest(plan),
         "matte": None if settings.matte is None else source_hash(settings.matte),
-        "settings": {key: _plain(value) for key, value in relevant.items()},
+        "settings": relevant,
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    return value
 
 
 def _digest(plan: ConversionPlan) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from facedouble.errors import SettingsError
 
 _TO_THE_END = 1 << 62
+_FIELD = "frames.ranges"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,16 @@ class FrameRanges:
             for part in text.split(","):
                 match = re.fullmatch(r"\s*(\d+)\s*(-\s*(\d*)\s*)?", part)
                 if match is None:
-                    raise SettingsError(f"--frame-ranges: {part!r} is not a range; write 10-50, 90- or 7")
+                    raise SettingsError(_FIELD, part.strip(), "is not a range; write 10-50, 90- or 7")
                 first = int(match[1])
                 last = first if match[2] is None else int(match[3]) if match[3] else _TO_THE_END
                 if last < first:
-                    raise SettingsError(f"--frame-ranges: {part.strip()} ends before it starts")
+                    raise SettingsError(_FIELD, part.strip(), "ends before it starts")
                 bounds.append((first, last))
         joined: list[tuple[int, int]] = []
         for first, last in sorted(bounds):
             if joined and first <= joined[-1][1]:
-                raise SettingsError(f"--frame-ranges: frame {first} is in two ranges")
+                raise SettingsError(_FIELD, problem=f"frame {first} is in two ranges")
             if joined and first == joined[-1][1] + 1:
                 joined[-1] = joined[-1][0], last
             else:
@@ -60,6 +61,4 @@ class FrameRanges:
         """Raise ``SettingsError`` for a range that starts beyond the last of ``frames`` frames."""
         for first, _ in self.bounds:
             if first >= frames:
-                raise SettingsError(
-                    f"--frame-ranges: there is no frame {first}; the last frame is {frames - 1}"
-                )
+                raise SettingsError(_FIELD, problem=f"there is no frame {first}; the last is {frames - 1}")

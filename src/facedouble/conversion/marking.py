@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from facedouble._version import __version__
-from facedouble.config import ConvertSettings
-from facedouble.errors import SettingsError
 from facedouble.provenance.credentials import Credentials, consent_hash
 from facedouble.provenance.marker import Marker, sidecar_of
 from facedouble.provenance.signer import SIDECAR_TYPES
 from facedouble.provenance.signing_identity import load_identity, own_identity
+from facedouble.settings.convert import ConvertSettings, Unmarked
 from facedouble.video.hashing import source_hash
 from facedouble.video.sinks import Marking
 
@@ -29,21 +28,16 @@ def make_marking(
     Raises ``InputError`` for an unusable certificate, key or release, and ``OutputError`` if the credentials
     cannot be stored, before any work is done.
     """
-    if (settings.certificate is None) != (settings.key is None):
-        raise SettingsError("--certificate and --key belong together")
-    if not settings.credentials:
-        if settings.consent or settings.certificate:
-            raise SettingsError("--consent and --certificate cannot be combined with --no-credentials")
+    marking = settings.marking
+    if isinstance(marking, Unmarked):
         return None
-    if settings.certificate is not None and settings.key is not None:
-        identity = load_identity(settings.certificate, settings.key)
-    else:
-        identity = own_identity()
+    signer = marking.signer
+    identity = own_identity() if signer is None else load_identity(signer.certificate, signer.key)
     credentials = Credentials(
         source_name=source.name,
         source_sha256=source_hash(source),
         source=source if source.is_file() else None,
-        consent_sha256=consent_hash(settings.consent) if settings.consent else None,
+        consent_sha256=consent_hash(marking.consent) if marking.consent else None,
         parameters=parameters or {},
     )
     beside = output.suffix.lower() in SIDECAR_TYPES

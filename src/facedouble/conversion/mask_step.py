@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_step import FaceStep
 from facedouble.conversion.masks import erode, feather, whole_square
 from facedouble.conversion.registry import MASKS, OCCLUSIONS
 from facedouble.faces.align import scale_of
 from facedouble.faces.network_input import InputCrop
+from facedouble.settings.convert import Adjust, ConvertSettings
 
 _INSET = 0.02  # of the square: landmarks of the jaw lie on the edge of the face, and sometimes beside it
 _SQUARE_FEATHER = 0.2  # of the square: soft edge of the whole square
@@ -30,15 +30,16 @@ class FaceMask(FaceStep):
 
     def __init__(self, kind: str | None, erosion: float, feather_width: float) -> None:
         self._kind, self._erosion, self._feather_width = kind, erosion, feather_width
-        self.needs_mask = "--mask-type" if kind == "learned" else ""
+        self.needs_mask = "converter.mask.kind" if kind == "learned" else ""
         self._draw = whole_square if kind is None else MASKS[kind]
         self.min_mask_size = _FEATHER_PIXELS / feather_width if feather_width else np.inf
 
     @classmethod
     def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> FaceMask:
-        if settings.converter == "adjust":
-            return cls(None, 0.0, _SQUARE_FEATHER if settings.smooth_mask else 0.0)
-        return cls(settings.mask_type, settings.erosion, settings.blur_size)
+        how = settings.converter
+        if isinstance(how, Adjust):
+            return cls(None, 0.0, _SQUARE_FEATHER if how.smooth_mask else 0.0)
+        return cls(how.mask.kind, how.mask.erosion, how.mask.blur_size)
 
     def __call__(self, layer: FaceLayer) -> FaceLayer:
         mask, size, width = self._draw(layer), layer.mask_size, self._feather_width
@@ -55,7 +56,7 @@ class Occlusion(FaceStep):
 
     def __init__(self, kind: str, resolution: int) -> None:
         self._visible = OCCLUSIONS[kind]
-        self.needs_mask = "--occlusion" if kind == "learned" else ""
+        self.needs_mask = "occlusion" if kind == "learned" else ""
         self.min_mask_size = 2 * resolution  # what is in front of the face has sharp edges of its own
 
     @classmethod

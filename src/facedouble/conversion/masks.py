@@ -45,7 +45,7 @@ def extended(layer: FaceLayer) -> Mask:
 
 def learned_mask(layer: FaceLayer) -> Mask:
     """What the model learned to be the face."""
-    return learned(layer, "--mask-type")
+    return learned(layer, "converter.mask.kind")
 
 
 def whole_square(layer: FaceLayer) -> Mask:
@@ -61,13 +61,13 @@ def unoccluded(layer: FaceLayer) -> Mask:
 def learned_occlusion(layer: FaceLayer) -> Mask:
     """What the model's own mask leaves out is in front of the face: models learn it from patches pasted in
     front of training faces."""
-    return learned(layer, "--occlusion")
+    return learned(layer, "occlusion")
 
 
-def learned(layer: FaceLayer, option: str) -> Mask:
+def learned(layer: FaceLayer, field: str) -> Mask:
     """The model's own mask at the layer's mask size. Raises ``SettingsError`` if the model has none."""
     if layer.learned_mask is None:
-        raise SettingsError(f"{option} learned: this model has no learned mask; choose another")
+        raise SettingsError(field, "learned", "this model has no learned mask; choose another")
     size = (layer.mask_size, layer.mask_size)
     resized = cv2.resize(layer.learned_mask, size, interpolation=cv2.INTER_LINEAR)
     return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)

@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facedouble.config import ConvertSettings, ExtractSettings
 from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.fingerprint import conversion_fingerprint
 from facedouble.conversion.frame_ranges import FrameRanges
@@ -25,13 +24,14 @@ from facedouble.conversion.render import FrameRenderer
 from facedouble.conversion.stream import FrameFailure, FrameStream
 from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.track_fits import fit_plan
-from facedouble.conversion.validation import check_names, reject_ineffective
-from facedouble.conversion.visible_label import VisibleLabel
-from facedouble.errors import InputError, SettingsError
+from facedouble.errors import InputError
 from facedouble.extraction.extract import extract
 from facedouble.faces.references import References
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run, operation
+from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.extract import ExtractSettings
+from facedouble.settings.video import ClipEncoding, ImageEncoding
 from facedouble.video import sinks
 from facedouble.video.hashing import source_hash
 from facedouble.video.source import Source, open_source
@@ -91,22 +91,22 @@ def _convert(
     source: Path, model: Path, output: Path, settings: ConvertSettings, faceset: Path | None, run: Run
 ) -> ConvertResult:
     start = time.perf_counter()
-    ranges = _checked_ranges(settings)
+    ranges = FrameRanges.parse(settings.frames.ranges if settings.frames is not None else ())
     frames = open_source(source)
     ranges.check(frames.info.frames or 1 << 62)
     inputs = [path for path in (source, settings.matte) if path is not None]
     sinks.check_output(output, overwrite=settings.overwrite, reading=inputs)
-    reject_ineffective(settings, clip=output.suffix.lower() in sinks.CLIP_SUFFIXES)
+    encoding = settings.encoding_of(output)
     matte = _open_matte(settings, frames)
     for read in (model, faceset):
         if read is not None:
             run.reading(read)
     swapper = Swapper.load(model, settings, run)
     marking = make_marking(settings, source, output, _credential_parameters(model, swapper))
-    selection = FaceSelection(ranges, References.read(_reference_settings(settings)), settings.track)
+    selection = FaceSelection(ranges, References.read(settings.faces), settings.faces.track)
     plan = None if faceset is None else make_plan(source, faceset, selection)
     fingerprint = conversion_fingerprint(source_hash(source), swapper, plan, settings)
-    mode = OUTPUT_MODES[settings.output_mode]
+    mode = OUTPUT_MODES[settings.render.mode]
     like = replace(frames.info, width=frames.info.width * mode.width_factor)
     with (
         sinks.open_work_folder(
@@ -115,12 +115,12 @@ def _convert(
         sinks.open_parts(
             output,
             like,
-            settings.video,
+            encoding if isinstance(encoding, ClipEncoding) else ClipEncoding(),
             work,
             audio_from=source if frames.info.kind == "clip" else None,
             overwrite=settings.overwrite,
             marking=marking,
-            images=settings.image_format,
+            images=encoding.format if isinstance(encoding, ImageEncoding) else ImageEncoding().format,
             alpha=mode.channels == 4,
         ) as sink,
     ):
@@ -151,17 +151,6 @@ def _convert(
     )
 
 
-def _checked_ranges(settings: ConvertSettings) -> FrameRanges:
-    """The ranges of frames. Raises ``SettingsError`` for settings that contradict each other."""
-    check_names(settings)
-    if settings.discard_frames and not settings.frame_ranges:
-        raise SettingsError("--discard-frames drops frames outside --frame-ranges, but no ranges are given")
-    if settings.label and settings.output_mode in ("rgba", "mask"):
-        raise SettingsError(f"--label would spoil the alpha that --output-mode {settings.output_mode} shows")
-    VisibleLabel(settings.label)
-    return FrameRanges.parse(settings.frame_ranges)
-
-
 def _open_matte(settings: ConvertSettings, source: Source) -> Source | None:
     if settings.matte is None:
         return None
@@ -182,12 +171,6 @@ def _open_matte(settings: ConvertSettings, source: Source) -> Source | None:
 def _credential_parameters(model: Path, swapper: Swapper) -> dict[str, str | int | float | bool]:
     card = swapper.card
     return {"model": model.name, "architecture": card.trainer, "iteration": card.iteration}
-
-
-def _reference_settings(settings: ConvertSettings) -> ExtractSettings:
-    return ExtractSettings(
-        filter=settings.filter, nfilter=settings.nfilter, ref_threshold=settings.ref_threshold
-    )
 
 
 def _extract_faces(source: Path, path: Path, run: Run) -> Path:

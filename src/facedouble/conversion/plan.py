@@ -140,7 +140,9 @@ def _selected(faces: Sequence[Face], selection: FaceSelection) -> set[tuple[int,
     missing = sorted(set(selection.tracks) - tracks.keys())
     if missing:
         raise SettingsError(
-            f"--track: there is no track {missing[0]} in the faceset; it has {_listed(sorted(tracks))}"
+            "faces.track",
+            missing[0],
+            f"there is no such track in the faceset; it has {_listed(sorted(tracks))}",
         )
     found: set[tuple[int, int]] = set()
     for number, members in tracks.items():

@@ -9,14 +9,14 @@ from typing import Self
 import cv2
 import numpy as np
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.plan import ConversionPlan, PlannedFace
 from facedouble.conversion.swapper import DrawnFace, Swapper
 from facedouble.conversion.track_fits import fit_keys
 from facedouble.conversion.visible_label import VisibleLabel
-from facedouble.errors import ConversionError, InputError
+from facedouble.errors import ConversionError, InputError, setting
 from facedouble.faces.align import crop_bounds
+from facedouble.settings.convert import ConvertSettings
 from facedouble.types import Box, FloatArray
 from facedouble.video.frame import Frame
 from facedouble.video.planes import Pixels, to_eight_bits
@@ -77,8 +77,8 @@ class FrameRenderer:
         return cls(
             swapper,
             Compositor(settings, swapper.view),
-            whole_frame=settings.output_mode != "composite",
-            label=VisibleLabel(settings.label) if settings.label else None,
+            whole_frame=settings.render.mode != "composite",
+            label=VisibleLabel(settings.render.label) if settings.render.label else None,
             keep_going=settings.keep_going,
         )
 
@@ -184,9 +184,10 @@ class FrameRenderer:
     def _fail(self, task: FrameTask, error: Exception) -> None:
         reason = " ".join(str(error).split()) or type(error).__name__
         if not self._keep_going:
+            how = setting("keep_going")
             raise ConversionError(
-                f"frame {task.frame.index} cannot be converted ({reason}); with --keep-going such frames "
-                "are copied unchanged and listed"
+                f"frame {task.frame.index} cannot be converted ({reason}); with {how} such frames are copied "
+                "unchanged and listed"
             ) from error
         task.failure = reason
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_step import FaceStep
 from facedouble.conversion.registry import SHARPENERS
 from facedouble.faces.network_input import InputCrop
+from facedouble.settings.convert import ConvertSettings, NoSharpening
 from facedouble.types import FloatArray
 
 _RADIUS = 1 / 96  # of the side of the picture: the scale of fine detail
@@ -29,7 +29,10 @@ class Sharpen(FaceStep):
 
     @classmethod
     def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> Sharpen | None:
-        return cls(settings.sharpen, settings.sharpen_amount) if settings.sharpen_amount else None
+        how = settings.sharpen
+        if isinstance(how, NoSharpening) or not how.amount:
+            return None
+        return cls(how.kind, how.amount)
 
     def __call__(self, layer: FaceLayer) -> FaceLayer:
         sharpened = self._sharpener(layer.picture, self._amount)

@@ -9,13 +9,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.concurrency import StageTimer, map_ordered, prefetch
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.plan import ConversionPlan
 from facedouble.conversion.render import FrameRenderer, FrameTask
 from facedouble.conversion.retiming import Retiming
 from facedouble.run.run import Run
+from facedouble.settings.convert import ConvertSettings
 from facedouble.video.frame import Frame
 from facedouble.video.sinks import PartsSink
 from facedouble.video.source import Source
@@ -61,8 +61,9 @@ class FrameStream:
         self._source, self._matte = source, matte
         self._plan, self._ranges = plan, ranges
         self._settings, self._run = settings, run
-        self._retiming = Retiming(ranges, source) if settings.discard_frames else None
-        self._threads = settings.threads or os.cpu_count() or 1
+        self._discard = settings.frames is not None and settings.frames.discard
+        self._retiming = Retiming(ranges, source) if self._discard else None
+        self._threads = settings.compute.threads or os.cpu_count() or 1
         self.timer = StageTimer()
         self.resumed = 0
         self.seconds = 0.0
@@ -95,7 +96,7 @@ class FrameStream:
                 done.append((len(task.faces), task.frame.index, task.failure))
                 written += 1
                 stage.progress(written)
-                if (task.frame.index + 1) % self._settings.part == 0:
+                if (task.frame.index + 1) % self._settings.checkpoint_frames == 0:
                     finish_part()
             if done:
                 finish_part()
@@ -135,7 +136,7 @@ class FrameStream:
 
     def _tasks(self, parts: int) -> Iterator[FrameTask]:
         """The frames to write, with their faces."""
-        for first, last in self._spans(parts * self._settings.part):
+        for first, last in self._spans(parts * self._settings.checkpoint_frames):
             for frame, matte in self._with_matte(first, last):
                 if self._retiming is not None:
                     frame = self._retiming.retimed(frame)
@@ -143,7 +144,7 @@ class FrameStream:
 
     def _spans(self, first: int) -> Iterator[tuple[int, int | None]]:
         """Spans of frames to decode, from frame ``first`` on; the last one of a span is exclusive."""
-        if not self._settings.discard_frames:
+        if not self._discard:
             yield first, None
             return
         for start, last in self._ranges.bounds:
@@ -178,7 +179,7 @@ class FrameStream:
                 break
             if batch and (
                 self._part_of(task) != self._part_of(batch[0])
-                or faces >= self._settings.batch_size
+                or faces >= self._settings.compute.batch_size
                 or len(batch) >= max_frames
             ):
                 yield batch
@@ -191,14 +192,14 @@ class FrameStream:
             raise failure
 
     def _part_of(self, task: FrameTask) -> int:
-        return task.frame.index // self._settings.part
+        return task.frame.index // self._settings.checkpoint_frames
 
     def _expected_frames(self) -> int | None:
         """How many frames will be written, as far as the source's metadata tells."""
         frames = self._source.info.frames
         if not frames:
             return None
-        if not self._settings.discard_frames:
+        if not self._discard:
             return frames
         return sum(min(last, frames - 1) - first + 1 for first, last in self._ranges.bounds)
 

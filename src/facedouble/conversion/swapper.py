@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.plan import PlannedFace
 from facedouble.device import choose_device, choose_precision
 from facedouble.faces.align import extract_crop, map_points
@@ -18,6 +17,7 @@ from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.models import checkpoint
 from facedouble.models.base import SwapModel
 from facedouble.run.run import Run
+from facedouble.settings.convert import ConvertSettings
 from facedouble.types import OTHER_SIDE, FloatArray, Image, Mask, Side
 
 
@@ -54,8 +54,8 @@ class Swapper:
     @classmethod
     def load(cls, model: Path, settings: ConvertSettings, run: Run | None = None) -> Swapper:
         """Load the model in folder ``model`` onto the device that the settings name."""
-        device = choose_device(settings.device)
-        precision = choose_precision(settings.precision, device)
+        device = choose_device(settings.compute.device)
+        precision = choose_precision(settings.compute.precision, device)
         network, card = checkpoint.load(model, run=run)
         network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(network, card, "a" if settings.swap_model else "b", device, precision)

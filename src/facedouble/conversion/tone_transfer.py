@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from facedouble.config import ConvertSettings
 from facedouble.conversion.colour_transfer import (
     ColourMap,
     Samples,
@@ -25,6 +24,7 @@ from facedouble.faces.colour import apply_statistics, standardise, to_float
 from facedouble.faces.hull import inner_face_mask
 from facedouble.faces.network_input import InputCrop
 from facedouble.faces.schemes.scheme import scheme_of
+from facedouble.settings.convert import Adjust, ConvertSettings
 from facedouble.types import FloatArray
 
 _MAX_PIXELS = 20_000  # a transfer is fitted to at most
@@ -43,13 +43,14 @@ class ToneTransfer(FittedStep):
 
     @classmethod
     def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> ToneTransfer:
-        if settings.converter == "adjust":
-            transfers = ["mean"] if settings.avg_color_adjust else []
-            return cls(transfers, settings.colour_space, keeps_contrast=True)
-        transfers = [] if settings.colour == "none" else [settings.colour]
-        if settings.match_histogram:
+        how = settings.converter
+        if isinstance(how, Adjust):
+            return cls(["mean"] if how.average_colour else [], how.colour_space, keeps_contrast=True)
+        colour = how.colour
+        transfers = [] if colour.kind == "none" else [colour.kind]
+        if colour.match_histogram:
             transfers.append("histogram")
-        return cls(transfers, settings.colour_space, keeps_contrast=settings.colour == "none")
+        return cls(transfers, colour.space, keeps_contrast=colour.kind == "none")
 
     def __call__(self, layer: FaceLayer) -> FaceLayer:
         planned = layer.planned

@@ -105,7 +105,7 @@ def fit_plan(
 def _fit(track: Track, steps: Sequence[FaceStep], valid: set[str]) -> dict[str, TrackFit]:
     needing = next((step.needs_mask for step in steps if step.needs_mask), None)
     if needing is not None and any(sampled.drawn.mask is None for sampled in track.sample()):
-        raise SettingsError(f"{needing} learned: this model has no learned mask; choose another")
+        raise SettingsError(needing, "learned", "this model has no learned mask; choose another")
     fits = {name: fit for name, fit in track.faces[0].fits.items() if name in valid}
     for step in steps:
         if isinstance(step, FittedStep) and step.name not in fits:

@@ -27,7 +27,7 @@ class VisibleLabel:
 
     def __post_init__(self) -> None:
         if not self.text.isprintable():
-            raise SettingsError("--label: the text must be a single line")
+            raise SettingsError("render.label", self.text, "must be a single line")
 
     def draw_on(self, frame: Frame) -> Frame:
         """The frame with the label on it."""

@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedouble.config import EvaluateSettings, ExtractSettings
 from facedouble.errors import InputError
 from facedouble.evaluation.container import read_container
 from facedouble.evaluation.gallery import demo_people, load_person
@@ -22,6 +21,8 @@ from facedouble.evaluation.verdict import judge
 from facedouble.extraction.extract import extract
 from facedouble.models import checkpoint
 from facedouble.run.run import Run, operation
+from facedouble.settings.evaluate import EvaluateSettings
+from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Image
 
 _JPEG_QUALITY = 84

@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.config import EvaluateSettings
 from facedouble.errors import InputError
 from facedouble.evaluation import gallery, seam, steadiness
 from facedouble.evaluation.expression import gaze
@@ -28,6 +27,7 @@ from facedouble.faces.hull import FOREHEAD, face_hull
 from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme, scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
+from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.types import Face, Grey, Image
 from facedouble.video.source import open_source
 

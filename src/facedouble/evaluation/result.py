@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from facedouble._version import __version__
-from facedouble.config import EvaluateSettings
 from facedouble.evaluation.measure import Outcome, Rating, Values
 from facedouble.evaluation.registry import MEASURES, title
 from facedouble.evaluation.verdict import Verdict
+from facedouble.settings.evaluate import EvaluateSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedouble.config import ExtractSettings
 from facedouble.extraction.detection import timed
 from facedouble.extraction.pool import map_in_threads
 from facedouble.faces.align import alignment_in_region, crop_bounds, map_points, scale_of, warp_bicubic
@@ -23,6 +22,7 @@ from facedouble.faceset.layout import BLURRY, CROPS, DROPPED, crop_name, iter_cr
 from facedouble.faceset.record import encode_record
 from facedouble.faceset.store import Faceset, output_errors
 from facedouble.run.run import Run
+from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Box, Face, Image
 from facedouble.video.frame import Frame
 from facedouble.video.images import write_png

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import partial
 from itertools import count, pairwise
 from typing import TypeVar
@@ -12,20 +13,19 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from facedouble.config import ExtractSettings
-from facedouble.errors import InputError, SettingsError
+from facedouble.errors import InputError
 from facedouble.extraction.pool import map_in_processes
 from facedouble.faces.align import align
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.pose import head_pose
-from facedouble.faces.registry import DETECTORS
 from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.faces.tracklets import Tracklet, track_faces
 from facedouble.faces.tracks import Handover
 from facedouble.faceset.codec import FrameRecord
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
+from facedouble.settings.extract import AtRate, EveryNth, ExtractSettings
 from facedouble.types import Box, Face, Grey, Image, Landmarks
 from facedouble.video.frame import Frame
 from facedouble.video.sampling import exact_rate, frames_at, sampled, sampled_numbers
@@ -124,18 +124,24 @@ def detect_faces(source: Source, faceset: Faceset, settings: ExtractSettings, ru
 
 def selected_frames(source: Source, settings: ExtractSettings, seconds: dict[str, float]) -> Iterator[Frame]:
     """The frames that the settings choose; the time that reading takes is added to ``seconds``."""
-    rate = exact_rate(settings.fps) if settings.fps > 0 else None
+    rate, every = _rate_and_step(settings)
     frames = sampled(source.frames(), rate)
     for frame, taken in timed(frames, seconds):
-        if taken and frame.index % settings.every == 0:
+        if taken and frame.index % every == 0:
             yield frame
 
 
 def selected_numbers(source: Source, settings: ExtractSettings) -> list[int]:
     """The numbers of the frames that the settings choose. Raises ``InputError`` for a damaged clip whose
     frames cannot be listed."""
-    rate = exact_rate(settings.fps) if settings.fps > 0 else None
-    return [number for number in sampled_numbers(source.index, rate) if number % settings.every == 0]
+    rate, every = _rate_and_step(settings)
+    return [number for number in sampled_numbers(source.index, rate) if number % every == 0]
+
+
+def _rate_and_step(settings: ExtractSettings) -> tuple[Fraction | None, int]:
+    """Frames a second at most, and every how many of them."""
+    how = settings.sampling
+    return (exact_rate(how.fps), 1) if isinstance(how, AtRate) else (None, how.every)
 
 
 def timed(items: Iterator[T], seconds: dict[str, float]) -> Iterator[T]:
@@ -198,9 +204,12 @@ def _until_error(frames: Iterator[Frame], failure: list[InputError]) -> Iterator
 def _expected(source: Source, settings: ExtractSettings) -> int:
     """How many frames will be looked at, more or less."""
     info = source.info
-    if settings.fps > 0 and info.kind == "clip":
-        return min(info.frames, round(info.frames * settings.fps / float(info.rate)))
-    return -(-info.frames // settings.every)
+    match settings.sampling:
+        case EveryNth(every=every):
+            return -(-info.frames // every)
+        case AtRate(fps=fps) if info.kind == "clip":
+            return min(info.frames, round(info.frames * fps / float(info.rate)))
+    return info.frames
 
 
 # -- in a worker process -----------------------------------------------------------------------------
@@ -352,30 +361,10 @@ def _number(faces: list[Face]) -> None:
         faces[place] = face.with_(face_index=number)
 
 
-def validate(settings: ExtractSettings) -> None:
-    """Raises ``SettingsError`` for settings that cannot be, before anything is made."""
-    parse_angles(settings.rotate_images)
-    DETECTORS.check(settings.detector)
-    if settings.every > 1 and settings.fps > 0:
-        raise SettingsError("--every and --fps exclude each other")
-    if settings.fps != 0:
-        exact_rate(settings.fps)
-    for name in ("blur_threshold", "ref_threshold", "steady"):
-        if not np.isfinite(getattr(settings, name)):
-            raise SettingsError(f"--{name.replace('_', '-')} must be a number, not {getattr(settings, name)}")
-
-
 def parse_angles(text: str) -> tuple[int, ...]:
-    """Angles in degrees that ``--rotate-images`` asks for: the multiples of a step up to a full turn,
-    or a list. Raises ``SettingsError`` for anything else."""
-    try:
-        numbers = [int(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        numbers = [0]
-    if any(not 0 < number < 360 for number in numbers):
-        raise SettingsError(
-            f"rotate-images takes a step (90) or a list (90,180,270) of degrees, not {text!r}"
-        )
+    """Angles in degrees at which a frame is looked at again (``rotate_images``): the multiples of one number
+    up to a full turn, or the numbers of a list."""
+    numbers = [int(part) for part in text.split(",") if part.strip()]
     if len(numbers) == 1:
         return tuple(range(numbers[0], 360, numbers[0]))
     return tuple(numbers)

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from facedouble._version import __version__
 from facedouble.assets import yunet_model
-from facedouble.config import ExtractSettings
-from facedouble.errors import InputError, OutputError
+from facedouble.errors import InputError, OutputError, setting
 from facedouble.extraction.cropping import write_crops
-from facedouble.extraction.detection import detect_faces, validate
+from facedouble.extraction.detection import detect_faces
 from facedouble.faces.align import align
 from facedouble.faces.references import References
 from facedouble.faces.schemes.scheme import scheme_of
@@ -27,6 +26,7 @@ from facedouble.faceset.codec import SourceRecord
 from facedouble.faceset.layout import CROPS, DATABASE
 from facedouble.faceset.store import SMOOTHED, Faceset, output_errors
 from facedouble.run.run import Run, operation
+from facedouble.settings.extract import ExtractSettings, read_recorded, recorded
 from facedouble.types import Face
 from facedouble.video.hashing import source_hash
 from facedouble.video.source import Source, open_source
@@ -69,10 +69,9 @@ def extract(
 
 def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) -> ExtractResult:
     start = time.perf_counter()
-    validate(settings)
     if settings.detector == "yunet":
         yunet_model(run=run)  # once, before several processes want it
-    references = References.read(settings)
+    references = References.read(settings.faces, settings.detector)
     frames = open_source(source)
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} exists and is not a faceset; choose another output")
@@ -124,7 +123,7 @@ def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings) -
         width=frames.info.width,
         height=frames.info.height,
         time_base=frames.info.time_base,
-        settings=_what_decides_the_result(settings),
+        settings=recorded(settings),
         program=f"facedouble {__version__}",
     )
     if not (output / DATABASE).exists():
@@ -132,17 +131,17 @@ def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings) -
             raise OutputError(f"{output} exists and is not a faceset; choose another output")
         return Faceset.create(output, record)
     if not settings.skip_existing:
-        raise OutputError(f"{output} already holds a faceset; go on with it by -s, or choose another output")
+        how = setting("skip_existing")
+        raise OutputError(f"{output} already holds a faceset; resume it by {how}, or choose another output")
     faceset = Faceset.open(output)
     old = faceset.source
     if old.sha256 != record.sha256:
         faceset.close()
         raise OutputError(f"{output} is the faceset of another source ({old.path})")
-    if old.settings != record.settings:
+    made_with = recorded(read_recorded(old.settings))
+    if made_with != record.settings:
         changed = ", ".join(
-            name.replace("_", "-")
-            for name in record.settings
-            if record.settings[name] != old.settings.get(name)
+            setting(name) for name in record.settings if record.settings[name] != made_with.get(name)
         )
         faceset.close()
         raise OutputError(f"{output} was made with other settings ({changed}); choose another output")
@@ -158,13 +157,6 @@ def _is_free(folder: Path) -> bool:
         entry.name in left or (entry.name == CROPS and entry.is_dir() and not any(entry.iterdir()))
         for entry in folder.iterdir()
     )
-
-
-def _what_decides_the_result(settings: ExtractSettings) -> dict[str, object]:
-    decisive = {k: v for k, v in asdict(settings).items() if k not in ("processes", "skip_existing")}
-    for name in ("filter", "nfilter"):
-        decisive[name] = [str(path) for path in decisive[name]]
-    return decisive
 
 
 def _steady(

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facedouble.config import ExtractSettings
-from facedouble.errors import InputError, OutputError
+from facedouble.errors import InputError, OutputError, SettingsError
 from facedouble.extraction.detection import selected_frames
 from facedouble.faceset.codec import FrameRecord, SourceRecord
 from facedouble.faceset.layout import BLURRY, CROPS, DATABASE, DROPPED, parse_crop_name
 from facedouble.faceset.record import decode_record
 from facedouble.faceset.store import SMOOTHED, Faceset
 from facedouble.run.run import Run, operation
+from facedouble.settings.extract import ExtractSettings, read_recorded
 from facedouble.types import Face, FloatArray
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_png_comment
@@ -79,7 +79,7 @@ def _rebuild(path: Path, source: Path | None, run: Run) -> RebuildResult:
         raise InputError(f"{clip} is not what {path} was made from; name another with --source")
     if source is not None:
         record = replace(record, path=str(source))
-    read, failure = _frames(clip, _sampling(record.settings), run)
+    read, failure = _frames(clip, _recorded(record.settings), run)
     frames = _agreed(read, labelled, clip)
     try:
         _write(path, record, frames, [entry.face for entry in labelled], complete=failure is None)
@@ -198,14 +198,12 @@ def _agreed(frames: Sequence[FrameRecord], labelled: Sequence[_Labelled], clip: 
     return [known.get(frame.index, frame) for frame in frames]
 
 
-def _sampling(settings: Mapping[str, object]) -> ExtractSettings:
-    """Those settings of an extraction that say which frames it looked at."""
-    every, fps = settings.get("every", 1), settings.get("fps", 0.0)
-    if type(every) is not int or type(fps) not in (int, float) or every < 1:
-        raise InputError(
-            "the labels of these crops cannot be used: their settings are not what they should be"
-        )
-    return ExtractSettings(every=every, fps=float(fps))  # type: ignore[arg-type]
+def _recorded(settings: Mapping[str, object]) -> ExtractSettings:
+    """The settings of the extraction, as the crops have them."""
+    try:
+        return read_recorded(settings)
+    except SettingsError as error:
+        raise InputError(f"the labels of these crops cannot be used: {error}") from error
 
 
 def _write(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from facedouble.config import ExtractSettings
 from facedouble.errors import InputError
 from facedouble.faces.analyser import FaceAnalyser
+from facedouble.settings.people import FaceChoice
 from facedouble.types import Descriptor, Face, FaceStatus
 from facedouble.video.images import read_image
 
@@ -25,19 +25,19 @@ class References:
     threshold: float
 
     @classmethod
-    def read(cls, settings: ExtractSettings) -> References | None:
-        """The references that the settings name; ``None`` if they name none.
+    def read(cls, choice: FaceChoice, detector: str = "hog") -> References | None:
+        """The references that a choice of faces names; ``None`` if it names none.
 
         If a picture shows several faces, the largest counts. Raises ``InputError`` for a picture that
         cannot be read or shows no face.
         """
-        if not settings.filter and not settings.nfilter:
+        if not choice.filter and not choice.nfilter:
             return None
-        analyser = FaceAnalyser(settings.detector)
+        analyser = FaceAnalyser(detector)
         return cls(
-            [_describe(path, analyser) for path in settings.filter],
-            [_describe(path, analyser) for path in settings.nfilter],
-            settings.ref_threshold,
+            [_describe(path, analyser) for path in choice.filter],
+            [_describe(path, analyser) for path in choice.nfilter],
+            choice.threshold,
         )
 
     def classify(self, track: Sequence[Face]) -> list[Face]:

@@ -17,7 +17,7 @@ from facedouble.conversion.registry import (
     OUTPUT_MODES,
     SHARPENERS,
 )
-from facedouble.errors import setting
+from facedouble.errors import SettingsError, setting
 from facedouble.settings.base import Choice, File, OneOf, Settings, Texts, field, problem
 from facedouble.settings.compute import ConvertCompute
 from facedouble.settings.people import TrackChoice
@@ -201,14 +201,12 @@ class ConvertSettings(Settings):
     def encoding_of(self, output: Path) -> ClipEncoding | ImageEncoding:
         """How ``output`` is written: a clip if its suffix is one of a clip, else a folder of images. Raises
         ``SettingsError`` where ``encoding`` is for the other one."""
-        from facedouble.errors import SettingsError
-
         clip = output.suffix.lower() in CLIP_FORMATS
         if self.encoding is None:
             return ClipEncoding() if clip else ImageEncoding()
         if isinstance(self.encoding, ClipEncoding) != clip:
-            what = "a clip" if clip else "a folder of images"
-            raise SettingsError("encoding.kind", self.encoding.kind, f"{output} names {what}")
+            kinds = ("images", "a clip") if clip else ("clips", "a folder of images")
+            raise SettingsError("encoding", problem=f"is for {kinds[0]}, but {output} names {kinds[1]}")
         return self.encoding
 
 
@@ -231,7 +229,10 @@ class ConvertCommand(ConvertSettings):
         encoding = values.get("encoding")
         if not isinstance(encoding, Mapping) or "kind" in encoding:
             return values
-        clip = Path(values["output"]).suffix.lower() in CLIP_FORMATS
+        suffix = Path(values["output"]).suffix.lower()
+        clip = suffix in CLIP_FORMATS
+        if suffix and not clip:  # the name of neither, which the conversion refuses
+            return values
         known, other = (ClipEncoding, ImageEncoding) if clip else (ImageEncoding, ClipEncoding)
         for name in encoding:
             if name in other.model_fields and name not in known.model_fields:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import field_validator
 
@@ -23,7 +24,9 @@ class AtRate(Settings):
     """No more than some frames of each second."""
 
     kind: Literal["rate"] = "rate"
-    fps: float = field(help="look at no more than so many frames of each second", unit="1/s", min=0.001)
+    fps: float = field(
+        help="look at no more than so many frames of each second", unit="1/s", min=0.001, max=1000
+    )
 
 
 class ExtractSettings(Settings):
@@ -59,6 +62,31 @@ class ExtractSettings(Settings):
         if angles is None or not all(0 < int(part) < 360 for part in text.split(",") if part.strip()):
             raise problem("", "must be an angle (90) or a list of angles (90,180,270), 1 to 359 degrees")
         return text
+
+
+WITHOUT_EFFECT = {"processes", "skip_existing"}
+"""Fields that change nothing in the faceset."""
+
+
+def recorded(settings: ExtractSettings) -> dict[str, Any]:
+    """What a faceset records of the settings it was made with: all that decides what is in it."""
+    return {name: value for name, value in settings.dump().items() if name not in WITHOUT_EFFECT}
+
+
+def read_recorded(values: Mapping[str, Any]) -> ExtractSettings:
+    """The settings that a faceset was made with, from its record; also from that of schema 2, where they were
+    not nested. Raises ``SettingsError``."""
+    if "sampling" in values or "every" not in values:
+        return ExtractSettings.read(values)
+    flat = dict(values)
+    every, fps = flat.pop("every"), flat.pop("fps", 0)
+    people = {name: flat.pop(name) for name in ("filter", "nfilter") if flat.get(name)}
+    threshold = flat.pop("ref_threshold", None)
+    if people and threshold is not None:
+        people["threshold"] = threshold
+    flat = {name: value for name, value in flat.items() if name not in ("filter", "nfilter")}
+    sampling = {"kind": "rate", "fps": fps} if fps else {"kind": "every", "every": every}
+    return ExtractSettings.read({**flat, "faces": people, "sampling": sampling})
 
 
 class ExtractCommand(ExtractSettings):

@@ -10,9 +10,9 @@ from pathlib import Path
 import av
 import av.error
 
-from facedouble.config import VideoSettings
 from facedouble.errors import InputError, OutputError
 from facedouble.run.run import Run, operation
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.demux import is_cover, reason
 from facedouble.video.folder_source import FolderSource
@@ -46,7 +46,7 @@ def clip_to_images(
         count = 0
         stage = run.stage("frames", opened.info.frames, "frames")
         with open_sink(
-            output, opened.info, VideoSettings(), audio_from=None, overwrite=overwrite, images=image_format
+            output, opened.info, ClipEncoding(), audio_from=None, overwrite=overwrite, images=image_format
         ) as sink:
             for frame, taken in run.each(sampled(opened.frames(), rate)):
                 if taken:
@@ -64,7 +64,7 @@ def images_to_clip(
     *,
     fps: float | None = None,
     audio_from: Path | None = None,
-    settings: VideoSettings | None = None,
+    settings: ClipEncoding | None = None,
     overwrite: bool = False,
     run: Run | None = None,
 ) -> int:
@@ -86,7 +86,7 @@ def images_to_clip(
         timing = _timing(source.info, rate, audio_from, run)
         stage = run.stage("video", source.info.frames, "frames")
         with open_sink(
-            output, timing.info, settings or VideoSettings(), audio_from=audio_from, overwrite=overwrite
+            output, timing.info, settings or ClipEncoding(), audio_from=audio_from, overwrite=overwrite
         ) as sink:
             for frame, pts in run.each(zip(source.frames(), timing.times, strict=True)):
                 sink.write(replace(frame, pts=pts, time_base=timing.info.time_base))

@@ -16,11 +16,11 @@ import pytest
 import torch
 from av.packet import Packet
 
-from facedouble.config import ExtractSettings
 from facedouble.extraction.extract import extract
 from facedouble.models import checkpoint
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.presets import build
+from facedouble.settings.extract import ExtractSettings
 from facedouble.video.clip_source import ClipSource
 
 FRAMES = 40

@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.config import ConvertSettings, VideoSettings
 from facedouble.conversion.pipeline import convert
 from facedouble.provenance.verify import State, verify
+from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.options import from_options
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.folder_source import FolderSource
 from facedouble.video.planes import YuvPlanes
@@ -20,9 +22,9 @@ from facedouble.video.registry import IMAGE_FORMATS
 FRAMES = 40
 
 
-def settings(video: VideoSettings, **changes: object) -> ConvertSettings:
-    plain: dict[str, object] = {"device": "cpu", "precision": "fp32", "credentials": False, "video": video}
-    return ConvertSettings(**{**plain, **changes})  # type: ignore[arg-type]
+def settings(encoding: ClipEncoding | None, **changes: object) -> ConvertSettings:
+    plain: dict[str, object] = {"device": "cpu", "precision": "fp32", "credentials": False}
+    return from_options(ConvertSettings, encoding=encoding, **{**plain, **changes})
 
 
 @pytest.mark.parametrize(("name", "codec"), [("out.mov", "prores_ks"), ("out.mkv", "ffv1")])
@@ -30,7 +32,7 @@ def test_alpha_is_on_every_frame_also_of_those_without_a_face(
     rich: Path, faces: Path, stand_in: Path, tmp_path: Path, name: str, codec: str
 ) -> None:
     path = tmp_path / name
-    how = settings(VideoSettings(codec=codec), output_mode="rgba", frame_ranges=("4-9",))
+    how = settings(ClipEncoding(codec=codec), output_mode="rgba", frame_ranges=("4-9",))
     result = convert(rich, stand_in, path, how, faceset=faces)
     assert (result.frames, result.frames_swapped) == (FRAMES, 6)
     with av.open(str(path)) as container:
@@ -50,9 +52,7 @@ def test_alpha_is_on_every_frame_also_of_those_without_a_face(
 def test_images_of_every_kind_are_marked(
     rich: Path, faces: Path, stand_in: Path, tmp_path: Path, name: str
 ) -> None:
-    how = settings(
-        VideoSettings(), image_format=name, frame_ranges=("0-2",), discard_frames=True, credentials=True
-    )
+    how = settings(None, image_format=name, frame_ranges=("0-2",), discard_frames=True, credentials=True)
     result = convert(rich, stand_in, tmp_path / "out", how, faceset=faces)
     assert (result.frames, result.marked) == (3, True)
     suffix = IMAGE_FORMATS[name].suffix
@@ -77,7 +77,7 @@ def test_a_label_is_on_every_frame_and_nowhere_else(
     rich: Path, faces: Path, stand_in: Path, tmp_path: Path, text: str
 ) -> None:
     bare, labelled = tmp_path / "bare.mkv", tmp_path / "labelled.mkv"
-    video = VideoSettings(codec="ffv1")
+    video = ClipEncoding(codec="ffv1")
     for path, label in ((bare, ""), (labelled, text)):
         convert(rich, stand_in, path, settings(video, label=label, frame_ranges=("0-5",)), faceset=faces)
     for old, new in zip(ClipSource(bare).frames(), ClipSource(labelled).frames(), strict=True):
@@ -94,7 +94,7 @@ def test_a_label_is_on_every_frame_and_nowhere_else(
 
 def test_side_by_side_is_twice_as_wide(rich: Path, faces: Path, stand_in: Path, tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
-    how = settings(VideoSettings(preset="ultrafast"), output_mode="side-by-side", frame_ranges=("0-9",))
+    how = settings(ClipEncoding(preset="ultrafast"), output_mode="side-by-side", frame_ranges=("0-9",))
     convert(rich, stand_in, path, how, faceset=faces)
     source, result = ClipSource(rich), ClipSource(path)
     assert (result.info.width, result.info.height) == (2 * source.info.width, source.info.height)

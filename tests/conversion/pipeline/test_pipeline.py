@@ -13,7 +13,6 @@ import torch
 
 from facedouble.cli.convert import INCOMPLETE, summary
 from facedouble.cli.main import main
-from facedouble.config import ConvertSettings, ExtractSettings, VideoSettings
 from facedouble.conversion.pipeline import ConvertResult, convert
 from facedouble.errors import ConversionError, FacedoubleError, InputError, OutputError, SettingsError
 from facedouble.extraction.extract import extract
@@ -22,22 +21,26 @@ from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset.store import Faceset
 from facedouble.run.events import Event, Finished, Notice, Progress, StageFinished, StageStarted
 from facedouble.run.run import Run
+from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.extract import ExtractSettings
+from facedouble.settings.options import from_options
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.images import write_png
 from facedouble.video.planes import YuvPlanes
 from facedouble.video.source import open_source
 
 FRAMES = 40
-LOSSLESS = VideoSettings(codec="ffv1")
-FAST = VideoSettings(preset="ultrafast")
-PLAIN = VideoSettings()
+LOSSLESS = ClipEncoding(codec="ffv1")
+FAST = ClipEncoding(preset="ultrafast")
+PLAIN = None
 
 Spoil = Callable[[Path, Iterable[int]], None]
 
 
-def settings(video: VideoSettings = FAST, **changes: object) -> ConvertSettings:
-    plain: dict[str, object] = {"device": "cpu", "precision": "fp32", "credentials": False, "video": video}
-    return ConvertSettings(**{**plain, **changes})  # type: ignore[arg-type]
+def settings(encoding: ClipEncoding | None = FAST, **changes: object) -> ConvertSettings:
+    plain: dict[str, object] = {"device": "cpu", "precision": "fp32", "credentials": False}
+    return from_options(ConvertSettings, encoding=encoding, **plain, **changes)
 
 
 def planes(clip: Path) -> list[tuple[np.ndarray, ...]]:
@@ -102,7 +105,7 @@ def test_the_result_does_not_depend_on_threads_or_batches(
 ) -> None:
     found = []
     for name, threads, batch in (("a.mov", 1, 1), ("b.mov", 3, 16), ("c.mov", 2, 5)):
-        how = settings(threads=threads, batch_size=batch, part=15)
+        how = settings(threads=threads, batch_size=batch, checkpoint_frames=15)
         convert(rich, stand_in, tmp_path / name, how, faceset=faces)
         found.append(packets(tmp_path / name))
     assert found[0] == found[1] == found[2]
@@ -147,7 +150,7 @@ def test_ten_bits_stay_ten_bits(
     for name, video in (
         ("out.mkv", LOSSLESS),
         ("out.mp4", FAST),
-        ("out.mov", VideoSettings(codec="prores_ks")),
+        ("out.mov", ClipEncoding(codec="prores_ks")),
     ):
         convert(source, stand_in, tmp_path / name, settings(video), faceset=own)
         info = ClipSource(tmp_path / name).info
@@ -175,7 +178,7 @@ def test_times_sound_chapters_and_words_are_the_sources(
     rich: Path, faces: Path, stand_in: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "out.mov"
-    convert(rich, stand_in, path, settings(part=7), faceset=faces)
+    convert(rich, stand_in, path, settings(checkpoint_frames=7), faceset=faces)
     old, new = ClipSource(rich), ClipSource(path)
     assert new.times() == old.times()
     assert new.info.time_base == old.info.time_base
@@ -232,7 +235,7 @@ def test_what_is_left_out_takes_its_sound_with_it(
     rich: Path, faces: Path, stand_in: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "out.mov"
-    how = settings(frame_ranges=("10-19", "30-34"), discard_frames=True, part=8)
+    how = settings(frame_ranges=("10-19", "30-34"), discard_frames=True, checkpoint_frames=8)
     result = convert(rich, stand_in, path, how, faceset=faces)
     assert result.frames == result.frames_swapped == 15
     old = ClipSource(rich)
@@ -283,7 +286,7 @@ def test_only_the_person_or_the_track_that_is_wanted(
             new = cv2.imread(str(tmp_path / name / f"{frame.index:04d}.png"))[..., ::-1]
             halves = [np.array_equal(new[:, s], frame.rgb()[:, s]) for s in (slice(640), slice(640, None))]
             assert halves == ([False, True] if is_left else [True, False])
-    with pytest.raises(SettingsError, match=f"no track 77 in the faceset; it has .*{max(tracks)}"):
+    with pytest.raises(SettingsError, match=f"77.*no such track in the faceset; it has .*{max(tracks)}"):
         convert(pair_frames, stand_in, tmp_path / "x", settings(PLAIN, track=(77,)), faceset=extracted_pair)
     assert not (tmp_path / "x").exists()
 
@@ -327,11 +330,11 @@ def test_a_frame_that_fails_stops_the_run_or_is_listed(
     place = tmp_path / "results"
     place.mkdir()
     path = place / "out.mkv"
-    how = settings(LOSSLESS, part=10)
-    with pytest.raises(ConversionError, match=r"frame 11 cannot be converted \(.*\); with --keep-going"):
+    how = settings(LOSSLESS, checkpoint_frames=10)
+    with pytest.raises(ConversionError, match=r"frame 11 cannot be converted \(.*\); with `keep_going`"):
         convert(rich, stand_in, path, how, faceset=own_faces)
     assert only(place, ".out.mkv.work")  # its first ten frames
-    going = settings(LOSSLESS, part=10, keep_going=True)
+    going = settings(LOSSLESS, checkpoint_frames=10, keep_going=True)
     result = convert(rich, stand_in, path, going, faceset=own_faces)
     assert (result.frames_resumed, result.frames, result.frames_swapped) == (10, 40, 38)
     assert [failure.frame for failure in result.failures] == [11, 26]
@@ -411,26 +414,36 @@ def test_a_clip_whose_size_changes_midway(
         ("out.mp4", {"output_mode": "rgba"}, OutputError, "libx264 cannot hold alpha"),
         ("images", {"output_mode": "rgba", "image_format": "jpg"}, OutputError, "alpha"),
         ("images", {"image_format": "bmp"}, SettingsError, "png, jpg, tiff, exr"),
-        ("out.mp4", {"discard_frames": True}, SettingsError, "--frame-ranges"),
+        ("out.mp4", {"discard_frames": True}, SettingsError, "`frames.ranges`: is missing"),
         ("out.mp4", {"frame_ranges": ("90-",)}, SettingsError, "no frame 90"),
         ("out.mp4", {"label": "two\nlines"}, SettingsError, "single line"),
-        ("out.mkv", {"label": "x", "output_mode": "mask"}, SettingsError, "--label"),
+        ("out.mkv", {"label": "x", "output_mode": "mask"}, SettingsError, "`render.label`"),
         ("out.webm", {}, OutputError, "cannot hold video of libx264"),
         ("no/folder/out.mp4", {}, OutputError, "there is no folder"),
-        ("out.gif", {"video": FAST}, OutputError, "cannot write .gif"),
-        ("images", {"video": FAST}, SettingsError, "--preset applies to clips, but -o names a folder"),
-        ("out.mp4", {"image_format": "tiff"}, SettingsError, "--image-format applies to a folder of images"),
-        ("out.mp4", {"converter": "adjust", "mask_type": "rect"}, SettingsError, "--mask-type only"),
+        ("out.gif", {"encoding": FAST}, OutputError, "cannot write .gif"),
+        ("images", {"encoding": FAST}, SettingsError, "is for clips, but"),
+        ("out.mp4", {"image_format": "tiff"}, SettingsError, "is for images, but"),
+        (
+            "out.mp4",
+            {"converter": "adjust", "mask_type": "rect"},
+            SettingsError,
+            "belongs to `converter.kind=masked`",
+        ),
         (
             "out.mp4",
             {"smooth_mask": False},
             SettingsError,
-            "--no-smooth-mask only has an effect",
+            "belongs to `converter.kind=adjust`",
         ),
-        ("out.mp4", {"colour": "none", "colour_space": "lab"}, SettingsError, "--colour-space only"),
-        ("out.mp4", {"sharpen": "none", "sharpen_amount": 1.0}, SettingsError, "--sharpen-amount only"),
-        ("out.mp4", {"ref_threshold": 0.4}, SettingsError, "--ref-threshold only has an effect with -f"),
-        ("out.mp4", {"mask_type": "learned", "occlusion": "learned"}, SettingsError, "omit --occlusion"),
+        ("out.mp4", {"colour": "none", "colour_space": "lab"}, SettingsError, "no colours are matched"),
+        (
+            "out.mp4",
+            {"sharpen": "none", "sharpen_amount": 1.0},
+            SettingsError,
+            "`sharpen.amount`: belongs to",
+        ),
+        ("out.mp4", {"ref_threshold": 0.4}, SettingsError, "`faces.threshold`: has no effect"),
+        ("out.mp4", {"mask_type": "learned", "occlusion": "learned"}, SettingsError, "`occlusion`: "),
     ],
 )
 def test_what_cannot_be_done_is_said_before_any_work(
@@ -444,7 +457,8 @@ def test_what_cannot_be_done_is_said_before_any_work(
     says: str,
 ) -> None:
     with pytest.raises(error) as caught:
-        convert(rich, stand_in, tmp_path / name, settings(**{"video": PLAIN, **changes}), faceset=faces)
+        how = settings(**{"encoding": None, **changes})  # type: ignore[arg-type]
+        convert(rich, stand_in, tmp_path / name, how, faceset=faces)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert only(tmp_path)
@@ -470,7 +484,7 @@ def test_other_peoples_facesets_and_models(
 def test_the_command_line(
     rich: Path, faces: Path, stand_in: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["convert", "-i", str(rich), "--model-dir", str(stand_in), "--aligned-dir", str(faces)]
+    words = ["convert", "-i", str(rich), "--model", str(stand_in), "--faceset", str(faces)]
     words += ["-o", str(tmp_path / "out.mp4"), "--frame-ranges", "10-12", "20-21,30", "--discard-frames"]
     words += ["--preset", "ultrafast", "--no-credentials", "--device", "cpu"]
     assert main(words) == 0
@@ -480,3 +494,39 @@ def test_the_command_line(
     assert main(words) == 1
     assert "exists" in capsys.readouterr().err
     assert len(ClipSource(tmp_path / "out.mp4").times()) == 6
+
+
+def test_a_saved_file_gives_the_same_bytes_as_the_options_did(
+    rich: Path, faces: Path, stand_in: Path, tmp_path: Path
+) -> None:
+    file, first, second = tmp_path / "run.yaml", tmp_path / "one.mp4", tmp_path / "two.mp4"
+    words = ["convert", "-i", str(rich), "-m", str(stand_in), "-a", str(faces), "-o", str(first)]
+    words += ["--frame-ranges", "10-14", "-M", "facehull", "-S", "--sharpen", "gsharpen", "--crf", "20"]
+    words += ["--preset", "ultrafast", "--no-credentials", "--device", "cpu", "--set", "faces.track=[0]"]
+    assert main([*words, "--save-config", str(file)]) == 0
+    whole = first.read_bytes()
+    first.unlink()
+    assert main(["convert", "--config", str(file)]) == 0
+    assert first.read_bytes() == whole
+    assert main(["convert", "--config", str(file), "-o", str(second), "--colour", "none"]) == 0
+    assert second.read_bytes() != whole
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("converter: {mask: {kind: hull}}", "converter.mask.kind=hull`: no such mask; choose one of: rect"),
+        ("sharpn: {}", "`sharpn`: there is no such setting; is sharpen meant?"),
+        ("compute: {batch_size: many}", "`compute.batch_size=many`: must be a whole number"),
+        ("sharpen: {amount: 1}\nsharpen: {}", "sharpen is there twice"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_named_with_field_and_value(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, says: str
+) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(text)
+    assert main(["convert", "-i", "a", "-m", "b", "-o", "c", "--config", str(file)]) in (1, 2)
+    [line] = capsys.readouterr().err.splitlines()
+    assert str(file) in line
+    assert says in line

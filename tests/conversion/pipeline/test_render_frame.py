@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facedouble.config import ConvertSettings, VideoSettings
 from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.pipeline import convert
@@ -17,13 +16,16 @@ from facedouble.conversion.render import FrameRenderer, render_frame
 from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.track_fits import fit_plan
 from facedouble.errors import ConversionError, InputError
+from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.options import from_options
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.planes import YuvPlanes
 from facedouble.video.source import open_source
 
 
 def settings(**changes: Any) -> ConvertSettings:
-    plain = {"device": "cpu", "precision": "fp32", "credentials": False, "video": VideoSettings(codec="ffv1")}
-    return ConvertSettings(**{**plain, **changes})
+    plain = {"device": "cpu", "precision": "fp32", "credentials": False}
+    return from_options(ConvertSettings, encoding=ClipEncoding(codec="ffv1"), **{**plain, **changes})
 
 
 @pytest.fixture(scope="module")

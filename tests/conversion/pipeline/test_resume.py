@@ -15,11 +15,13 @@ from pathlib import Path
 import av
 import pytest
 
-from facedouble.config import ConvertSettings, VideoSettings
 from facedouble.conversion.pipeline import convert
 from facedouble.errors import ConversionError
 from facedouble.run.events import Event, Notice, Progress
 from facedouble.run.run import Run
+from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.options import from_options
+from facedouble.settings.video import ClipEncoding
 
 pytestmark = pytest.mark.subprocess
 
@@ -29,13 +31,22 @@ FRAMES = 40
 
 def words(rich: Path, faces: Path, model: Path, output: Path, *more: str) -> list[str]:
     found = ["convert", "-i", str(rich), "-m", str(model), "-a", str(faces), "-o", str(output)]
-    found += ["--part", str(PART), "--preset", "medium", "--device", "cpu", "--precision", "fp32"]
+    found += [
+        "--checkpoint-frames",
+        str(PART),
+        "--preset",
+        "medium",
+        "--device",
+        "cpu",
+        "--precision",
+        "fp32",
+    ]
     return [sys.executable, "-m", "facedouble", *found, "--no-credentials", *more]
 
 
 def settings(**changes: object) -> ConvertSettings:
-    plain: dict[str, object] = {"device": "cpu", "precision": "fp32", "credentials": False, "part": PART}
-    return ConvertSettings(**{**plain, **changes})  # type: ignore[arg-type]
+    plain: dict[str, object] = {"device": "cpu", "precision": "fp32", "credentials": False}
+    return from_options(ConvertSettings, checkpoint_frames=PART, **{**plain, **changes})
 
 
 def packets(clip: Path) -> list[tuple[object, ...]]:
@@ -175,7 +186,7 @@ def test_a_second_run_keeps_out_of_the_way_of_the_first(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"sharpen_amount": 0.5}, {"video": VideoSettings(crf=30)}, {"frame_ranges": ("0-3",)}],
+    [{"sharpen_amount": 0.5}, {"encoding": ClipEncoding(crf=30)}, {"frame_ranges": ("0-3",)}],
     ids=["look", "encoder", "frames"],
 )
 def test_with_other_words_it_begins_again(

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-from facedouble.config import EvaluateSettings
 from facedouble.errors import OutputError
 from facedouble.evaluation.evaluate import frame_badness
 from facedouble.evaluation.measure import Outcome
@@ -21,6 +20,7 @@ from facedouble.evaluation.report.page import check, page, write_json, write_rep
 from facedouble.evaluation.result import Evaluation, ResultEvaluation
 from facedouble.evaluation.summary import labels, lines
 from facedouble.evaluation.verdict import judge
+from facedouble.settings.evaluate import EvaluateSettings
 
 FRAMES = [*range(10), *range(14, 30)]  # no face in between
 NASTY = '</script><img src="https://example.com/x">&amp;.mp4'

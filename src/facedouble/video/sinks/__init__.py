@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.image_formats import image_format
 from facedouble.video.images import IMAGE_SUFFIXES
 from facedouble.video.info import SourceInfo
@@ -43,7 +43,7 @@ __all__ = [
 def open_sink(
     path: Path,
     like: SourceInfo,
-    settings: VideoSettings,
+    settings: ClipEncoding,
     *,
     audio_from: Path | None,
     overwrite: bool,
@@ -71,7 +71,7 @@ def open_sink(
 def open_parts(
     path: Path,
     like: SourceInfo,
-    settings: VideoSettings,
+    settings: ClipEncoding,
     work: WorkFolder,
     *,
     audio_from: Path | None,

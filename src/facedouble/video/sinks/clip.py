@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
 from facedouble.run.locks import hold
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.frame import Frame
 from facedouble.video.info import SourceInfo
 from facedouble.video.sinks.base import Marking, Sink
@@ -43,7 +43,7 @@ class ClipSink(Sink):
         self,
         path: Path,
         like: SourceInfo,
-        settings: VideoSettings,
+        settings: ClipEncoding,
         *,
         audio_from: Path | None = None,
         marking: Marking | None = None,

@@ -13,8 +13,8 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.reformatter import ColorRange
 
-from facedouble.config import VideoSettings
 from facedouble.errors import OutputError, SettingsError
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.frame import Frame
 from facedouble.video.info import SourceInfo
 from facedouble.video.planes import LAYOUTS, to_format
@@ -61,9 +61,7 @@ class Encoding:
     sample_aspect: Fraction
 
     @classmethod
-    def choose(
-        cls, path: Path, like: SourceInfo, settings: VideoSettings, *, alpha: bool = False
-    ) -> Encoding:
+    def choose(cls, path: Path, like: SourceInfo, settings: ClipEncoding, *, alpha: bool = False) -> Encoding:
         """The encoding of a clip ``path`` whose frames have the size, times and colours of ``like``.
 
         Raises ``OutputError`` for an encoder that is not there or takes no such pixels, ``SettingsError``
@@ -184,7 +182,7 @@ def _quality(codec: av.Codec) -> str | None:
     return next((name for name in ("crf", "cq") if name in known), None)
 
 
-def _options(codec: av.Codec, settings: VideoSettings, format: str, path: Path) -> dict[str, str]:
+def _options(codec: av.Codec, settings: ClipEncoding, format: str, path: Path) -> dict[str, str]:
     """Quality and preset as the encoder's own options."""
     known = _known(codec)
     options: dict[str, str] = {}
@@ -193,7 +191,7 @@ def _options(codec: av.Codec, settings: VideoSettings, format: str, path: Path) 
         options[quality] = str(settings.crf)
     elif not (codec.lossless or codec.intra_only):
         raise OutputError(f"{path}: {settings.codec} has no constant quality; choose libx264 or libx265")
-    elif settings.crf != VideoSettings().crf:
+    elif settings.crf != ClipEncoding().crf:
         raise SettingsError(f"--crf: {settings.codec} has no quality to choose; leave it away")
     if settings.codec.startswith("libx26"):
         if settings.preset not in _X26X_PRESETS:
@@ -206,9 +204,9 @@ def _options(codec: av.Codec, settings: VideoSettings, format: str, path: Path) 
     elif "preset" in known:
         if known["preset"].choices or settings.preset.isdecimal():
             options["preset"] = settings.preset
-        elif settings.preset != VideoSettings().preset:
+        elif settings.preset != ClipEncoding().preset:
             raise SettingsError(f"{settings.codec} numbers its presets; {settings.preset!r} is none of them")
-    elif settings.preset != VideoSettings().preset:
+    elif settings.preset != ClipEncoding().preset:
         raise SettingsError(f"--preset: {settings.codec} has none to choose of; leave it away")
     if codec.name.startswith("prores") and "444" in format:
         options["profile"] = _PRORES_4444

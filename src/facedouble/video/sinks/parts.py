@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import av.error
 
-from facedouble.config import VideoSettings
 from facedouble.errors import OutputError
+from facedouble.settings.video import ClipEncoding
 from facedouble.video.frame import Frame
 from facedouble.video.image_formats import ImageFormat
 from facedouble.video.info import SourceInfo
@@ -58,7 +58,7 @@ class ClipParts(PartsSink):
         self,
         path: Path,
         like: SourceInfo,
-        settings: VideoSettings,
+        settings: ClipEncoding,
         work: WorkFolder,
         *,
         audio_from: Path | None,
