@@ -206,10 +206,13 @@ def _now(folder: Path, queue: Queue, job: Job) -> Job:
 
 def _about(job: Job, jobs: Sequence[Job]) -> str:
     """What a person wants to know of a job, in a few words."""
+    from facedouble.project.jobs import RESUMABLE
+
     if job.state == "queued":
         others = {other.id: other for other in jobs}
         waits = [others[n] for n in job.after if n in others and others[n].state != "done"]
-        return f"after {', '.join(f'job {other.id} ({other.state})' for other in waits)}" if waits else ""
+        names = [f"{other.id}{f' ({other.state})' if other.state in RESUMABLE else ''}" for other in waits]
+        return f"waits for {', '.join(names)}" if names else ""
     took = f"{clock((job.ended or time.time()) - job.started)}" if job.started else ""
     if job.state != "running":
         return ", ".join(part for part in (took, job.error) if part)

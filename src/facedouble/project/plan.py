@@ -77,7 +77,9 @@ def recorded(step: Step) -> dict[str, Any]:
 def _judge(step: Step, disk: Disk) -> Planned:
     output = disk.outputs[step.name]
     if output.writer is not None:
-        return Planned(step, State.WRITING, (f"by {output.writer}",), output.detail)
+        return Planned(
+            step, State.WRITING, (f"by process {output.writer.pid} on {output.writer.host}",), output.detail
+        )
     if output.problem:
         return Planned(step, State.BLOCKED, (output.problem,), output.detail)
     gone = [source.path for source in step.inputs if source.step is None and disk.fingerprint(source) is None]

@@ -120,11 +120,13 @@ class Runner:
         """Note progress and pass on requests to stop until the process is gone."""
         signals = list(_SIGNALS)
         noted = signalled = -_GRACE
+        news = False
         while lives():
             time.sleep(_POLL)
             now = time.monotonic()
-            if follower.read() and now - noted >= _NOTE:
-                noted = now
+            news = follower.read() or news
+            if news and now - noted >= _NOTE:
+                noted, news = now, False
                 self._note_progress(number, follower)
             asked = self.queue.get(number).stop_asked is not None
             if asked and pid is not None and signals and now - signalled >= _GRACE:
