@@ -18,12 +18,13 @@ from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.fingerprint import conversion_fingerprint
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.marking import make_marking
-from facedouble.conversion.plan import ConversionPlan, FaceSelection, count_upscaled, make_plan
+from facedouble.conversion.plan import ConversionPlan, FaceSelection, FitKeys, count_upscaled, make_plan
+from facedouble.conversion.plan_file import load_plan, save_plan
 from facedouble.conversion.registry import OUTPUT_MODES
 from facedouble.conversion.render import FrameRenderer
 from facedouble.conversion.stream import FrameFailure, FrameStream
 from facedouble.conversion.swapper import Swapper
-from facedouble.conversion.track_fits import fit_plan
+from facedouble.conversion.track_fits import fit_keys, fit_plan
 from facedouble.errors import InputError
 from facedouble.extraction.extract import extract
 from facedouble.faces.references import References
@@ -34,6 +35,7 @@ from facedouble.settings.extract import ExtractSettings
 from facedouble.settings.video import ClipEncoding, ImageEncoding
 from facedouble.video import sinks
 from facedouble.video.hashing import source_hash
+from facedouble.video.sinks import WorkFolder
 from facedouble.video.source import Source, open_source
 
 
@@ -126,10 +128,16 @@ def _convert(
     ):
         if work.discarded:
             run.notice("convert.discarded", "discarded the unfinished output of a run with other settings")
-        if plan is None or faceset is None:
-            faceset = _extract_faces(source, work.make() / "faces", run)
-            plan = make_plan(source, faceset, selection)
-        plan = fit_plan(plan, faceset, swapper, make_steps(settings, swapper.view), run)
+        steps = make_steps(settings, swapper.view)
+        fitted = _saved_plan(work, fit_keys(swapper, steps))
+        if fitted is None:
+            if plan is None or faceset is None:
+                faceset = _extract_faces(source, work.make() / "faces", run)
+                plan = make_plan(source, faceset, selection)
+            fitted = fit_plan(plan, faceset, swapper, steps, run)
+            work.make()
+            save_plan(fitted, work.plan)
+        plan = fitted
         _warn_of_upscaling(plan, swapper, run)
         renderer = FrameRenderer.from_settings(swapper, settings)
         stream = FrameStream(frames, matte, plan, ranges, settings, run)
@@ -185,6 +193,18 @@ def _extract_faces(source: Path, path: Path, run: Run) -> Path:
             raise
         run.warn("convert.no_face", f"no face was found in {source}; its frames are copied unchanged")
     return path
+
+
+def _saved_plan(work: WorkFolder, keys: FitKeys) -> ConversionPlan | None:
+    """The plan that an interrupted run left beside its parts, unless it is damaged. That it has the right
+    faces is known from the work folder's fingerprint."""
+    if not work.plan.exists():
+        return None
+    try:
+        plan = load_plan(work.plan)
+    except InputError:
+        return None
+    return plan if plan.fit_keys == keys else None
 
 
 def _warn_of_upscaling(plan: ConversionPlan, swapper: Swapper, run: Run) -> None:

@@ -1,9 +1,10 @@
 """The state of an unfinished result, from which an interrupted run resumes: a hidden folder beside it.
 
     .out.mp4.work/
-      work.json       the fingerprint of the result: its source and all settings that matter
-      000000.json     the record of a finished part
-      000000.packets  its encoded video (clips only)
+      work.json         the fingerprint of the result: its source and all settings that matter
+      plan.safetensors  what was worked out before the first part
+      000000.json       the record of a finished part
+      000000.packets    its encoded video (clips only)
 
 A part counts once its ``.json`` exists, which is written last. The folder goes when the result is complete.
 ``.out.mp4.lock`` exists while a run is writing and keeps a second run out.
@@ -25,6 +26,7 @@ from facedouble.video.sinks.base import write_error
 IsUsable = Callable[[dict[str, Any]], bool]
 
 _FINGERPRINT = "work.json"
+_PLAN = "plan.safetensors"
 
 
 @contextlib.contextmanager
@@ -84,6 +86,11 @@ class WorkFolder:
                 raise write_error(self.path, error) from error
         return self.folder
 
+    @property
+    def plan(self) -> Path:
+        """Where what was worked out before the first part may be kept; not worth keeping on its own."""
+        return self.folder / _PLAN
+
     def file(self, number: int, suffix: str) -> Path:
         """The file of part ``number``."""
         return self.folder / f"{number:06d}{suffix}"
@@ -108,11 +115,10 @@ class WorkFolder:
 
     def remove_if_empty(self) -> None:
         """After a failed run: delete the folder unless it holds finished parts or other work."""
-        if (
-            self.folder.exists()
-            and not self.parts
-            and not any(file.name != _FINGERPRINT and file.suffix != ".txt" for file in self.folder.iterdir())
-        ):
+        if not self.folder.exists() or self.parts:
+            return
+        cheap = {_FINGERPRINT, _PLAN}
+        if all(file.name in cheap or file.suffix == ".txt" for file in self.folder.iterdir()):
             self.remove()
 
     def _parts(self) -> list[dict[str, Any]]:
