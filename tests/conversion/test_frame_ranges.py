@@ -35,11 +35,11 @@ def test_what_a_range_holds(
 @pytest.mark.parametrize(
     ("texts", "says"),
     [
-        (("a-b",), "'a-b' is not a range"),
-        (("",), "'' is not a range"),
+        (("a-b",), r"`frames.ranges=a-b`: is not a range"),
+        (("",), r"=`: is not a range"),
         (("50-10",), "ends before it starts"),
         (("10-50", "50-60"), "frame 50 is in two"),
-        (("-5",), "'-5' is not a range"),
+        (("-5",), r"=-5`: is not a range"),
     ],
 )
 def test_what_is_no_range(texts: tuple[str, ...], says: str) -> None:
@@ -48,7 +48,7 @@ def test_what_is_no_range(texts: tuple[str, ...], says: str) -> None:
 
 
 def test_a_range_beyond_the_end() -> None:
-    with pytest.raises(SettingsError, match=r"no frame 200; the last frame is 122"):
+    with pytest.raises(SettingsError, match=r"no frame 200; the last is 122"):
         FrameRanges.parse(("10-50", "200-")).check(123)
     FrameRanges.parse(("10-500",)).check(123)
 

@@ -19,6 +19,8 @@ from facedouble.errors import ConversionError, InputError
 from facedouble.settings.convert import ConvertSettings
 from facedouble.settings.options import from_options
 from facedouble.settings.video import ClipEncoding
+from facedouble.video.frame import Frame
+from facedouble.video.images import write_png
 from facedouble.video.planes import YuvPlanes
 from facedouble.video.source import open_source
 
@@ -90,3 +92,46 @@ def test_a_frame_that_is_not_there(rich: Path, swapper: Swapper, plan: Conversio
     renderer = FrameRenderer.from_settings(swapper, settings())
     with pytest.raises(InputError, match="no frame 40"):
         render_frame(open_source(rich), 40, plan, renderer)
+
+
+def luma(frame: Frame) -> np.ndarray:
+    assert isinstance(frame.content, YuvPlanes)
+    return frame.content.planes[0]
+
+
+def test_ranges_and_mattes_give_the_frames_of_the_whole(
+    rich: Path, faces: Path, stand_in: Path, swapper: Swapper, tmp_path: Path
+) -> None:
+    """Only what is asked for is decoded, of the source and of the matte; each frame stays what it was."""
+    source = open_source(rich)
+    mattes = tmp_path / "mattes"
+    mattes.mkdir()
+    for index in range(source.index.count):
+        matte = np.zeros((source.info.height, source.info.width, 3), np.uint8)
+        matte[: 9 * index] = 255
+        write_png(mattes / f"{index:04d}.png", matte)
+    how = settings(matte=mattes, frame_ranges=("31-33", "12"), discard_frames=True, checkpoint_frames=8)
+    output = tmp_path / "out.mkv"
+    result = convert(rich, stand_in, output, how, faceset=faces)
+    assert (result.frames, result.frames_swapped) == (4, 4)
+    ranges = FrameRanges.parse(("31-33", "12"))
+    plan = fit_plan(
+        make_plan(rich, faces, FaceSelection(ranges)), faces, swapper, make_steps(how, swapper.view)
+    )
+    renderer = FrameRenderer.from_settings(swapper, how)
+    for written, index in zip(open_source(output).frames(), (12, 31, 32, 33), strict=True):
+        rendered = render_frame(source, index, plan, renderer, open_source(mattes))
+        original = next(source.frames(index, index + 1))
+        assert np.array_equal(luma(rendered), luma(written))
+        assert np.array_equal(luma(original)[9 * index :], luma(written)[9 * index :])
+        assert not np.array_equal(luma(original), luma(written))
+
+
+def test_a_matte_of_another_length_is_refused(
+    rich: Path, faces: Path, stand_in: Path, tmp_path: Path
+) -> None:
+    mattes = tmp_path / "mattes"
+    mattes.mkdir()
+    write_png(mattes / "0.png", np.zeros((360, 640, 3), np.uint8))
+    with pytest.raises(InputError, match="the matte has 1 frames, the source 40"):
+        convert(rich, stand_in, tmp_path / "out.mkv", settings(matte=mattes), faceset=faces)
