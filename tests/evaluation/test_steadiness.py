@@ -4,12 +4,12 @@ import pytest
 
 from facedouble.evaluation.steadiness import (
     backward_flow,
-    carried,
     change_along,
     colour_drift,
     flicker,
     jitter,
     mean_lab,
+    warp_along,
 )
 
 
@@ -55,7 +55,7 @@ def test_flow_says_where_pixels_came_from() -> None:
     assert np.median(flow[..., 0]) == pytest.approx(-3, abs=0.2)
     assert np.median(flow[..., 1]) == pytest.approx(0, abs=0.2)
     inside = (slice(10, -10), slice(10, -10))
-    assert np.abs(carried(before, flow)[inside].astype(float) - after[inside]).mean() < 2
+    assert np.abs(warp_along(before, flow)[inside].astype(float) - after[inside]).mean() < 2
 
 
 def test_change_along_no_motion_is_the_difference_inside_the_mask() -> None:

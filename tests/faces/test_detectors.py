@@ -165,7 +165,7 @@ def test_one_that_needs_no_colour_takes_grey(detector: Detector, frame: Image) -
 def test_two_boxes_of_one_face_are_one() -> None:
     surest, shifted, other = Box(10, 10, 110, 110), Box(20, 20, 125, 125), Box(80, 10, 200, 130)
     found = [Detection(shifted, 0.5), Detection(surest, 0.9), Detection(other, 0.1)]
-    assert [detection.box for detection in detectors._each_once(found)] == [other, surest]
+    assert [detection.box for detection in detectors._without_duplicates(found)] == [other, surest]
 
 
 def test_all_asks_the_cnn_only_where_hog_finds_nothing(monkeypatch: pytest.MonkeyPatch, frame: Image) -> None:

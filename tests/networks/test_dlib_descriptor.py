@@ -85,7 +85,7 @@ def test_a_damaged_or_other_file_is_one_clear_error(tmp_path: Path) -> None:
         with pytest.raises(AssetError, match="damaged"):
             DlibDescriptorNetwork(file)
     other = weights_file(LANDMARKS_68)
-    with pytest.raises(AssetError, match="not a network that dlib saved"):
+    with pytest.raises(AssetError, match="not a network saved by dlib"):
         DlibDescriptorNetwork(other)
     with pytest.raises(AssetError, match="cannot be read"):
         DlibDescriptorNetwork(tmp_path / "none")

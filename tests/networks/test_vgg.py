@@ -61,7 +61,7 @@ def test_a_file_that_does_not_match_its_name_is_refused(tmp_path: Path) -> None:
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(data)
-    with pytest.raises(AssetError, match="fetch it again"):
+    with pytest.raises(AssetError, match="download it again"):
         Vgg19(file)
 
 

@@ -1,8 +1,8 @@
-"""What a swap should keep of the person seen: where the head looks, what the face does, where the eyes look.
+"""What a swap should keep of the performance: head pose, expression and gaze.
 
 Pure functions on landmarks and pictures. Angles are those of ``faces/pose.py``: a head in space fitted to the
 landmarks by least squares under scaled orthographic projection. A perspective fit (PnP) has two more
-unknowns, focal length and distance, that landmarks of one face do not settle.
+unknowns, focal length and distance, which the landmarks of one face cannot determine.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from facedouble.types import Alignment, Image, Landmarks
 
 _Array = npt.NDArray[np.float64]
 
-_EYE_SIZE = 48  # pixels between the corners of the eye, in the patch it is looked at in
-_LEAST_OPEN = 0.12  # height of an eye over its width under which nothing is to be seen of its iris
+_EYE_SIZE = 48  # pixels between the corners of the eye in the patch that is examined
+_MIN_OPENING = 0.12  # ratio of height to width of an eye below which its iris is hidden
 
 
 def euler_distance(result: npt.NDArray[np.floating], source: npt.NDArray[np.floating]) -> _Array:
-    """Distance of head poses (N, 3), yaw, pitch and roll in degrees: the Euclidean norm of their
-    differences, each taken the short way round (N,)."""
+    """Distance (N,) between head poses (N, 3), yaw, pitch and roll in degrees: the Euclidean norm of their
+    differences, each wrapped to -180..180."""
     apart = (result.astype(np.float64) - source + 180) % 360 - 180
     return np.asarray(np.linalg.norm(apart, axis=1))
 
 
 def frontal(landmarks: npt.NDArray[np.floating], scheme: LandmarkScheme) -> _Array:
-    """Landmarks (N, P, 2) as the face would show them to a camera in front of it, upright.
+    """Landmarks (N, P, 2) as an upright face would show them to a camera in front of it.
 
-    The head is fitted as in ``faces/pose.py``; what is left is taken to lie in the plane of the face,
-    and its turning and scale are undone. Unit: the distance of the eyes, origin between the rigid points.
-    Good up to some 45 degrees of turning.
+    The head is fitted as in ``faces/pose.py``. The residual is assumed to lie in the plane of the face, and
+    its rotation and scale are undone. Unit: the eye distance; origin: the mean of the rigid points. Good up
+    to about 45 degrees of rotation.
     """
     points = landmarks.astype(np.float64)
     yaw, pitch, roll = np.radians(head_poses(points, scheme)[:, :3]).T
@@ -46,14 +46,14 @@ def frontal(landmarks: npt.NDArray[np.floating], scheme: LandmarkScheme) -> _Arr
         flat = rotation[:2]
         shown = head @ flat.T
         scale = (shown[rigid] * seen[i, rigid]).sum() / (shown[rigid] ** 2).sum()
-        # What the depth of the head adds goes off first; the rest is of the plane.
+        # Subtract what the depth of the head contributes; the rest lies in the plane.
         plane = seen[i] / scale - np.outer(head[:, 2], flat[:, 2])
         result[i] = plane @ np.linalg.inv(flat[:, :2]).T
     return result / scheme.eye_distance
 
 
 def _rotations(yaw: _Array, pitch: _Array, roll: _Array) -> _Array:
-    """Rotations (N, 3, 3) with these angles in radians, as ``faces/pose.py`` counts them."""
+    """Rotations (N, 3, 3) with these angles in radians, in the convention of ``faces/pose.py``."""
     zero, one = np.zeros_like(yaw), np.ones_like(yaw)
 
     def stacked(*rows: tuple[_Array, _Array, _Array]) -> _Array:
@@ -72,12 +72,12 @@ def _rotations(yaw: _Array, pitch: _Array, roll: _Array) -> _Array:
 def expression_distance(
     result: npt.NDArray[np.floating], source: npt.NDArray[np.floating], scheme: LandmarkScheme
 ) -> _Array:
-    """How far the expressions of a result are from those of its source (N,), in eye distances.
+    """Distance (N,) between the expressions of a result and of its source, in eye distances.
 
     ``result`` and ``source`` (N, P, 2) are landmarks of the same frames. Both are made :func:`frontal`, and
-    of each its own median over the frames, the person's shape, is taken off; what is left is expression.
-    The value is the mean distance over the inner points, without the outline, which slides over the skin as
-    the head turns.
+    the median over the frames, which is the person's own shape, is subtracted from each; what is left is
+    expression. The value is the mean distance over the inner points. The outline is left out, because it
+    slides over the skin as the head turns.
     """
     moved = [
         points - np.median(points, axis=0) for points in (frontal(result, scheme), frontal(source, scheme))
@@ -88,11 +88,12 @@ def expression_distance(
 
 
 def gaze(image: Image, landmarks: Landmarks, scheme: LandmarkScheme) -> float:
-    """Where the eyes look across, from their irises: about -1 at one corner of the eyes to 1 at the other.
+    """Horizontal gaze, from the irises: about -1 with the irises at the left corners of the eyes, in the
+    image, to 1 at the right ones.
 
-    Each open eye is cut out with its corners level; the iris is the centre of gravity of what is darker
-    there than the median, the more the darker; its place is measured from the middle between the corners
-    in half widths. Mean of the open eyes, NaN while both are shut.
+    Where the scheme has irises, their positions between the corners are used. Otherwise each open eye is
+    cut out with its corners level, and the iris is the centroid of the pixels darker than the median,
+    weighted by how much darker they are. Mean of the open eyes; NaN while both are closed.
     """
     found = [_iris(image, landmarks, eye) for eye in scheme.regions.eyes]
     known = [place for place in found if place is not None]
@@ -105,8 +106,11 @@ def _iris(image: Image, landmarks: Landmarks, eye: Eye) -> float | None:
     upper, lower = (landmarks[list(points)] for points in zip(*eye.opening.pairs, strict=True))
     width = float(np.linalg.norm(second - first))
     height = float(np.linalg.norm(upper.mean(axis=0) - lower.mean(axis=0)))
-    if width < 4 or height / width < _LEAST_OPEN:
+    if width < 4 or height / width < _MIN_OPENING:
         return None
+    if eye.iris and not np.isnan(landmarks[eye.iris[0]]).any():
+        aside = landmarks[eye.iris[0]] - (first + second) / 2
+        return float(2 * (aside @ (second - first)) / width**2)
     matrix = _level(first, second, width)
     size = 2 * _EYE_SIZE
     patch = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)

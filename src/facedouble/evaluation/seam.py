@@ -1,7 +1,7 @@
-"""Where the new face meets the frame: steps of brightness across the edge, and colours on both sides.
+"""The seam between the new face and the frame: brightness steps across it, and colours on both sides.
 
-How far a mask reached is not known from a result. So the outline of the face is taken at many distances,
-inside and outside the hull of the landmarks, and the worst of them counts.
+A result does not tell how far its mask reached. So the outline of the face is examined at many distances,
+inside and outside the hull of the landmarks, and the worst one counts.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from facedouble.types import FloatArray, Image, Landmarks
 _Array = npt.NDArray[np.float64]
 
 SECTORS = 12
-"""Parts of the outline whose colours are compared, each by itself."""
+"""Number of sectors of the outline, whose colours are compared separately."""
 
-# Bands across the outline: shares of the crop's side, negative is inside.
+# Bands along the outline: distances as shares of the crop's side, negative inside.
 _FIRST, _LAST, _BAND = -0.075, 0.07, 0.01
 _RING = 0.05  # width of a ring of colour
-_INNER, _OUTER = -0.06, 0.01  # where the rings lie: the inner one ends, the outer one begins
-_LEAST_PIXELS = 20
+_INNER, _OUTER = -0.06, 0.01  # where the inner ring ends and the outer one begins
+_MIN_PIXELS = 20
 
 
 def outline_distance(landmarks: Landmarks, size: int, scheme: LandmarkScheme) -> FloatArray:
@@ -38,11 +38,11 @@ def outline_distance(landmarks: Landmarks, size: int, scheme: LandmarkScheme) ->
 def gradient_step(result: Image, source: Image, distance: FloatArray) -> float:
     """How steeply brightness changes across the edge of the face where it does not in the source.
 
-    Of result less source, both crops (S, S, 3), the derivative of luma along the normal of the outline is
-    taken, in levels (0..255) a pixel. It is averaged over bands of equal ``distance`` (S, S, see
-    :func:`outline_distance`) in each of :data:`SECTORS` parts of the outline. The value is the median over
-    the parts of its absolute value, of the band where that is largest: features of the face differ here
-    and there and do not count, a seam goes along most of the outline. 0 is none, lower is better.
+    For the difference of result and source, both crops (S, S, 3), the derivative of luma along the normal
+    of the outline is computed, in levels (0..255) per pixel, and averaged over bands of equal ``distance``
+    (S, S, see :func:`outline_distance`) within each of :data:`SECTORS` sectors. The value is the median of
+    its absolute value over the sectors, for the band where that is largest: a seam runs along most of the
+    outline, whereas differing features occur only here and there. 0 is none, lower is better.
     """
     inside = (distance >= _FIRST) & (distance < _LAST)
     part = _sector(distance, inside)
@@ -52,14 +52,14 @@ def gradient_step(result: Image, source: Image, distance: FloatArray) -> float:
     steps = _across(result, source, distance)[inside]
     counts = np.bincount(number, minlength=length).reshape(-1, SECTORS)
     sums = np.bincount(number, weights=steps, minlength=length).reshape(-1, SECTORS)
-    # Bands overlap by half, so that an edge lies within one wherever it is.
+    # Bands overlap by half, so that any edge lies within one of them.
     counts, sums = counts[:-1] + counts[1:], sums[:-1] + sums[1:]
-    means = np.where(counts >= _LEAST_PIXELS, np.abs(sums) / np.maximum(counts, 1), 0)
+    means = np.where(counts >= _MIN_PIXELS, np.abs(sums) / np.maximum(counts, 1), 0)
     return float(np.median(means, axis=1).max())
 
 
 def _sector(distance: FloatArray, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Which part of the outline pixels belong to: those of ``inside``, flat, 0 to SECTORS - 1."""
+    """The sector, 0 to SECTORS - 1, of each pixel of ``inside``, flat."""
     rows, columns = np.nonzero(inside)
     middle = np.nonzero(distance < 0)
     angle = np.arctan2(rows - middle[0].mean(), columns - middle[1].mean()) / (2 * np.pi) + 0.5
@@ -67,7 +67,7 @@ def _sector(distance: FloatArray, inside: npt.NDArray[np.bool_]) -> npt.NDArray[
 
 
 def _across(result: Image, source: Image, distance: FloatArray) -> FloatArray:
-    """The derivative of the luma of result less source across the outline at each pixel, levels a pixel."""
+    """Derivative of the luma of result minus source across the outline at each pixel, in levels per pixel."""
     lumas = [cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32) for crop in (result, source)]
     x, y = _slope(np.asarray(cv2.GaussianBlur(distance, (0, 0), 2.0), dtype=np.float32))
     across, down = _slope(np.asarray(lumas[0] - lumas[1], dtype=np.float32))
@@ -75,7 +75,7 @@ def _across(result: Image, source: Image, distance: FloatArray) -> FloatArray:
 
 
 def _slope(picture: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Derivatives (H, W) across and down, by Sobel's masks scaled to units a pixel."""
+    """Horizontal and vertical derivatives (H, W) by Sobel filters, per pixel."""
     across, down = (cv2.Sobel(picture, cv2.CV_32F, *axes, scale=1 / 8) for axes in ((1, 0), (0, 1)))
     return np.asarray(across, dtype=np.float32), np.asarray(down, dtype=np.float32)
 
@@ -83,16 +83,16 @@ def _slope(picture: FloatArray) -> tuple[FloatArray, FloatArray]:
 def ring_step(result: Image, source: Image, distance: FloatArray) -> float:
     """How much more the colours just inside and just outside the edge of the face differ than in the source.
 
-    The outline is parted into :data:`SECTORS`; of each the CIEDE2000 difference between the mean colours of a
-    ring inside and one outside is taken, in the result and in the source. The value is the mean over the
-    sectors of how much larger it is in the result; 0 where nowhere, lower is better, 2 is seen.
+    For each of :data:`SECTORS` sectors the CIEDE2000 difference between the mean colours of a ring inside
+    and one outside is computed, in the result and in the source. The value is the mean over the sectors of
+    how much larger it is in the result; 0 is none, lower is better, 2 is visible.
     """
     inner = (distance >= _INNER - _RING) & (distance < _INNER)
     outer = (distance >= _OUTER) & (distance < _OUTER + _RING)
     both = inner | outer
     part = 2 * _sector(distance, both) + outer[both]
     counts = np.bincount(part, minlength=2 * SECTORS)
-    known = counts.reshape(SECTORS, 2).min(axis=1) >= _LEAST_PIXELS
+    known = counts.reshape(SECTORS, 2).min(axis=1) >= _MIN_PIXELS
     if not known.any():
         return 0.0
     differences = []
@@ -106,7 +106,7 @@ def ring_step(result: Image, source: Image, distance: FloatArray) -> float:
 
 def ciede2000(one: npt.ArrayLike, other: npt.ArrayLike) -> _Array:
     """Difference of colours (..., 3) in CIELAB by CIEDE2000 (Luo, Cui and Rigg 2001), with all weights 1;
-    checked against the pairs of Sharma, Wu and Dalal 2005. 1 is about what an eye can tell."""
+    verified with the pairs of Sharma, Wu and Dalal 2005. 1 is about a just noticeable difference."""
     first, second = (np.asarray(value, dtype=np.float64) for value in (one, other))
     chroma = (np.hypot(first[..., 1], first[..., 2]) + np.hypot(second[..., 1], second[..., 2])) / 2
     grey = 1.5 - 0.5 * np.sqrt(chroma**7 / (chroma**7 + 25.0**7))  # factor of a, larger near grey

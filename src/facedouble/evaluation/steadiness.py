@@ -1,7 +1,7 @@
-"""How steady a result is in time: pure functions on landmarks, pictures and colours of its frames.
+"""How steady a result is over time: pure functions on landmarks, pictures and colours of its frames.
 
-Each looks at a result together with its source, so that what the actor, the camera and the light do is
-taken off and what the swap adds is left.
+Each compares a result with its source, so that the motion of actor, camera and light cancels out and only
+what the swap adds is left.
 """
 
 from __future__ import annotations
@@ -13,20 +13,19 @@ import numpy.typing as npt
 from facedouble.types import Grey, Image, Mask
 
 Series = npt.NDArray[np.float64]
-"""One number a frame."""
+"""One value per frame."""
 Flow = npt.NDArray[np.float32]
-"""(H, W, 2): for each pixel of a picture where it was in the picture before, x then y, in pixels."""
+"""(H, W, 2): for each pixel the offset to its position in the previous picture, x then y, in pixels."""
 
 
 def jitter(result: npt.NDArray[np.floating], source: npt.NDArray[np.floating], size: npt.ArrayLike) -> Series:
-    """How far landmarks of a result tremble against those of its source, on each frame.
+    """Jitter of a result's landmarks relative to its source's, for each frame (N,).
 
-    ``result`` and ``source`` (N, P, 2) are of consecutive frames, in frame pixels; ``size`` is what
-    counts as 1, a number or one a frame, such as the distance of the eyes. For every point the second
-    difference in time of (result - source) / size is taken; the value of a frame is the root mean
-    square over the points, no unit. 0 is as steady as the source, lower is better. Differences that stay
-    (another shape of face) or change evenly do not count. The first and the last frame, of which a
-    second difference cannot be had, are NaN.
+    ``result`` and ``source`` (N, P, 2) are of consecutive frames, in frame pixels; ``size`` is the unit,
+    one value or one per frame, such as the eye distance. For every point the second difference in time of
+    (result - source) / size is computed; the value of a frame is its root mean square over the points, no
+    unit. 0 is as steady as the source, lower is better. Constant differences (another face shape) and those
+    that change evenly do not count. The first and the last frame, which have no second difference, are NaN.
     """
     apart = (result.astype(np.float64) - source) / np.broadcast_to(size, len(result))[:, None, None]
     values = np.full(len(result), np.nan)
@@ -36,7 +35,7 @@ def jitter(result: npt.NDArray[np.floating], source: npt.NDArray[np.floating], s
 
 
 def backward_flow(before: Grey, after: Grey) -> Flow:
-    """Where each pixel of ``after`` (H, W) was in ``before``: dense inverse search (Kroeger et al. 2016).
+    """Optical flow from ``after`` (H, W) back to ``before``, by dense inverse search (Kroeger et al. 2016).
 
     Both must be at least 16 pixels high and wide.
     """
@@ -45,8 +44,8 @@ def backward_flow(before: Grey, after: Grey) -> Flow:
     return np.asarray(method.calc(after, before, start), dtype=np.float32)
 
 
-def carried(before: Image | Grey, flow: Flow) -> Image | Grey:
-    """``before`` moved along a backward flow (H, W, 2), onto the picture after it."""
+def warp_along(before: Image | Grey, flow: Flow) -> Image | Grey:
+    """``before`` warped along a backward flow (H, W, 2) onto the next picture."""
     height, width = flow.shape[:2]
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     moved = cv2.remap(
@@ -56,13 +55,13 @@ def carried(before: Image | Grey, flow: Flow) -> Image | Grey:
 
 
 def change_along(before: Image, after: Image, flow: Flow, mask: Mask) -> float:
-    """What changes from one picture to the next that no motion explains, in levels of 0..255.
+    """How much one picture differs from the previous one after motion compensation, in levels of 0..255.
 
-    The mean over the channels and over ``mask`` (H, W) of \\|after - before carried along flow\\|; lower
+    The mean over the channels and over ``mask`` (H, W) of \\|after - before warped along flow\\|; lower
     is steadier. It is the warping error of Lai et al. 2018 (Learning Blind Video Temporal Consistency),
-    as an absolute instead of a squared difference. 0 for an empty mask.
+    with the absolute instead of the squared difference. 0 for an empty mask.
     """
-    change = cv2.absdiff(after, carried(before, flow)).mean(axis=2)
+    change = cv2.absdiff(after, warp_along(before, flow)).mean(axis=2)
     return float((change * mask).sum() / max(float(mask.sum()), 1e-6))
 
 
@@ -71,9 +70,9 @@ def flicker(
 ) -> tuple[float, float]:
     """:func:`change_along` of a result and of its source, both along the optical flow of the SOURCE.
 
-    All pictures (H, W, 3) show one part of the frame, the same before and now. The first number over the
-    second is the flicker of a face: 1 is as steady as the source, above it flickers, below it is
-    smoother than real (or softer: what has no detail cannot flicker).
+    All pictures (H, W, 3) show the same region of the frame. The ratio of the first value to the second is
+    the flicker of a face: 1 is as steady as the source, more flickers, less is smoother than real (or
+    softer: what has no detail cannot flicker).
     """
     flow = backward_flow(
         np.asarray(cv2.cvtColor(source_before, cv2.COLOR_RGB2GRAY), dtype=np.uint8),
@@ -94,12 +93,12 @@ def mean_lab(image: Image, mask: Mask) -> Series:
 
 
 def colour_drift(result: npt.NDArray[np.floating], source: npt.NDArray[np.floating]) -> Series:
-    """How far the colour of a face strays in time from what it mostly is, on each frame.
+    """How far the colour of a face drifts from its usual value, for each frame (N,).
 
     ``result`` and ``source`` (N, 3) are the mean colours of the face in CIELAB (:func:`mean_lab`), frame by
     frame. The value is the distance of (result - source) from its median over the frames, Delta E of CIE
-    1976; lower is better, 1 is about what an eye can tell. A cast that stays does not count, nor does
-    light that changes in the source too.
+    1976; lower is better, 1 is about a just noticeable difference. A constant cast does not count, nor do
+    changes of light that the source shows as well.
     """
     apart = result.astype(np.float64) - source
     return np.asarray(np.linalg.norm(apart - np.nanmedian(apart, axis=0), axis=1))

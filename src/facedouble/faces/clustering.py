@@ -1,4 +1,4 @@
-"""Which faces of a clip are one person's: tracks put together by their descriptors."""
+"""Grouping the faces of a clip by person: tracks are clustered by their descriptors."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from facedouble.types import Descriptor, Face
 
 UNKNOWN_PERSON = -1
-"""The person of a face of whose track no descriptor is known."""
+"""The person of a face whose track has no descriptor."""
 
 CLUSTER_DISTANCE = 0.48
-"""Mean distance up to which groups of track descriptors are one person's.
+"""Largest mean distance at which groups of track descriptors are merged into one person.
 
-Lower than dlib's 0.6, which is for two single pictures: the mean of a track has little noise left, and
-single pictures of different people come as near as 0.51. Measured on 17 clips and photographs of 13
-people cut into tracks of 3, 10, 25 and 100 descriptors: right groups join at up to 0.51, 0.49, 0.45 and
-0.43 (with a hand before the face in part of one clip), the first wrong ones at 0.507. Wrong ones come
-early among people whom dlib's network tells apart least well, young women and East Asians.
+Lower than dlib's 0.6, which is meant for two single pictures: the mean of a track has little noise left,
+and single pictures of different people come as close as 0.51. Measured on 17 clips and photographs of 13
+people, cut into tracks of 3, 10, 25 and 100 descriptors: correct groups merge at up to 0.51, 0.49, 0.45 and
+0.43 (with a hand in front of the face in part of one clip), the first wrong ones at 0.507. Wrong merges
+occur earliest among people whom dlib's network distinguishes least well, young women and East Asians.
 """
 
 
 def cluster_descriptors(
     descriptors: npt.NDArray[np.floating], weights: npt.ArrayLike
 ) -> npt.NDArray[np.int64]:
-    """Which of N descriptors (N, 128) belong together: labels (N,), 0 for the group that weighs most.
+    """Cluster N descriptors (N, 128): labels (N,), 0 for the group with the largest total weight.
 
-    Groups are joined, nearest first, by the mean distance between their members (average linkage),
-    while that is at most :data:`CLUSTER_DISTANCE`. ``weights`` (N,) only decide the order of the labels.
+    Groups are merged, nearest first, by the mean distance between their members (average linkage), as long as
+    that is at most :data:`CLUSTER_DISTANCE`. ``weights`` (N,) decide only the order of the labels.
     """
     if len(descriptors) == 0:
         return np.zeros(0, dtype=np.int64)
@@ -38,20 +38,20 @@ def cluster_descriptors(
         return np.zeros(1, dtype=np.int64)
     tree = linkage(descriptors.astype(np.float64), method="average")
     groups = fcluster(tree, CLUSTER_DISTANCE, criterion="distance") - 1
-    heaviness = np.bincount(groups, weights=np.asarray(weights, dtype=np.float64))
-    # Groups of one weight in order of appearance, so that the result does not depend on the tree.
-    first = [int(np.flatnonzero(groups == group)[0]) for group in range(len(heaviness))]
-    order = sorted(range(len(heaviness)), key=lambda group: (-heaviness[group], first[group]))
+    totals = np.bincount(groups, weights=np.asarray(weights, dtype=np.float64))
+    # Groups of equal weight in order of appearance, so that the result does not depend on the tree.
+    first = [int(np.flatnonzero(groups == group)[0]) for group in range(len(totals))]
+    order = sorted(range(len(totals)), key=lambda group: (-totals[group], first[group]))
     labels = np.zeros(len(order), dtype=np.int64)
     labels[order] = np.arange(len(order))
     return np.asarray(labels[groups], dtype=np.int64)
 
 
 def assign_people(faces: Sequence[Face]) -> dict[tuple[int, int], int]:
-    """The person of each face, by frame and face number; 0 is who has the most faces.
+    """The person of each face, by its key (frame and face number); 0 is the one with the most faces.
 
-    A face is its track's person, and a track's person is decided by the mean of the descriptors known
-    of it. :data:`UNKNOWN_PERSON` where there is none.
+    All faces of a track belong to one person, who is determined by the mean of the track's descriptors;
+    :data:`UNKNOWN_PERSON` if it has none.
     """
     means = track_descriptors(faces)
     lengths: dict[int, int] = {}
@@ -68,7 +68,7 @@ def assign_people(faces: Sequence[Face]) -> dict[tuple[int, int], int]:
 
 
 def track_descriptors(faces: Iterable[Face]) -> dict[int, Descriptor]:
-    """The mean of the descriptors known of each track, for tracks that have any."""
+    """The mean descriptor (128,) of each track that has any."""
     known: dict[int, list[Descriptor]] = {}
     for face in faces:
         if face.descriptor is not None:

@@ -1,8 +1,8 @@
-"""Colour statistics of faces, and putting a face into a standard colouring and back.
+"""Colour statistics of faces, and the conversion to standard colours and back.
 
-Networks here see every face with the same mean and deviation of each channel over the face. What
-is left for the encoder is form and shading, alike for both people; and a decoded face takes on the
-statistics of the frame it goes into, the transfer of Reinhard et al. 2001 done per RGB channel.
+Networks see every face with the same mean and standard deviation of each channel over the face. What is
+left for the encoder is shape and shading, alike for both people. A decoded face then takes on the
+statistics of the frame it goes into: the transfer of Reinhard et al. (2001), per RGB channel.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def colour_statistics(image: Image, mask: Mask) -> FloatArray:
 def smooth_statistics(faces: Sequence[Face]) -> FloatArray:
     """Colour statistics (N, 2, 3) of faces in order of frames, smoothed along each track.
 
-    What the light does is slow; what changes from frame to frame is the mouth opening and should
-    not tint the face. Raises ``ValueError`` for a face without statistics.
+    Light changes slowly. What changes from frame to frame is the open mouth, which must not tint the face.
+    Raises ``ValueError`` for a face without statistics.
     """
     result = np.zeros((len(faces), 2, 3), dtype=np.float32)
     tracks: dict[int, list[int]] = {}
@@ -57,14 +57,15 @@ def smooth_statistics(faces: Sequence[Face]) -> FloatArray:
 
 
 def standardise(image: FloatArray, statistics: FloatArray) -> FloatArray:
-    """Image (..., 3) 0..1 with ``statistics`` (2, 3) brought to the standard colouring."""
+    """An image (..., 3) 0..1 with ``statistics`` (2, 3), converted to standard colours."""
     mean, deviation = statistics
     scaled: FloatArray = (image - mean) / np.maximum(deviation, 0.02) * STANDARD_DEVIATION + STANDARD_MEAN
     return np.asarray(scaled, dtype=np.float32)
 
 
 def apply_statistics(image: FloatArray, statistics: FloatArray) -> FloatArray:
-    """The inverse of :func:`standardise`: a standard image (..., 3) given ``statistics``."""
+    """The inverse of :func:`standardise`: an image (..., 3) in standard colours, given ``statistics`` (2,
+    3)."""
     mean, deviation = statistics
     coloured = (image - STANDARD_MEAN) / STANDARD_DEVIATION * np.maximum(deviation, 0.02) + mean
     return np.asarray(coloured, dtype=np.float32)

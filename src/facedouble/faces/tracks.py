@@ -1,4 +1,4 @@
-"""Which faces are one person through consecutive frames."""
+"""Linking tracklets into tracks: the faces of one person through consecutive frames."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from facedouble.faces.landmarks import box_around
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.types import Alignment, Descriptor, Face, Landmarks
 
-_LONGEST_GAP = 8  # frames that a face may be missing between two chains of one track
-_SAME_FACE = 0.4  # overlap of two boxes on one frame
-_NEAR = 0.25  # overlap of the boxes at the two ends of a gap
+_LONGEST_GAP = 8  # frames for which a face may be missing between two tracklets of one track
+_SAME_FACE = 0.4  # overlap of two boxes in one frame
+_NEAR = 0.25  # overlap of the boxes at both ends of a gap
 
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Where a chain's face was followed to, on the first frame of the stretch after its own."""
+    """Where the face of a tracklet was tracked to, on the first frame of the segment after its own."""
 
     tracklet: int
     frame_index: int
@@ -31,7 +31,7 @@ class Handover:
 
 @dataclass(slots=True, eq=False)
 class _Thread:
-    """Chains joined so far, as positions in the sequence of frames."""
+    """Tracklets linked so far."""
 
     faces: list[Face] = field(default_factory=list)
 
@@ -43,34 +43,34 @@ class _Thread:
 def link_tracklets(
     faces: Sequence[Face], handovers: Sequence[Handover], frames: Sequence[int], cuts: Collection[int]
 ) -> list[list[Face]]:
-    """Faces as tracks: each a list of the faces of one person on consecutive frames.
+    """Faces grouped into tracks: each a list of the faces of one person on consecutive frames.
 
-    ``faces`` in order of frames, each with its chain. A chain goes on in the one whose face it was
-    handed over to; chains with a short gap between them are joined where the places are near, the
-    descriptors those of one person, and no shot begins in between (``cuts``: frame numbers at which
-    one does); the frames of the gap are filled in by straight lines. ``frames`` holds the numbers of
-    all frames looked at, in order. Tracks are numbered by their first frame, larger faces first.
+    ``faces`` are in order of frames, each with its tracklet. A tracklet continues in the one to whose face
+    it was handed over. Tracklets with a short gap between them are linked if their positions are close,
+    their descriptors belong to one person, and no shot begins in between (``cuts``: the numbers of the
+    frames at which one does); the frames of the gap are interpolated linearly. ``frames`` holds the numbers
+    of all analysed frames, in order. Tracks are numbered by their first frame, larger faces first.
     """
-    chains: dict[int, _Thread] = {}
+    tracklets: dict[int, _Thread] = {}
     for face in faces:
-        chains.setdefault(face.tracklet, _Thread()).faces.append(face)
-    threads = _hand_over(chains, handovers)
+        tracklets.setdefault(face.tracklet, _Thread()).faces.append(face)
+    threads = _hand_over(tracklets, handovers)
     position = {index: place for place, index in enumerate(frames)}
     begins = sorted(position[index] for index in cuts if index in position)
-    threads = _bridge(threads, position, begins)
+    threads = _bridge_gaps(threads, position, begins)
     threads.sort(key=lambda thread: (thread.faces[0].frame_index, -thread.faces[0].box.width))
     return [
-        [face.with_(track=number) for face in _filled(thread.faces, frames, position)]
+        [face.with_(track=number) for face in _with_gaps_filled(thread.faces, frames, position)]
         for number, thread in enumerate(threads)
     ]
 
 
-def _hand_over(chains: Mapping[int, _Thread], handovers: Sequence[Handover]) -> list[_Thread]:
-    """Join each chain to the one that begins where it was followed to."""
+def _hand_over(tracklets: Mapping[int, _Thread], handovers: Sequence[Handover]) -> list[_Thread]:
+    """Link each tracklet to the one that begins where it was tracked to."""
     beginnings: dict[int, list[int]] = {}
-    for number, thread in chains.items():
+    for number, thread in tracklets.items():
         beginnings.setdefault(thread.faces[0].frame_index, []).append(number)
-    owner = dict(chains)  # chain number -> the thread it is part of
+    owner = dict(tracklets)  # tracklet number -> the thread it belongs to
     for handover in sorted(handovers, key=lambda h: h.frame_index):
         if handover.tracklet not in owner:
             continue
@@ -91,8 +91,10 @@ def _hand_over(chains: Mapping[int, _Thread], handovers: Sequence[Handover]) -> 
     return list(dict.fromkeys(owner.values()))
 
 
-def _bridge(threads: Sequence[_Thread], position: Mapping[int, int], begins: Sequence[int]) -> list[_Thread]:
-    """Join threads over short gaps, the best pairs first."""
+def _bridge_gaps(
+    threads: Sequence[_Thread], position: Mapping[int, int], begins: Sequence[int]
+) -> list[_Thread]:
+    """Link threads over short gaps, the best pairs first."""
     beginning: dict[int, list[_Thread]] = {}
     for thread in threads:
         beginning.setdefault(position[thread.faces[0].frame_index], []).append(thread)
@@ -125,13 +127,15 @@ def _bridge(threads: Sequence[_Thread], position: Mapping[int, int], begins: Seq
 
 
 def _one_person(a: _Thread, b: _Thread) -> bool:
-    """Whether the descriptors speak for one person, or there are none to speak."""
+    """Whether the descriptors belong to one person, or one of the threads has none."""
     first, second = a.descriptor(), b.descriptor()
     return first is None or second is None or float(np.linalg.norm(first - second)) < SAME_PERSON
 
 
-def _filled(faces: Sequence[Face], frames: Sequence[int], position: Mapping[int, int]) -> list[Face]:
-    """The faces of a track with its gaps filled by straight lines."""
+def _with_gaps_filled(
+    faces: Sequence[Face], frames: Sequence[int], position: Mapping[int, int]
+) -> list[Face]:
+    """The faces of a track, with its gaps interpolated linearly."""
     result = [faces[0]]
     for face in faces[1:]:
         before = result[-1]

@@ -1,4 +1,4 @@
-"""dlib's face descriptor as a PyTorch network, so that a loss can look through it."""
+"""dlib's face descriptor as a PyTorch network, differentiable for use in a loss."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from facedouble.errors import AssetError
 from facedouble.networks.dlib_format import Layer, read_network
 
 CHIP = 150
-"""Side of the square picture it takes, in pixels, cut as ``dlib.get_face_chip`` cuts it."""
+"""Side in pixels of the square input, cropped as ``dlib.get_face_chip`` does."""
 
 CHIP_PADDING = 0.25
-"""What ``dlib.get_face_chip`` is to leave around the face, as a share of its size."""
+"""Padding around the face for ``dlib.get_face_chip``, as a share of its size."""
 
 _LEVELS = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
-"""Channels, blocks, and whether the first block halves the picture, of each level from the input on."""
+"""For each level, from the input on: channels, blocks, and whether the first block halves the resolution."""
 
 
 class _Block(nn.Module):
-    """Two 3x3 convolutions around which the input is carried. Where it ``halves`` the picture, dlib
-    pads nothing, carries the mean of 2x2 pixels, and adds what differs in size with zeros."""
+    """A residual block of two 3x3 convolutions. If it ``halves`` the resolution, dlib does not pad, the
+    shortcut is the mean of 2x2 pixels, and differing sizes are filled with zeros before they are added."""
 
     def __init__(self, channels: int, filters: int, *, halves: bool) -> None:
         super().__init__()
@@ -42,10 +42,10 @@ class _Block(nn.Module):
 
 
 class DlibDescriptorNetwork(nn.Module):
-    """dlib's ResNet-29 of faces (King 2017; after He et al. 2016), for inference: frozen, and with
-    the affine layers multiplied into the convolutions before them.
+    """dlib's ResNet-29 for faces (King 2017; after He et al. 2016), for inference: frozen, with the affine
+    layers folded into the convolutions before them.
 
-    Its 128 numbers are the same as ``dlib.face_recognition_model_v1``'s for the same chip, to rounding.
+    Its descriptors equal those of ``dlib.face_recognition_model_v1`` for the same chip, up to rounding.
     Gradients reach the picture, never the weights.
     """
 
@@ -69,35 +69,35 @@ class DlibDescriptorNetwork(nn.Module):
         mean, layers = read_network(path)
         self.mean.copy_(torch.tensor(mean).view(3, 1, 1) / 255)
         try:
-            self._take(layers)
+            self._load(layers)
         except (RuntimeError, ValueError) as error:
             raise AssetError(f"{path}: not the weights of dlib's face descriptor ({error})") from error
         self.requires_grad_(False).eval()
 
     def forward(self, chips: Tensor) -> Tensor:
-        """Descriptors (N, 128) of face chips (N, 3, 150, 150), R, G, B 0..1."""
+        """Descriptors (N, 128) of face chips (N, 3, 150, 150), R, G, B in 0..1."""
         return self.features(chips)[1]
 
     def features(self, chips: Tensor) -> tuple[list[Tensor], Tensor]:
-        """What the first four levels answer, (N, C, H, W) of 32, 64, 128, 256 channels and 35, 17, 8, 4
-        pixels, all at least 0, and the descriptors (N, 128)."""
-        # dlib divides by 256 what lies in 0..255.
+        """Activations of the first four levels, (N, C, H, W) with 32, 64, 128, 256 channels and 35, 17, 8,
+        4 pixels, all at least 0, and the descriptors (N, 128)."""
+        # dlib divides values of 0..255 by 256.
         x = F.relu(self.stem((chips - self.mean) * (255 / 256)))
         x = F.max_pool2d(x, 3, stride=2)
-        answers = []
+        activations = []
         for level in self.levels:
             x = level(x)
-            answers.append(x)
-        return answers[:-1], self.dense(x.mean(dim=(2, 3)))
+            activations.append(x)
+        return activations[:-1], self.dense(x.mean(dim=(2, 3)))
 
     @torch.no_grad()
-    def _take(self, layers: list[Layer]) -> None:
-        """Take the weights, which lie in the order in which they are used."""
+    def _load(self, layers: list[Layer]) -> None:
+        """Copy the weights, which are stored in the order in which they are used."""
         weighted = [layer for layer in layers if len(layer.parameters)]
         convolutions = [module for module in self.modules() if isinstance(module, nn.Conv2d)]
         *affine_pairs, dense = weighted
         if [layer.kind for layer in weighted] != ["con_4", "affine_"] * len(convolutions) + ["fc_2"]:
-            raise ValueError(f"{len(weighted)} layers with weights, in another order")
+            raise ValueError(f"{len(weighted)} layers with weights, or another order")
         for module, convolution, affine in zip(
             convolutions, affine_pairs[::2], affine_pairs[1::2], strict=True
         ):
@@ -106,11 +106,12 @@ class DlibDescriptorNetwork(nn.Module):
             weight, bias = convolution.parameters[:-count], convolution.parameters[-count:]
             module.weight.copy_(weight.view_as(module.weight) * gamma.view(-1, 1, 1, 1))
             module.bias.copy_(bias * gamma + beta)  # type: ignore[union-attr]
-        # dlib keeps inputs x outputs.
+        # dlib stores inputs x outputs.
         self.dense.weight.copy_(dense.parameters.view(self.dense.in_features, -1).T)
 
 
 def _padded(x: Tensor, size: list[int]) -> Tensor:
-    """``x`` (N, C, H, W) with zeros after its channels, rows and columns up to ``size`` (C, H, W)."""
+    """``x`` (N, C, H, W), padded with zeros at the end of channels, rows and columns to ``size`` (C, H,
+    W)."""
     channels, rows, columns = (wanted - had for wanted, had in zip(size, x.shape[1:], strict=True))
     return F.pad(x, (0, columns, 0, rows, 0, channels)) if channels or rows or columns else x
