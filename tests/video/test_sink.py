@@ -527,8 +527,8 @@ def test_what_cannot_be_written_is_said_before_any_work(
 @pytest.mark.parametrize(
     ("codec", "preset", "says"),
     [
-        ("libx264", "breakneck", "there is no preset 'breakneck'"),
-        ("libx265", "3", "there is no preset '3'"),
+        ("libx264", "breakneck", "`encoding.preset=breakneck`: unknown; choose one of ultrafast,"),
+        ("libx265", "3", "`encoding.preset=3`: unknown"),
         ("libsvtav1", "slow", "numbers its presets"),
     ],
 )
@@ -542,8 +542,11 @@ def test_a_preset_that_the_encoder_does_not_have(tmp_path: Path, codec: str, pre
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        (ClipEncoding(codec="ffv1", crf=20), "--crf: ffv1 has no quality to choose; leave it away"),
-        (ClipEncoding(codec="prores_ks", preset="slow"), "--preset: prores_ks has none to choose of"),
+        (ClipEncoding(codec="ffv1", crf=20), "`encoding.crf=20`: ffv1 has no quality setting; omit it"),
+        (ClipEncoding(codec="prores_ks", preset="slow"), "`encoding.preset=slow`: prores_ks has no presets"),
+            ClipEncoding(codec="prores_ks", preset="slow"),
+            "`encoding.preset=slow`: prores_ks has no presets; omit it",
+        ),
     ],
 )
 def test_what_an_encoder_does_not_know_is_refused(tmp_path: Path, settings: ClipEncoding, says: str) -> None:

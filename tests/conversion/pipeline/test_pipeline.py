@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import av
@@ -26,6 +26,7 @@ from facedouble.settings.extract import ExtractSettings
 from facedouble.settings.options import from_options
 from facedouble.settings.video import ClipEncoding
 from facedouble.video.clip_source import ClipSource
+from facedouble.video.frame import Frame
 from facedouble.video.images import write_png
 from facedouble.video.planes import YuvPlanes
 from facedouble.video.source import open_source
@@ -229,6 +230,34 @@ def test_ranges_alone_copy_the_other_frames(rich: Path, faces: Path, stand_in: P
     assert (result.frames, result.frames_swapped, result.frames_without_face) == (40, 14, 26)
     swapped = [i for i, (a, b) in enumerate(zip(planes(rich), planes(path), strict=True)) if not same(a, b)]
     assert swapped == [3, 4, 5, 12, *range(30, 40)]
+
+
+def test_only_the_frames_that_are_needed_are_decoded(
+    rich: Path, faces: Path, stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the ranges; and when a run is resumed, those from the first part on that is not there."""
+    spans: list[tuple[int, int | None]] = []
+    real = ClipSource.frames
+
+    def spied(self: ClipSource, first: int = 0, last: int | None = None) -> Iterator[Frame]:
+        spans.append((first, last))
+        return real(self, first, last)
+
+    monkeypatch.setattr(ClipSource, "frames", spied)
+    how = settings(frame_ranges=("10-19", "30-34"), discard_frames=True, checkpoint_frames=8)
+    convert(rich, stand_in, tmp_path / "ranges.mov", how, faceset=faces)
+    assert spans == [(10, 20), (30, 35)]
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "convert" and event.done == 20:
+            raise KeyboardInterrupt
+
+    how = settings(checkpoint_frames=8)
+    with pytest.raises(KeyboardInterrupt):
+        convert(rich, stand_in, tmp_path / "all.mov", how, faceset=faces, run=Run([stop]))
+    spans.clear()
+    assert convert(rich, stand_in, tmp_path / "all.mov", how, faceset=faces).frames == FRAMES
+    assert spans == [(16, None)]
 
 
 def test_what_is_left_out_takes_its_sound_with_it(

@@ -13,7 +13,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.reformatter import ColorRange
 
-from facedouble.errors import OutputError, SettingsError
+from facedouble.errors import OutputError, SettingsError, setting
 from facedouble.settings.video import ClipEncoding
 from facedouble.video.frame import Frame
 from facedouble.video.info import SourceInfo
@@ -160,8 +160,9 @@ def _pixel_format(codec: av.Codec, like: SourceInfo, path: Path, *, alpha: bool)
             for name in ("444", *chroma):
                 if (format := f"yuva{name}p{bits}") in known:
                     return format
+        prores, ffv1 = setting("encoding.codec", "prores_ks"), setting("encoding.codec", "ffv1")
         raise OutputError(
-            f"{path}: {codec.name} cannot hold alpha; choose --codec prores_ks (.mov), ffv1 (.mkv), "
+            f"{path}: {codec.name} cannot hold alpha; choose {prores} (.mov), {ffv1} (.mkv), "
             "or the name of a folder for images"
         )
     for bits in deep:
@@ -192,12 +193,11 @@ def _options(codec: av.Codec, settings: ClipEncoding, format: str, path: Path) -
     elif not (codec.lossless or codec.intra_only):
         raise OutputError(f"{path}: {settings.codec} has no constant quality; choose libx264 or libx265")
     elif settings.crf != ClipEncoding().crf:
-        raise SettingsError(f"--crf: {settings.codec} has no quality to choose; leave it away")
+        raise SettingsError("encoding.crf", settings.crf, f"{settings.codec} has no quality setting; omit it")
     if settings.codec.startswith("libx26"):
         if settings.preset not in _X26X_PRESETS:
-            raise SettingsError(
-                f"there is no preset {settings.preset!r}; choose of {', '.join(_X26X_PRESETS)}"
-            )
+            known_presets = ", ".join(_X26X_PRESETS)
+            raise SettingsError("encoding.preset", settings.preset, f"unknown; choose one of {known_presets}")
         options["preset"] = settings.preset
         if settings.codec == "libx265":
             options["x265-params"] = "log-level=error"  # it logs to the terminal itself
@@ -205,9 +205,9 @@ def _options(codec: av.Codec, settings: ClipEncoding, format: str, path: Path) -
         if known["preset"].choices or settings.preset.isdecimal():
             options["preset"] = settings.preset
         elif settings.preset != ClipEncoding().preset:
-            raise SettingsError(f"{settings.codec} numbers its presets; {settings.preset!r} is none of them")
+            raise SettingsError("encoding.preset", settings.preset, f"{settings.codec} numbers its presets")
     elif settings.preset != ClipEncoding().preset:
-        raise SettingsError(f"--preset: {settings.codec} has none to choose of; leave it away")
+        raise SettingsError("encoding.preset", settings.preset, f"{settings.codec} has no presets; omit it")
     if codec.name.startswith("prores") and "444" in format:
         options["profile"] = _PRORES_4444
     return options

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from facedouble.errors import OutputError
+from facedouble.errors import OutputError, setting
 from facedouble.files import write_whole
 from facedouble.video.frame import Frame
 from facedouble.video.image_formats import ImageFormat
@@ -38,7 +38,8 @@ class FolderSink(Sink):
         self._written: set[str] = set()
         self._done = False
         if alpha and not format.alpha:
-            raise OutputError(f"{path}: {format.suffix} cannot hold alpha; choose --image-format png")
+            png = setting("encoding.format", "png")
+            raise OutputError(f"{path}: {format.suffix} cannot hold alpha; choose {png}")
         try:
             self._made = not path.exists()
             path.mkdir(parents=True, exist_ok=True)
