@@ -544,9 +544,6 @@ def test_a_preset_that_the_encoder_does_not_have(tmp_path: Path, codec: str, pre
     [
         (ClipEncoding(codec="ffv1", crf=20), "`encoding.crf=20`: ffv1 has no quality setting; omit it"),
         (ClipEncoding(codec="prores_ks", preset="slow"), "`encoding.preset=slow`: prores_ks has no presets"),
-            ClipEncoding(codec="prores_ks", preset="slow"),
-            "`encoding.preset=slow`: prores_ks has no presets; omit it",
-        ),
     ],
 )
 def test_what_an_encoder_does_not_know_is_refused(tmp_path: Path, settings: ClipEncoding, says: str) -> None:
