@@ -43,7 +43,7 @@ docs: $(READY_DOCS)
 check: $(READY_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy src tests benchmarks examples scripts
 	$(BIN)/python -m benchmarks.documents --check
 
 # The demonstration's results stay: they can be many minutes of training.

@@ -62,7 +62,7 @@ def measure(
     rows: list[list[Cell]] = []
     for name in detectors:
         try:
-            detector = DETECTORS[name]()
+            detector = DETECTORS[name]("cpu")
         except AssetError as error:
             print(f"{name}: {error}", file=sys.stderr)
             continue

@@ -70,7 +70,7 @@ def measure() -> list[Table]:
                 sink.write(frame.with_pixels(frame.rgb()))
 
     count, size = len(frames), f"{image.shape[1]}x{image.shape[0]}"
-    detector, landmarks, descriptor = DETECTORS["hog"](), Dlib68Predictor(), DlibDescriptor()
+    detector, landmarks, descriptor = DETECTORS["hog"]("cpu"), Dlib68Predictor(), DlibDescriptor()
     box = detector.detect(image)[0].box
     points = landmarks.predict(image, [box])
     fp32 = product_rate(torch.float32, 2048)

@@ -29,6 +29,7 @@ from facedouble.config import TrainSettings
 from facedouble.device import choose_device, choose_precision
 from facedouble.models.presets import build
 from facedouble.models.registry import MODELS
+from facedouble.run.run import Run
 from facedouble.training import schedule
 from facedouble.training.dataset import SideDataset
 from facedouble.training.loading import load
@@ -89,7 +90,7 @@ def measured(
 ) -> list[list[Cell]]:
     """The row of one model, and another with its discriminators where it has them."""
     settings = TrainSettings(trainer=name, precision=precision, device=device, measure=False)
-    setup = prepare(facesets, Path("nowhere"), settings, World(), lambda _event: None)
+    setup = prepare(facesets, Path("nowhere"), settings, World(), Run())
     rate = product_rate(_DTYPES[precision], setup.device)
     alone = f"{name}, {precision}, 2x{setup.recipe.batch_size}"
     courses = {alone: 0.0}
@@ -129,7 +130,7 @@ def plain_step(data: Mapping[Side, SideDataset], name: str) -> Callable[[], None
         picture = pictures[side][random.integers(len(pictures[side]))]
         angle, zoom = random.uniform(-10, 10), random.uniform(0.95, 1.05)
         turn = cv2.getRotationMatrix2D((size / 2, size / 2), angle, zoom)
-        turn[:, 2] += random.uniform(-0.05, 0.05, 2) * size
+        turn[:, 2] = turn[:, 2] + random.uniform(-0.05, 0.05, 2) * size
         target = cv2.warpAffine(picture, turn, (size, size), borderMode=cv2.BORDER_REPLICATE)
         if random.random() < 0.4:
             target = target[:, ::-1]

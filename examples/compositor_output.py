@@ -10,10 +10,8 @@ this script does the same for one frame with NumPy, and writes it beside the ima
 from __future__ import annotations
 
 import argparse
-from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 import facedouble as fd
@@ -35,12 +33,12 @@ def main() -> None:
     settings = fd.ConvertSettings.read({"render": {"mode": "rgba"}, "encoding": {"format": "png"}})
     fd.convert(options.clip, options.model, options.output, settings, faceset=options.faceset)
 
-    source = next(islice(open_source(options.clip).frames(), options.frame, None))
-    image = cv2.imread(str(sorted(options.output.glob("*.png"))[options.frame]), cv2.IMREAD_UNCHANGED)
-    layer = cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)
-    most = np.iinfo(layer.dtype).max
-    face, alpha = layer[..., :3] / most, layer[..., 3:] / most
-    frame = face * alpha + source.image / 255 * (1 - alpha)
+    [source] = open_source(options.clip).frames(options.frame, options.frame + 1)
+    [layer] = open_source(options.output).frames(options.frame, options.frame + 1)
+    pixels = layer.pixels()  # R, G, B and alpha, with all their bits
+    most = 65535 if pixels.dtype == np.uint16 else 255
+    face, alpha = pixels[..., :3] / most, pixels[..., 3:] / most
+    frame = face * alpha + source.rgb() / 255 * (1 - alpha)
     composite = options.output.with_name(f"{options.output.name}-composite.png")
     write_png(composite, np.round(frame * 255).astype(np.uint8))
     print(f"{composite}: frame {options.frame}, {np.mean(alpha > 0):.1%} of it covered by the new face")

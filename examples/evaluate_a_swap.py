@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import facedouble as fd
-from facedouble.evaluation.measures import MEASURES
+from facedouble.evaluation.registry import MEASURES, title
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
         print(f"{result.path}: {result.verdict.sentences[0]}")
         for name in ("distance_to_b", "mouth", "flicker"):
             known = MEASURES[name]
-            print(f"  {known.title}: {known.describe(result.value(name))} ({result.rate(name)})")
+            print(f"  {title(name)}: {known.describe(result.value(name))} ({result.rate(name)})")
     fd.write_report(evaluation, options.report)
     print(f"Open {options.report} in a browser.")
 

@@ -58,7 +58,7 @@ def full_face(frame: int = 0, number: int = 0, **changes: object) -> Face:
         "expression": random.random(52).astype(np.float32),
         "edited": True,
     }
-    return make_face(frame, number, **(filled | changes))
+    return make_face(frame, number).with_(**(filled | changes))
 
 
 def same_face(a: Face, b: Face, *, apart_from: tuple[str, ...] = ("crop",)) -> bool:

@@ -26,9 +26,9 @@ def _watch() -> None:
     """Note processes and optimizer steps from now on."""
     started = multiprocessing.process.BaseProcess.start
 
-    def start(process: multiprocessing.process.BaseProcess) -> None:
+    def start(self: multiprocessing.process.BaseProcess) -> None:
         _done.add("subprocess")
-        started(process)
+        started(self)
 
     sys.addaudithook(lambda event, _: _done.add("subprocess") if event in _EVENTS else None)
     # Spawning by multiprocessing raises no audit event.

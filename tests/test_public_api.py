@@ -81,7 +81,7 @@ def test_fields(name: str) -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="nonsense"):
-        _ = facedouble.nonsense  # type: ignore[attr-defined]
+        _ = facedouble.nonsense
 
 
 def test_no_module_has_the_name_of_a_function() -> None:

@@ -1,5 +1,6 @@
 """Real frames and faces for the tests of conversion, and a network that is known beforehand."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ class Scene:
         return fit_plan(plan, self.faceset, swapper, make_steps(how, swapper.view))
 
     @staticmethod
-    def drawn(swapper: Swapper, frame: np.ndarray, items: list[PlannedFace]) -> list[DrawnFace]:
+    def drawn(swapper: Swapper, frame: np.ndarray, items: Sequence[PlannedFace]) -> list[DrawnFace]:
         return swapper.draw([swapper.crop(frame, item) for item in items])
 
 

@@ -77,7 +77,7 @@ class Flatten(FittedStep):
 def test_a_new_step_is_one_class_and_one_entry(
     scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(FACE_STEPS.entries, "flatten", Entry(f"{__name__}:Flatten", "plain"))  # type: ignore[arg-type]
+    monkeypatch.setitem(FACE_STEPS.entries, "flatten", Entry(f"{__name__}:Flatten", "plain"))
     how, swapper = ConvertSettings(), scene.swapper()
     compositor = Compositor(how, swapper.view)
     plan = scene.fit(swapper, how)
@@ -90,4 +90,6 @@ def test_a_new_step_is_one_class_and_one_entry(
     x, y = np.round(planned.face.box.centre).astype(int)
     middle = result[y - 20 : y + 20, x - 20 : x + 20]
     assert np.ptp(middle) == 0
-    assert middle[0, 0, 0] == round(planned.fits["flatten"].mean * 255)
+    fit = planned.fits["flatten"]
+    assert isinstance(fit, Brightness)
+    assert middle[0, 0, 0] == round(fit.mean * 255)

@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ class Listed:
     index: SourceIndex
 
 
-def source(times: list[int]) -> Listed:
+def source(times: list[int]) -> Any:
     info = SourceInfo(Path("clip.mp4"), "clip", 2, 2, len(times), Fraction(25), TICK)
     return Listed(info, SourceIndex(info, "0" * 64, frozen(times), None, times[-1] + 40))
 

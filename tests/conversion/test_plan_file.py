@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_a_loaded_plan_gives_the_same_frames(scene, plan: ConversionPlan, tmp_pa
             drawn = scene.drawn(swapper, scene.frames[index], one.faces[index])
             faces = list(zip(one.faces[index], drawn, strict=True))
             frames.append(compositor.compose(scene.frames[index], faces))
-        assert np.array_equal(*frames)
+        assert np.array_equal(frames[0], frames[1])
         assert not np.array_equal(frames[0], scene.frames[index])
 
 
@@ -51,7 +52,7 @@ def test_a_plan_without_faces(tmp_path: Path) -> None:
     assert load_plan(path) == ConversionPlan("ab" * 32, {}, 1, 2)
 
 
-def changed(data: bytes, header: dict[str, object] | None = None, **arrays: object) -> bytes:
+def changed(data: bytes, header: Any = None, **arrays: Any) -> bytes:
     """A plan's file with parts of its header and its arrays replaced; ``None`` removes an array."""
     length = int.from_bytes(data[:8], "little")
     old = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["plan"])

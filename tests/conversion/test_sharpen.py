@@ -34,7 +34,7 @@ def test_unsharp_leaves_noise_alone_and_sharpens_edges_like_gsharpen() -> None:
     noise = (0.5 + 0.002 * random.normal(size=(96, 96, 3))).astype(np.float32)
     edge = np.full((96, 96, 3), 0.2, np.float32)
     edge[:, 48:] = 0.8
-    edge = cv2.GaussianBlur(edge, (0, 0), 1.5)
+    edge = np.asarray(cv2.GaussianBlur(edge, (0, 0), 1.5), np.float32)
     gain = {name: SHARPENERS[name](noise, 1.4).std() / noise.std() for name in ("unsharp", "gsharpen")}
     assert gain["unsharp"] < 1.5 < 1.9 < gain["gsharpen"]
     assert np.abs(SHARPENERS["unsharp"](edge, 1.4) - SHARPENERS["gsharpen"](edge, 1.4)).max() < 0.02

@@ -51,7 +51,7 @@ def test_text_is_anchored() -> None:
     places = {}
     for anchor in ("left", "middle", "right"):
         sheet = blank_sheet(400, 60)
-        draw_text(sheet, "12345", (200, 40), 15, anchor=anchor)  # type: ignore[arg-type]
+        draw_text(sheet, "12345", (200, 40), 15, anchor=anchor)
         left, _, right, _ = ink(sheet)
         places[anchor] = (left + right) / 2 - 200
     assert abs(places["middle"]) < 3
@@ -140,7 +140,7 @@ def test_what_looks_wrong_is_shown_with_its_landmarks(extracted_pair: Path) -> N
 def test_coverage_is_drawn_alone_and_beside_another(extracted_pair: Path, pair: Path) -> None:
     with Faceset.open(pair) as other, Faceset.open(extracted_pair) as store:
         for face in other.all_faces():
-            turned = face.smoothed * np.float32([0.7, 1])  # narrower faces
+            turned = face.smoothed * np.array([0.7, 1], np.float32)  # narrower faces
             other.put_faces([face.with_(smoothed=turned, sharpness=face.sharpness * 4)])
         alone, said = coverage_sheet(store, None)
         beside, said_beside = coverage_sheet(store, other)

@@ -54,7 +54,7 @@ def test_landmarks_off_their_smooth_path(faces: list[Face]) -> None:
 
 
 def test_a_crop_that_jumps(faces: list[Face]) -> None:
-    moved = faces[8].smoothed + np.float32([0.1 * side_in_frame(faces[8]), 0])
+    moved = faces[8].smoothed + np.array([0.1 * side_in_frame(faces[8]), 0], np.float32)
     face, words = only_suspicion(
         changed(faces, 8, smoothed=moved, landmarks=moved, alignment=align(moved, faces[8].crop_size, DLIB68))
     )
@@ -66,7 +66,7 @@ def test_a_head_that_moves_fast_does_not_jump(faces: list[Face]) -> None:
     """Evenly, by a tenth of the crop's side each frame."""
     moving = []
     for face in faces:
-        points = face.smoothed + np.float32([face.frame_index * 0.1 * side_in_frame(face), 0])
+        points = face.smoothed + np.array([face.frame_index * 0.1 * side_in_frame(face), 0], np.float32)
         moving.append(
             face.with_(smoothed=points, landmarks=points, alignment=align(points, face.crop_size, DLIB68))
         )
@@ -103,7 +103,7 @@ def test_single_pictures_are_not_short_tracks(faces: list[Face]) -> None:
 
 
 def test_a_face_cut_by_the_border(faces: list[Face]) -> None:
-    left = faces[6].smoothed - np.float32([faces[6].smoothed[:, 0].min() + 40, 0])
+    left = faces[6].smoothed - np.array([faces[6].smoothed[:, 0].min() + 40, 0], np.float32)
     face, words = only_suspicion(changed(faces, 6, smoothed=left, landmarks=left))
     assert face.key == faces[6].key
     assert "outside the frame" in words
@@ -120,7 +120,7 @@ def test_a_detector_that_was_unsure(faces: list[Face]) -> None:
 
 def test_the_worst_comes_first_with_all_its_reasons(faces: list[Face]) -> None:
     bad = changed(faces, 3, confidence=-1.0)
-    moved = bad[8].smoothed + np.float32([0.2 * side_in_frame(bad[8]), 0])
+    moved = bad[8].smoothed + np.array([0.2 * side_in_frame(bad[8]), 0], np.float32)
     bad = changed(bad, 8, smoothed=moved, alignment=align(moved, 256, DLIB68), confidence=-1.0)
     found = review(bad, SIZE)
     assert [s.face.key for s in found] == [faces[8].key, faces[3].key]

@@ -41,8 +41,8 @@ def short(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> d
         settings = ClipEncoding(preset="ultrafast", crf=12)
         with open_sink(made[side], info, settings, audio_from=None, overwrite=True) as sink:
             for frame in islice(source.frames(), 20):
-                image = cv2.resize(frame.image, (640, 360), interpolation=cv2.INTER_AREA)
-                sink.write(frame, image)
+                image = frame.rgb(size=(640, 360))
+                sink.write(frame.with_pixels(image))
                 if frame.index == 0:
                     made[f"picture of {side}"] = folder / f"{side}.png"
                     cv2.imwrite(str(folder / f"{side}.png"), image[..., ::-1])
@@ -85,7 +85,7 @@ def test_compositor_output(own_clips: tuple[Path, str], short: dict[str, Path], 
     assert "frame 5" in run("compositor_output.py", *arguments)
     assert len(list((tmp_path / "rgba").glob("*.png"))) == 20
     composite = read_image(tmp_path / "rgba-composite.png").astype(int)
-    source = next(islice(open_source(short["a"]).frames(), 5, None)).image.astype(int)
+    source = next(islice(open_source(short["a"]).frames(), 5, None)).rgb().astype(int)
     changed = np.abs(composite - source).max(axis=2) > 1
     assert 0.01 < changed.mean() < 0.3, "the face, and nothing else"
 

@@ -136,3 +136,10 @@ def face_hull_of(material: Material, number: int) -> np.ndarray:
 def evaluated(material: Material, *results: Path) -> Evaluation:
     settings = EvaluateSettings(closely=2)
     return evaluate(results, material.source, [material.target], settings, faceset=material.faceset)
+
+
+def number(found: ResultEvaluation, name: str) -> float:
+    """What a measure says that has something to say."""
+    value = found.value(name)
+    assert value is not None
+    return value

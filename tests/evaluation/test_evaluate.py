@@ -23,7 +23,7 @@ from facedouble.training.loading import load
 from facedouble.types import Side
 from facedouble.video.images import write_png
 
-from .conftest import FRAMES, Material, evaluated
+from .conftest import FRAMES, Material, evaluated, number
 
 
 class Echo(SwapModel):
@@ -45,14 +45,14 @@ class Echo(SwapModel):
 def test_two_results_a_folder_without_sound_and_one_that_is_too_short(material: Material) -> None:
     folder = material.folder / "images"
     folder.mkdir()
-    for number, image in enumerate(material.frames[:12]):
-        write_png(folder / f"{number:04d}.png", image)
+    for index, image in enumerate(material.frames[:12]):
+        write_png(folder / f"{index:04d}.png", image)
     found = evaluated(material, material.result("encoded", lambda _, image: image), folder)
     clip, images = found.results
     assert images.value("frame_count") == 12 - FRAMES
     assert images.rate("frame_count") == "poor"
     assert images.value("sound") is images.value("times") is images.value("tags") is None
-    assert images.value("psnr_outside") > clip.value("psnr_outside")
+    assert number(images, "psnr_outside") > number(clip, "psnr_outside")
     assert list(images.index) == list(range(12))
     assert list(clip.index) == list(range(FRAMES))
     kept = found.as_json()

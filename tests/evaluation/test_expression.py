@@ -80,7 +80,8 @@ def eyes_looking(aside: float) -> np.ndarray:
 @pytest.mark.parametrize("turn", [0, 35])
 def test_gaze_is_where_the_irises_are_however_the_head_is_tilted(aside: float, turn: int) -> None:
     matrix = cv2.getRotationMatrix2D((200, 200), turn, 1)
-    image = cv2.warpAffine(eyes_looking(aside), matrix, (400, 400), borderValue=(205, 160, 140))
+    warped = cv2.warpAffine(eyes_looking(aside), matrix, (400, 400), borderValue=(205, 160, 140))
+    image = np.asarray(warped, np.uint8)
     points = (DLIB68.mean_shape * 400) @ matrix[:, :2].T + matrix[:, 2]
     assert gaze(image, points.astype(np.float32), DLIB68) == pytest.approx(aside, abs=0.12)
 

@@ -32,21 +32,22 @@ def test_psnr_looks_only_inside_the_mask() -> None:
 
 
 def test_ssim_of_known_cases() -> None:
-    source = cv2.cvtColor(picture(), cv2.COLOR_RGB2GRAY)
+    source = np.asarray(cv2.cvtColor(picture(), cv2.COLOR_RGB2GRAY), np.uint8)
     whole = np.ones(source.shape, dtype=np.float32)
     assert ssim(source, source, whole) == pytest.approx(1)
     # Of two flat pictures only the luminance term is left: (2 m n + c) / (m² + n² + c).
     flat, darker = np.full((40, 40), 100, np.uint8), np.full((40, 40), 50, np.uint8)
     expected = (2 * 100 * 50 + 6.5025) / (100**2 + 50**2 + 6.5025)
     assert ssim_map(flat, darker) == pytest.approx(expected, abs=1e-4)
-    blurred = [ssim(cv2.GaussianBlur(source, (0, 0), s), source, whole) for s in (0.5, 1, 2)]
+    softer = [np.asarray(cv2.GaussianBlur(source, (0, 0), s), np.uint8) for s in (0.5, 1, 2)]
+    blurred = [ssim(image, source, whole) for image in softer]
     assert 1 > blurred[0] > blurred[1] > blurred[2] > 0
     noise = np.random.default_rng(2).integers(0, 256, (2, 60, 80), dtype=np.uint8)
     assert abs(ssim(noise[0], noise[1], whole)) < 0.1
 
 
 def test_ssim_looks_only_inside_the_mask() -> None:
-    source = cv2.cvtColor(picture(), cv2.COLOR_RGB2GRAY)
+    source = np.asarray(cv2.cvtColor(picture(), cv2.COLOR_RGB2GRAY), np.uint8)
     result = source.copy()
     result[:, 50:] = 0
     mask = np.zeros(source.shape, dtype=np.float32)
@@ -62,8 +63,8 @@ def test_fine_detail_falls_with_blur_and_is_a_square() -> None:
     mask = np.ones((64, 64), dtype=np.float32)
     picture = texture()
     whole = fine_detail(picture, mask)
-    assert fine_detail(cv2.GaussianBlur(picture, (0, 0), 0.7), mask) < 0.5 * whole
-    assert fine_detail(cv2.GaussianBlur(picture, (0, 0), 2), mask) < 0.02 * whole
+    assert fine_detail(np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.7), np.uint8), mask) < 0.5 * whole
+    assert fine_detail(np.asarray(cv2.GaussianBlur(picture, (0, 0), 2), np.uint8), mask) < 0.02 * whole
     half = ((picture.astype(float) - 130) / 2 + 130).round().astype(np.uint8)
     assert fine_detail(half, mask) == pytest.approx(whole / 4, rel=0.03)
 

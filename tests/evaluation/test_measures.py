@@ -12,6 +12,8 @@ from facedouble.evaluation.measure import GROUPS
 from facedouble.evaluation.registry import MEASURES, title
 from facedouble.evaluation.result import ResultEvaluation
 
+from .conftest import number
+
 Measured = Callable[[str], ResultEvaluation]
 
 
@@ -61,9 +63,9 @@ def test_a_source_held_against_itself_differs_nowhere(measured: Measured) -> Non
     wanted = {name for name, known in MEASURES.items() if known.group not in ("identity", "model")}
     wanted -= {"detail_of_b", "resolution"}
     assert {name for name in wanted if found.rate(name) not in ("good", "unknown")} == set()
-    assert found.value("distance_to_a") < 0.4 < 0.6 < found.value("distance_to_b")
+    assert number(found, "distance_to_a") < 0.4 < 0.6 < number(found, "distance_to_b")
     assert found.value("nearer_to_b") == found.value("retrieval") == 0
-    assert found.value("mouth") > 0.95
+    assert number(found, "mouth") > 0.95
     assert (found.value("frame_count"), found.value("sound"), found.value("tags")) == (0, 1, 1)
     assert found.value("sharpness") == pytest.approx(1, abs=0.15)
     assert found.value("flicker") == pytest.approx(1, abs=0.15)
@@ -73,14 +75,14 @@ def test_a_source_held_against_itself_differs_nowhere(measured: Measured) -> Non
 def test_the_targets_own_clip_is_b_but_not_the_performance(measured: Measured) -> None:
     found, same = measured("b"), measured("encoded")
     assert found.value("nearer_to_b") == found.value("retrieval") == 1
-    assert found.value("distance_to_b") < 0.35
-    assert found.value("distance_to_a") > 0.6
+    assert number(found, "distance_to_b") < 0.35
+    assert number(found, "distance_to_a") > 0.6
     assert found.value("detail_of_b") == pytest.approx(1, abs=0.4)
-    assert found.value("expression") > 3 * same.value("expression")
-    assert found.value("mouth") < 0.7
-    assert found.value("pose") > same.value("pose") + 1
-    assert found.value("psnr_outside") < 30
-    assert found.value("ssim_outside") < 0.9
+    assert number(found, "expression") > 3 * number(same, "expression")
+    assert number(found, "mouth") < 0.7
+    assert number(found, "pose") > number(same, "pose") + 1
+    assert number(found, "psnr_outside") < 30
+    assert number(found, "ssim_outside") < 0.9
     assert found.verdict.rate == "poor"
 
 
@@ -117,12 +119,12 @@ def test_what_is_outside_the_face_is_not_blamed_for_the_face(measured: Measured,
 
 def test_a_constant_cast_is_no_drift_and_a_blurred_face_does_not_flicker(measured: Measured) -> None:
     assert measured("cast").rate("colour_drift") == "good"
-    assert measured("blurred").value("flicker") < measured("encoded").value("flicker")
+    assert number(measured("blurred"), "flicker") < number(measured("encoded"), "flicker")
 
 
 def test_a_turned_head_is_turned_all_the_time(measured: Measured) -> None:
     assert measured("turned").value("pose_offset") == pytest.approx(8, abs=2.5)
-    assert measured("turned").value("pose") < 3
+    assert number(measured("turned"), "pose") < 3
 
 
 def test_a_shaken_frame_is_among_the_worst(measured: Measured) -> None:

@@ -61,7 +61,7 @@ def test_a_hard_edge_is_found_where_it_is_and_grows_with_its_height(
     def pasted(step: float, soft: float) -> np.ndarray:
         mask = (distance < where).astype(np.float32)
         if soft:
-            mask = cv2.GaussianBlur(mask, (0, 0), soft)
+            mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), soft), np.float32)
         return np.clip(source + step * mask[..., None], 0, 255).round().astype(np.uint8)
 
     low, high = (gradient_step(pasted(step, 0), source, distance) for step in (10, 30))

@@ -51,7 +51,8 @@ def test_two_frames_have_no_jitter_to_speak_of() -> None:
 def test_flow_says_where_pixels_came_from() -> None:
     picture = textured(128)
     before, after = picture[8:-8, 8:-8], picture[8:-8, 5:-11]  # the camera went left: things move right by 3
-    flow = backward_flow(*(cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (before, after)))
+    greys = [np.asarray(cv2.cvtColor(x, cv2.COLOR_RGB2GRAY), np.uint8) for x in (before, after)]
+    flow = backward_flow(*greys)
     assert np.median(flow[..., 0]) == pytest.approx(-3, abs=0.2)
     assert np.median(flow[..., 1]) == pytest.approx(0, abs=0.2)
     inside = (slice(10, -10), slice(10, -10))
@@ -78,7 +79,7 @@ def test_what_moves_with_the_source_does_not_flicker_and_a_flash_does() -> None:
     mask[16:-16, 16:-16] = 1
     of_result, of_source = flicker(*result, *source, mask)
     assert of_result == pytest.approx(of_source, rel=0.1)
-    flash = cv2.add(result[1], np.full(3, 10, dtype=np.float64))
+    flash = np.asarray(cv2.add(result[1], np.full(3, 10, dtype=np.float64)), np.uint8)
     assert flicker(result[0], flash, *source, mask)[0] > of_result + 5
 
 

@@ -344,7 +344,9 @@ def test_references_keep_one_person(
     clip, _, a, b = two_people
     pictures = {"a": (a,), "b": (b,), "ab": (a, b)}
     words = options.split()
-    chosen = {name: pictures[value] for name, value in zip(words[::2], words[1::2], strict=True)}
+    chosen: dict[str, Any] = {
+        name: pictures[value] for name, value in zip(words[::2], words[1::2], strict=True)
+    }
     settings = every(8, faces=FaceChoice(**chosen))
     result = extract(clip, tmp_path / "faces", settings)
     assert (result.faces, result.left_out) == (5, {verdict: 5})
@@ -648,13 +650,13 @@ def test_what_a_person_set_survives_and_is_cut_anew(pair: Path, pair_frames: Pat
         moved, dropped = (before[key] for key in sorted(before)[4:6])
         (pair / str(dropped.crop)).rename(pair / "dropped" / "0001-a.000002_1.png")
         for face in (moved, dropped):
-            faceset.set_landmarks(face, face.landmarks + np.float32([12, 0]))
+            faceset.set_landmarks(face, face.landmarks + np.array([12, 0], np.float32))
     extract(pair_frames, pair, ExtractSettings(processes=1, skip_existing=True))
     with Faceset.open(pair) as faceset:
         after = {face.key: face for face in faceset.all_faces()}
         for face in (moved, dropped):
             found = after[face.key]
-            assert np.array_equal(found.landmarks, face.landmarks + np.float32([12, 0]))
+            assert np.array_equal(found.landmarks, face.landmarks + np.array([12, 0], np.float32))
             assert np.array_equal(found.smoothed, found.landmarks)
             crop = read_image(faceset.crop_path(found))
             assert np.abs(crop.astype(int) - crop_from(pair_frames, found)).mean() < 3

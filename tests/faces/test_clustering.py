@@ -79,7 +79,7 @@ def test_a_track_is_known_by_the_mean_of_its_descriptors() -> None:
 
 @pytest.mark.slow
 def test_two_actors_in_four_clips_are_two_people(clips: dict[str, Path]) -> None:
-    detector, predictor, identity = DETECTORS["hog"](), Dlib68Predictor(), DlibDescriptor()
+    detector, predictor, identity = DETECTORS["hog"]("cpu"), Dlib68Predictor(), DlibDescriptor()
     faces = []
     for track, name in enumerate(["sample_01", "sample_02", "sample_03", "sample_04"]):
         for frame in islice(open_source(clips[name]).frames(), 0, 31, 15):

@@ -38,7 +38,7 @@ def detector(name: str, request: pytest.FixtureRequest) -> Iterator[Detector]:
     with pytest.MonkeyPatch.context() as patch:
         if name == "yunet":
             patch.setenv("FACEDOUBLE_MODELS", str(request.getfixturevalue("yunet").parent))
-        yield DETECTORS[name]()
+        yield DETECTORS[name]("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def frame(clips: dict[str, Path]) -> Image:
 
 @pytest.fixture(scope="module")
 def hog_box(frame: Image) -> Box:
-    return DETECTORS["hog"]().detect(frame)[0].box
+    return DETECTORS["hog"]("cpu").detect(frame)[0].box
 
 
 def frame_of(clip: Path, index: int) -> Image:
@@ -116,7 +116,7 @@ def test_the_same_image_gives_the_same_answer(detector: Detector, frame: Image) 
 
 
 def test_landmarks_on_its_box_are_those_on_hogs(detector: Detector, clips: dict[str, Path]) -> None:
-    hog, landmarks = DETECTORS["hog"](), Dlib68Predictor()
+    hog, landmarks = DETECTORS["hog"]("cpu"), Dlib68Predictor()
     for clip, index in (("sample_01", 40), ("sample_04", 40)):
         image = frame_of(clips[clip], index)
         expected = landmarks.predict(image, [hog.detect(image)[0].box])[0]
@@ -159,7 +159,8 @@ def test_one_that_needs_no_colour_takes_grey(detector: Detector, frame: Image) -
     if detector.colour:
         pytest.skip("needs colour")
     box = detector.detect(frame)[0].box
-    assert detector.detect(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))[0].box.overlap(box) > 0.7
+    grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
+    assert detector.detect(grey)[0].box.overlap(box) > 0.7
 
 
 def test_two_boxes_of_one_face_are_one() -> None:
@@ -169,23 +170,23 @@ def test_two_boxes_of_one_face_are_one() -> None:
 
 
 def test_all_asks_the_cnn_only_where_hog_finds_nothing(monkeypatch: pytest.MonkeyPatch, frame: Image) -> None:
-    detector = DETECTORS["all"]()
+    detector = DETECTORS["all"]("cpu")
     from_cnn = Detection(Box(1, 2, 3, 4), 1.0)
     monkeypatch.setattr(detectors.CnnDetector, "detect", lambda self, image, thorough=True: [from_cnn])
     empty = np.zeros((360, 640, 3), dtype=np.uint8)
     assert detector.detect(empty) == [from_cnn]
     assert detector.detect(empty, thorough=False) == []
     assert detector.detect(empty[:200, :200], thorough=False) == [from_cnn], "a patch around one face"
-    assert detector.detect(frame) == DETECTORS["hog"]().detect(frame)
+    assert detector.detect(frame) == DETECTORS["hog"]("cpu").detect(frame)
 
 
 def test_an_unknown_detector_is_named_with_the_known_ones() -> None:
     with pytest.raises(SettingsError, match="hog"):
-        DETECTORS["nonesuch"]()
+        DETECTORS["nonesuch"]("cpu")
 
 
 def test_landmarks_follow_the_picture_and_do_not_depend_on_the_box_much(frame: Image) -> None:
-    box = DETECTORS["hog"]().detect(frame)[0].box
+    box = DETECTORS["hog"]("cpu").detect(frame)[0].box
     landmarks = Dlib68Predictor()
     points = landmarks.predict(frame, [box])[0]
     eyes = eye_distance(points, DLIB68)
@@ -200,7 +201,7 @@ def test_landmarks_follow_the_picture_and_do_not_depend_on_the_box_much(frame: I
 
 
 def test_descriptors_tell_the_two_actors_apart(clips: dict[str, Path]) -> None:
-    detector, landmarks, descriptor = DETECTORS["hog"](), Dlib68Predictor(), DlibDescriptor()
+    detector, landmarks, descriptor = DETECTORS["hog"]("cpu"), Dlib68Predictor(), DlibDescriptor()
 
     def describe(name: str, index: int) -> np.ndarray:
         image = next(islice(open_source(clips[name]).frames(), index, None)).rgb()

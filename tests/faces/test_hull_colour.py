@@ -31,7 +31,7 @@ def test_standard_colouring_is_undone_by_its_inverse_and_has_the_standard_statis
     image = np.random.default_rng(0).integers(30, 220, (40, 50, 3), dtype=np.uint8)
     mask = np.ones((40, 50), dtype=np.float32)
     statistics = colour_statistics(image, mask)
-    standard = standardise(image.astype(np.float32) / 255, statistics)
+    standard = standardise((image / 255).astype(np.float32), statistics)
     assert np.allclose(standard.reshape(-1, 3).mean(axis=0), 0.5, atol=1e-3)
     assert np.allclose(standard.reshape(-1, 3).std(axis=0), 0.18, atol=1e-3)
     assert np.allclose(apply_statistics(standard, statistics) * 255, image, atol=0.01)

@@ -119,7 +119,7 @@ def test_points_that_coincide_have_a_pose_that_is_a_number() -> None:
 
 @pytest.mark.parametrize("clip", ["sample_01", "sample_03"])
 def test_an_actor_who_looks_into_the_camera_is_frontal(clip: str, clips: dict[str, Path]) -> None:
-    detector, predictor = DETECTORS["hog"](), Dlib68Predictor()
+    detector, predictor = DETECTORS["hog"]("cpu"), Dlib68Predictor()
     frame = next(open_source(clips[clip]).frames())
     [face] = detector.detect(frame.rgb())
     points = predictor.predict(frame.rgb(), [face.box])[0]

@@ -122,7 +122,7 @@ def test_a_turned_face_is_found_and_followed_upright(talking: list[Still], angle
     upright = talking[:5]
     height, width = upright[0].image.shape[:2]
     matrix, size = rotation_matrix(-angle, width, height)
-    lying = [Still(cv2.warpAffine(still.image, matrix, size)) for still in upright]
+    lying = [Still(np.asarray(cv2.warpAffine(still.image, matrix, size), np.uint8)) for still in upright]
     finder = FaceAnalyser("hog", angles=(angle,))
     found = track_faces(lying, (), finder)
     assert [positions(chain) for chain in found] == [list(range(5))]
@@ -143,7 +143,7 @@ def test_motion_of_a_picture_that_is_moved(talking: list[Still], finder: FaceAna
     before = talking[0]
     landmarks = detected([before], finder)[0]
     turn = cv2.getRotationMatrix2D((640.0, 300.0), 4.0, 1.03)
-    turn[:, 2] += (5.3, -3.6)
+    turn[:, 2] += np.array((5.3, -3.6))
     after = cv2.warpAffine(before.grey(), turn, (1280, 720), flags=cv2.INTER_CUBIC)
     moved = estimate_motion(before.grey(), np.asarray(after, dtype=np.uint8), landmarks, DLIB68)
     assert moved.tracked > 0.9

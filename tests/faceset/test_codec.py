@@ -52,7 +52,7 @@ def draw(field: Field, random: np.random.Generator) -> Any:
         case SchemeName():
             return "dlib68"
         case Whole(low, high):
-            return int(random.choice([low, high, random.integers(low, high)]))
+            return int(random.choice(np.array([low, high, random.integers(low, high)])))
         case Number(low, high):
             return float(random.choice([low, high, random.uniform(low, high)]))
         case Flag():
@@ -215,7 +215,8 @@ def test_json_of_a_wrong_kind_is_refused_or_is_a_value_of_the_field(codec: Codec
             except ValueError:
                 continue
             assert codec.to_json(found)[name] == entry
-    for damaged in ({**good, "extra": 1}, dict(list(good.items())[1:]), [], None):
+    wrong: list[Any] = [{**good, "extra": 1}, dict(list(good.items())[1:]), [], None]
+    for damaged in wrong:
         with pytest.raises(ValueError, match=codec.table):
             codec.from_json(damaged, **left_out)
 
@@ -239,5 +240,5 @@ def test_numbers_of_numpy_are_numbers() -> None:
     frame = FrameRecord(np.int64(3), np.int32(7), ends_shot=np.bool_(True))  # type: ignore[arg-type]
     assert FRAME.to_row(frame) == (3, 7, None, 1, None)
     assert [type(cell) for cell in FRAME.to_row(frame)[:2]] == [int, int]
-    source = SourceRecord("a", "0f" * 32, np.int64(640), 360, Fraction(1, 25), {}, "")
+    source = SourceRecord("a", "0f" * 32, np.int64(640), 360, Fraction(1, 25), {}, "")  # type: ignore[arg-type]
     assert SOURCE.to_json(source)["width"] == 640

@@ -55,9 +55,9 @@ def test_a_mask_is_stored_without_loss_and_says_who_made_it(faceset: Faceset, pa
     assert faceset.put_layer(face, "occlusion", noise, NETWORK)
     assert np.array_equal(faceset.read_layer(face, "occlusion"), noise)
     file = path / "layers" / "occlusion" / "000005_0.png"
-    assert np.array_equal(cv2.imread(str(file), cv2.IMREAD_UNCHANGED), noise), (
-        "a grey PNG that any program opens"
-    )
+    kept = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+    assert kept is not None
+    assert np.array_equal(kept, noise), "a grey PNG that any program opens"
     with Faceset.open(path) as again:
         [layer] = again.layers(face)
         assert [found.key for found in again.layers()] == [face.key]
@@ -135,7 +135,9 @@ def test_a_mask_follows_the_face_to_another_crop(faceset: Faceset) -> None:
     drawn = np.full((128, 128), 255, dtype=np.uint8)  # twice the crop's resolution
     drawn[40:60, 50:80] = 0
     faceset.put_layer(face, "occlusion", drawn, HAND)
-    moved = face.with_(alignment=align(face.landmarks + np.float32([3, -2]), 96, DLIB68), crop_size=96)
+    moved = face.with_(
+        alignment=align(face.landmarks + np.array([3, -2], np.float32), 96, DLIB68), crop_size=96
+    )
     found = faceset.read_layer(moved, "occlusion")
     assert found.shape == (128, 128)
     y, x = (axis.mean() for axis in np.nonzero(found < 128))
@@ -232,7 +234,7 @@ def test_layers_come_back_with_a_lost_database(faceset: Faceset, path: Path) -> 
 
 def test_landmarks_set_by_hand_are_never_overwritten(faceset: Faceset, path: Path) -> None:
     face = faceset.all_faces()[5]
-    moved = face.landmarks + np.float32([2, 1])
+    moved = face.landmarks + np.array([2, 1], np.float32)
     edited = faceset.set_landmarks(face, moved)
     assert edited.edited
     assert edited.crop is None, "the crop is to be made anew"

@@ -10,12 +10,13 @@ from facedouble.models.checkpoint import ModelCard
 from facedouble.models.presets import build
 from facedouble.run.events import Event
 from facedouble.run.run import Run
+from facedouble.types import Side
 
 ARGUMENTS = {"filters": 4, "bottleneck": 8}
 
 
 def card() -> ModelCard:
-    colour = {"a": [[0.5] * 3, [0.2] * 3], "b": [[0.4] * 3, [0.1] * 3]}
+    colour: dict[Side, list[list[float]]] = {"a": [[0.5] * 3, [0.2] * 3], "b": [[0.4] * 3, [0.1] * 3]}
     return ModelCard("original", ARGUMENTS, 64, 0.7, {"a": ["x"], "b": ["y"]}, colour)
 
 

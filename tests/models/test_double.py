@@ -6,6 +6,7 @@ import torch
 from facedouble.models.double import Double
 from facedouble.models.presets import build
 from facedouble.models.registry import MODELS
+from facedouble.types import Side
 
 SMALL = {"resolution": 96, "filters": 16, "bottleneck": 64, "inner": 48, "channels": (32, 24, 16)}
 
@@ -30,7 +31,8 @@ def test_before_training_it_answers_with_the_persons_mean_picture() -> None:
 
 def test_calibrated_codes_of_either_side_have_mean_0_and_deviation_1() -> None:
     model = small().eval()
-    for side, batch in (("a", faces(70)), ("b", faces(90, 0.4) ** 2)):
+    sides: dict[Side, torch.Tensor] = {"a": faces(70), "b": faces(90, 0.4) ** 2}
+    for side, batch in sides.items():
         model.calibrate(batch.split(64), side)
         with torch.no_grad():
             code = model.encode(batch, side)
@@ -93,7 +95,7 @@ def test_liae_draws_b_from_the_shared_layer_alone_and_a_from_its_own_as_well() -
 
 def test_both_sides_at_once_give_the_codes_of_each_alone() -> None:
     model = small().eval()
-    inputs = {"a": faces(2), "b": faces(3)}
+    inputs: dict[Side, torch.Tensor] = {"a": faces(2), "b": faces(3)}
     with torch.no_grad():
         together = model.encode_sides(inputs)
         for side, batch in inputs.items():

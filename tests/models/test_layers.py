@@ -21,7 +21,8 @@ def test_a_convolution_on_a_small_map_is_a_convolution(
     picture = torch.randn(3, 6, size, size)
     inputs = [picture.clone().contiguous(memory_format=layout).requires_grad_() for _ in range(2)]
     answers = [layer(x) for layer, x in zip((mine, theirs), inputs, strict=True)]
-    assert torch.allclose(*answers, atol=1e-5)
+    one, other = answers
+    assert torch.allclose(one, other, atol=1e-5)
     wanted = torch.randn_like(answers[1])
     for answer in answers:
         (answer * wanted).sum().backward()

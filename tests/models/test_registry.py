@@ -127,7 +127,7 @@ def test_channels_last_gives_the_same_answer(name: str) -> None:
     batch = faces(model)
     with torch.no_grad():
         plain = drawn(model(batch, "a", "b"))
-        model = model.to(memory_format=torch.channels_last)
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         last = drawn(model(batch.contiguous(memory_format=torch.channels_last), "a", "b"))
     assert torch.allclose(plain, last, atol=1e-4)
 
@@ -175,7 +175,7 @@ def test_parted_decoders_start_alike(name: str) -> None:
 def shapes(model: SwapModel, kind: type[torch.nn.Module]) -> list[tuple[int, ...]]:
     """The weights' shapes of all layers of a kind that a face passes on its way through A's side."""
     return [
-        tuple(layer.weight.shape)
+        tuple(layer.get_parameter("weight").shape)
         for name, layer in model.named_modules()
         if isinstance(layer, kind) and "b" not in name.split(".")
     ]

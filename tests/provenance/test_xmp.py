@@ -34,7 +34,7 @@ Read = Callable[[Path], object]
 
 def property_of(packet: bytes, name: str) -> str:
     [element] = minidom.parseString(packet).getElementsByTagName(name)
-    return "".join(node.data for node in element.childNodes)
+    return "".join(node.data for node in element.childNodes if isinstance(node, minidom.Text))
 
 
 def boxes(data: bytes) -> list[tuple[bytes, bytes]]:

@@ -83,7 +83,8 @@ def test_an_error_and_a_cancellation_are_told() -> None:
     heard: list[Event] = []
     with pytest.raises(ValueError, match="broken"), operation("a", Run([heard.append])):
         raise ValueError("broken")
-    assert heard[-1] == Failed("a", "ValueError", "broken")
+    last: Event = heard[-1]
+    assert last == Failed("a", "ValueError", "broken")
     run = Run([heard.append])
     run.cancel("no longer wanted")
     with pytest.raises(Cancelled):

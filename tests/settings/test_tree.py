@@ -129,7 +129,7 @@ def test_replace_changes_single_fields_and_keeps_what_another_kind_shares() -> N
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(Exception, match="frozen"):
-        ConvertSettings().overwrite = True  # type: ignore[misc]
+        ConvertSettings().overwrite = True
 
 
 @every_command

@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -166,7 +167,7 @@ def test_too_few_faces_one_line_and_nothing_written(facesets: Facesets, tmp_path
     ids=["architecture", "resolution", "arguments"],
 )
 def test_a_model_of_another_kind_is_not_overwritten(
-    facesets: Facesets, tmp_path: Path, change: dict[str, str], message: str
+    facesets: Facesets, tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     run(facesets, tmp_path / "m", replace(SMALL, iterations=1))
     before = contents(tmp_path / "m")
@@ -220,7 +221,7 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(
     ids=str,
 )
 def test_wrong_settings_are_one_clear_line(
-    change: dict[str, str], facesets: Facesets, tmp_path: Path
+    change: dict[str, Any], facesets: Facesets, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingsError) as error:
         run(facesets, tmp_path / "m", replace(SMALL, **change))

@@ -8,6 +8,7 @@ from facedouble.models.checkpoint import ModelCard
 from facedouble.models.recipe import Recipe
 from facedouble.training import schedule
 from facedouble.training.schedule import StopReason
+from facedouble.types import Side
 
 RECIPE = Recipe(batch_size=4, learning_rate=0.1, warm_up=10)
 
@@ -49,7 +50,7 @@ def test_a_mishap_lowers_the_rate() -> None:
 
 
 def test_reasons_to_stop() -> None:
-    low = {"a": 0.01, "b": 0.019}
+    low: dict[Side, float] = {"a": 0.01, "b": 0.019}
     target, limit = TrainSettings(target_loss=0.02), TrainSettings(iterations=10)
     reasons = [
         schedule.stop_reason(target, card(5), low, False),
@@ -90,7 +91,7 @@ def test_saves_are_due_by_whichever_comes_first() -> None:
 
 
 def test_what_counts_as_an_explosion() -> None:
-    before = {"a": 0.1, "b": 0.1}
+    before: dict[Side, float] = {"a": 0.1, "b": 0.1}
     assert not schedule.diverged(before, {"a": 0.5, "b": 0.9})
     assert schedule.diverged(before, {"a": 0.1, "b": 1.1})
     assert schedule.diverged({}, {"a": math.nan})

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from facedouble.training import schedule
 from facedouble.training.loop import train
 from facedouble.training.parallel import World
 from facedouble.training.setup import Setup, prepare
+from facedouble.types import Side
 
 from .conftest import GAN, QUICK, SMALL, Facesets
 
@@ -69,13 +71,13 @@ def test_out_of_memory_it_takes_fewer_faces_at_a_time(facesets: Facesets) -> Non
     config = schedule.step_config(made.recipe, ORIGINAL, made.state.card, 0.0)
     encode, seen = made.state.network.encode, []
 
-    def hungry(faces: torch.Tensor, side: str) -> torch.Tensor:
+    def hungry(faces: torch.Tensor, side: Side) -> torch.Tensor:
         seen.append(len(faces))
         if len(faces) > 4:
             torch.empty(2**50)
         return encode(faces, side)
 
-    made.state.network.encode = hungry  # type: ignore[assignment,method-assign]
+    made.state.network.encode = hungry  # type: ignore[method-assign]
     pairs = made.pairs(config)
     losses = made.step(pairs, config)
     assert seen == [8, 4, 4]
@@ -84,23 +86,25 @@ def test_out_of_memory_it_takes_fewer_faces_at_a_time(facesets: Facesets) -> Non
     assert torch.isfinite(losses).all()
     assert torch.allclose(losses, setup(facesets, ORIGINAL).step(pairs, config), atol=1e-6)
 
-    def starving(faces: torch.Tensor, side: str) -> torch.Tensor:
+    def starving(faces: torch.Tensor, side: Side) -> torch.Tensor:
         raise MemoryError
 
-    made.state.network.encode = starving  # type: ignore[assignment,method-assign]
+    made.state.network.encode = starving  # type: ignore[method-assign]
     with pytest.raises(TrainingError, match="one face of each side"):
         made.step(pairs, config)
 
 
 def test_what_normalises_over_a_batch_never_gets_a_single_face(facesets: Facesets) -> None:
     made = setup(facesets, replace(SETTINGS, batch_size=5))
-    squeezed, seen = made.state.network._squeezed, []
+    network: Any = made.state.network
+    squeezed = network._squeezed
+    seen: list[int] = []
 
     def noted(faces: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         seen.extend(len(part) for part in faces.values())
         return squeezed(faces)
 
-    made.state.network._squeezed = noted  # type: ignore[assignment]
+    network._squeezed = noted
     made.step.micro_batch = 1
     config = schedule.step_config(made.recipe, SETTINGS, made.state.card, 0.0)
     assert torch.isfinite(made.step(made.pairs(config), config)).all()

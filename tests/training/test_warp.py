@@ -1,6 +1,7 @@
 """Training pairs, of pictures in which every pixel's value says where it is."""
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 import torch
@@ -176,7 +177,8 @@ class TestMovement:
 
     @pytest.mark.parametrize(("name", "amount"), [("rotation", 10.0), ("zoom", 0.05), ("shift", 0.05)])
     def test_each_goes_to_its_limit_and_not_beyond(self, name: str, amount: float) -> None:
-        pairs = make_pairs(batch(300), 32, replace(STILL, **{name: amount}), 1.0, seeded())
+        change: dict[str, Any] = {name: amount}
+        pairs = make_pairs(batch(300), 32, replace(STILL, **change), 1.0, seeded())
         across = places(pairs.targets)[:, 16, 24] - places(pairs.targets)[:, 16, 8]  # 1 across, unmoved
         down = across[:, 1]
         found = {

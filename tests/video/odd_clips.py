@@ -90,7 +90,7 @@ def remux(
     with av.open(str(source)) as old, av.open(str(target), "w", options=muxer or {}) as new:
         stream = new.add_stream_from_template(old.streams.video[0], opaque=True)
         for number, packet in enumerate(old.demux(old.streams.video[0])):
-            if packet.dts is None or number < skip:
+            if packet.pts is None or packet.dts is None or number < skip:
                 continue
             packet.pts, packet.dts = packet.pts + late, packet.dts + late
             packet.stream = stream
@@ -113,6 +113,7 @@ def _hide(source: Path, target: Path, first: int, last: int) -> Path:
     """A copy whose edit list (ISO 14496-12, elst) shows frames ``first`` to ``last`` only."""
     with av.open(str(source)) as clip:
         stream = clip.streams.video[0]
+        assert stream.time_base is not None
         ticks = stream.time_base.denominator
         frame = ticks // 25
     data = bytearray(source.read_bytes())
@@ -145,7 +146,8 @@ def _stepping_back(path: Path) -> Path:
 def _folder(path: Path) -> Path:
     path.mkdir()
     for index in range(COUNT):
-        write_png(path / f"shot_{index:04d}.png", picture(index, "rgb24").to_ndarray())
+        image = np.asarray(picture(index, "rgb24").to_ndarray(), np.uint8)
+        write_png(path / f"shot_{index:04d}.png", image)
     return path
 
 

@@ -67,6 +67,7 @@ def test_alpha_is_kept(tmp_path: Path, name: str, kind: type) -> None:
         assert np.abs(shown.astype(int) - expected).max() < 150
         return
     found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert found is not None
     assert found.dtype == kind
     assert np.array_equal(cv2.cvtColor(found, cv2.COLOR_BGRA2RGBA), pixels)
 

@@ -136,7 +136,8 @@ def test_ten_bits_through_the_default_encoder(tmp_path: Path) -> None:
         for picture in pictures:
             frame = av.VideoFrame(192, 128, "yuv420p10le")
             for plane, samples in zip(frame.planes, picture.planes, strict=True):
-                np.frombuffer(plane, np.uint16).reshape(plane.height, -1)[:, : plane.width] = samples
+                rows = np.frombuffer(memoryview(plane), np.uint16).reshape(plane.height, -1)
+                rows[:, : plane.width] = samples
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     opened = ClipSource(source)
@@ -145,9 +146,9 @@ def test_ten_bits_through_the_default_encoder(tmp_path: Path) -> None:
     with open_parts(
         path, opened.info, settings, WorkFolder(path, {}), audio_from=None, overwrite=False
     ) as sink:
-        for frame in opened.frames():
-            sink.write(frame)
-            if frame.index == 1:
+        for shown in opened.frames():
+            sink.write(shown)
+            if shown.index == 1:
                 sink.finish_part({})
         sink.finish_part({})
     found = ClipSource(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -185,11 +186,14 @@ def test_chosen_frames_are_those_of_the_whole_and_little_else_is_decoded(
     path = write(tmp_path / "long.mp4", "libx264", options=X264, b_frames=2, count=400)
     source = open_source(path)
     whole = keys(source)
-    decoded = []
+    decoded: list[tuple[Any, ...]] = []
     real = ClipSource._decoded
-    monkeypatch.setattr(
-        ClipSource, "_decoded", lambda self, *span: (decoded.append(span), real(self, *span))[1]
-    )
+
+    def noted(self: ClipSource, *span: Any) -> Any:
+        decoded.append(span)
+        return real(self, *span)
+
+    monkeypatch.setattr(ClipSource, "_decoded", noted)
     chosen = [3, 5, 170, 171, 399]
     assert [keys_of(frame) for frame in frames_at(source, chosen)] == [whole[number] for number in chosen]
     assert decoded == [(3, 6), (170, 172), (399, 400)]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -77,7 +78,7 @@ def write_clip(
                 for n, start, end, title in ((1, 0, 500, "one"), (2, 500, 1500, "two"))
             ]
         )
-        pairs = [(old, old.streams.audio[0]) for old in olds]
+        pairs: list[tuple[Any, Any]] = [(old, old.streams.audio[0]) for old in olds]
         if subtitles is not None:
             olds.append(av.open(str(subtitles)))
             pairs.append((olds[-1], olds[-1].streams.subtitles[0]))

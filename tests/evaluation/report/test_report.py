@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -197,7 +198,7 @@ def test_the_page_works_in_a_browser(chromium: str, tmp_path: Path) -> None:
 def test_nothing_runs_out_of_the_page(chromium: str, tmp_path: Path, width: int) -> None:
     script = "return [document.documentElement.scrollWidth, innerWidth];"
     dom = browse(chromium, page(evaluation("one.mp4", "x" * 90 + ".mp4")), tmp_path, script, width)
-    wide, window = returned(dom)  # type: ignore[misc]
+    wide, window = cast("list[int]", returned(dom))
     assert window == width
     assert wide <= window
 

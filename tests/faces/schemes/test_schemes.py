@@ -277,9 +277,9 @@ def test_a_film_is_tracked_and_smoothed_by_either_scheme(frames: list[np.ndarray
         assert np.abs(map_points(one.alignment, corners) - map_points(other.alignment, corners)).max() < 15
     irises = [SPARSE.known(face.landmarks)[IRISES[0]] for face in few]
     assert irises == [SPARSE.known(face.smoothed)[IRISES[0]] for face in few]
-    one, other = many[0].descriptor, few[0].descriptor
-    assert one is not None
-    assert other is not None
-    assert np.linalg.norm(one - other) < 0.3, "five points cut out nearly the same chip as all"
+    first, second = many[0].descriptor, few[0].descriptor
+    assert first is not None
+    assert second is not None
+    assert np.linalg.norm(first - second) < 0.3, "five points cut out nearly the same chip as all"
     crops = [extract_crop(frames[3], faces[3].alignment, 256).astype(int) for faces in (many, few)]
     assert np.abs(crops[0] - crops[1]).mean() < 12
