@@ -236,7 +236,7 @@ def test_pictures_without_a_face_are_an_error_that_says_so(tmp_path: Path) -> No
 def test_a_clip_is_one_track_in_every_frame(whole: tuple[Path, ExtractResult]) -> None:
     path, result = whole
     assert (result.frames, result.faces, result.frames_without_face, result.left_out) == (99, 99, 0, {})
-    assert set(result.seconds) == {"decode", "detect", "landmarks", "describe", "steady", "crop", "write"}
+    assert set(result.seconds) == {"decode", "detect", "landmarks", "describe", "track", "crop", "write"}
     assert all(seconds > 0 for seconds in result.seconds.values())
     faces = all_faces(path)
     assert {face.track for face in faces} == {0}

@@ -169,7 +169,7 @@ def test_the_source_may_have_moved_and_is_checked(pair: Path, pair_frames: Path,
     )  # fmt: skip
     for crop, face in zip(crops, faces, strict=True):
         rewrite_record(crop, face, frames[face.frame_index], gone)
-    with pytest.raises(InputError, match="--source"):
+    with pytest.raises(InputError, match="`source`"):
         rebuild(pair)
     moved = shutil.copytree(pair_frames, tmp_path / "moved")
     (moved / "0003.png").unlink()

@@ -242,7 +242,7 @@ def test_a_hostile_value_is_one_clear_error(column: str, old: Path) -> None:
 def test_a_cell_of_gigabytes_is_not_read(old: Path) -> None:
     Faceset.open(old).close()
     with sqlite3.connect(old / DATABASE) as database:
-        database.execute("UPDATE face SET landmarks = zeroblob(50000000) WHERE frame_index = 5")
+        database.execute("UPDATE face SET landmarks = zeroblob(500000000) WHERE frame_index = 5")
     with Faceset.open(old) as faceset, pytest.raises(InputError, match="damaged"):
         faceset.all_faces()
 
@@ -260,7 +260,7 @@ def test_a_query_that_does_not_end_is_stopped() -> None:
 def test_several_sources_are_damage(old: Path) -> None:
     Faceset.open(old).close()
     with sqlite3.connect(old / DATABASE) as database:
-        database.execute(f"INSERT INTO source VALUES ('b', '{'0f' * 32}', 1, 1, '1/25', '{{}}', '')")
+        database.execute(f"INSERT INTO source VALUES ('b', '{'0f' * 32}', 1, 1, '1/25', '{{}}', '', NULL)")
     with Faceset.open(old) as faceset, pytest.raises(InputError, match="2 sources"):
         _ = faceset.source
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedouble.extraction.detection import timed
 from facedouble.extraction.pool import map_in_threads
+from facedouble.extraction.segments import timed
 from facedouble.faces.align import alignment_in_region, crop_bounds, map_points, scale_of, warp_bicubic
 from facedouble.faces.colour import colour_statistics
 from facedouble.faces.hull import face_hull
@@ -52,13 +52,14 @@ class _Done:
 
 
 def write_crops(source: Source, faceset: Faceset, settings: ExtractSettings, run: Run) -> dict[str, float]:
-    """Cut out every face that has no crop yet and should have one; returns the seconds by kind."""
+    """Write the crop of every face that should have one and does not. Returns the seconds spent by kind of
+    work."""
     seconds = {"decode": 0.0, "crop": 0.0, "write": 0.0}
     todo: dict[int, list[Face]] = {}
     for face in faceset.all_faces():
         if not face.cropped and face.status not in NEVER_CROPPED:
             todo.setdefault(face.frame_index, []).append(face)
-    stage = run.stage("cut", len(todo), "frames")
+    stage = run.stage("crop", len(todo), "frames")
     done = 0
     if todo:
         records = {frame.index: frame for frame in faceset.frames()}

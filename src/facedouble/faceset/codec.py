@@ -1,42 +1,40 @@
 """The one description of what a faceset stores.
 
 Each field of a face, a frame, a source, a handover and a layer is described once, with its kind, limits and
-place. From this follow the SQL tables (:mod:`.schema`), rows and back, the record inside a crop's PNG
-(:mod:`.record`), and exports. To add a field: add it to the dataclass and to its list here, and add a
+place. From this follow (:mod:`.table`) the SQL tables, rows and back, the record inside a crop's PNG, shards
+and exports. To add a field: add it to the dataclass and to its list here, and add a
 migration to :mod:`.schema`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, get_args
 
 from facedouble.faces.tracks import Handover
+from facedouble.faceset.array_kinds import Array, Points
 from facedouble.faceset.kinds import (
-    Array,
     FileName,
     Flag,
+    IndexText,
     JsonObject,
-    Kind,
     Number,
     OneOf,
-    Points,
     Ratio,
     Rectangle,
     SchemeName,
     Text,
     Whole,
 )
+from facedouble.faceset.table import Codec, Field
 from facedouble.types import Face, FaceStatus, Origin
-
-T = TypeVar("T")
+from facedouble.video.index import SourceIndex
 
 _INDEX = 2**31
 _TIME = 2**62
 _FAR = 1e6  # pixels
-_EDGES = ("left", "top", "right", "bottom")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +52,8 @@ class SourceRecord:
     time_base: Fraction
     settings: Mapping[str, object]
     program: str
+    index: SourceIndex | None = None
+    """All its frames by time, keyframes, colours; ``None`` for a damaged source or an old faceset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,161 +94,6 @@ class Layer:
     def key(self) -> tuple[int, int]:
         """Frame and face number of its face."""
         return self.frame_index, self.face_index
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field: its name in the dataclass, and in JSON; its kind; a note for people who read the SQL.
-
-    ``column`` is its name in SQL where that differs. ``in_record`` is whether it goes into a crop's record.
-    ``by_hand`` is whether it belongs to what a person sets when they correct landmarks.
-    """
-
-    name: str
-    kind: Kind
-    note: str = ""
-    nullable: bool = False
-    column: str = ""
-    in_record: bool = True
-    by_hand: bool = False
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return _EDGES if isinstance(self.kind, Rectangle) else (self.column or self.name,)
-
-
-class Codec(Generic[T]):
-    """Writes and reads values of one dataclass by its ``fields``; ``key`` names those of the primary key."""
-
-    def __init__(self, cls: type[T], table: str, key: Sequence[str], fields: Sequence[Field]) -> None:
-        self.cls, self.table, self.key, self.fields = cls, table, tuple(key), tuple(fields)
-        self.columns = tuple(column for field in fields for column in field.columns)
-
-    # -- SQL ---------------------------------------------------------------------------------------
-
-    def create_table(self, *constraints: str) -> str:
-        """The statement that creates the table."""
-        width = max(len(column) for column in self.columns)
-        lines = []
-        for field in self.fields:
-            for column in field.columns:
-                null = "" if field.nullable else " NOT NULL"
-                note = f"  -- {field.note}" if field.note and column == field.columns[0] else ""
-                lines.append((f"    {column:<{width}} {field.kind.sql}{null}", note))
-        lines += [
-            (f"    {text}", "") for text in (f"PRIMARY KEY ({', '.join(self._key_columns)})", *constraints)
-        ]
-        body = "\n".join(f"{text},{note}" for text, note in lines[:-1])
-        return f"CREATE TABLE {self.table} (\n{body}\n{lines[-1][0]}\n) WITHOUT ROWID"
-
-    @property
-    def select(self) -> str:
-        """The query for all rows, in order of their keys."""
-        return f"SELECT {', '.join(self._quoted)} FROM {self.table} ORDER BY {', '.join(self._key_columns)}"
-
-    @property
-    def upsert(self) -> str:
-        """The statement that writes one row, over the one with its key if there is one.
-
-        What was set by hand stays as it is.
-        """
-        changes = []
-        for field in self.fields:
-            if field.name in self.key:
-                continue
-            for column in map(_quote, field.columns):
-                value = f"excluded.{column}"
-                if field.by_hand:
-                    value = f"CASE WHEN {self.table}.edited THEN {self.table}.{column} ELSE {value} END"
-                changes.append(f"{column} = {value}")
-        marks = ", ".join("?" * len(self.columns))
-        return (
-            f"INSERT INTO {self.table} ({', '.join(self._quoted)}) VALUES ({marks}) "
-            f"ON CONFLICT ({', '.join(self._key_columns)}) DO UPDATE SET {', '.join(changes)}"
-        )
-
-    def to_row(self, value: T) -> tuple[Any, ...]:
-        """The values of :attr:`columns`. Raises ``ValueError`` for a value that could not be read again."""
-        row: list[Any] = []
-        known = self._known(value)
-        for field in self.fields:
-            found = self._write(field, known, field.kind.to_sql)
-            row.extend(found if isinstance(field.kind, Rectangle) and found is not None else (found,))
-        return tuple(row)
-
-    def from_row(self, row: Sequence[Any], **more: object) -> T:
-        """The value of a row of :attr:`columns`; ``more`` are fields that are not stored. Raises
-        ``ValueError``."""
-        known: dict[str, Any] = {}
-        cells: Iterator[Any] = iter(row)
-        for field in self.fields:
-            cell = [next(cells) for _ in _EDGES] if isinstance(field.kind, Rectangle) else next(cells)
-            known[field.name] = self._read(field, cell, known, field.kind.from_sql)
-        return self.cls(**known, **more)
-
-    def from_rows(self, rows: Sequence[Sequence[Any]]) -> list[T]:
-        """The values of many rows."""
-        return [self.from_row(row) for row in rows]
-
-    # -- JSON --------------------------------------------------------------------------------------
-
-    def to_json(self, value: T, *, leave_out: Iterable[str] = ()) -> dict[str, Any]:
-        """The fields of a crop's record, exact to the bit. Raises ``ValueError``."""
-        known = self._known(value)
-        return {
-            field.name: self._write(field, known, field.kind.to_json)
-            for field in self._record_fields(leave_out)
-        }
-
-    def from_json(self, data: Any, **more: object) -> T:
-        """The value of :meth:`to_json`; ``more`` are fields that it left out. Raises ``ValueError``, for a
-        field too many or too few as well."""
-        known: dict[str, Any] = dict(more)
-        fields = list(self._record_fields(more))
-        names = {field.name for field in fields}
-        wrong = sorted(names ^ data.keys()) if isinstance(data, dict) else ["object"]
-        if wrong:
-            raise ValueError(f"{self.table}: unknown or missing {wrong[0][:40]}")
-        for field in fields:
-            known[field.name] = self._read(field, data[field.name], known, field.kind.from_json)
-        return self.cls(**known)
-
-    def to_plain(self, value: T) -> dict[str, Any]:
-        """All fields as JSON that other programs read: arrays are nested lists."""
-        known = self._known(value)
-        return {field.name: self._write(field, known, field.kind.to_plain) for field in self.fields}
-
-    # -- inside ------------------------------------------------------------------------------------
-
-    @property
-    def _quoted(self) -> list[str]:
-        return [_quote(column) for column in self.columns]
-
-    @property
-    def _key_columns(self) -> list[str]:
-        return [_quote(field.columns[0]) for field in self.fields if field.name in self.key]
-
-    def _record_fields(self, leave_out: Iterable[str]) -> Iterator[Field]:
-        without = set(leave_out)
-        return (field for field in self.fields if field.in_record and field.name not in without)
-
-    def _known(self, value: T) -> dict[str, Any]:
-        return {field.name: getattr(value, field.name) for field in self.fields}
-
-    def _write(self, field: Field, known: dict[str, Any], write: Any) -> Any:
-        return self._read(field, known[field.name], known, write)
-
-    def _read(self, field: Field, data: Any, known: dict[str, Any], read: Any) -> Any:
-        if data is None and field.nullable:
-            return None
-        try:
-            return read(data, known)
-        except ValueError as error:
-            raise ValueError(f"{self.table}: {field.name} has a wrong value") from error
-
-
-def _quote(name: str) -> str:
-    return f'"{name}"'
 
 
 _MATRIX = Array("<f8", (2, 3), _FAR)
@@ -318,6 +163,14 @@ SOURCE = Codec(
         Field("time_base", Ratio(), "seconds per unit of pts, such as 1/30000"),
         Field("settings", JsonObject(), "of the extraction, JSON"),
         Field("program", Text(200), "that made the faceset"),
+        Field(
+            "index",
+            IndexText(),
+            "times, keyframes, colours, JSON",
+            nullable=True,
+            column="source_index",
+            in_record=False,
+        ),
     ),
 )
 

@@ -8,27 +8,25 @@ that nothing is stored that could not be read again.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from facedouble.errors import InputError
 from facedouble.faces.registry import LANDMARK_SCHEMES
 from facedouble.types import Box
+from facedouble.video.index import SourceIndex
 
 Known = Mapping[str, Any]
 """Values of the fields that come before this one, by name."""
 
 _RATIO = re.compile(r"([1-9][0-9]{0,11})(?:/([1-9][0-9]{0,11}))?")
-_LONGEST_ARRAY = 1024
 _INTS = (int, np.integer)
 _NUMBERS = (int, float, np.integer, np.floating)
 
@@ -38,6 +36,8 @@ class Kind:
     JSON."""
 
     sql: ClassVar[str] = "INTEGER"
+    depends_on: ClassVar[str] = ""
+    """The field in front of it without which a value cannot be read."""
 
     def check(self, value: Any, known: Known) -> Any:
         """``value`` in its own type. Raises ``ValueError`` if it is not of this kind."""
@@ -48,6 +48,10 @@ class Kind:
 
     def from_sql(self, value: Any, known: Known) -> Any:
         return self.check(value, known)
+
+    def from_sql_column(self, cells: Sequence[Any], known: Known) -> Sequence[Any]:
+        """The values of several cells, at least one, which all have the same ``known``."""
+        return [self.from_sql(cell, known) for cell in cells]
 
     def to_json(self, value: Any, known: Known) -> Any:
         """As JSON, exact to the bit and compact."""
@@ -73,6 +77,11 @@ class Whole(Kind):
             raise ValueError
         return int(value)
 
+    def from_sql_column(self, cells: Sequence[Any], known: Known) -> Sequence[Any]:
+        if {type(cell) for cell in cells} != {int} or not self.low <= min(cells) <= max(cells) <= self.high:
+            raise ValueError
+        return cells
+
 
 @dataclass(frozen=True, slots=True)
 class Number(Kind):
@@ -87,6 +96,11 @@ class Number(Kind):
         if not isinstance(value, _NUMBERS) or isinstance(value, bool) or not self.low <= value <= self.high:
             raise ValueError
         return float(value)
+
+    def from_sql_column(self, cells: Sequence[Any], known: Known) -> Sequence[Any]:
+        if {type(cell) for cell in cells} != {float} or not self.low <= min(cells) <= max(cells) <= self.high:
+            raise ValueError
+        return cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +119,9 @@ class Flag(Kind):
         if type(value) is not int or value not in (0, 1):
             raise ValueError
         return bool(value)
+
+    def from_sql_column(self, cells: Sequence[Any], known: Known) -> Sequence[Any]:
+        return _each_once(self, cells, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +168,9 @@ class OneOf(Kind):
         if not isinstance(value, str) or value not in self.names:
             raise ValueError
         return value
+
+    def from_sql_column(self, cells: Sequence[Any], known: Known) -> Sequence[Any]:
+        return _each_once(self, cells, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +228,33 @@ class JsonObject(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class IndexText(Kind):
+    """The index of a source, as its own JSON."""
+
+    sql: ClassVar[str] = "TEXT"
+    depends_on: ClassVar[str] = "path"
+
+    def check(self, value: Any, known: Known) -> SourceIndex:
+        if not isinstance(value, SourceIndex):
+            raise ValueError
+        return value
+
+    def to_sql(self, value: Any, known: Known) -> str:
+        return self.check(value, known).to_json()
+
+    def from_sql(self, value: Any, known: Known) -> SourceIndex:
+        if not isinstance(value, str):
+            raise ValueError
+        try:
+            return SourceIndex.from_json(value, Path(known["path"]))
+        except InputError as error:
+            raise ValueError from error
+
+    to_json = to_sql
+    from_json = from_sql
+
+
+@dataclass(frozen=True, slots=True)
 class Rectangle(Kind):
     """A :class:`~facedouble.types.Box` that is not empty: four columns in SQL, a list of four in JSON."""
 
@@ -222,72 +269,17 @@ class Rectangle(Kind):
             raise ValueError
         return box
 
+    def from_sql_column(self, cells: Sequence[Any], known: Known) -> Sequence[Any]:
+        if {type(edge) for cell in cells for edge in cell} != {int}:
+            raise ValueError
+        left, top, right, bottom = edges = np.array(cells, dtype=np.int64).T
+        inside = -self.limit <= edges.min() and edges.max() <= self.limit
+        if not inside or (left >= right).any() or (top >= bottom).any():
+            raise ValueError
+        return [Box(*cell) for cell in cells]
+
     def to_json(self, value: Any, known: Known) -> list[int]:
         return list(self.check(value, known))
-
-
-@dataclass(frozen=True, slots=True)
-class Array(Kind):
-    """An array of finite numbers not beyond ``limit``: little-endian bytes in SQL, their base64 in JSON.
-
-    ``shape`` is ``(None,)`` for any length from 1 to 1024. ``invertible`` is for a 2x3 matrix that must have
-    an inverse.
-    """
-
-    dtype: str
-    shape: tuple[int | None, ...]
-    limit: float
-    invertible: bool = False
-    sql: ClassVar[str] = "BLOB"
-
-    def check(self, value: Any, known: Known) -> npt.NDArray[Any]:
-        return self._checked(self.check_shape(value))
-
-    def to_sql(self, value: Any, known: Known) -> bytes:
-        return self.check(value, known).astype(self.dtype).tobytes()
-
-    def from_sql(self, value: Any, known: Known) -> npt.NDArray[Any]:
-        return self._checked(self.unpack(value))
-
-    def to_json(self, value: Any, known: Known) -> str:
-        return base64.b64encode(self.to_sql(value, known)).decode()
-
-    def from_json(self, value: Any, known: Known) -> npt.NDArray[Any]:
-        return self.from_sql(_base64(value), known)
-
-    def check_shape(self, value: Any) -> npt.NDArray[Any]:
-        """An array of this shape and type, with any numbers in it."""
-        if (
-            not isinstance(value, np.ndarray)
-            or value.dtype.kind not in "fiu"
-            or value.ndim != len(self.shape)
-        ):
-            raise ValueError
-        for wanted, length in zip(self.shape, value.shape, strict=True):
-            if length != wanted if wanted is not None else not 1 <= length <= _LONGEST_ARRAY:
-                raise ValueError
-        return np.ascontiguousarray(value, dtype=np.dtype(self.dtype).newbyteorder("="))
-
-    def unpack(self, data: Any) -> npt.NDArray[Any]:
-        """The array in some bytes, with any numbers in it."""
-        size = np.dtype(self.dtype).itemsize
-        if not isinstance(data, bytes) or not data or len(data) % size:
-            raise ValueError
-        shape = [len(data) // size if length is None else length for length in self.shape]
-        if math.prod(shape) * size != len(data) or shape[0] > _LONGEST_ARRAY:
-            raise ValueError
-        array = np.frombuffer(data, dtype=self.dtype).reshape(shape)
-        return array.astype(array.dtype.newbyteorder("="))
-
-    def _checked(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        if not (np.abs(array) <= self.limit).all():  # false for NaN as well
-            raise ValueError
-        if self.invertible and not abs(array[0, 0] * array[1, 1] - array[0, 1] * array[1, 0]) > 1e-12:
-            raise ValueError
-        return array
-
-    def to_plain(self, value: Any, known: Known) -> Any:
-        return self.check(value, known).tolist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,54 +293,14 @@ class SchemeName(Kind):
             raise ValueError
         return value
 
-
-@dataclass(frozen=True, slots=True)
-class Points(Kind):
-    """Points (N, 2) of a face, float32, not beyond ``limit``. The landmark scheme of the face says how many
-    there are, and which may be missing (NaN)."""
-
-    limit: float
-    sql: ClassVar[str] = "BLOB"
-
-    def check(self, value: Any, known: Known) -> npt.NDArray[Any]:
-        return self._checked(self._array(known).check_shape(value), known)
-
-    def to_sql(self, value: Any, known: Known) -> bytes:
-        return self.check(value, known).astype("<f4").tobytes()
-
-    def from_sql(self, value: Any, known: Known) -> npt.NDArray[Any]:
-        return self._checked(self._array(known).unpack(value), known)
-
-    def to_json(self, value: Any, known: Known) -> str:
-        return base64.b64encode(self.to_sql(value, known)).decode()
-
-    def from_json(self, value: Any, known: Known) -> npt.NDArray[Any]:
-        return self.from_sql(_base64(value), known)
-
-    def to_plain(self, value: Any, known: Known) -> Any:
-        points = self.check(value, known)
-        return [None if np.isnan(point).any() else point.tolist() for point in points]
-
-    def _array(self, known: Known) -> Array:
-        return Array("<f4", (LANDMARK_SCHEMES[known["scheme"]].count, 2), self.limit)
-
-    def _checked(self, points: npt.NDArray[Any], known: Known) -> npt.NDArray[Any]:
-        optional = LANDMARK_SCHEMES[known["scheme"]].optional
-        wrong = ~(np.abs(points) <= self.limit).all(axis=1)  # true for NaN as well
-        if wrong.any() and not all(
-            place in optional and np.isnan(points[place]).all() for place in np.flatnonzero(wrong)
-        ):
-            raise ValueError
-        return points
+    def from_sql_column(self, cells: Sequence[Any], known: Known) -> Sequence[Any]:
+        return _each_once(self, cells, known)
 
 
-def _base64(value: Any) -> bytes:
-    if not isinstance(value, str) or len(value) > 1 << 16:
-        raise ValueError
-    try:
-        return base64.b64decode(value, validate=True)
-    except binascii.Error as error:
-        raise ValueError from error
+def _each_once(kind: Kind, cells: Sequence[Any], known: Known) -> Sequence[Any]:
+    """The values of cells, of which only few are different."""
+    values = {cell: kind.from_sql(cell, known) for cell in set(cells)}
+    return [values[cell] for cell in cells]
 
 
 def _refuse(name: str) -> Any:

@@ -28,9 +28,9 @@ def encode_record(face: Face, frame: FrameRecord, source: SourceRecord) -> str:
     """
     value = {
         "facedouble": VERSION,
-        "face": FACE.to_json(face),
-        "frame": FRAME.to_json(frame, leave_out=("index",)),
-        "source": SOURCE.to_json(source),
+        "face": FACE.to_record(face),
+        "frame": FRAME.to_record(frame, leave_out=("index",)),
+        "source": SOURCE.to_record(source),
     }
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
@@ -54,9 +54,9 @@ def decode_record(text: str) -> tuple[Face, FrameRecord, SourceRecord]:
     try:
         for upgrade in _UPGRADES[version - 1 :]:
             value = upgrade(value)
-        face = FACE.from_json(value["face"], cropped=True)
-        frame = FRAME.from_json(value["frame"], index=face.frame_index)
-        return face, frame, SOURCE.from_json(value["source"])
+        face = FACE.from_record(value["face"], cropped=True)
+        frame = FRAME.from_record(value["frame"], index=face.frame_index)
+        return face, frame, SOURCE.from_record(value["source"])
     except ValueError as error:
         _fail(str(error))
 

@@ -22,7 +22,7 @@ OLDEST = 2
 """The oldest schema that :data:`MIGRATIONS` can bring up to date."""
 
 _META = "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID"
-_LONGEST_CELL = 1 << 22  # bytes; the longest that is stored is some 10 KiB
+_LONGEST_CELL = 1 << 26  # bytes; the longest is the index of a long clip with a variable rate, some MiB
 _SECONDS = 120.0  # for one query
 _STEPS = 100_000  # of SQLite's virtual machine between looks at the clock
 
@@ -51,7 +51,7 @@ _SCHEMA_3 = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE source (
         path TEXT NOT NULL, sha256 TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
-        time_base TEXT NOT NULL, settings TEXT NOT NULL, program TEXT NOT NULL,
+        time_base TEXT NOT NULL, settings TEXT NOT NULL, program TEXT NOT NULL, source_index TEXT,
         PRIMARY KEY (sha256)) WITHOUT ROWID""",
     """INSERT INTO source SELECT
         (SELECT value FROM about WHERE key = 'source'),
@@ -60,7 +60,8 @@ _SCHEMA_3 = (
         CAST((SELECT value FROM about WHERE key = 'height') AS INTEGER),
         (SELECT value FROM about WHERE key = 'time_base'),
         (SELECT value FROM about WHERE key = 'settings'),
-        (SELECT value FROM about WHERE key = 'program')""",
+        (SELECT value FROM about WHERE key = 'program'),
+        NULL""",
     """INSERT INTO meta
         SELECT CASE key WHEN 'steadied' THEN 'smoothed' ELSE key END, value FROM about
         WHERE key IN ('complete', 'steadied', 'failure')""",

@@ -29,10 +29,12 @@ from facedouble.faces.landmarks import box_around
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faces.tracks import Handover
 from facedouble.faceset import schema
-from facedouble.faceset.codec import FACE, FRAME, HANDOVER, SOURCE, Codec, FrameRecord, Layer, SourceRecord, T
+from facedouble.faceset.codec import FACE, FRAME, HANDOVER, SOURCE, FrameRecord, Layer, SourceRecord
 from facedouble.faceset.edits import keep_edits
 from facedouble.faceset.layers import LayerStore, Maker, layer_records
 from facedouble.faceset.layout import BLURRY, CROPS, DATABASE, folder_of, iter_crops, parse_crop_name
+from facedouble.faceset.shard import Shard
+from facedouble.faceset.table import Codec, T
 from facedouble.types import Face, Landmarks
 from facedouble.video.hashing import source_hash
 
@@ -139,8 +141,13 @@ class Faceset:
     def all_faces(self) -> list[Face]:
         """All faces known, in order of frames, whether in use or not."""
         crops = {parse_crop_name(name): name for name in iter_crops(self.path)}
-        faces = self._read(FACE)
-        return [face.with_(crop=crops.get(face.key)) if face.cropped else face for face in faces]
+
+        def crop(face: dict[str, Any]) -> dict[str, Any]:
+            key = face["frame_index"], face["face_index"]
+            return {"crop": crops.get(key) if face["cropped"] else None}
+
+        with self._reading():
+            return FACE.from_rows(self._database.execute(FACE.select).fetchall(), crop)
 
     def faces(self, *, include_blurry: bool = False) -> list[Face]:
         """The faces in use, in order of frames: those whose crop is in ``faces/``. A conversion also uses
@@ -176,6 +183,16 @@ class Faceset:
         # The frame first, because faces refer to it; both become visible together.
         self._database.execute(FRAME.upsert, FRAME.to_row(frame))
         self.put_faces(keep_edits(known, list(faces)))
+
+    def merge(self, shard: Shard) -> None:
+        """Store what a worker found in a segment. As long as no tracks are known, doing it again changes
+        nothing."""
+        self.add_handovers(shard.handovers)
+        by_frame: dict[int, list[Face]] = {}
+        for face in shard.faces:
+            by_frame.setdefault(face.frame_index, []).append(face)
+        for frame in shard.frames:
+            self.add_frame(frame, by_frame.get(frame.index, ()))
 
     def put_faces(self, faces: Iterable[Face]) -> None:
         """Store faces over those with the same key. Landmarks that a person set stay as they are."""

@@ -1,0 +1,235 @@
+"""What a worker of extraction does: detect, track and describe the faces of one segment.
+
+:func:`analyse_segment` depends on nothing but the segment and the settings, and returns a value, so segments
+may be analysed in any order, on any machine.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, pairwise
+
+import cv2
+import numpy as np
+
+from facedouble.errors import InputError
+from facedouble.extraction.segments import Segment
+from facedouble.faces.align import align
+from facedouble.faces.analyser import FaceAnalyser
+from facedouble.faces.landmarks import box_around
+from facedouble.faces.pose import head_pose
+from facedouble.faces.schemes.scheme import LandmarkScheme
+from facedouble.faces.tracklets import Observation, Tracklet, track_faces
+from facedouble.faces.tracks import Handover
+from facedouble.faceset.codec import FrameRecord
+from facedouble.faceset.shard import Shard
+from facedouble.settings.extract import ExtractSettings
+from facedouble.types import Box, Face, Grey, Image, Landmarks
+from facedouble.video.frame import Frame
+from facedouble.video.shot_boundaries import is_cut, thumbnail
+
+_MAX_TRACKLETS = 1000  # per segment; gives each tracklet of a clip a number of its own
+_DESCRIBE_EVERY = 90  # frames of a face that fills its segments
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentResult:
+    """What was found in a segment, and the seconds it took by kind of work."""
+
+    shard: Shard
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _DecodedFrame:
+    """A frame whose luma is known already."""
+
+    frame: Frame
+    luma: Grey
+
+    def grey(self) -> Grey:
+        return self.luma
+
+    def rgb(self, part: Box | None = None) -> Image:
+        return self.frame.rgb(part)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """A first look at frames: their luma by frame index; by position, why a frame cannot be read; positions
+    of the last frame of each shot."""
+
+    luma: Mapping[int, Grey]
+    problems: Mapping[int, str]
+    shot_ends: frozenset[int]
+
+
+def analyse_segment(segment: Segment, analyser: FaceAnalyser, settings: ExtractSettings) -> SegmentResult:
+    """Detect, track and describe the faces of a segment. A frame that cannot be read splits it in two."""
+    before = dict(analyser.seconds)
+    faces: list[Face] = []
+    handovers: list[Handover] = []
+    scan = _scan(segment.frames)
+    numbers = count(segment.frames[0].index * _MAX_TRACKLETS)
+    for span in _readable_spans(len(segment.frames), scan.problems):
+        frames = segment.frames[span.start : span.stop]
+        decoded = [_DecodedFrame(frame, scan.luma[frame.index]) for frame in frames]
+        cuts = {end - span.start + 1 for end in scan.shot_ends if span.start <= end < span.stop - 1}
+        # The last frame belongs to the next segment, unless it cannot be read.
+        shared = segment.has_next and span.stop == len(segment.frames)
+        own = len(frames) - 1 if shared else len(frames)
+        for tracklet in track_faces(decoded, cuts, analyser, smallest=settings.min_face_size):
+            number = next(numbers)
+            found = list(_faces_of(tracklet, number, frames, own, analyser, settings.size))
+            faces += found
+            if found:
+                handovers += _handovers_of(tracklet, number, frames, own, analyser.scheme)
+    records = (
+        FrameRecord(frame.index, frame.pts, frame.name, place in scan.shot_ends, scan.problems.get(place))
+        for place, frame in enumerate(segment.own)
+    )
+    seconds = {name: spent - before[name] for name, spent in analyser.seconds.items()}
+    return SegmentResult(Shard(tuple(records), _numbered(faces), tuple(handovers)), seconds)
+
+
+def _scan(frames: Sequence[Frame]) -> _Scan:
+    luma: dict[int, Grey] = {}
+    problems: dict[int, str] = {}
+    shot_ends: set[int] = set()
+    previous, last = None, 0
+    for position, frame in enumerate(frames):
+        try:
+            luma[frame.index] = frame.grey()
+        except InputError as error:
+            problems[position] = str(error)
+            continue
+        current = thumbnail(luma[frame.index])
+        if previous is not None and is_cut(previous, current):
+            shot_ends.add(last)
+        previous, last = current, position
+    return _Scan(luma, problems, frozenset(shot_ends))
+
+
+def _readable_spans(length: int, problems: Mapping[int, str]) -> Iterator[range]:
+    """Spans of consecutive positions without a problem."""
+    edges = [-1, *sorted(problems), length]
+    for before, after in pairwise(edges):
+        if after - before > 1:
+            yield range(before + 1, after)
+
+
+def _faces_of(
+    tracklet: Tracklet,
+    number: int,
+    frames: Sequence[Frame],
+    own: int,
+    analyser: FaceAnalyser,
+    size: int,
+) -> Iterator[Face]:
+    """The faces of a tracklet on the first ``own`` frames, the most frontal one described if that is due."""
+    observations = [seen for seen in tracklet.observations if seen.position < own]
+    described = _to_describe(tracklet, observations, frames, own, analyser.scheme)
+    for seen in observations:
+        frame = frames[seen.position]
+        descriptor = None
+        if seen is described:
+            descriptor = analyser.describe(*_portrait(frame, seen.landmarks, analyser.scheme))
+        yield Face(
+            frame_index=frame.index,
+            face_index=0,
+            box=box_around(seen.landmarks, analyser.scheme),
+            confidence=seen.confidence,
+            landmarks=seen.landmarks,
+            smoothed=seen.landmarks,
+            alignment=align(seen.landmarks, size, analyser.scheme),
+            crop_size=size,
+            descriptor=descriptor,
+            motion=seen.motion,
+            tracklet=number,
+            rotation=seen.rotation,
+            origin=seen.origin,
+            scheme=analyser.scheme.name,
+            expression=analyser.expression(seen.landmarks),
+        )
+
+
+def _to_describe(
+    tracklet: Tracklet,
+    observations: Sequence[Observation],
+    frames: Sequence[Frame],
+    own: int,
+    scheme: LandmarkScheme,
+) -> Observation | None:
+    """The most frontal observation. ``None`` if the tracklet fills the segment and continues in the next one,
+    which may describe it, and it is not yet due again."""
+    continues = len(observations) == own and tracklet.last.position == own
+    due = (frames[0].index - 1) // _DESCRIBE_EVERY < frames[own - 1].index // _DESCRIBE_EVERY
+    if continues and not due:
+        return None
+    return min(observations, key=lambda seen: abs(head_pose(seen.landmarks, scheme).yaw), default=None)
+
+
+def _handovers_of(
+    tracklet: Tracklet, number: int, frames: Sequence[Frame], own: int, scheme: LandmarkScheme
+) -> Iterator[Handover]:
+    """Where a tracklet is on the frame that belongs to the next segment."""
+    for seen in tracklet.observations:
+        if seen.position == own:
+            yield Handover(number, frames[own].index, seen.landmarks, seen.motion, scheme.name)
+
+
+def _portrait(frame: Frame, landmarks: Landmarks, scheme: LandmarkScheme) -> tuple[Image, Landmarks]:
+    """The region of a frame around a face in RGB, and the landmarks in that region."""
+    width, height = frame.size
+    box = box_around(landmarks, scheme)
+    margin = box.width // 2
+    region = Box(
+        max(0, min(box.left - margin, width - 1)),
+        max(0, min(box.top - margin, height - 1)),
+        max(1, min(box.right + margin, width)),
+        max(1, min(box.bottom + margin, height)),
+    )
+    return frame.rgb(region), landmarks - np.array((region.left, region.top), dtype=np.float32)
+
+
+def _numbered(faces: Iterable[Face]) -> tuple[Face, ...]:
+    """Faces in order of frames with their number in their frame, the largest first."""
+    numbers: Counter[int] = Counter()
+    result = []
+    for face in sorted(faces, key=lambda face: (face.frame_index, -face.box.width, face.tracklet)):
+        result.append(face.with_(face_index=numbers[face.frame_index]))
+        numbers[face.frame_index] += 1
+    return tuple(result)
+
+
+def parse_angles(text: str) -> tuple[int, ...]:
+    """Angles in degrees (the setting ``rotate_images``) from a step (``"90"``: 90, 180, 270) or a list
+    (``"90,180"``)."""
+    numbers = [int(part) for part in text.split(",") if part.strip()]
+    if len(numbers) == 1:
+        return tuple(range(numbers[0], 360, numbers[0]))
+    return tuple(numbers)
+
+
+# -- in a process of a pool ----------------------------------------------------------------------------
+
+_settings: ExtractSettings | None = None
+_analyser: FaceAnalyser | None = None  # made by this process when it first needs one
+
+
+def prepare_process(settings: ExtractSettings) -> None:
+    """Called once in each process, before :func:`analyse_in_process`."""
+    global _settings, _analyser
+    cv2.setNumThreads(1)
+    _settings, _analyser = settings, None
+
+
+def analyse_in_process(segment: Segment) -> SegmentResult:
+    """:func:`analyse_segment` with this process's analyser and settings."""
+    global _analyser
+    assert _settings is not None
+    if _analyser is None:
+        _analyser = FaceAnalyser(_settings.detector, angles=parse_angles(_settings.rotate_images))
+    return analyse_segment(segment, _analyser, _settings)
