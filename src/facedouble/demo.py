@@ -120,7 +120,7 @@ def _demo(settings: DemoSettings, run: Run) -> DemoResult:
     )
     timed("convert", lambda: convert(source, model, swap, conversion, faceset=faces, run=run))
     comparison = output / f"side-by-side{mode}.mp4"
-    timed("pictures", lambda: side_by_side(source, swap, comparison, video))
+    timed("pictures", lambda: side_by_side(source, swap, comparison, video, run))
     sheet = output / f"contact-sheet{mode}.png"
     timed("pictures", lambda: write_png(sheet, contact_sheet(source, swap, faces)))
 
@@ -146,10 +146,12 @@ def _extract_faces(clip: Path, path: Path, run: Run) -> None:
             if faceset.complete and faceset.source.sha256 == source_hash(clip):
                 run.notice("demo.reused", f"{path}: reusing the faces of {clip.name}")
                 return
-    extract(clip, path, ExtractSettings(skip_existing=path.exists()), run=run)
+    extract(clip, path, ExtractSettings(), run=run)
 
 
-def side_by_side(left: Path, right: Path, output: Path, settings: ClipEncoding) -> None:
+def side_by_side(
+    left: Path, right: Path, output: Path, settings: ClipEncoding, run: Run | None = None
+) -> None:
     """Write two clips of equal length and size side by side, with the sound of the left one."""
     first, second = open_source(left), open_source(right)
     info = replace(first.info, width=first.info.width + second.info.width)
@@ -161,7 +163,7 @@ def side_by_side(left: Path, right: Path, output: Path, settings: ClipEncoding) 
         overwrite=True,
         marking=make_marking(ConvertSettings(), right, output),
     ) as sink:
-        for a, b in zip(first.frames(), second.frames(), strict=True):
+        for a, b in (run or Run()).each(zip(first.frames(), second.frames(), strict=True)):
             sink.write(a.with_pixels(np.hstack([a.rgb(), b.rgb()])))
 
 

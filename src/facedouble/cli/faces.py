@@ -41,8 +41,8 @@ def faces(
 
     with Faceset.open(faceset) as opened:
         if not opened.complete:
-            print("its extraction did not finish; go on with it: extract -s")
-        _curate(opened, settings)
+            print("its extraction did not finish; the same extract command resumes it")
+        _curate(opened, settings, events)
 
 
 def check(settings: FacesSettings) -> None:
@@ -61,7 +61,7 @@ def check(settings: FacesSettings) -> None:
         raise SettingsError("--most needs --review or --contact-sheet")
 
 
-def _curate(faceset: Faceset, settings: FacesSettings) -> None:
+def _curate(faceset: Faceset, settings: FacesSettings, events: Path | None) -> None:
     """What is asked for, in this order: moved, sorted, looked at."""
     from facedouble.curation import contact_sheets, selection, sorting
     from facedouble.curation.drawing import validate_picture_path, write_picture
@@ -81,11 +81,16 @@ def _curate(faceset: Faceset, settings: FacesSettings) -> None:
     if settings.against is not None:
         Faceset.open(settings.against).close()
     if settings.remove:
-        _print_moved(selection.remove(faceset, settings.remove))
+        with running(events) as run:
+            moved = selection.remove(faceset, settings.remove, run=run)
+        _print_moved(moved)
     if settings.restore:
-        _print_moved(selection.restore(faceset, settings.restore))
+        with running(events) as run:
+            moved = selection.restore(faceset, settings.restore, run=run)
+        _print_moved(moved)
     if settings.sort:
-        done = sorting.sort_crops(faceset, settings.sort)
+        with running(events) as run:
+            done = sorting.sort_crops(faceset, settings.sort, run=run)
         print(f"{done.renamed} crops renamed, in order of {settings.sort}")
         for name in done.left:
             print(f"left as it is, because the name it should get is taken: {name}")

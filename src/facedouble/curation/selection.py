@@ -11,6 +11,7 @@ from facedouble.errors import InputError, OutputError
 from facedouble.faces.clustering import UNKNOWN_PERSON, assign_people
 from facedouble.faceset.layout import BLURRY, CROPS, DROPPED, crop_name, parse_crop_name
 from facedouble.faceset.store import Faceset
+from facedouble.run.run import Run, operation
 from facedouble.types import Face
 
 _WAYS = "person:0, person:unknown, track:3, a crop such as 000123_0, or a run such as 000123_0..000130_0"
@@ -28,20 +29,25 @@ class MoveResult:
         return sum(self.by_folder.values())
 
 
-def remove(faceset: Faceset, names: Sequence[str]) -> MoveResult:
+def remove(faceset: Faceset, names: Sequence[str], *, run: Run | None = None) -> MoveResult:
     """Move the crops that ``names`` stand for to ``dropped/``; see :func:`select` for the names.
 
-    Raises ``InputError`` for a name that stands for nothing, before anything is moved.
+    Raises ``InputError`` for a name that stands for nothing, before anything is moved. Cancelled, it stops
+    between two crops, and the same call moves the others.
     """
-    return _move(faceset, select(faceset.all_faces(), names), (CROPS, BLURRY), DROPPED)
+    with operation("remove", run) as run, run.lock(faceset.path, inside=True):
+        chosen = select(faceset.all_faces(), names)
+        return run.finish(_move(faceset, chosen, (CROPS, BLURRY), DROPPED, run))
 
 
-def restore(faceset: Faceset, names: Sequence[str]) -> MoveResult:
+def restore(faceset: Faceset, names: Sequence[str], *, run: Run | None = None) -> MoveResult:
     """Move the crops that ``names`` stand for from ``dropped/`` and ``blurry/`` to ``faces/``.
 
     Raises ``InputError`` for a name that stands for nothing, before anything is moved.
     """
-    return _move(faceset, select(faceset.all_faces(), names), (DROPPED, BLURRY), CROPS)
+    with operation("restore", run) as run, run.lock(faceset.path, inside=True):
+        chosen = select(faceset.all_faces(), names)
+        return run.finish(_move(faceset, chosen, (DROPPED, BLURRY), CROPS, run))
 
 
 def select(faces: Sequence[Face], names: Sequence[str]) -> list[Face]:
@@ -103,9 +109,12 @@ def _number(text: str, name: str) -> int:
     return int(text)
 
 
-def _move(faceset: Faceset, faces: Sequence[Face], sources: tuple[str, ...], target: str) -> MoveResult:
+def _move(
+    faceset: Faceset, faces: Sequence[Face], sources: tuple[str, ...], target: str, run: Run
+) -> MoveResult:
     counts: dict[str, int] = {}
-    for face in faces:
+    stage = run.stage("move", len(faces), "crops")
+    for done, face in enumerate(run.each(faces), 1):
         folder = folder_of(face)
         if folder not in sources:
             continue
@@ -116,6 +125,8 @@ def _move(faceset: Faceset, faces: Sequence[Face], sources: tuple[str, ...], tar
         except OSError as error:
             raise OutputError(f"{source}: cannot be moved to {target}/ ({error.strerror})") from error
         counts[folder] = counts.get(folder, 0) + 1
+        stage.progress(done)
+    stage.finish(crops=sum(counts.values()))
     return MoveResult(counts, target)
 
 

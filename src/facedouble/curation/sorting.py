@@ -23,6 +23,7 @@ from facedouble.faces.landmarks import mouth_opening
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.layout import CROPS, crop_name
 from facedouble.faceset.store import Faceset
+from facedouble.run.run import Run, operation
 from facedouble.types import Face
 
 _OWN_FOLDER = re.compile(r"(person|track)_(\d+|unknown)")
@@ -121,16 +122,25 @@ def new_names(faces: Sequence[Face], key: str, frame_size: FrameSize) -> list[tu
     return [(str(faces[position].crop), named[position]) for position in used]
 
 
-def sort_crops(faceset: Faceset, key: str) -> SortResult:
+def sort_crops(faceset: Faceset, key: str, *, run: Run | None = None) -> SortResult:
     """Rename the crops in ``faces/`` so that they stand in the order of ``key``.
 
     Nothing is overwritten, and files that are no crops stay where they are. Raises ``SettingsError``
-    for an unknown key, ``OutputError`` where a crop cannot be renamed.
+    for an unknown key, ``OutputError`` where a crop cannot be renamed. Cancelled, it stops between two crops,
+    and the same call sorts the others.
     """
+    with operation("sort", run) as run, run.lock(faceset.path, inside=True):
+        return run.finish(_sort_crops(faceset, key, run))
+
+
+def _sort_crops(faceset: Faceset, key: str, run: Run) -> SortResult:
     renamed = 0
     left: list[str] = []
     emptied: set[Path] = set()
-    for old, new in new_names(faceset.all_faces(), key, frame_size_of(faceset)):
+    names = new_names(faceset.all_faces(), key, frame_size_of(faceset))
+    stage = run.stage("sort", len(names), "crops")
+    for done, (old, new) in enumerate(run.each(names), 1):
+        stage.progress(done)
         source, target = faceset.path / old, faceset.path / new
         if source == target:
             continue
@@ -146,6 +156,7 @@ def sort_crops(faceset: Faceset, key: str) -> SortResult:
         renamed += 1
         emptied.add(source.parent)
     _remove_empty(faceset.path / CROPS, emptied)
+    stage.finish(renamed=renamed)
     return SortResult(renamed, tuple(left))
 
 

@@ -83,8 +83,9 @@ def _evaluate(
 ) -> Evaluation:
     person_b = load_person("B", target, detail=True)
     person_a = load_person("A", [*a, faceset])
-    others = [load_person(path.name, [path]) for path in gallery]
+    others = [load_person(path.name, [path]) for path in run.each(gallery)]
     others += demo_people([person_a, person_b, *others])
+    run.check()
     plan = plan_observation(source, faceset, settings)
     reconstructions: dict[str, Reconstruction] = {}
     pixels, coverage = 0, 1.0
@@ -93,6 +94,7 @@ def _evaluate(
         network, card = checkpoint.load(model, run=run)
         pixels, coverage = card.resolution, card.coverage
         reconstructions["a"] = reconstruct(network, coverage, "a", [*a, faceset], person_a)
+        run.check()
         reconstructions["b"] = reconstruct(network, coverage, "b", target, person_b)
         count = sum(side.faces for side in reconstructions.values())
         stage.finish(faces=count)
@@ -101,7 +103,7 @@ def _evaluate(
     shown = _shown(plan, settings)
     source_pictures: dict[int, bytes] = {}
     done = []
-    for path in results:
+    for path in run.each(results):
         pictures: dict[int, bytes] = {}
 
         def keep(number: int, first: Image, second: Image, pictures: dict[int, bytes] = pictures) -> None:

@@ -127,9 +127,6 @@ def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings) -
         if output.exists() and not _is_free(output):
             raise OutputError(f"{output} exists and is not a faceset; choose another output")
         return Faceset.create(output, record)
-    if not settings.skip_existing:
-        how = setting("skip_existing")
-        raise OutputError(f"{output} already holds a faceset; resume it by {how}, or choose another output")
     faceset = Faceset.open(output)
     old = faceset.source
     if old.sha256 != record.sha256:
@@ -142,6 +139,12 @@ def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings) -
         )
         faceset.close()
         raise OutputError(f"{output} was made with other settings ({changed}); choose another output")
+    if faceset.complete and not settings.skip_existing:
+        faceset.close()
+        raise OutputError(
+            f"{output} already holds a finished faceset; keep it ({setting('skip_existing')}), or choose "
+            "another output"
+        )
     return faceset
 
 

@@ -36,6 +36,7 @@ class FolderSink(Sink):
     ) -> None:
         self._path, self._format, self._marking = path, format, marking
         self._written: set[str] = set()
+        self._unfinished: list[str] = []  # what abort() removes again
         self._done = False
         if alpha and not format.alpha:
             png = setting("encoding.format", "png")
@@ -82,6 +83,7 @@ class FolderSink(Sink):
         except OSError as error:
             raise write_error(path, error) from error
         self._written.add(name)
+        self._unfinished.append(name)
 
     def close(self) -> None:
         if self._done:
@@ -102,7 +104,11 @@ class FolderSink(Sink):
         if self._done:
             return
         self._done = True
-        if self._made and not self._written:
+        for name in self._unfinished:
+            file = self._path / name
+            file.unlink(missing_ok=True)
+            file.with_suffix(SIDECAR).unlink(missing_ok=True)
+        if self._made and not any(self._path.iterdir()):
             self._path.rmdir()
 
 

@@ -180,7 +180,6 @@ class FolderParts(FolderSink, PartsSink):
         self._work = work
         overwrite = overwrite or work.exists
         super().__init__(path, format=format, overwrite=overwrite, marking=marking, alpha=alpha)
-        self._names: list[str] = []
         for number, record in enumerate(work.parts):
             if not self.adopt(record["images"]):
                 work.discard_from(number)
@@ -191,18 +190,14 @@ class FolderParts(FolderSink, PartsSink):
     def parts(self) -> Sequence[dict[str, Any]]:
         return self._work.parts
 
-    def write(self, frame: Frame) -> None:
-        super().write(frame)
-        self._names.append(self.name_of(frame))
-
     def finish_part(self, record: dict[str, Any]) -> None:
         try:
-            for name in self._names:
+            for name in self._unfinished:
                 flush(self._path / name)
-            self._work.record({**record, "images": self._names})
+            self._work.record({**record, "images": self._unfinished})
         except OSError as error:
             raise write_error(self._path, error) from error
-        self._names = []
+        self._unfinished = []
 
     def trim(self, spans: Sequence[Span]) -> None:
         """Does nothing: a folder has no other streams."""
