@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from facedouble.config import EvaluateSettings, TrainSettings
+from facedouble.config import TrainSettings
 from facedouble.conversion.pipeline import convert
 from facedouble.curation.selection import remove, restore
 from facedouble.curation.sorting import sort_crops
@@ -35,6 +35,7 @@ from facedouble.run.jsonl import read_events
 from facedouble.run.run import Run
 from facedouble.settings.compute import ConvertCompute
 from facedouble.settings.convert import ConvertSettings, Unmarked
+from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.settings.extract import ExtractSettings
 from facedouble.settings.video import ClipEncoding
 from facedouble.training.loop import train
@@ -113,7 +114,7 @@ class Case:
 
 
 def files(folder: Path, _result: object = None) -> dict[str, str]:
-    """Files under a folder by name, each with its hash: of a database's rows, of a clip's frames and times."""
+    """Files under a folder by name, each with its hash: of a database's rows, a clip's frames and times."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.name == DATABASE:
