@@ -57,8 +57,6 @@ TINY = TrainSettings(
     measure=False,
 )
 ALONE = ExtractSettings(processes=1)
-MOMENTS = 3
-"""At which each operation is cancelled, and cancelled again when it is resumed."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +109,7 @@ class Case:
     work: Callable[[Material, Path, Run], object]
     found: Callable[[Path, object], object]
     prepare: Callable[[Material, Path], object] = lambda material, folder: None
+    moments: int = 3  # at which it is cancelled, and cancelled again when it is resumed
 
 
 def files(folder: Path, _result: object = None) -> dict[str, str]:
@@ -199,6 +198,7 @@ CASES = {
             run=run,
         ),
         lambda folder, result: result.as_json(),  # type: ignore[attr-defined]
+        moments=1,
     ),
     "frames": Case(lambda m, f, run: clip_to_images(m.clip, f / "out", run=run), files),
     "video": Case(
@@ -226,7 +226,7 @@ def test_cancelled_anywhere_and_called_again_it_ends_the_same(
     assert isinstance(heard[-1], Finished)
     chance = Random(name)
     cancelled = 0
-    for moment in sorted(chance.sample(range(1, len(heard) - 1), min(MOMENTS, len(heard) - 2))):
+    for moment in sorted(chance.sample(range(1, len(heard) - 1), min(case.moments, len(heard) - 2))):
         folder = tmp_path / f"cancelled at {moment}"
         folder.mkdir()
         case.prepare(material, folder)
