@@ -81,15 +81,15 @@ def _curate(faceset: Faceset, settings: FacesSettings, events: Path | None) -> N
     if settings.against is not None:
         Faceset.open(settings.against).close()
     if settings.remove:
-        with running(events) as run:
+        with running(events, stages=False) as run:
             moved = selection.remove(faceset, settings.remove, run=run)
         _print_moved(moved)
     if settings.restore:
-        with running(events) as run:
+        with running(events, stages=False) as run:
             moved = selection.restore(faceset, settings.restore, run=run)
         _print_moved(moved)
     if settings.sort:
-        with running(events) as run:
+        with running(events, stages=False) as run:
             done = sorting.sort_crops(faceset, settings.sort, run=run)
         print(f"{done.renamed} crops renamed, in order of {settings.sort}")
         for name in done.left:

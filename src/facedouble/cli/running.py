@@ -11,6 +11,7 @@ import typer
 
 from facedouble.cli.progress import progress
 from facedouble.run.cancel import cancelled_by, stop_signals
+from facedouble.run.events import Event, Notice, Subscriber
 from facedouble.run.jsonl import EventLog
 from facedouble.run.run import Run
 
@@ -21,13 +22,22 @@ EventsOption = Annotated[
 
 
 @contextmanager
-def running(events: Path | None = None) -> Iterator[Run]:
+def running(events: Path | None = None, *, stages: bool = True) -> Iterator[Run]:
     """A run whose events are shown on stderr, and added to the file ``events`` if one is given.
 
+    Without ``stages`` only notices are shown, for work that is done in a moment.
     Ctrl-C, SIGTERM and SIGHUP cancel it at its next safe point; a second one ends the program at once.
     """
     with Run() as run, progress() as shown, cancelled_by(run.token, stop_signals()):
         if events is not None:
             run.subscribe(EventLog(events, run.id))
-        run.subscribe(shown)
+        run.subscribe(shown if stages else _only_notices(shown))
         yield run
+
+
+def _only_notices(subscriber: Subscriber) -> Subscriber:
+    def show(event: Event) -> None:
+        if isinstance(event, Notice):
+            subscriber(event)
+
+    return show
