@@ -204,15 +204,6 @@ def _numbered(faces: Iterable[Face]) -> tuple[Face, ...]:
     return tuple(result)
 
 
-def parse_angles(text: str) -> tuple[int, ...]:
-    """Angles in degrees (the setting ``rotate_images``) from a step (``"90"``: 90, 180, 270) or a list
-    (``"90,180"``)."""
-    numbers = [int(part) for part in text.split(",") if part.strip()]
-    if len(numbers) == 1:
-        return tuple(range(numbers[0], 360, numbers[0]))
-    return tuple(numbers)
-
-
 # -- in a process of a pool ----------------------------------------------------------------------------
 
 _settings: ExtractSettings | None = None
@@ -231,5 +222,5 @@ def analyse_in_process(segment: Segment) -> SegmentResult:
     global _analyser
     assert _settings is not None
     if _analyser is None:
-        _analyser = FaceAnalyser(_settings.detector, angles=parse_angles(_settings.rotate_images))
+        _analyser = FaceAnalyser.from_settings(_settings)
     return analyse_segment(segment, _analyser, _settings)

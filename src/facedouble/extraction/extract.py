@@ -19,6 +19,7 @@ from facedouble.extraction.cropping import write_crops
 from facedouble.extraction.detection import detect_faces
 from facedouble.extraction.segments import index_of
 from facedouble.extraction.tracking import track_and_smooth
+from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.references import References
 from facedouble.faceset.codec import SourceRecord
 from facedouble.faceset.layout import CROPS, DATABASE
@@ -67,7 +68,7 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
     start = time.perf_counter()
     if settings.detector == "yunet":
         yunet_model(run=run)  # once, before several processes want it
-    references = References.read(settings.faces, settings.detector)
+    references = References.read(settings.faces, FaceAnalyser.from_settings(settings))
     frames = open_source(source)
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} exists and is not a faceset; choose another output")

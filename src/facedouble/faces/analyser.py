@@ -21,6 +21,7 @@ from facedouble.faces.landmarks import box_around
 from facedouble.faces.registry import DETECTORS, LANDMARK_PREDICTORS, LANDMARK_SCHEMES
 from facedouble.faces.schemes.predictor import LandmarkPredictor
 from facedouble.faces.schemes.scheme import LandmarkScheme
+from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Alignment, Descriptor, FloatArray, Grey, Image, Landmarks
 
 _PATCH = 200  # side of the upright patch on which a tracked face is verified
@@ -63,6 +64,11 @@ class FaceAnalyser:
         """What the landmarks are that this analyser finds."""
         self.angles, self.device, self.batch_size = tuple(angles), device, batch_size
         self.seconds = {"detect": 0.0, "landmarks": 0.0, "describe": 0.0}
+
+    @classmethod
+    def from_settings(cls, settings: ExtractSettings) -> FaceAnalyser:
+        """The analyser that an extraction with these settings uses."""
+        return cls(settings.detector, settings.landmarks, angles=parse_angles(settings.rotate_images))
 
     @cached_property
     def detector(self) -> Detector:
@@ -169,6 +175,15 @@ class FaceAnalyser:
             yield
         finally:
             self.seconds[name] += time.perf_counter() - start
+
+
+def parse_angles(text: str) -> tuple[int, ...]:
+    """Angles in degrees from the setting ``rotate_images``: the multiples of a single number up to a full
+    turn, or the numbers of a list."""
+    numbers = [int(part) for part in text.split(",") if part.strip()]
+    if len(numbers) == 1:
+        return tuple(range(numbers[0], 360, numbers[0]))
+    return tuple(numbers)
 
 
 def rotation_matrix(angle: int, width: int, height: int) -> tuple[Alignment, tuple[int, int]]:

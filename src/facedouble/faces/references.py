@@ -25,7 +25,7 @@ class References:
     threshold: float
 
     @classmethod
-    def read(cls, choice: FaceChoice, detector: str = "hog") -> References | None:
+    def read(cls, choice: FaceChoice, analyser: FaceAnalyser | None = None) -> References | None:
         """The references that a choice of faces names; ``None`` if it names none.
 
         If a picture shows several faces, the largest counts. Raises ``InputError`` for a picture that
@@ -33,7 +33,7 @@ class References:
         """
         if not choice.filter and not choice.nfilter:
             return None
-        analyser = FaceAnalyser(detector)
+        analyser = analyser or FaceAnalyser()
         return cls(
             [_describe(path, analyser) for path in choice.filter],
             [_describe(path, analyser) for path in choice.nfilter],

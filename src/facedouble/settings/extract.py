@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import field_validator
 
-from facedouble.faces.registry import DETECTORS
+from facedouble.faces.registry import DETECTORS, LANDMARK_SCHEMES
 from facedouble.settings.base import Choice, File, OneOf, Settings, field, problem
 from facedouble.settings.people import FaceChoice
 
@@ -33,6 +33,7 @@ class ExtractSettings(Settings):
     """How faces are found and cut out."""
 
     detector: Annotated[str, Choice(DETECTORS)] = field("hog", "how faces are found", short="-D")
+    landmarks: Annotated[str, Choice(LANDMARK_SCHEMES)] = field("dlib68", "which points of a face are found")
     size: int = field(256, "side of the square crops", unit="pixels", min=64, max=1024)
     faces: FaceChoice = field(FaceChoice(), "whose faces are taken")
     sampling: Annotated[EveryNth | AtRate, OneOf()] = field(

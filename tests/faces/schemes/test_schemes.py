@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from facedouble.curation.attributes import face_attributes
+from facedouble.curation.review import review
 from facedouble.errors import InputError, SettingsError
 from facedouble.evaluation.expression import expression_distance, frontal, gaze
+from facedouble.extraction.extract import extract
 from facedouble.faces.align import align, extract_crop, map_points
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.hull import eyes_and_mouth_mask, face_hull
@@ -25,10 +28,14 @@ from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme, scheme_of
 from facedouble.faces.smoothing import smooth_points, smooth_track
 from facedouble.faces.tracklets import track_faces
+from facedouble.faceset.store import Faceset
 from facedouble.registry import Entry
+from facedouble.settings.extract import ExtractSettings
 from facedouble.training.batch import Batch, RandomDraws
+from facedouble.training.loading import load
 from facedouble.training.warp.kinds import WarpContext, landmark
 from facedouble.types import Face
+from facedouble.video.images import write_png
 from facedouble.video.source import open_source
 from tests.factories import make_face
 
@@ -283,3 +290,32 @@ def test_a_film_is_tracked_and_smoothed_by_either_scheme(frames: list[np.ndarray
     assert np.linalg.norm(first - second) < 0.3, "five points cut out nearly the same chip as all"
     crops = [extract_crop(frames[3], faces[3].alignment, 256).astype(int) for faces in (many, few)]
     assert np.abs(crops[0] - crops[1]).mean() < 12
+
+
+def test_a_faceset_of_another_scheme(clips: dict[str, Path], tmp_path: Path) -> None:
+    """Extraction, the faceset on disk, what curation shows of it and training's data."""
+    source = tmp_path / "clip"
+    source.mkdir()
+    for frame in islice(open_source(clips["sample_02"]).frames(), 40, 52):
+        write_png(source / f"{frame.index:04d}.png", frame.rgb())
+    extract(
+        source, tmp_path / "faces", ExtractSettings(landmarks="sparse", processes=1, debug_landmarks=True)
+    )
+    with Faceset.open(tmp_path / "faces") as faceset:
+        faces = faceset.faces()
+    assert len(faces) == 12
+    for face in faces:
+        assert (face.scheme, face.landmarks.shape) == ("sparse", (COUNT, 2))
+        assert face.expression is not None
+        assert face.expression.shape == (len(SPARSE.expressions),)
+        assert np.allclose(face.alignment, align(face.smoothed, 256, SPARSE))
+    attributes = face_attributes(faces)
+    assert np.isfinite([attributes.yaw, attributes.mouth, attributes.width]).all()
+    assert isinstance(review(faces, (1280, 720)), list)
+    side = [tmp_path / "faces"]
+    data = load({"a": side, "b": side}, resolution=32, coverage=0.7, device=torch.device("cpu"))
+    assert data.scheme is SPARSE
+    assert data.training["a"].landmarks.shape[1:] == (COUNT, 2)
+    batch = data.training["a"].draw(4, torch.Generator().manual_seed(0))
+    assert batch.neighbours is not None
+    assert batch.pixels.float().std() > 1

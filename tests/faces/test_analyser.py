@@ -1,0 +1,84 @@
+"""One analyser makes detector, predictor and descriptor, and gives what they would give by themselves."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import facedouble
+from facedouble.errors import SettingsError
+from facedouble.faces.analyser import FaceAnalyser, parse_angles
+from facedouble.faces.landmarks import eye_distance
+from facedouble.faces.registry import LANDMARK_PREDICTORS, LANDMARK_SCHEMES
+from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.settings.extract import ExtractSettings
+from facedouble.video.source import open_source
+
+SOURCE = Path(facedouble.__file__).parent
+_MADE = re.compile(
+    r"(DETECTORS|LANDMARK_PREDICTORS)\[|(Hog|Cnn|HogThenCnn|Yunet)Detector\(|Dlib68Predictor\(|DlibDescriptor\("
+)
+
+
+@pytest.fixture(scope="module")
+def image(clips: dict[str, Path]) -> np.ndarray:
+    (frame,) = islice(open_source(clips["sample_01"]).frames(), 20, 21)
+    return frame.rgb()
+
+
+def test_nothing_else_makes_them() -> None:
+    made = {
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        if _MADE.search(path.read_text(encoding="utf-8").replace("class ", ""))
+    }
+    assert made <= {"faces/analyser.py", "faces/detectors.py", "faces/identity.py", *_own_files()}
+
+
+def _own_files() -> set[str]:
+    return {str(path.relative_to(SOURCE)) for path in (SOURCE / "faces" / "schemes").glob("*_predictor.py")}
+
+
+def test_it_is_made_from_settings_and_knows_its_scheme() -> None:
+    analyser = FaceAnalyser.from_settings(ExtractSettings(detector="cnn", rotate_images="90"))
+    assert analyser.scheme is LANDMARK_SCHEMES["dlib68"] is DLIB68
+    assert analyser.angles == (90, 180, 270)
+    assert list(LANDMARK_PREDICTORS) == list(LANDMARK_SCHEMES)
+    for wrong in ({"detector": "nonesuch"}, {"landmarks": "nonesuch"}):
+        with pytest.raises(SettingsError, match="nonesuch"):
+            FaceAnalyser(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "angles"), [("", ()), ("90", (90, 180, 270)), ("30, 330", (30, 330)), ("200", (200,))]
+)
+def test_angles(text: str, angles: tuple[int, ...]) -> None:
+    assert parse_angles(text) == angles
+
+
+def test_several_faces_at_once_are_each_by_itself(image: np.ndarray) -> None:
+    one, few = FaceAnalyser(), FaceAnalyser(batch_size=2)
+    (found,) = one.search_image(image)
+    images = [np.roll(image, shift, axis=1) for shift in (0, 3, 8)]
+    starts = [found.landmarks + np.float32((shift, 0)) for shift in (0, 3, 8)]
+    points = few.refine_all(images, starts)
+    assert len(points) == 3
+    for number, (picture, start) in enumerate(zip(images, starts, strict=True)):
+        assert np.array_equal(points[number], one.refine(picture, start))
+        assert np.array_equal(few.describe_all(images, points)[number], one.describe(picture, points[number]))
+    assert few.refine_all([], []) == []
+    assert few.seconds["landmarks"] > 0 < few.seconds["describe"]
+
+
+def test_a_face_is_verified_where_it_is_and_not_elsewhere(image: np.ndarray) -> None:
+    analyser = FaceAnalyser()
+    (found,) = analyser.search_image(image)
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    assert (analyser.verify(grey, found.landmarks) or 0) > 0
+    away = found.landmarks - np.float32((2 * eye_distance(found.landmarks, DLIB68), 0))
+    assert analyser.verify(grey, away) is None
