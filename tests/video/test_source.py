@@ -1,4 +1,5 @@
 import struct
+from collections import deque
 from fractions import Fraction
 from pathlib import Path
 
@@ -331,6 +332,16 @@ def test_a_cut_off_clip_without_an_index_is_noticed(
     assert len(ClipSource(whole).times()) in (99, 100)  # the edit list is lost here
     text = reading(cut_in_half(whole, tmp_path / f"cut{suffix}"))
     assert "cut off" in text or "damaged" in text
+
+
+def test_a_cut_off_recording_is_noticed_however_fast_it_is_read(
+    clips: dict[str, Path], tmp_path: Path
+) -> None:
+    """Several threads decode; what is wrong with the last frame may be known only after it is given out."""
+    path = cut_in_half(remux(clips["sample_01"], tmp_path / "whole.ts"), tmp_path / "cut.ts")
+    for first in (0, 0, 0, 44):
+        with pytest.raises(InputError, match="frame 48 is damaged"):
+            deque(ClipSource(path).frames(first), maxlen=0)
 
 
 def test_damage_in_the_middle_is_noticed(clips: dict[str, Path], tmp_path: Path) -> None:

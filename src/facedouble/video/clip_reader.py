@@ -15,6 +15,7 @@ from av.stream import Stream
 from facedouble.errors import InputError
 from facedouble.video.demux import open_clip, packets, reason, video_stream
 from facedouble.video.index import SeekPoint, Ticks
+from facedouble.video.last_gop import LastGop
 
 # Demuxers that find a time by searching the file land between packets: they need some room in front of it.
 _SEARCHING = {"mpegts": Fraction(1), "mpeg": Fraction(1)}  # seconds
@@ -37,8 +38,9 @@ def decode_all(path: Path) -> Iterator[av.VideoFrame]:
     count = 0
     with open_clip(path) as container:
         stream = video_stream(container, path)
+        tail = LastGop(container, stream)
         try:
-            for packet in packets(container, stream, path):
+            for packet in tail.watched(packets(container, stream, path)):
                 for frame in stream.decode(packet):
                     if frame.is_corrupt:
                         raise _damaged_frame(path, count)
@@ -46,6 +48,8 @@ def decode_all(path: Path) -> Iterator[av.VideoFrame]:
                     count += 1
         except av.error.FFmpegError as error:
             raise _damaged_after(path, count, error) from error
+        if tail.is_damaged():
+            raise _damaged_frame(path, count - 1)
 
 
 def decode_from(path: Path, stamps: Ticks, point: SeekPoint, *, seek: bool = True) -> Iterator[av.VideoFrame]:
@@ -58,11 +62,13 @@ def decode_from(path: Path, stamps: Ticks, point: SeekPoint, *, seek: bool = Tru
     number = point.frame
     with open_clip(path) as container:
         stream = video_stream(container, path)
+        tail = LastGop(container, stream)
         try:
             if seek:
                 _seek(container, stream, point)
             skip = 0 if seek else point.packet
-            for packet in _from_keyframe(packets(container, stream, path), point, skip):
+            found = tail.watched(packets(container, stream, path))
+            for packet in _from_keyframe(found, point, skip):
                 for frame in stream.decode(packet):
                     stamp = stamp_of(frame)
                     if number == point.frame and stamp is not None and stamp < point.pts:
@@ -79,6 +85,8 @@ def decode_from(path: Path, stamps: Ticks, point: SeekPoint, *, seek: bool = Tru
             if number == point.frame:
                 raise OutOfStepError(reason(error)) from error
             raise _damaged_after(path, number, error) from error
+        if tail.is_damaged():
+            raise _damaged_frame(path, number - 1)
     if number < len(stamps):
         raise OutOfStepError(f"the clip ends after {number} frames")
 
