@@ -15,36 +15,42 @@ from pathlib import Path
 
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
-from facedouble.config import TrainSettings
 from facedouble.extraction.extract import extract
 from facedouble.models import checkpoint
 from facedouble.settings.extract import ExtractSettings
+from facedouble.settings.files import parse_assignment
+from facedouble.settings.train import TrainSettings
+from facedouble.settings.tree import overlay
 from facedouble.training.loop import train
 
 ITERATIONS = 600
 
-CHOICES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "as it is": ((), ()),
-    "liae": (("topology=liae",), ()),
-    "a residual block after each upscale": (("residuals=1",), ()),
-    "128 pixels": (("resolution=128",), ()),
-    "code of 256": (("bottleneck=256",), ()),
-    "no noise on the code": (("noise=0",), ()),
-    "decoders apart from the start": ((), ("shared_decoder_until=0",)),
-    "warps at full strength to the end": ((), ("full_augmentation_until=1",)),
-    "patches before the face": ((), ("warp.occlusion=0.1",)),
-    "no mask": ((), ("mask=0",)),
-    "no structural loss": ((), ("dssim=0",)),
-    "multi-scale structural loss": ((), ("dssim=0", "ms_ssim=0.3")),
-    "no loss of fine detail": ((), ("detail=0",)),
-    "adversary of swapped faces, last tenth": ((), ("adversarial=0.05",)),
-    "adversary of swapped faces, last quarter": ((), ("adversarial=0.2", "adversarial_from=0.75")),
+CHOICES: dict[str, tuple[str, ...]] = {
+    "as it is": (),
+    "liae": ("architecture.topology=liae",),
+    "a residual block after each upscale": ("architecture.residuals=1",),
+    "128 pixels": ("architecture.resolution=128",),
+    "code of 256": ("architecture.bottleneck=256",),
+    "no noise on the code": ("architecture.noise=0",),
+    "decoders apart from the start": ("recipe.shared_decoder_until=0",),
+    "warps at full strength to the end": ("recipe.full_augmentation_until=1",),
+    "patches before the face": ("recipe.warp.occlusion=0.1",),
+    "no mask": ("recipe.losses.mask=0",),
+    "no structural loss": ("recipe.losses.dssim=0",),
+    "multi-scale structural loss": ("recipe.losses.dssim=0", "recipe.losses.ms_ssim=0.3"),
+    "no loss of fine detail": ("recipe.losses.detail=0",),
+    "adversary of swapped faces, last tenth": ("recipe.adversary.weight=0.05",),
+    "adversary of swapped faces, last quarter": (
+        "recipe.adversary.weight=0.2",
+        "recipe.adversary.start=0.75",
+    ),
     "adversary of restored faces, last quarter": (
-        (),
-        ("adversarial=0.2", "adversarial_from=0.75", "adversarial_of=restored"),
+        "recipe.adversary.weight=0.2",
+        "recipe.adversary.start=0.75",
+        "recipe.adversary.judges=restored",
     ),
 }
-"""Each choice: what differs from ``quick``, as ``--set`` and ``--recipe`` take it."""
+"""Each choice: what differs from ``quick``, as ``--set`` takes it."""
 
 _COLUMNS = (
     "choice",
@@ -75,14 +81,20 @@ def measure(iterations: int = ITERATIONS, names: Sequence[str] = tuple(CHOICES))
 
 
 def _row(name: str, facesets: Mapping[str, Sequence[Path]], folder: Path, iterations: int) -> list[Cell]:
-    arguments, recipe = CHOICES[name]
     start = time.perf_counter()
-    settings = TrainSettings(arguments=arguments, recipe=recipe, iterations=iterations, save_interval=0)
+    settings = _settings(CHOICES[name], iterations)
     train(facesets["a"], facesets["b"], folder, settings)
     minutes = (time.perf_counter() - start) / 60
     last = checkpoint.read_card(folder).measures[-1]
     figures = ("ssim", "ssim_eyes", "ssim_mouth", "to_b", "to_a", "mouth", "eyes", "pose")
     return [name, minutes, *(float(last[figure]) for figure in figures)]
+
+
+def _settings(changes: Sequence[str], iterations: int) -> TrainSettings:
+    values: dict[str, object] = {"limits": {"iterations": iterations}, "saving": {"interval": 0}}
+    for change in changes:
+        values = overlay(TrainSettings, values, parse_assignment(change))
+    return TrainSettings.read(values)
 
 
 def main() -> None:

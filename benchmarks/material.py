@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from facedouble.assets import demo_clips
-from facedouble.config import TrainSettings
 from facedouble.extraction.extract import extract
 from facedouble.settings.extract import EveryNth, ExtractSettings
+from facedouble.settings.train import TrainSettings
 from facedouble.training.loop import train
 from facedouble.types import Side
 
@@ -27,13 +27,14 @@ def facesets_of_demo(folder: Path, *, every_a: int = 3) -> dict[Side, list[Path]
 
 def hardly_trained(facesets: Mapping[Side, Sequence[Path]], folder: Path, trainer: str) -> Path:
     """A model of a few iterations in ``folder``: it draws as fast as one that has learned for days."""
-    settings = TrainSettings(
-        trainer=trainer,
-        iterations=_ITERATIONS,
-        batch_size=_BATCH,
-        measure=False,
-        write_image=False,
-        save_interval=0,
+    settings = TrainSettings.read(
+        {
+            "architecture": {"kind": trainer},
+            "recipe": {"batch_size": _BATCH},
+            "limits": {"iterations": _ITERATIONS},
+            "monitor": {"measure": False, "write_image": False},
+            "saving": {"interval": 0},
+        }
     )
     train(facesets["a"], facesets["b"], folder, settings)
     return folder

@@ -25,15 +25,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.material import facesets_of_demo
 from benchmarks.table import Cell, Table, print_tables
-from facedouble.config import TrainSettings
 from facedouble.device import choose_device, choose_precision
-from facedouble.models.presets import build
+from facedouble.models.base import build
 from facedouble.models.registry import MODELS
 from facedouble.run.run import Run
+from facedouble.settings.train import TrainSettings
 from facedouble.training import schedule
 from facedouble.training.dataset import SideDataset
 from facedouble.training.loading import load
 from facedouble.training.parallel import World
+from facedouble.training.registry import RECIPES
 from facedouble.training.setup import Setup, prepare
 from facedouble.types import SIDES, Side
 
@@ -89,7 +90,13 @@ def measured(
     facesets: Mapping[Side, Sequence[Path]], name: str, precision: str, device: str
 ) -> list[list[Cell]]:
     """The row of one model, and another with its discriminators where it has them."""
-    settings = TrainSettings(trainer=name, precision=precision, device=device, measure=False)
+    settings = TrainSettings.read(
+        {
+            "architecture": {"kind": name},
+            "compute": {"precision": precision, "device": device},
+            "monitor": {"measure": False},
+        }
+    )
     setup = prepare(facesets, Path("nowhere"), settings, World(), Run())
     rate = product_rate(_DTYPES[precision], setup.device)
     alone = f"{name}, {precision}, 2x{setup.recipe.batch_size}"
@@ -121,7 +128,7 @@ def measured(
 
 def plain_step(data: Mapping[Side, SideDataset], name: str) -> Callable[[], None]:
     """The plain way to write an iteration; see the module's docstring."""
-    network, recipe = build(name), MODELS[name].recipe
+    network, recipe = build(name), RECIPES[name]
     optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate, recipe.betas, foreach=False)
     size, random = network.resolution, np.random.default_rng(0)
     pictures = {side: data[side].pictures(len(data[side])).permute(0, 2, 3, 1).numpy() for side in SIDES}
@@ -157,7 +164,7 @@ def plain_step(data: Mapping[Side, SideDataset], name: str) -> Callable[[], None
 
 def plain(facesets: Mapping[Side, Sequence[Path]], name: str) -> list[Cell]:
     """The row of the plain way, on a processor."""
-    network, recipe, cpu = build(name), MODELS[name].recipe, torch.device("cpu")
+    network, recipe, cpu = build(name), RECIPES[name], torch.device("cpu")
     data = load(facesets, resolution=network.resolution, coverage=recipe.coverage, device=cpu).training
     step, rate = plain_step(data, name), product_rate(torch.float32, cpu)
     with FlopCounterMode(display=False) as counter:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,12 +20,11 @@ from torch import Tensor
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.files import write_whole
-from facedouble.models.recipe import Warp, usual_warp
-from facedouble.models.registry import MODELS
+from facedouble.settings.recipe import Warp, usual_warp
 from facedouble.training.batch import Batch
 from facedouble.training.loading import load
 from facedouble.training.preprocess import cached_size
-from facedouble.training.registry import WARPS
+from facedouble.training.registry import RECIPES, WARPS
 from facedouble.training.warp.pairs import make_pairs
 from facedouble.types import Image
 
@@ -60,10 +58,10 @@ def best(work: Callable[[], object], seconds: float = 0.7) -> float:
 def measure() -> list[Table]:
     """Milliseconds of :func:`make_pairs` for each kind of warp."""
     torch.set_num_threads(1)
-    quick = MODELS["quick"].recipe.warp
-    warps = {f"quick's own, {kind}": replace(quick, kind=kind) for kind in WARPS}
+    quick = RECIPES["quick"].warp
+    warps = {f"quick's own, {kind}": quick.replace(kind=kind) for kind in WARPS}
     warps["usual: grid and jitter in Oklab"] = usual_warp()
-    warps["usual, with patches"] = replace(usual_warp(), occlusion=0.3)
+    warps["usual, with patches"] = usual_warp().replace(occlusion=0.3)
     batches = [(random_batch(count, resolution), resolution) for resolution, count in _SIZES]
     random = torch.Generator().manual_seed(0)
     rows: list[list[Cell]] = []
@@ -85,10 +83,10 @@ def sheet(facesets_a: list[Path], facesets_b: list[Path], faces: int = 7, side: 
         return vars(make_pairs(batch, side, warp, 1.0, torch.Generator().manual_seed(3)))
 
     rows = {"target": drawn(_STILL)["targets"]}
-    rows |= {kind: drawn(replace(_STILL, kind=kind))["inputs"] for kind in WARPS if kind != "none"}
-    usual = replace(usual_warp(), kind="none", lightness=0.12, chroma=0.25, hue=10)
+    rows |= {kind: drawn(_STILL.replace(kind=kind))["inputs"] for kind in WARPS if kind != "none"}
+    usual = usual_warp().replace(kind="none", lightness=0.12, chroma=0.25, hue=10)
     rows |= {"turned, in Oklab": drawn(usual)["inputs"], "its target": drawn(usual)["targets"]}
-    patches = drawn(replace(_STILL, kind="none", occlusion=1))
+    patches = drawn(_STILL.replace(kind="none", occlusion=1))
     rows |= {"patches": patches["inputs"], "face": patches["face"].expand(-1, 3, -1, -1)}
     return np.vstack([_row(name, pictures) for name, pictures in rows.items()])
 

@@ -30,7 +30,7 @@ def main() -> None:
         found = fd.extract(clip, faces, fd.ExtractSettings(skip_existing=faces.exists()))
         print(f"{clip}: {found.faces} faces in {found.frames} frames")
 
-    fd.train([faces_a], [faces_b], model, fd.TrainSettings(minutes=options.minutes))
+    fd.train([faces_a], [faces_b], model, fd.TrainSettings(limits=fd.Limits(minutes=options.minutes)))
     result = fd.convert(options.a, model, swap, fd.ConvertSettings(overwrite=True), faceset=faces_a)
     print(f"{swap}: {result.faces_swapped} faces swapped in {result.frames} frames")
 

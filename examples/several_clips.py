@@ -42,9 +42,8 @@ def main() -> None:
             found = fd.extract(clip, faces, how)
             print(f"{clip}: {found.faces} faces, {sum(found.left_out.values())} left out")
 
-    fd.train(
-        facesets["a"], facesets["b"], options.output / "model", fd.TrainSettings(minutes=options.minutes)
-    )
+    training = fd.TrainSettings(limits=fd.Limits(minutes=options.minutes))
+    fd.train(facesets["a"], facesets["b"], options.output / "model", training)
 
 
 if __name__ == "__main__":  # extraction starts processes, and each of them imports this file

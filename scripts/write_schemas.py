@@ -18,8 +18,6 @@ def main() -> None:
     """Write them all."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for command in COMMANDS:
-        if command == "train":
-            continue
         text = json.dumps(json_schema(command), indent=1) + "\n"
         (FOLDER / f"{command}.json").write_text(text, encoding="utf-8")
 

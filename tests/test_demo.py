@@ -32,7 +32,7 @@ def test_unseen_needs_a_clip_to_train_on(clips: dict[str, Path], tmp_path: Path)
 def test_a_model_of_other_clips_is_not_trained_on(clips: dict[str, Path], tmp_path: Path) -> None:
     output = tmp_path / "out"
     colour = np.full((2, 3), 0.5).tolist()
-    card = ModelCard("quick", {}, 96, 0.7, {"a": ["x"], "b": ["y"]}, {"a": colour, "b": colour})
+    card = ModelCard({"kind": "quick"}, 96, 0.7, {"a": ["x"], "b": ["y"]}, {"a": colour, "b": colour})
     checkpoint.save(output / "model-quick", card, {}, {})
     before = {p.name: p.read_bytes() for p in (output / "model-quick").iterdir()}
     with pytest.raises(SettingsError, match="other clips"):

@@ -24,6 +24,7 @@ NAMES = [
     "ExtractSettings",
     "FaceChoice",
     "FacedoubleError",
+    "Limits",
     "Run",
     "TrainResult",
     "TrainSettings",
@@ -50,9 +51,6 @@ SIGNATURES = {
 }
 
 FIELDS = {
-    "TrainSettings": "trainer arguments recipe batch_size minutes iterations target_loss patience"
-    " learning_rate warp balance_poses perceptual_loss freeze_encoder from_model device gpus precision"
-    " compile seed save_interval save_minutes write_image preview measure dry_run",
     "ExtractResult": "faceset frames faces frames_without_face left_out unreadable seconds elapsed",
     "TrainResult": "model iteration faces_seen seconds loss_a loss_b stopped",
     "Evaluation": "source results people settings described pictures",

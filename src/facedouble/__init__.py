@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from facedouble._version import __version__
 
 if TYPE_CHECKING:
-    from facedouble.config import TrainSettings
     from facedouble.conversion.pipeline import ConvertResult, convert
     from facedouble.errors import FacedoubleError
     from facedouble.evaluation.evaluate import evaluate
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from facedouble.settings.evaluate import EvaluateSettings
     from facedouble.settings.extract import ExtractSettings
     from facedouble.settings.people import FaceChoice
+    from facedouble.settings.train import Limits, TrainSettings
     from facedouble.settings.video import ClipEncoding
     from facedouble.training.loop import TrainResult, train
 
@@ -45,6 +45,7 @@ __all__ = [
     "ExtractSettings",
     "FaceChoice",
     "FacedoubleError",
+    "Limits",
     "Run",
     "TrainResult",
     "TrainSettings",
@@ -71,7 +72,8 @@ _WHERE = {
     "FacedoubleError": "facedouble.errors",
     "Run": "facedouble.run.run",
     "TrainResult": "facedouble.training.loop",
-    "TrainSettings": "facedouble.config",
+    "Limits": "facedouble.settings.train",
+    "TrainSettings": "facedouble.settings.train",
     "ClipEncoding": "facedouble.settings.video",
     "convert": "facedouble.conversion.pipeline",
     "evaluate": "facedouble.evaluation.evaluate",

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 
 from facedouble.assets import demo_clips
-from facedouble.config import TrainSettings
 from facedouble.conversion.marking import make_marking
 from facedouble.conversion.pipeline import convert
 from facedouble.errors import InputError, SettingsError, setting
@@ -28,10 +27,11 @@ from facedouble.faceset.store import Faceset
 from facedouble.files import write_whole
 from facedouble.models import checkpoint
 from facedouble.run.run import Run, operation
-from facedouble.settings.compute import ConvertCompute
+from facedouble.settings.compute import ConvertCompute, TrainCompute
 from facedouble.settings.convert import ConvertSettings
 from facedouble.settings.demo import DemoSettings
 from facedouble.settings.extract import ExtractSettings
+from facedouble.settings.train import Limits, Saving, TrainSettings
 from facedouble.settings.video import ClipEncoding
 from facedouble.training.loop import train
 from facedouble.types import Image
@@ -108,7 +108,11 @@ def _demo(settings: DemoSettings, run: Run) -> DemoResult:
         timed("extract", partial(_extract_faces, clip, path, run))
     minutes = QUICK_MINUTES if settings.quick else settings.minutes
     # Saving every hundred iterations, which is every few seconds here, would cost a tenth of the time.
-    training = TrainSettings(minutes=minutes, device=settings.device, save_interval=0)
+    training = TrainSettings(
+        limits=Limits(minutes=minutes),
+        compute=TrainCompute(device=settings.device),
+        saving=Saving(interval=0),
+    )
     timed("train", lambda: train(trained_on, faces_b, model, training, run=run))
     run.check()  # a cancelled training returns what it has; the next run resumes it
 

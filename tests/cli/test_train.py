@@ -18,7 +18,7 @@ TINY = ["resolution=32", "filters=4", "bottleneck=8", "inner=8", "channels=[8,8,
 
 def command(facesets: Facesets, model: Path, *more: str) -> list[str]:
     sides = ["-A", str(facesets["a"][0]), "-B", str(facesets["b"][0]), "-m", str(model)]
-    small = [word for argument in TINY for word in ("--set", argument)]
+    small = [word for argument in TINY for word in ("--set", f"architecture.{argument}")]
     plain = ["-b", "2", "--precision", "fp32", "--no-measure", "--no-write-image"]
     return [sys.executable, "-m", "facedouble", "train", *sides, *small, *plain, *more]
 
@@ -51,10 +51,10 @@ def test_enter_stops_it_cleanly(facesets: Facesets, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["-t", "nonesuch"], "no model 'nonesuch'"),
+        (["-t", "nonesuch"], "--trainer nonesuch: no such model"),
         (["-A", "nowhere"], "nowhere"),
         (["--from", "nowhere"], "nowhere"),
-        (["--set", "resolution=33"], "multiple of 32"),
+        (["--set", "architecture.resolution=33"], "multiple of 32"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -64,7 +64,7 @@ def test_what_is_wrong_is_one_line_and_the_exit_code_says_so(
     run = subprocess.run(
         command(facesets, tmp_path / "m", *more), capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
-    assert run.returncode == 1
+    assert run.returncode == (2 if "must be" in run.stderr else 1)
     last = run.stderr.strip().splitlines()[-1]
     assert last.startswith("error: ")
     assert words in last

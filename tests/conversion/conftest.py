@@ -62,8 +62,7 @@ class Scene:
 
     def swapper(self, resolution: int = 96, *, learns_mask: bool = False) -> Swapper:
         card = ModelCard(
-            trainer="mirror",
-            arguments={},
+            architecture={"kind": "mirror"},
             resolution=resolution,
             coverage=COVERAGE,
             facesets={"a": [], "b": []},

@@ -15,9 +15,7 @@ from facedouble.evaluation.registry import MEASURES
 from facedouble.faceset.layout import crop_name
 from facedouble.faceset.store import Faceset
 from facedouble.models import checkpoint
-from facedouble.models.base import Decoded, SwapModel
-from facedouble.models.presets import build
-from facedouble.models.registry import MODELS
+from facedouble.models.base import Decoded, SwapModel, build
 from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.training.loading import load
 from facedouble.types import Side
@@ -125,8 +123,7 @@ def test_a_model_is_measured_and_its_size_held_against_the_shot(material: Materi
     network = build("quick")
     colour = np.full((2, 3), 0.4).tolist()
     card = checkpoint.ModelCard(
-        "quick",
-        dict(MODELS["quick"].arguments),
+        {"kind": "quick"},
         network.resolution,
         0.7,
         {"a": [], "b": []},

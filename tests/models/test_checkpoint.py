@@ -6,8 +6,8 @@ import torch
 
 from facedouble.errors import ModelError, OutputError
 from facedouble.models import checkpoint
+from facedouble.models.base import build
 from facedouble.models.checkpoint import ModelCard
-from facedouble.models.presets import build
 from facedouble.run.events import Event
 from facedouble.run.run import Run
 from facedouble.types import Side
@@ -17,7 +17,7 @@ ARGUMENTS = {"filters": 4, "bottleneck": 8}
 
 def card() -> ModelCard:
     colour: dict[Side, list[list[float]]] = {"a": [[0.5] * 3, [0.2] * 3], "b": [[0.4] * 3, [0.1] * 3]}
-    return ModelCard("original", ARGUMENTS, 64, 0.7, {"a": ["x"], "b": ["y"]}, colour)
+    return ModelCard({"kind": "original", **ARGUMENTS}, 64, 0.7, {"a": ["x"], "b": ["y"]}, colour)
 
 
 def save(folder: Path, model_card: ModelCard, iteration: int, value: float) -> None:
@@ -80,7 +80,7 @@ def test_a_damaged_description_is_one_clear_error(tmp_path: Path, text: str) -> 
 def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     save(tmp_path, card(), 10, 1.0)
     values = json.loads((tmp_path / "model.json").read_text())
-    values["arguments"] = {"filters": 8, "bottleneck": 8}
+    values["architecture"] = {"kind": "original", "filters": 8, "bottleneck": 8}
     (tmp_path / "model.json").write_text(json.dumps(values))
     with pytest.raises(ModelError, match="architecture"):
         checkpoint.load(tmp_path)

@@ -1,18 +1,15 @@
 """The contract every registered model keeps."""
 
-import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from facedouble.config import TrainSettings
 from facedouble.errors import SettingsError
-from facedouble.models.base import Decoded, SwapModel
-from facedouble.models.presets import build
+from facedouble.models.base import Decoded, SwapModel, build
 from facedouble.models.registry import MODELS
+from facedouble.training.registry import RECIPES
 from facedouble.types import Side
 
 SIDES: tuple[Side, Side] = ("a", "b")
@@ -32,7 +29,7 @@ SMALL: dict[str, dict[str, object]] = {
 
 def small(name: str) -> SwapModel:
     torch.manual_seed(0)
-    return build(name, {**MODELS[name].arguments, **SMALL.get(name, {})})
+    return build(name, SMALL.get(name))
 
 
 def faces(model: SwapModel, n: int = 2) -> torch.Tensor:
@@ -68,7 +65,7 @@ def test_shapes_and_sides(name: str) -> None:
 @every
 def test_a_recipe_that_weighs_the_mask_is_for_a_model_that_draws_one(name: str) -> None:
     model = small(name)
-    assert (model(faces(model), "a", "a").mask is not None) == (MODELS[name].recipe.mask > 0)
+    assert (model(faces(model), "a", "a").mask is not None) == (RECIPES[name].losses.mask > 0)
 
 
 @every
@@ -115,7 +112,7 @@ def test_saved_and_loaded_it_answers_the_same(name: str, tmp_path: Path) -> None
     model.split_decoders()
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, tmp_path / "weights.safetensors")
     torch.manual_seed(99)
-    other = build(name, {**MODELS[name].arguments, **SMALL.get(name, {})})
+    other = build(name, SMALL.get(name))
     other.load_state_dict(load_file(tmp_path / "weights.safetensors"))
     batch = faces(model)
     assert torch.equal(drawn(model.eval()(batch, "a", "b")), drawn(other.eval()(batch, "a", "b")))
@@ -214,26 +211,19 @@ def test_iae_has_three_intermediate_layers_and_one_decoder() -> None:
     ("name", "resolution"), [("gan", 96), ("gan", 16), ("highres", 32), ("highres", 200)]
 )
 def test_a_resolution_that_does_not_fit_is_refused(name: str, resolution: int) -> None:
-    with pytest.raises(ValueError, match="power of two"):
+    with pytest.raises(SettingsError, match=r"power of two|resolution"):
         build(name, {"resolution": resolution})
-
-
-def test_the_option_that_chooses_a_model_names_them_all() -> None:
-    (trainer,) = (field for field in fields(TrainSettings) if field.name == "trainer")
-    named = re.findall(r"\w+", trainer.metadata["help"].split(":")[1])
-    assert [name for name in MODELS if name not in named] == []
-    assert trainer.default in MODELS
 
 
 def test_the_documentation_has_every_model_with_its_size() -> None:
     page = Path(__file__).parents[2].joinpath("docs", "models.md").read_text(encoding="utf-8")
-    for name, known in MODELS.items():
+    for name in MODELS:
         with torch.device("meta"):
             model = build(name)
         count = sum(parameter.numel() for parameter in model.parameters())
         assert f"| `{name}` | {model.resolution} | {count / 1e6:.1f} M" in page
         (row,) = (line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
-        assert [cell.strip() for cell in row.split("|")][5] == str(known.recipe.batch_size)
+        assert [cell.strip() for cell in row.split("|")][5] == str(RECIPES[name].batch_size)
 
 
 def test_unknown_model_is_named_with_the_known_ones() -> None:

@@ -1,24 +1,23 @@
 """Facesets of one clip of each actor, for tests that need faces held out."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from facedouble.config import TrainSettings
 from facedouble.extraction.extract import extract
 from facedouble.settings.extract import EveryNth, ExtractSettings
 from facedouble.training.dataset import Dataset
 from facedouble.training.loading import load
 from facedouble.types import Side
+from tests.training.how import how, varied
 
 Facesets = dict[str, list[Path]]
 
 QUICK = ("resolution=32", "filters=4", "bottleneck=8", "inner=8", "channels=[8,8,8]")
 """Arguments of a ``quick`` that takes milliseconds."""
 
-SMALL = TrainSettings(
+SMALL = how(
     iterations=6,
     batch_size=2,
     arguments=QUICK,
@@ -29,9 +28,9 @@ SMALL = TrainSettings(
     write_image=False,
     measure=False,
 )
-JUDGED = replace(SMALL, recipe=("adversarial=0.2", "adversarial_from=0.75"))
+JUDGED = varied(SMALL, recipe=("adversary.weight=0.2", "adversary.start=0.75"))
 """With discriminators of swapped faces in the last quarter."""
-GAN = replace(SMALL, trainer="gan", arguments=("filters=4", "bottleneck=8"))
+GAN = varied(SMALL, trainer="gan", arguments=("filters=4", "bottleneck=8"))
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,11 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
 from facedouble.models.base import Decoded
-from facedouble.models.recipe import Recipe
+from facedouble.settings.recipe import Adversary as AdversarySettings
 from facedouble.training.adversary import Adversary
 from facedouble.training.warp.pairs import Pairs
 from facedouble.types import Side
@@ -14,16 +15,10 @@ KINDS = ("hinge", "mixup")
 OF = ("restored", "swapped")
 
 
-def adversary(seed: int = 0, **changes: object) -> Adversary:
-    values: dict[str, object] = {
-        "batch_size": 4,
-        "learning_rate": 1e-4,
-        "adversarial": 0.1,
-        "discriminator_learning_rate": 1e-3,
-        **changes,
-    }
+def adversary(seed: int = 0, **changes: Any) -> Adversary:
     torch.manual_seed(seed)
-    return Adversary(Recipe(**values), CPU, torch.float32)  # type: ignore[arg-type]
+    how = AdversarySettings(**{"weight": 0.1, "learning_rate": 1e-3, **changes})
+    return Adversary(how, CPU, torch.float32)
 
 
 def pairs(n: int = 6) -> dict[Side, Pairs]:
@@ -56,7 +51,7 @@ def learn(critic: Adversary, drawn: dict[Side, Decoded], real: dict[Side, Pairs]
 def test_it_learns_to_tell_real_from_drawn_and_the_drawn_are_pulled_towards_the_real(
     kind: str, of: str
 ) -> None:
-    critic, real = adversary(adversarial_kind=kind, adversarial_of=of), pairs()
+    critic, real = adversary(loss=kind, judges=of), pairs()
     losses = [sum(learn(critic, fakes(real), real).values()) for _ in range(60)]
     assert sum(losses[-10:]) < 0.7 * sum(losses[:10]), losses
     drawn = fakes(real)
@@ -75,7 +70,7 @@ def test_it_learns_to_tell_real_from_drawn_and_the_drawn_are_pulled_towards_the_
 @pytest.mark.training
 @pytest.mark.parametrize("kind", KINDS)
 def test_judging_moves_no_discriminator_and_learning_no_decoder(kind: str) -> None:
-    critic, real = adversary(adversarial_kind=kind), pairs()
+    critic, real = adversary(loss=kind), pairs()
     drawn = fakes(real)
     torch.stack(list(critic.generator_loss(drawn, real, 1.0).values())).sum().backward()
     assert all(p.grad is None for p in critic.discriminators.parameters())
@@ -88,7 +83,7 @@ def test_judging_moves_no_discriminator_and_learning_no_decoder(kind: str) -> No
 @pytest.mark.training
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_the_face_is_judged(kind: str) -> None:
-    critic, real = adversary(adversarial_kind=kind), pairs()
+    critic, real = adversary(loss=kind), pairs()
     face = torch.zeros(6, 1, 32, 32)
     face[..., 8:24] = 1
     masked = {side: replace(pair, face=face) for side, pair in real.items()}
@@ -100,18 +95,18 @@ def test_only_the_face_is_judged(kind: str) -> None:
     outside = {side: Decoded(output.picture + (1 - face)) for side, output in drawn.items()}
     torch.manual_seed(5)
     one = learn(critic, drawn, masked)
-    other = adversary(adversarial_kind=kind)
+    other = adversary(loss=kind)
     other.generator_loss(drawn, masked, 1.0)
     torch.manual_seed(5)
     assert one == pytest.approx(learn(other, outside, masked), rel=1e-5)
 
 
 def test_it_waits_for_its_share_of_training_and_counts_by_its_weight() -> None:
-    critic, real = adversary(adversarial_from=0.5), pairs()
+    critic, real = adversary(start=0.5), pairs()
     assert not critic.active(0.49)
     assert critic.active(0.5)
     assert {float(value) for value in critic.generator_loss(fakes(real), real, 0.49).values()} == {0.0}
-    light, heavy = (adversary(adversarial=weight) for weight in (0.1, 0.3))
+    light, heavy = (adversary(weight=weight) for weight in (0.1, 0.3))
     for side in real:
         one, other = (float(c.generator_loss(fakes(real), real, 1.0)[side].detach()) for c in (light, heavy))
         assert other == pytest.approx(3 * one, rel=1e-3)
@@ -132,11 +127,11 @@ def test_one_side_alone_is_judged_and_taught() -> None:
 @pytest.mark.training
 @pytest.mark.parametrize("kind", KINDS)
 def test_restored_it_goes_on_as_if_never_stopped(kind: str) -> None:
-    one, real = adversary(adversarial_kind=kind), pairs()
+    one, real = adversary(loss=kind), pairs()
     for _ in range(3):
         learn(one, fakes(real), real)
     kept = {name: value.clone() for name, value in one.tensors().items()}
-    other = adversary(seed=99, adversarial_kind=kind)
+    other = adversary(seed=99, loss=kind)
     other.restore({**kept, "weight/of.another": torch.zeros(1)})
     found = []
     for critic in (one, other):
@@ -157,7 +152,7 @@ def test_a_state_without_it_is_refused() -> None:
 def test_in_mixed_precision_its_losses_are_near(kind: str) -> None:
     real, values = pairs(), []
     for precision in (torch.float32, torch.bfloat16):
-        critic = adversary(adversarial_kind=kind)
+        critic = adversary(loss=kind)
         critic.precision = precision
         values.append(float(critic.generator_loss(fakes(real), real, 1.0)["a"].detach()))
     assert values[0] == pytest.approx(values[1], abs=2e-3)
@@ -170,7 +165,7 @@ def test_taught_in_parts_it_learns_what_the_whole_teaches(of: str) -> None:
     gathered = []
     for runs in ((slice(0, 6),), (slice(0, 2), slice(2, 6))):
         # At rest, as a look moves what spectral normalisation knows of the weights.
-        critic = adversary(adversarial_of=of)
+        critic = adversary(judges=of)
         critic.discriminators.eval()
         for run in runs:
             some = {

@@ -1,12 +1,10 @@
 """Oklab, and the jitter of colours in it."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
 from facedouble.faces.schemes.dlib68 import DLIB68
-from facedouble.models.recipe import Warp
+from facedouble.settings.recipe import Warp
 from facedouble.training.batch import Batch, RandomDraws
 from facedouble.training.warp.colour_jitter import jitter_oklab, jitter_rgb, oklab, srgb
 
@@ -47,7 +45,7 @@ def test_there_and_back_is_the_same_also_beyond_the_range() -> None:
 
 
 def test_hue_turns_and_keeps_lightness_and_chroma() -> None:
-    changed = oklab(jitter_oklab(pictures(), replace(STILL, hue=10.0), draws()))
+    changed = oklab(jitter_oklab(pictures(), STILL.replace(hue=10.0), draws()))
     before = oklab(pictures())
     assert torch.allclose(changed[:, 0], before[:, 0], atol=1e-4)
     assert torch.allclose(changed[:, 1:].norm(dim=1), before[:, 1:].norm(dim=1), atol=1e-4)
@@ -59,10 +57,10 @@ def test_hue_turns_and_keeps_lightness_and_chroma() -> None:
 
 def test_lightness_is_lightness_alone_and_chroma_chroma_alone() -> None:
     before = oklab(pictures(64))
-    lighter = oklab(jitter_oklab(pictures(64), replace(STILL, lightness=0.1), draws(64)))
+    lighter = oklab(jitter_oklab(pictures(64), STILL.replace(lightness=0.1), draws(64)))
     assert torch.allclose(lighter[:, 1:], before[:, 1:], atol=1e-4)
     assert 0.05 < float((lighter - before)[:, 0].mean(dim=(1, 2)).std()) < 0.15
-    stronger = oklab(jitter_oklab(pictures(64), replace(STILL, chroma=0.1), draws(64)))
+    stronger = oklab(jitter_oklab(pictures(64), STILL.replace(chroma=0.1), draws(64)))
     assert torch.allclose(stronger[:, 0], before[:, 0], atol=1e-4)
     gains = stronger[:, 1:].flatten(1).norm(dim=1) / before[:, 1:].flatten(1).norm(dim=1)
     assert 0.07 < float(gains.std()) < 0.13
@@ -82,7 +80,7 @@ def test_without_amounts_nothing_is_drawn_and_nothing_changes() -> None:
 
 
 def test_light_changes_each_channel_by_itself() -> None:
-    changed = jitter_rgb(pictures(200), replace(STILL, rgb_gain=0.2), draws(200)) - pictures(200)
+    changed = jitter_rgb(pictures(200), STILL.replace(rgb_gain=0.2), draws(200)) - pictures(200)
     means = changed.mean(dim=(2, 3))
     assert 0.07 < float(means.std()) < 0.14
     assert abs(float(torch.corrcoef(means.T)[0, 1])) < 0.25

@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +12,22 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from facedouble.config import TrainSettings
 from facedouble.errors import FacedoubleError, ModelError, OutputError, SettingsError, TrainingError
 from facedouble.models import checkpoint
 from facedouble.run.cancel import cancelled_by
 from facedouble.run.events import Event, Notice, Progress
 from facedouble.run.run import Run
+from facedouble.settings.train import TrainSettings
 from facedouble.training.loop import TrainResult, train
 from facedouble.video.images import read_image
+from tests.training.how import varied
 
 from .conftest import JUDGED, QUICK, SMALL, Facesets
 
 pytestmark = pytest.mark.training
 
 # Learns much in few steps, as it begins from nothing and not from the mean picture.
-LEARNS = replace(
+LEARNS = varied(
     SMALL,
     trainer="original",
     arguments=("filters=8", "bottleneck=32"),
@@ -60,7 +60,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_the_loss_falls_and_everything_is_written(facesets: Facesets, tmp_path: Path) -> None:
     model = tmp_path / "m"
-    settings = replace(LEARNS, save_interval=15, write_image=True, measure=True)
+    settings = varied(LEARNS, save_interval=15, write_image=True, measure=True)
     result = run(facesets, model, settings)
     card = checkpoint.read_card(model)
     assert (result.iteration, result.faces_seen, result.stopped) == (40, 640, "finished")
@@ -78,7 +78,7 @@ def test_the_loss_falls_and_everything_is_written(facesets: Facesets, tmp_path: 
 
 def test_the_same_seed_gives_the_same_model_and_another_does_not(facesets: Facesets, tmp_path: Path) -> None:
     def weights(name: str, seed: int) -> dict[str, torch.Tensor]:
-        run(facesets, tmp_path / name, replace(SMALL, seed=seed))
+        run(facesets, tmp_path / name, varied(SMALL, seed=seed))
         return load_file(tmp_path / name / "weights-00000006.safetensors")
 
     one, two, other = weights("1", 3), weights("2", 3), weights("3", 4)
@@ -95,7 +95,7 @@ def test_ctrl_c_finishes_the_step_and_saves(facesets: Facesets, tmp_path: Path) 
             os.kill(os.getpid(), signal.SIGINT)
 
     assert threading.current_thread() is threading.main_thread()
-    settings = replace(SMALL, iterations=10_000)
+    settings = varied(SMALL, iterations=10_000)
     working = Run([interrupt])
     with cancelled_by(working.token, [signal.SIGINT]):
         result = train(facesets["a"], facesets["b"], tmp_path / "m", settings, run=working)
@@ -112,7 +112,7 @@ def test_cancelled_it_stops_as_by_enter(facesets: Facesets, tmp_path: Path) -> N
             working.cancel()
 
     working.subscribe(cancel)
-    settings = replace(SMALL, iterations=0)
+    settings = varied(SMALL, iterations=0)
     result = train(facesets["a"], facesets["b"], tmp_path / "m", settings, run=working)
     assert (result.stopped, result.iteration) == ("stopped by hand", 3)
     assert checkpoint.read_card(tmp_path / "m").iteration == 3
@@ -120,14 +120,14 @@ def test_cancelled_it_stops_as_by_enter(facesets: Facesets, tmp_path: Path) -> N
 
 def test_minutes_are_kept(facesets: Facesets, tmp_path: Path) -> None:
     start = time.perf_counter()
-    result = run(facesets, tmp_path / "m", replace(SMALL, iterations=0, minutes=0.02))
+    result = run(facesets, tmp_path / "m", varied(SMALL, iterations=0, minutes=0.02))
     assert result.iteration > 0
     assert 1.2 <= result.seconds
     assert time.perf_counter() - start < 60
 
 
 def test_it_stops_at_the_target_loss_of_both_sides(facesets: Facesets, tmp_path: Path) -> None:
-    result = run(facesets, tmp_path / "m", replace(LEARNS, iterations=500, target_loss=0.15))
+    result = run(facesets, tmp_path / "m", varied(LEARNS, iterations=500, target_loss=0.15))
     assert result.stopped == "target loss reached"
     assert max(result.loss_a, result.loss_b) < 0.15
     before = history(tmp_path / "m")[-2]
@@ -136,7 +136,7 @@ def test_it_stops_at_the_target_loss_of_both_sides(facesets: Facesets, tmp_path:
 
 def test_it_stops_where_faces_held_out_get_no_better(facesets: Facesets, tmp_path: Path) -> None:
     # At this rate nothing gets better or worse.
-    settings = replace(SMALL, iterations=400, save_interval=5, patience=10, learning_rate=1e-12, measure=True)
+    settings = varied(SMALL, iterations=400, save_interval=5, patience=10, learning_rate=1e-12, measure=True)
     result = run(facesets, tmp_path / "m", settings)
     assert result.stopped == "no longer getting better"
     assert 10 < result.iteration <= 20
@@ -160,27 +160,27 @@ def test_too_few_faces_one_line_and_nothing_written(facesets: Facesets, tmp_path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"trainer": "original", "arguments": ("filters=4", "bottleneck=8")}, "-t quick"),
+        ({"trainer": "original", "arguments": ("filters=4", "bottleneck=8")}, "architecture.kind=quick"),
         ({"arguments": ("resolution=64", *QUICK[1:])}, "32 pixels, not 64"),
-        ({"arguments": (QUICK[0], "filters=8", *QUICK[2:])}, "--set"),
+        ({"arguments": (QUICK[0], "filters=8", *QUICK[2:])}, "architecture.filters=4"),
     ],
     ids=["architecture", "resolution", "arguments"],
 )
 def test_a_model_of_another_kind_is_not_overwritten(
     facesets: Facesets, tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
-    run(facesets, tmp_path / "m", replace(SMALL, iterations=1))
+    run(facesets, tmp_path / "m", varied(SMALL, iterations=1))
     before = contents(tmp_path / "m")
     with pytest.raises(ModelError, match=message):
-        run(facesets, tmp_path / "m", replace(SMALL, **change))
+        run(facesets, tmp_path / "m", varied(SMALL, **change))
     with pytest.raises(ModelError, match=message):
-        run(facesets, tmp_path / "n", replace(SMALL, from_model=tmp_path / "m", **change))
+        run(facesets, tmp_path / "n", varied(SMALL, from_model=tmp_path / "m", **change))
     assert contents(tmp_path / "m") == before
     assert not (tmp_path / "n").exists()
 
 
 def test_a_damaged_description_stops_it(facesets: Facesets, tmp_path: Path) -> None:
-    run(facesets, tmp_path / "m", replace(SMALL, iterations=1))
+    run(facesets, tmp_path / "m", varied(SMALL, iterations=1))
     (tmp_path / "m" / "model.json").write_text("{")
     before = contents(tmp_path / "m")
     with pytest.raises(ModelError, match="damaged"):
@@ -208,9 +208,9 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(
         {"precision": "fp7"},
         {"warp": "nonesuch"},
         {"perceptual_loss": "nonesuch"},
-        {"recipe": ("adversarial_kind=wgan",)},
+        {"recipe": ("adversary.loss=wgan",)},
         {"recipe": ("warp.kind=nonesuch",)},
-        {"arguments": ("filters",)},
+        {"arguments": ("filters=x",)},
         {"arguments": ("nonesuch=3",)},
         {"arguments": ("resolution=33",)},
         {"batch_size": 1},
@@ -224,7 +224,7 @@ def test_wrong_settings_are_one_clear_line(
     change: dict[str, Any], facesets: Facesets, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingsError) as error:
-        run(facesets, tmp_path / "m", replace(SMALL, **change))
+        run(facesets, tmp_path / "m", varied(SMALL, **change))
     assert "\n" not in str(error.value)
     assert not (tmp_path / "m").exists()
 
@@ -233,27 +233,27 @@ def test_a_recipe_changed_is_followed(facesets: Facesets, tmp_path: Path) -> Non
     """In the first step all draw the same; what differs is how it is judged."""
     changes = {
         "default": (),
-        "no mask": ("mask=0",),
-        "one term alone": ("mask=0", "dssim=0", "detail=0"),
-        "structure": ("mask=0", "dssim=0", "detail=0", "l1=0", "ms_ssim=1"),
+        "no mask": ("losses.mask=0",),
+        "one term alone": ("losses.mask=0", "losses.dssim=0", "losses.detail=0"),
+        "structure": ("losses={mask: 0, dssim: 0, detail: 0, l1: 0, ms_ssim: 1}",),
     }
     first: dict[str, float] = {}
     for name, recipe in changes.items():
-        run(facesets, tmp_path / name, replace(SMALL, recipe=recipe, iterations=1))
+        run(facesets, tmp_path / name, varied(SMALL, recipe=recipe, iterations=1))
         first[name] = history(tmp_path / name)[0][1]
     assert first["default"] > first["no mask"] > first["one term alone"] > 0
     assert first["structure"] not in (0, first["one term alone"])
 
 
 def test_discriminators_come_and_go_with_the_recipe(facesets: Facesets, tmp_path: Path) -> None:
-    run(facesets, tmp_path / "m", replace(SMALL, iterations=2))
+    run(facesets, tmp_path / "m", varied(SMALL, iterations=2))
     heard: list[Event] = []
-    run(facesets, tmp_path / "m", replace(JUDGED, iterations=4), heard)
+    run(facesets, tmp_path / "m", varied(JUDGED, iterations=4), heard)
     assert "new ones begin" in noted(heard)
-    run(facesets, tmp_path / "m", replace(SMALL, iterations=6))
+    run(facesets, tmp_path / "m", varied(SMALL, iterations=6))
     assert [row[0] for row in history(tmp_path / "m")] == [1, 2, 3, 4, 5, 6]
-    run(facesets, tmp_path / "m", replace(JUDGED, iterations=8))
-    smaller = replace(JUDGED, recipe=(*JUDGED.recipe, "discriminator_filters=3"), iterations=9)
+    run(facesets, tmp_path / "m", varied(JUDGED, iterations=8))
+    smaller = varied(JUDGED, recipe=("adversary={weight: 0.2, start: 0.75, filters: 3}",), iterations=9)
     with pytest.raises(ModelError, match="fit"):
         run(facesets, tmp_path / "m", smaller)
 
@@ -263,7 +263,7 @@ def test_discriminators_come_and_go_with_the_recipe(facesets: Facesets, tmp_path
 
 def test_a_dry_run_says_memory_and_speed_and_writes_nothing(facesets: Facesets, tmp_path: Path) -> None:
     heard: list[Event] = []
-    run(facesets, tmp_path / "m", replace(JUDGED, dry_run=True), heard)
+    run(facesets, tmp_path / "m", varied(JUDGED, dry_run=True), heard)
     assert "memory: about" in noted(heard)
     assert "faces/s" in noted(heard)
     assert "with the discriminators, from 75% of" in noted(heard)
@@ -273,8 +273,8 @@ def test_a_dry_run_says_memory_and_speed_and_writes_nothing(facesets: Facesets, 
 def test_from_another_model_it_starts_better_than_from_nothing(facesets: Facesets, tmp_path: Path) -> None:
     run(facesets, tmp_path / "other", LEARNS)
     other = contents(tmp_path / "other")
-    run(facesets, tmp_path / "new", replace(LEARNS, iterations=1, seed=7))
-    run(facesets, tmp_path / "m", replace(LEARNS, iterations=1, seed=7, from_model=tmp_path / "other"))
+    run(facesets, tmp_path / "new", varied(LEARNS, iterations=1, seed=7))
+    run(facesets, tmp_path / "m", varied(LEARNS, iterations=1, seed=7, from_model=tmp_path / "other"))
     assert sum(history(tmp_path / "m")[0][1:]) < 0.9 * sum(history(tmp_path / "new")[0][1:])
     assert contents(tmp_path / "other") == other
 
@@ -282,9 +282,9 @@ def test_from_another_model_it_starts_better_than_from_nothing(facesets: Faceset
 def test_from_a_model_whose_decoders_had_not_parted_they_part_later(
     facesets: Facesets, tmp_path: Path
 ) -> None:
-    run(facesets, tmp_path / "other", replace(SMALL, iterations=1))
+    run(facesets, tmp_path / "other", varied(SMALL, iterations=1))
     assert not checkpoint.read_card(tmp_path / "other").decoders_split
-    run(facesets, tmp_path / "m", replace(SMALL, from_model=tmp_path / "other"))
+    run(facesets, tmp_path / "m", varied(SMALL, from_model=tmp_path / "other"))
     assert checkpoint.read_card(tmp_path / "m").decoders_split
     weights = load_file(tmp_path / "m" / "weights-00000006.safetensors")
     last = "0.convolution.weight"
@@ -294,7 +294,7 @@ def test_from_a_model_whose_decoders_had_not_parted_they_part_later(
 def test_a_frozen_encoder_stays_and_the_decoders_learn(facesets: Facesets, tmp_path: Path) -> None:
     run(facesets, tmp_path / "other", SMALL)
     before = load_file(tmp_path / "other" / "weights-00000006.safetensors")
-    frozen = replace(SMALL, freeze_encoder=True, from_model=tmp_path / "other")
+    frozen = varied(SMALL, freeze_encoder=True, from_model=tmp_path / "other")
     run(facesets, tmp_path / "m", frozen)
     after = load_file(tmp_path / "m" / "weights-00000006.safetensors")
     for name in before:
@@ -310,7 +310,7 @@ def test_after_an_explosion_it_goes_back_with_a_lower_rate(facesets: Facesets, t
     """A rate at which this model explodes within a few steps, and three tenths of which it stands, whatever
     the seed and the number of threads."""
     heard: list[Event] = []
-    settings = replace(SMALL, iterations=60, learning_rate=1.0, save_interval=10)
+    settings = varied(SMALL, iterations=60, learning_rate=1.0, save_interval=10)
     result = run(facesets, tmp_path / "m", settings, heard)
     card = checkpoint.read_card(tmp_path / "m")
     assert result.iteration == 60
@@ -324,6 +324,6 @@ def test_when_nothing_helps_it_gives_up_and_the_saves_are_good(facesets: Faceset
     run(facesets, tmp_path / "m", SMALL)
     before = contents(tmp_path / "m")
     with pytest.raises(TrainingError, match="--learning-rate"):
-        run(facesets, tmp_path / "m", replace(SMALL, iterations=200, learning_rate=1e12))
+        run(facesets, tmp_path / "m", varied(SMALL, iterations=200, learning_rate=1e12))
     assert contents(tmp_path / "m") == before
     assert issubclass(TrainingError, FacedoubleError)

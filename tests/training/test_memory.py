@@ -2,27 +2,26 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from facedouble.config import TrainSettings
+from facedouble.models.base import build
 from facedouble.models.discriminator import Discriminator
-from facedouble.models.presets import build
 from facedouble.run.run import Run
 from facedouble.training.memory import MemoryEstimate, activation_bytes_per_face, estimate, is_out_of_memory
 from facedouble.training.parallel import World
 from facedouble.training.setup import prepare
 from facedouble.types import Side
+from tests.training.how import how, varied
 
 Facesets = dict[str, list[Path]]
 
 CHILD = """
 import sys
 from pathlib import Path
-from facedouble.config import TrainSettings
+from tests.training.how import how
 from facedouble.run.events import Notice
 from facedouble.run.run import Run
 from facedouble.training import memory, schedule
@@ -30,13 +29,13 @@ from facedouble.training.parallel import World
 from facedouble.training.setup import prepare
 
 a, b, trainer, batch, limit, *arguments = sys.argv[1:]
-settings = TrainSettings(trainer=trainer, batch_size=int(batch), arguments=tuple(arguments), device="cpu",
+settings = how(trainer=trainer, batch_size=int(batch), arguments=tuple(arguments), device="cpu",
     precision="fp32", seed=3)
 facesets = {"a": [Path(a)], "b": [Path(b)]}
 def tell(event):
     if isinstance(event, Notice) and event.severity == "warning":
         print(event.text, flush=True)
-small = TrainSettings(trainer="original", batch_size=1, arguments=("filters=4", "bottleneck=8"), device="cpu",
+small = how(trainer="original", batch_size=1, arguments=("filters=4", "bottleneck=8"), device="cpu",
     precision="fp32")
 
 def steps(settings):
@@ -141,7 +140,7 @@ def test_the_fixed_part_is_five_times_the_weights_and_less_of_what_is_beside_the
 
 def test_the_adversary_and_a_perceptual_network_are_counted(facesets: Facesets) -> None:
     def foreseen(**changes: object) -> MemoryEstimate:
-        settings = TrainSettings(
+        settings = how(
             trainer="gan",
             arguments=("filters=4", "bottleneck=8"),
             batch_size=2,
@@ -149,7 +148,7 @@ def test_the_adversary_and_a_perceptual_network_are_counted(facesets: Facesets) 
             precision="fp32",
         )
         sides: dict[Side, list[Path]] = {"a": facesets["a"], "b": facesets["b"]}
-        return prepare(sides, Path("nowhere"), replace(settings, **changes), World(), Run()).estimate  # type: ignore[arg-type]
+        return prepare(sides, Path("nowhere"), varied(settings, **changes), World(), Run()).estimate  # type: ignore[arg-type]
 
     network = build("gan", {"filters": 4, "bottleneck": 8})
     own = sum(4 * p.numel() for p in network.parameters())

@@ -1,12 +1,14 @@
+from typing import Any
+
 import pytest
 import torch
 
-from facedouble.models.base import Decoded
-from facedouble.models.presets import build
-from facedouble.models.recipe import Recipe
+from facedouble.models.base import Decoded, build
 from facedouble.models.registry import MODELS
+from facedouble.settings.recipe import DlibPerceptual, Losses, Recipe
 from facedouble.training.losses import detail_l1, dssim, mask_l1, ms_dssim, weighted_l1
 from facedouble.training.objective import Objective
+from facedouble.training.registry import RECIPES
 from facedouble.training.warp.pairs import Pairs
 
 CPU = torch.device("cpu")
@@ -19,10 +21,10 @@ def pairs(n: int = 2, side: int = 64) -> Pairs:
     return Pairs(targets.flip(3), targets, weights, (weights > 0.5).float())
 
 
-def objective(**changes: object) -> Objective:
-    values: dict[str, object] = {"batch_size": 2, "learning_rate": 1e-4, **changes}
+def objective(**changes: Any) -> Objective:
+    losses = Losses(**changes)
     network = build("original", {"filters": 4, "bottleneck": 8})
-    return Objective(Recipe(**values), network, CPU)  # type: ignore[arg-type]
+    return Objective(Recipe(losses=losses), network, CPU)
 
 
 def drawn(of: Pairs) -> Decoded:
@@ -77,7 +79,7 @@ def test_half_precision_pictures_are_compared_in_full() -> None:
 def test_the_perceptual_loss_is_one_more_term() -> None:
     one = pairs()
     plain = objective()({"a": drawn(one)}, {"a": one})["a"]
-    more = objective(perceptual="dlib")
+    more = objective(perceptual=DlibPerceptual())
     assert float(more({"a": drawn(one)}, {"a": one})["a"]) > float(plain)
     assert more.perceptual is not None
     output = drawn(one)
@@ -91,7 +93,7 @@ def test_every_recipe_gives_a_finite_loss_with_a_gradient(name: str) -> None:
     network = build("original", {"filters": 4, "bottleneck": 8})
     one = pairs()
     output = drawn(one)
-    loss = Objective(MODELS[name].recipe, network, CPU)({"a": output}, {"a": one})["a"]
+    loss = Objective(RECIPES[name], network, CPU)({"a": output}, {"a": one})["a"]
     loss.backward()
     assert torch.isfinite(loss.detach())
     assert output.picture.grad is not None

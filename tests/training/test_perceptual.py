@@ -12,18 +12,23 @@ from facedouble.errors import AssetError, SettingsError
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.network_input import InputCrop
 from facedouble.faceset.store import Faceset
-from facedouble.models.recipe import Recipe
 from facedouble.networks.dlib_descriptor import CHIP, CHIP_PADDING
-from facedouble.training.perceptual import FacePerceptual, chip_in_view, make_perceptual
+from facedouble.settings.recipe import DlibPerceptual, Losses, NoPerceptual, Perceptual, Recipe, VggPerceptual
+from facedouble.training.perceptual import FacePerceptual, VggPerceptualLoss, chip_in_view, make_perceptual
 from facedouble.video.images import read_image
 
 CPU = torch.device("cpu")
 RESOLUTION = 128
 
 
-def recipe(**changes: object) -> Recipe:
-    values: dict[str, object] = {"batch_size": 4, "learning_rate": 1e-4, "perceptual": "dlib", **changes}
-    return Recipe(**values)  # type: ignore[arg-type]
+def face_loss(
+    resolution: int = RESOLUTION, precision: torch.dtype = torch.float32, **weights: float
+) -> FacePerceptual:
+    return FacePerceptual(DlibPerceptual(**weights), 0.7, resolution, CPU, precision)
+
+
+def made(how: Perceptual) -> object:
+    return make_perceptual(Recipe(losses=Losses(perceptual=how)), 64, CPU, torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +53,7 @@ def seen(extracted_pair: Path) -> tuple[torch.Tensor, torch.Tensor, list[np.ndar
 def test_the_chip_is_where_dlib_cuts_it(seen: tuple[torch.Tensor, torch.Tensor, list[np.ndarray]]) -> None:
     """Moved by a few pixels to fit dlib's own chips best, ours hardly have to move."""
     views, _, chips = seen
-    own = FacePerceptual(recipe(), RESOLUTION, CPU, torch.float32).chips(views)
+    own = face_loss().chips(views)
     moves = []
     for mine, theirs in zip(own, chips, strict=True):
         planes = [
@@ -70,7 +75,7 @@ def test_descriptors_of_our_chips_are_near_dlibs_and_tell_people_apart(
     seen: tuple[torch.Tensor, torch.Tensor, list[np.ndarray]],
 ) -> None:
     views, other, chips = seen
-    loss = FacePerceptual(recipe(), RESOLUTION, CPU, torch.float32)
+    loss = face_loss()
     real = torch.from_numpy(np.stack(chips)).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
         mine, theirs = loss.network(loss.chips(views)), loss.network(real)
@@ -86,11 +91,11 @@ def test_it_is_small_for_the_face_itself_and_large_for_another_or_a_blur(
 ) -> None:
     views, other, _ = seen
     a, b = views[~other][:4], views[other][:4]
-    features = FacePerceptual(recipe(identity=0.0), RESOLUTION, CPU, torch.float32)
+    features = face_loss(identity=0.0)
     blurred = torch.nn.functional.avg_pool2d(a, 5, 1, 2)
     assert float(features(a, a)) < 1e-6
     assert 0 < float(features(blurred, a)) < float(features(b, a))
-    identity = FacePerceptual(recipe(perceptual_weight=0.0, identity=1.0), RESOLUTION, CPU, torch.float32)
+    identity = face_loss(weight=0.0, identity=1.0)
     assert float(identity(a, a)) < 0.4 < float(identity(b, a))
 
 
@@ -99,7 +104,7 @@ def test_following_its_gradient_makes_one_person_the_other(
 ) -> None:
     views, other, _ = seen
     a, b = views[~other][:2], views[other][:2]
-    loss = FacePerceptual(recipe(identity=1.0), RESOLUTION, CPU, torch.float32)
+    loss = face_loss(identity=1.0)
     picture = a.clone().requires_grad_()
     values = []
     for _ in range(10):
@@ -116,7 +121,7 @@ def test_in_mixed_precision_it_is_nearly_the_same(
     views, other, _ = seen
     a, b = views[~other][:2], views[other][:2]
     full, mixed = (
-        float(FacePerceptual(recipe(identity=1.0), RESOLUTION, CPU, precision)(b, a))
+        float(face_loss(precision=precision, identity=1.0)(b, a))
         for precision in (torch.float32, torch.bfloat16)
     )
     assert mixed == pytest.approx(full, rel=0.02)
@@ -127,8 +132,8 @@ def test_large_pictures_are_averaged_down_first(
 ) -> None:
     """The chip of a picture four times as large, every pixel of it sixteen, is the same chip."""
     views = seen[0][:1]
-    small = FacePerceptual(recipe(), RESOLUTION, CPU, torch.float32)
-    large = FacePerceptual(recipe(), RESOLUTION * 4, CPU, torch.float32)
+    small = face_loss()
+    large = face_loss(RESOLUTION * 4)
     assert small.reduction == 1
     assert large.reduction > 1
     enlarged = torch.nn.functional.interpolate(views, scale_factor=4, mode="bilinear")
@@ -143,20 +148,19 @@ def test_vgg_is_loaded_from_a_named_file(tmp_path: Path) -> None:
         tensors[f"features.{number}.bias"] = torch.zeros(width)
         channels = width
     torch.save(tensors, tmp_path / "weights.pth")
-    named = recipe(perceptual=str(tmp_path / "weights.pth"))
-    loss = make_perceptual(named, 64, CPU, torch.float32)
-    assert loss is not None
+    loss = made(VggPerceptual(weights=tmp_path / "weights.pth"))
+    assert isinstance(loss, VggPerceptualLoss)
     picture = torch.rand(2, 3, 64, 64)
     assert float(loss(picture, picture)) < 1e-6 < float(loss(picture.flip(3), picture))
 
 
 def test_what_is_not_known_or_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert make_perceptual(recipe(perceptual="none"), 64, CPU, torch.float32) is None
+    assert made(NoPerceptual()) is None
     with pytest.raises(SettingsError, match="none, dlib, vgg"):
-        make_perceptual(recipe(perceptual="lpips"), 64, CPU, torch.float32)
+        Losses.read({"perceptual": {"kind": "lpips"}})
     with pytest.raises(AssetError, match="cannot be read"):
-        make_perceptual(recipe(perceptual=str(tmp_path / "none.pth")), 64, CPU, torch.float32)
+        made(VggPerceptual(weights=tmp_path / "none.pth"))
     monkeypatch.setenv("FACEDOUBLE_CACHE", str(tmp_path))
     monkeypatch.delenv("FACEDOUBLE_MODELS", raising=False)
     with pytest.raises(AssetError, match="https://"):
-        make_perceptual(recipe(perceptual="vgg"), 64, CPU, torch.float32)
+        made(VggPerceptual())

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from facedouble.models.recipe import usual_warp
+from facedouble.settings.recipe import usual_warp
 from facedouble.training.dataset import Dataset
 from facedouble.training.prefetch import Prefetcher
 from facedouble.training.schedule import StepConfig

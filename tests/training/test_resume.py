@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from time import sleep
@@ -13,20 +12,21 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from facedouble.config import TrainSettings
 from facedouble.errors import ModelError
 from facedouble.models import checkpoint
 from facedouble.run.events import Event, Notice, Progress
 from facedouble.run.run import Run
+from facedouble.settings.train import TrainSettings
 from facedouble.training.loop import train
+from tests.training.how import varied
 
 from .conftest import GAN, JUDGED, QUICK, Facesets
 
 pytestmark = pytest.mark.training
 
-SETTINGS = replace(JUDGED, iterations=8)
-GAN = replace(GAN, iterations=8)
-MIXUP = replace(GAN, recipe=("adversarial_kind=mixup", "ms_ssim=0.3", "dssim=0"))
+SETTINGS = varied(JUDGED, iterations=8)
+GAN = varied(GAN, iterations=8)
+MIXUP = varied(GAN, recipe=("adversary.loss=mixup", "losses.ms_ssim=0.3", "losses.dssim=0"))
 
 
 def losses(facesets: Facesets, model: Path, settings: TrainSettings) -> list[list[float]]:
@@ -52,7 +52,7 @@ def test_taken_up_again_it_goes_on_as_if_never_stopped(
     facesets: Facesets, tmp_path: Path, settings: TrainSettings
 ) -> None:
     """Stopped in each of the configs of ``quick`` and after the discriminators have begun."""
-    whole = losses(facesets, tmp_path / "whole", replace(settings, save_interval=1))
+    whole = losses(facesets, tmp_path / "whole", varied(settings, save_interval=1))
     # Stopped by hand: a smaller limit would be another course.
     parts = tmp_path / "parts"
     for last in (1, 3, 5, 7):
@@ -77,7 +77,7 @@ def stop_at(facesets: Facesets, model: Path, settings: TrainSettings, iteration:
 CHILD = """
 import sys
 from pathlib import Path
-from facedouble.config import TrainSettings
+from tests.training.how import how
 from facedouble.run.events import Progress
 from facedouble.run.run import Run
 from facedouble.training.loop import train
@@ -87,7 +87,7 @@ def tell(event):
         print(event.done, flush=True)
 
 a, b, model, arguments = sys.argv[1:]
-settings = TrainSettings(iterations=400, batch_size=2, arguments=tuple(arguments.split()), device="cpu",
+settings = how(iterations=400, batch_size=2, arguments=tuple(arguments.split()), device="cpu",
     precision="fp32", seed=3, save_interval=2, write_image=False, measure=False)
 train([Path(a)], [Path(b)], Path(model), settings, run=Run([tell]))
 """
@@ -115,7 +115,7 @@ def test_killed_at_any_moment_it_goes_on_from_the_last_save(facesets: Facesets, 
         assert weights
         assert state
         reached = card.iteration
-    settings = replace(SETTINGS, iterations=400)
+    settings = varied(SETTINGS, iterations=400)
     stop_at(facesets, model, settings, reached + 3)
     stop_at(facesets, tmp_path / "whole", settings, reached + 3)
     rows, whole = (checkpoint.read_card(m).history for m in (model, tmp_path / "whole"))
@@ -133,7 +133,7 @@ def test_killed_at_any_moment_it_goes_on_from_the_last_save(facesets: Facesets, 
 def test_a_damaged_save_is_reported_and_the_one_before_used(
     facesets: Facesets, tmp_path: Path, kind: str, harm: str
 ) -> None:
-    model, settings = tmp_path / "m", replace(SETTINGS, save_interval=3)
+    model, settings = tmp_path / "m", varied(SETTINGS, save_interval=3)
     whole = losses(facesets, tmp_path / "whole", settings)
     losses(facesets, model, settings)
     file = model / f"{kind}-00000008.safetensors"
@@ -156,7 +156,7 @@ def test_a_damaged_save_is_reported_and_the_one_before_used(
 
 def test_with_no_whole_save_it_stops_and_changes_nothing(facesets: Facesets, tmp_path: Path) -> None:
     model = tmp_path / "m"
-    losses(facesets, model, replace(SETTINGS, save_interval=3))
+    losses(facesets, model, varied(SETTINGS, save_interval=3))
     for file in model.glob("state-*"):
         file.write_bytes(b"junk")
     before = {path.name: path.read_bytes() for path in model.iterdir() if path.is_file()}

@@ -1,20 +1,20 @@
 import math
-from dataclasses import replace
 
 import pytest
 
-from facedouble.config import TrainSettings
 from facedouble.models.checkpoint import ModelCard
-from facedouble.models.recipe import Recipe
+from facedouble.settings.recipe import Recipe
+from facedouble.settings.train import TrainSettings
 from facedouble.training import schedule
 from facedouble.training.schedule import StopReason
 from facedouble.types import Side
+from tests.training.how import how
 
 RECIPE = Recipe(batch_size=4, learning_rate=0.1, warm_up=10)
 
 
 def card(iteration: int = 0, seconds: float = 0.0) -> ModelCard:
-    return ModelCard("quick", {}, 96, 0.7, {}, {}, iteration=iteration, seconds=seconds)
+    return ModelCard({"kind": "quick"}, 96, 0.7, {}, {}, iteration=iteration, seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -22,12 +22,12 @@ def card(iteration: int = 0, seconds: float = 0.0) -> ModelCard:
     [(0, 0, 0.0), (100, 0, 0.5), (0, 2, 0.25), (100, 2, 0.5), (100, 0.5, 1.0), (40, 0, 1.0)],
 )
 def test_progress_is_that_of_the_nearer_limit(iterations: int, minutes: float, share: float) -> None:
-    settings = TrainSettings(iterations=iterations, minutes=minutes)
+    settings = how(iterations=iterations, minutes=minutes)
     assert schedule.progress(settings, card(50, 30.0)) == pytest.approx(share)
 
 
 def test_the_rate_rises_and_with_anneal_falls_to_nothing() -> None:
-    falling = replace(RECIPE, anneal=True)
+    falling = RECIPE.replace(anneal=True)
     assert schedule.learning_rate(RECIPE, 0, 0) == pytest.approx(0.01)
     assert schedule.learning_rate(RECIPE, 50, 0.9) == pytest.approx(0.1)
     assert schedule.learning_rate(falling, 50, 0.5) == pytest.approx(0.05)
@@ -35,7 +35,7 @@ def test_the_rate_rises_and_with_anneal_falls_to_nothing() -> None:
 
 
 def test_hardness_falls_in_a_line_after_its_time() -> None:
-    recipe = replace(RECIPE, full_augmentation_until=0.2, final_augmentation=0.4)
+    recipe = RECIPE.replace(full_augmentation_until=0.2, final_augmentation=0.4)
     assert [schedule.augmentation(recipe, at) for at in (0.1, 0.2, 0.6, 1.0)] == pytest.approx(
         [1, 1, 0.7, 0.4]
     )
@@ -51,7 +51,7 @@ def test_a_mishap_lowers_the_rate() -> None:
 
 def test_reasons_to_stop() -> None:
     low: dict[Side, float] = {"a": 0.01, "b": 0.019}
-    target, limit = TrainSettings(target_loss=0.02), TrainSettings(iterations=10)
+    target, limit = how(target_loss=0.02), how(iterations=10)
     reasons = [
         schedule.stop_reason(target, card(5), low, False),
         schedule.stop_reason(target, card(5), {**low, "b": 0.021}, False),
@@ -73,7 +73,7 @@ def test_reasons_to_stop() -> None:
 
 
 def test_patience_counts_from_the_best_measure_to_the_last() -> None:
-    settings, model = TrainSettings(patience=100), card(0)
+    settings, model = how(patience=100), card(0)
     reasons = []
     for iteration, score in ((100, 0.5), (150, 0.6), (200, 0.55), (249, 0.6), (250, 0.59)):
         model.iteration = iteration
@@ -84,8 +84,8 @@ def test_patience_counts_from_the_best_measure_to_the_last() -> None:
 
 
 def test_saves_are_due_by_whichever_comes_first() -> None:
-    both = TrainSettings(save_interval=100, save_minutes=1)
-    neither = TrainSettings(save_interval=0, save_minutes=0)
+    both = how(save_interval=100, save_minutes=1)
+    neither = how(save_interval=0, save_minutes=0)
     assert [schedule.save_due(both, *at) for at in ((99, 59), (100, 0), (0, 60))] == [False, True, True]
     assert not schedule.save_due(neither, 10**9, 10**9)
 

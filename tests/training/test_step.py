@@ -12,24 +12,25 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from facedouble.config import TrainSettings
 from facedouble.errors import SettingsError, TrainingError
 from facedouble.models import checkpoint
 from facedouble.run.events import Event, Notice
 from facedouble.run.run import Run
+from facedouble.settings.train import TrainSettings
 from facedouble.training import schedule
 from facedouble.training.loop import train
 from facedouble.training.parallel import World
 from facedouble.training.setup import Setup, prepare
 from facedouble.types import Side
+from tests.training.how import varied
 
 from .conftest import GAN, QUICK, SMALL, Facesets
 
 pytestmark = pytest.mark.training
 
-SETTINGS = replace(SMALL, batch_size=4, arguments=(*QUICK, "noise=0"))
-ORIGINAL = replace(SETTINGS, trainer="original", arguments=("filters=4", "bottleneck=8"))
-GAN = replace(GAN, batch_size=4)
+SETTINGS = varied(SMALL, batch_size=4, arguments=(*QUICK, "noise=0"))
+ORIGINAL = varied(SETTINGS, trainer="original", arguments=("filters=4", "bottleneck=8"))
+GAN = varied(GAN, batch_size=4)
 
 
 def setup(facesets: Facesets, settings: TrainSettings, heard: list[Event] | None = None) -> Setup:
@@ -95,7 +96,7 @@ def test_out_of_memory_it_takes_fewer_faces_at_a_time(facesets: Facesets) -> Non
 
 
 def test_what_normalises_over_a_batch_never_gets_a_single_face(facesets: Facesets) -> None:
-    made = setup(facesets, replace(SETTINGS, batch_size=5))
+    made = setup(facesets, varied(SETTINGS, batch_size=5))
     network: Any = made.state.network
     squeezed = network._squeezed
     seen: list[int] = []
@@ -110,7 +111,7 @@ def test_what_normalises_over_a_batch_never_gets_a_single_face(facesets: Faceset
     assert torch.isfinite(made.step(made.pairs(config), config)).all()
     assert seen == [2, 2, 3, 3]
     with pytest.raises(SettingsError, match="2 faces of each side"):
-        setup(facesets, replace(SETTINGS, batch_size=1))
+        setup(facesets, varied(SETTINGS, batch_size=1))
 
 
 def test_another_error_is_not_taken_for_a_lack_of_memory(facesets: Facesets) -> None:
@@ -125,7 +126,7 @@ def test_another_error_is_not_taken_for_a_lack_of_memory(facesets: Facesets) -> 
 def test_what_is_compiled_is_the_same_step_and_is_not_compiled_anew_in_each(facesets: Facesets) -> None:
     """Captured, that is, and run as captured: code is made of it on GPUs only. ``quick`` through its whole
     course: warps and noise fade, decoders part, swapped faces are judged."""
-    settings = replace(SMALL, batch_size=4)
+    settings = varied(SMALL, batch_size=4)
 
     def losses(*, captured: bool) -> list[list[float]]:
         made = setup(facesets, settings)
@@ -157,7 +158,7 @@ def test_two_processes_do_as_one(facesets: Facesets, tmp_path: Path, settings: T
     """With the same global batch, through all configs of the course, and taken up again in between."""
     heard: list[Event] = []
     train(facesets["a"], facesets["b"], tmp_path / "one", settings)
-    both = replace(settings, gpus=2)
+    both = varied(settings, gpus=2)
     train(facesets["a"], facesets["b"], tmp_path / "two", both, run=Run([heard.append]))
     assert any("2 processes" in event.text for event in heard if isinstance(event, Notice))
     one, two = history(tmp_path / "one"), history(tmp_path / "two")
@@ -168,7 +169,7 @@ def test_two_processes_do_as_one(facesets: Facesets, tmp_path: Path, settings: T
 @pytest.mark.subprocess
 def test_an_error_in_several_processes_is_one_clear_line(facesets: Facesets, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="needs both"):
-        train(facesets["a"], [], tmp_path / "m", replace(SETTINGS, gpus=2))
+        train(facesets["a"], [], tmp_path / "m", varied(SETTINGS, gpus=2))
     assert not (tmp_path / "m").exists()
 
 
@@ -187,7 +188,7 @@ def test_torchrun_starts_it_as_well(facesets: Facesets, tmp_path: Path) -> None:
         str(model),
     ]
     command += ["--iterations", "3", "-b", "4", "--precision", "fp32", "--no-write-image", "--no-measure"]
-    command += [word for argument in QUICK for word in ("--set", argument)]
+    command += [word for argument in QUICK for word in ("--set", f"architecture.{argument}")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
     assert run.returncode == 0, run.stderr

@@ -1,7 +1,6 @@
 """Training pairs, of pictures in which every pixel's value says where it is."""
 
 from dataclasses import fields, replace
-from typing import Any
 
 import pytest
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from facedouble.errors import SettingsError, TrainingError
 from facedouble.faces.schemes.dlib68 import DLIB68
-from facedouble.models.recipe import Warp, usual_warp
+from facedouble.settings.recipe import Warp, usual_warp
 from facedouble.training.batch import Batch, RandomDraws, Shard
 from facedouble.training.dataset import Dataset
 from facedouble.training.registry import WARPS
@@ -63,7 +62,7 @@ class TestEveryWarp:
     """The contract of the registry."""
 
     def test_it_bends_the_input_alone_and_a_seed_repeats_it(self, kind: str) -> None:
-        warp = replace(usual_warp(), kind=kind, occlusion=0.5)
+        warp = usual_warp().replace(kind=kind, occlusion=0.5)
         one, two, other = (make_pairs(batch(), 32, warp, 1.0, seeded(seed)) for seed in (5, 5, 6))
         for field in fields(Pairs):
             assert torch.equal(getattr(one, field.name), getattr(two, field.name))
@@ -72,16 +71,16 @@ class TestEveryWarp:
                 or field.name == "weights"
             )
             assert getattr(one, field.name).isfinite().all()
-        straight = make_pairs(batch(), 32, replace(warp, kind="none"), 1.0, seeded(5))
+        straight = make_pairs(batch(), 32, warp.replace(kind="none"), 1.0, seeded(5))
         assert torch.equal(one.targets, straight.targets)
         assert torch.equal(one.weights, straight.weights)
 
     def test_at_strength_nought_nothing_bends(self, kind: str) -> None:
-        pairs = make_pairs(batch(), 32, replace(STILL, kind=kind), 0.0, seeded())
+        pairs = make_pairs(batch(), 32, STILL.replace(kind=kind), 0.0, seeded())
         assert torch.equal(pairs.inputs, pairs.targets)
 
     def test_pictures_are_bent_each_by_itself_and_hold_together(self, kind: str) -> None:
-        pairs = make_pairs(batch(), 64, replace(STILL, kind=kind), 1.0, seeded(2))
+        pairs = make_pairs(batch(), 64, STILL.replace(kind=kind), 1.0, seeded(2))
         if kind != "none":
             assert not torch.allclose(pairs.inputs[0], pairs.inputs[1], atol=1e-2)
         steps = places(pairs.inputs)[:, 8:-8, 8:-8].diff(dim=2)[..., 0] * 32
@@ -89,7 +88,7 @@ class TestEveryWarp:
         assert float((steps > -0.1).float().mean()) > 0.99, "nearly nowhere folded"
 
     def test_the_parts_of_several_processes_are_what_one_would_make(self, kind: str) -> None:
-        warp = replace(usual_warp(), kind=kind, occlusion=0.5)
+        warp = usual_warp().replace(kind=kind, occlusion=0.5)
         whole = batch(6)
         one = make_pairs(whole, 32, warp, 1.0, seeded(8))
         parts = []
@@ -105,7 +104,7 @@ class TestEveryWarp:
 
 @pytest.mark.parametrize("kind", ["grid", "tps", "elastic"])
 def test_a_bend_moves_by_about_what_it_says_and_by_half_at_half_strength(kind: str) -> None:
-    warp = replace(STILL, kind=kind, displacement=0.03)
+    warp = STILL.replace(kind=kind, displacement=0.03)
     still = places(make_pairs(batch(48), 32, STILL, 0.0, seeded()).inputs)
     inner = (slice(None), slice(6, -6), slice(6, -6))
     moved = [
@@ -113,7 +112,7 @@ def test_a_bend_moves_by_about_what_it_says_and_by_half_at_half_strength(kind: s
     ]
     assert 0.015 < float(moved[0]) / 2 < 0.04
     assert 0.45 < float(moved[1] / moved[0]) < 0.55
-    none = places(make_pairs(batch(8), 32, replace(warp, displacement=0), 1.0, seeded(3)).inputs)
+    none = places(make_pairs(batch(8), 32, warp.replace(displacement=0), 1.0, seeded(3)).inputs)
     assert torch.allclose(none, still[:8], atol=1e-5), "a grid of noughts is no bend"
 
 
@@ -121,7 +120,7 @@ def test_the_landmark_warp_brings_landmarks_to_the_neighbours() -> None:
     """At the neighbour's landmarks the input shows what the picture has at its own."""
     faces = batch(5, size=256)
     faces = replace(faces, neighbours=faces.neighbours[:, :1] if faces.neighbours is not None else None)
-    pairs = make_pairs(faces, 256, replace(STILL, kind="landmark", displacement=0), 1.0, seeded())
+    pairs = make_pairs(faces, 256, STILL.replace(kind="landmark", displacement=0), 1.0, seeded())
     assert faces.neighbours is not None
     at = faces.neighbours[:, 0]
     seen = (
@@ -139,26 +138,26 @@ def test_the_landmark_warp_brings_landmarks_to_the_neighbours() -> None:
 def test_the_landmark_warp_moves_with_a_turned_and_mirrored_picture() -> None:
     """The bend belongs to the face: mirrored, the input is the mirror of the one that is not."""
     faces = replace(batch(4, 128), neighbours=batch(4).landmarks[:, None] * 0.9)
-    warp = replace(STILL, kind="landmark", displacement=0)
+    warp = STILL.replace(kind="landmark", displacement=0)
     plain = make_pairs(faces, 64, warp, 1.0, seeded())
-    mirrored = make_pairs(faces, 64, replace(warp, flip=1), 1.0, seeded())
+    mirrored = make_pairs(faces, 64, warp.replace(flip=1), 1.0, seeded())
     assert torch.allclose(mirrored.inputs, plain.inputs.flip(3), atol=0.01)
     assert not torch.allclose(plain.inputs, plain.targets, atol=0.02)
 
 
 def test_the_landmark_warp_needs_another_side() -> None:
     with pytest.raises(TrainingError, match="both sides"):
-        make_pairs(replace(batch(), neighbours=None), 32, replace(STILL, kind="landmark"), 1.0, seeded())
+        make_pairs(replace(batch(), neighbours=None), 32, STILL.replace(kind="landmark"), 1.0, seeded())
 
 
 def test_a_kind_that_is_not_known_one_line() -> None:
-    with pytest.raises(SettingsError, match=r"no warp 'wave'; choose one of: grid, landmark"):
-        make_pairs(batch(), 32, replace(STILL, kind="wave"), 1.0, seeded())
+    with pytest.raises(SettingsError, match=r"kind=wave`: no such warp; choose one of: grid, landmark"):
+        STILL.replace(kind="wave")
 
 
 def test_real_faces_brought_to_neighbours_stay_faces(faces: Dataset) -> None:
     drawn = faces.training["a"].draw(16, seeded())
-    pairs = make_pairs(drawn, 64, replace(STILL, kind="landmark", displacement=0), 1.0, seeded())
+    pairs = make_pairs(drawn, 64, STILL.replace(kind="landmark", displacement=0), 1.0, seeded())
     change = float((pairs.inputs - pairs.targets).abs().mean())
     assert 0.01 < change < 0.1
 
@@ -166,19 +165,18 @@ def test_real_faces_brought_to_neighbours_stay_faces(faces: Dataset) -> None:
 class TestMovement:
     def test_mirroring_mirrors_input_and_target(self) -> None:
         plain = make_pairs(batch(), 32, STILL, 1.0, seeded())
-        pairs = make_pairs(batch(), 32, replace(STILL, flip=1), 1.0, seeded())
+        pairs = make_pairs(batch(), 32, STILL.replace(flip=1), 1.0, seeded())
         assert torch.allclose(pairs.targets, plain.targets.flip(3), atol=1e-5)
         assert torch.allclose(pairs.inputs, plain.inputs.flip(3), atol=1e-5)
 
     def test_mirrored_is_as_often_as_is_said(self) -> None:
-        pairs = make_pairs(batch(400), 8, replace(STILL, flip=0.4), 1.0, seeded())
+        pairs = make_pairs(batch(400), 8, STILL.replace(flip=0.4), 1.0, seeded())
         mirrored = pairs.targets[:, 0, 4, 0] > pairs.targets[:, 0, 4, -1]
         assert 0.34 < float(mirrored.float().mean()) < 0.46
 
     @pytest.mark.parametrize(("name", "amount"), [("rotation", 10.0), ("zoom", 0.05), ("shift", 0.05)])
     def test_each_goes_to_its_limit_and_not_beyond(self, name: str, amount: float) -> None:
-        change: dict[str, Any] = {name: amount}
-        pairs = make_pairs(batch(300), 32, replace(STILL, **change), 1.0, seeded())
+        pairs = make_pairs(batch(300), 32, STILL.replace(**{name: amount}), 1.0, seeded())
         across = places(pairs.targets)[:, 16, 24] - places(pairs.targets)[:, 16, 8]  # 1 across, unmoved
         down = across[:, 1]
         found = {
@@ -226,7 +224,7 @@ class TestSpline:
 
 
 class TestPatches:
-    warp = replace(STILL, occlusion=1.0)
+    warp = STILL.replace(occlusion=1.0)
 
     def test_the_input_is_covered_the_target_is_not_and_the_mask_leaves_it_out(self) -> None:
         plain = make_pairs(batch(16), 64, STILL, 1.0, seeded(1))
@@ -241,10 +239,10 @@ class TestPatches:
 
     def test_where_the_input_is_bent_the_mask_is_of_the_target(self) -> None:
         """The covered part of the input, brought back along the bend, is the hole in the mask."""
-        warp = replace(self.warp, kind="landmark", displacement=0)
+        warp = self.warp.replace(kind="landmark", displacement=0)
         faces = replace(batch(8, 128), neighbours=batch(8).landmarks[:, None] * 0.8)
         pairs = make_pairs(faces, 128, warp, 1.0, seeded(1))
-        bare = make_pairs(faces, 128, replace(warp, occlusion=0), 1.0, seeded(1))
+        bare = make_pairs(faces, 128, warp.replace(occlusion=0), 1.0, seeded(1))
         covered = (pairs.inputs - bare.inputs).abs().amax(dim=1, keepdim=True) > 0.05
         seen_from = places(bare.inputs)
         hole = F.grid_sample(1 - pairs.face, seen_from, align_corners=False) > 0.5
@@ -253,7 +251,7 @@ class TestPatches:
         assert float(agree) > 0.85
 
     def test_they_come_as_often_as_is_said(self) -> None:
-        pairs = make_pairs(batch(300), 32, replace(self.warp, occlusion=0.3), 1.0, seeded(4))
+        pairs = make_pairs(batch(300), 32, self.warp.replace(occlusion=0.3), 1.0, seeded(4))
         assert 0.22 < float((pairs.face.amin(dim=(1, 2, 3)) < 0.5).float().mean()) < 0.36
 
     def test_an_ellipse_covers_its_area(self) -> None:

@@ -80,7 +80,12 @@ def in_words(text: str) -> str:
     """A message in which settings are called as the running command calls them."""
     if not _current:
         return text
-    return render(text, lambda path, value: option_names(_current[0], path, value))
+
+    def name(path: str, value: str | None) -> str | None:
+        plain = path if value is None else f"{path}={value}"
+        return option_names(_current[0], path, value) or (plain if "." in path else None)
+
+    return render(text, name)
 
 
 def gather(kind: type[Settings], made: list[_Option], values: Mapping[str, Any]) -> Settings:

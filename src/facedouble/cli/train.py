@@ -5,36 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from facedouble.cli.dataclass_options import with_settings
+from facedouble.cli.options import with_settings
 from facedouble.cli.progress import clock
 from facedouble.cli.running import EventsOption, running
-from facedouble.config import TrainSettings
 from facedouble.run.run import Run
+from facedouble.settings.train import TrainCommand, TrainSettings
 
 
 @with_settings
-def train(
-    *,
-    a: Annotated[
-        list[Path],
-        typer.Option("-A", metavar="FACESET", help="faces of A, to be replaced; give it again for more"),
-    ],
-    b: Annotated[
-        list[Path],
-        typer.Option("-B", metavar="FACESET", help="faces of B, to be put there; give it again for more"),
-    ],
-    model: Annotated[
-        Path,
-        typer.Option("--model", "-m", metavar="MODEL", help="folder of the model, new or to go on with"),
-    ],
-    settings: TrainSettings,
-    events: EventsOption = None,
-) -> None:
+def train(command: TrainCommand, events: EventsOption = None) -> None:
     """Train a model on the faces of two people, or go on training it.
 
     Enter or Ctrl-C stops after saving; the same command goes on from there. The model's folder
@@ -44,10 +24,10 @@ def train(
 
     with running(events) as run:
         _cancel_on_enter(run)
-        result = operate(a, b, model, settings, run=run)
+        result = operate(command.a, command.b, command.model, command.only(TrainSettings), run=run)
         if run.token.signal is not None:
             run.check()  # stopped by a signal, which the exit code says
-    if settings.dry_run:
+    if command.dry_run:
         return
     print(
         f"{result.stopped} at iteration {result.iteration}: {result.faces_seen} faces seen "

@@ -178,7 +178,7 @@ def _open_matte(settings: ConvertSettings, source: Source) -> Source | None:
 
 def _credential_parameters(model: Path, swapper: Swapper) -> dict[str, str | int | float | bool]:
     card = swapper.card
-    return {"model": model.name, "architecture": card.trainer, "iteration": card.iteration}
+    return {"model": model.name, "architecture": card.kind, "iteration": card.iteration}
 
 
 def _extract_faces(source: Path, path: Path, run: Run) -> Path:

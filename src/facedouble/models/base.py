@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from facedouble.models.registry import MODELS
 from facedouble.types import Side
 
 
@@ -67,3 +68,9 @@ class SwapModel(nn.Module, ABC):
         """End the time in which both sides share their decoder, where a model has one: from here
         on the decoders learn apart, starting alike. Returns pairs (copied from, copied to)."""
         return []
+
+
+def build(kind: str, arguments: Mapping[str, Any] | None = None) -> SwapModel:
+    """A new network of the model ``kind``, its own arguments changed by ``arguments``. Raises
+    ``SettingsError``."""
+    return MODELS[kind].read({**(arguments or {}), "kind": kind}).build()

@@ -30,15 +30,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from facedouble._version import __version__
-from facedouble.errors import ModelError, OutputError
+from facedouble.errors import ModelError, OutputError, SettingsError
 from facedouble.files import write_whole
 from facedouble.models.base import SwapModel
-from facedouble.models.presets import build
+from facedouble.models.card_record import CardRecord
+from facedouble.models.registry import MODELS
 from facedouble.run.run import Run
+from facedouble.settings.train import Architecture, TrainSettings
 from facedouble.types import FloatArray, Side
 
 DESCRIPTION = "model.json"
-FORMAT = 1
+FORMAT = 2
 KEPT_SAVES = 3
 _OURS = re.compile(r"(weights|state)-\d{8,}\.safetensors(\.new)?")
 
@@ -66,8 +68,7 @@ class ModelCard:
     ``best`` held-out measure (higher is better) and the iteration ``best_at`` of it.
     """
 
-    trainer: str
-    arguments: dict[str, Any]
+    architecture: dict[str, Any]
     resolution: int
     coverage: float
     facesets: dict[Side, list[str]]
@@ -85,6 +86,25 @@ class ModelCard:
     saves: list[Save] = field(default_factory=list)
     program: str = f"facedouble {__version__}"
     format: int = FORMAT
+
+    @property
+    def kind(self) -> str:
+        """The model's name in the registry."""
+        return str(self.architecture["kind"])
+
+    def read_architecture(self) -> Architecture:
+        """The architecture, checked. Raises ``ModelError``."""
+        try:
+            return MODELS[self.kind].read(self.architecture)
+        except (KeyError, SettingsError) as error:
+            raise ModelError(f"this model has no architecture that is known here: {error}") from error
+
+    def read_settings(self) -> TrainSettings:
+        """The settings that the model was trained with, checked. Raises ``ModelError``."""
+        try:
+            return TrainSettings.read(self.settings)
+        except SettingsError as error:
+            raise ModelError(f"the settings of this model's training cannot be used: {error}") from error
 
     def statistics(self, side: Side) -> FloatArray:
         return np.array(self.colour[side], dtype=np.float32)
@@ -127,10 +147,13 @@ def read_card(folder: Path) -> ModelCard:
         values = json.loads(file.read_text(encoding="utf-8"))
         if values["format"] != FORMAT:
             raise ModelError(f"{file}: format {values['format']} is not known to this version")
-        values["saves"] = [Save(**save) for save in values["saves"]]
-        return ModelCard(**values)
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        record = CardRecord.read(values).model_dump()
+        record["saves"] = [Save(**save) for save in record["saves"]]
+        card = ModelCard(**record)
+        card.read_architecture()
+    except (ValueError, KeyError, TypeError, OSError, SettingsError, RecursionError) as error:
         raise ModelError(f"{file}: damaged ({error}); it is left as it is") from error
+    return card
 
 
 def check_writable(folder: Path) -> None:
@@ -187,7 +210,7 @@ def load(folder: Path, *, run: Run | None = None) -> tuple[SwapModel, ModelCard]
     it was then."""
     card = read_card(folder)
     entry, (tensors,) = _newest(folder, card.saves, ("weights",), run or Run())
-    model = build(card.trainer, card.arguments)
+    model = card.read_architecture().build()
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

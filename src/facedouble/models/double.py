@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.layers import LEAK, Downscale, Residual, Upscale, initialise
+from facedouble.settings.base import Integers, field, problem
+from facedouble.settings.train import Architecture
 from facedouble.types import Side
 
 Topology = Literal["df", "liae"]
 
 _CHANNELS = (256, 128, 64, 32)
 _GAIN = 2.0  # differences from the mean are small; brought to about the range of a picture
+
+
+def upscales_of(resolution: int) -> int:
+    """How many upscales lead to a picture of this side."""
+    return 3 if resolution <= 160 else 4
 
 
 class Double(SwapModel):
@@ -64,14 +72,8 @@ class Double(SwapModel):
         residuals: int = 1,
     ) -> None:
         super().__init__()
-        if resolution % 32 or not 32 <= resolution <= 512:
-            raise ValueError("resolution must be a multiple of 32 up to 512")
-        upscales = 3 if resolution <= 160 else 4
+        upscales = upscales_of(resolution)
         channels = _CHANNELS[:upscales] if channels is None else channels
-        if len(channels) != upscales:
-            raise ValueError(f"{resolution} pixels take {upscales} upscales; channels has {len(channels)}")
-        if topology not in ("df", "liae"):
-            raise ValueError("topology must be df or liae")
         self.resolution, self.topology, self.noise, self.inner = resolution, topology, noise, inner
         self.grid = resolution // 2 ** (upscales + 1)
         widths = [min(filters * 2**step, filters * 8) for step in range(upscales)]
@@ -181,3 +183,43 @@ class Double(SwapModel):
         if self.topology == "liae":
             return self.decoders["both"]
         return self.decoders[side if self._decoders_split else "a"]
+
+
+class DoubleArchitecture(Architecture):
+    """The flagship, for a GPU."""
+
+    kind: Literal["double"] = "double"
+    resolution: int = field(256, "side of the picture, a multiple of 32", unit="pixels", min=32, max=512)
+    topology: Topology = field("df", "a decoder for each person (df), or one for both (liae)")
+    filters: int = field(64, "filters of the first convolution, doubled by each further one", min=1, max=1024)
+    bottleneck: int = field(256, "length of the code", min=1, max=8192)
+    noise: float = field(0.2, "standard deviation of the noise added to the code in training", min=0, max=10)
+    inner: int = field(512, "channels before the first upscale", min=1, max=8192)
+    channels: Integers | None = field(None, "channels after each upscale; 256, 128, 64 and 32 if not given")
+    residuals: int = field(1, "residual blocks after each upscale but the last", min=0, max=16)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.resolution % 32:
+            raise problem("resolution", "must be a multiple of 32", self.resolution)
+        wanted = upscales_of(self.resolution)
+        if self.channels is not None and len(self.channels) != wanted:
+            raise problem("channels", f"must be {wanted} numbers for {self.resolution} pixels", self.channels)
+        if self.channels is not None and not all(0 < count <= 8192 for count in self.channels):
+            raise problem("channels", "must be from 1 to 8192 each", self.channels)
+        return self
+
+    def build(self) -> Double:
+        return Double(**self.model_dump(exclude={"kind"}))
+
+
+class QuickArchitecture(DoubleArchitecture):
+    """The size of it that minutes on a processor can train."""
+
+    kind: Literal["quick"] = "quick"  # type: ignore[assignment]
+    resolution: int = field(96, "side of the picture, a multiple of 32", unit="pixels", min=32, max=512)
+    filters: int = field(32, "filters of the first convolution, doubled by each further one", min=1, max=1024)
+    bottleneck: int = field(64, "length of the code", min=1, max=8192)
+    inner: int = field(192, "channels before the first upscale", min=1, max=8192)
+    channels: Integers | None = field((96, 48, 24), "channels after each upscale")
+    residuals: int = field(0, "residual blocks after each upscale but the last", min=0, max=16)

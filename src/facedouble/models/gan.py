@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Literal, Self
+
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from facedouble.models.base import Decoded
@@ -15,6 +18,8 @@ from facedouble.models.layers import (
     picture_and_mask,
     upscales,
 )
+from facedouble.settings.base import field, problem
+from facedouble.settings.train import Architecture
 from facedouble.types import Side
 
 
@@ -34,8 +39,6 @@ class Gan(Classic):
     def __init__(self, resolution: int = 64, filters: int = 64, bottleneck: int = 1024) -> None:
         super().__init__()
         steps = resolution.bit_length() - 3
-        if resolution != 4 << steps or steps < 3:
-            raise ValueError("resolution must be a power of two, 32 or more")
         self.resolution = resolution
         widths = tuple(min(filters * 2**i, filters * 16) for i in range(steps))
         # Down from 4x4: 16, 8, 4, 2, 1 times the filters, as many as it takes.
@@ -55,3 +58,28 @@ class Gan(Classic):
 
     def decode(self, code: Tensor, side: Side) -> Decoded:
         return picture_and_mask(self.decoders[side](code))
+
+
+class GanArchitecture(Architecture):
+    """A learned mask, trained against two discriminators."""
+
+    kind: Literal["gan"] = "gan"
+    resolution: int = field(64, "side of the picture, a power of two", unit="pixels", min=32, max=1024)
+    filters: int = field(64, "filters of the first convolution; the others follow", min=1, max=1024)
+    bottleneck: int = field(1024, "length of the code", min=1, max=8192)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.resolution.bit_count() != 1:
+            raise problem("resolution", "must be a power of two", self.resolution)
+        return self
+
+    def build(self) -> Gan:
+        return Gan(**self.model_dump(exclude={"kind"}))
+
+
+class Gan128Architecture(GanArchitecture):
+    """The same at 128 pixels."""
+
+    kind: Literal["gan128"] = "gan128"  # type: ignore[assignment]
+    resolution: int = field(128, "side of the picture, a power of two", unit="pixels", min=32, max=1024)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal, Self
+
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from facedouble.models.base import Decoded
 from facedouble.models.classic import Classic
 from facedouble.models.layers import ToGrid, Upscale, encoder, initialise, picture_and_mask, upscales
+from facedouble.settings.base import field, problem
+from facedouble.settings.train import Architecture
 from facedouble.types import Side
 
 
@@ -27,8 +32,6 @@ class HighRes(Classic):
     ) -> None:
         super().__init__()
         steps = resolution.bit_length() - 4
-        if resolution != 8 << steps or steps < 3:
-            raise ValueError("resolution must be a power of two, 64 or more")
         self.resolution = resolution
         widths = tuple(min(filters * 2**i, filters * 8) for i in range(steps))
         back = tuple(max(inner >> i, filters // 2) for i in range(steps + 1))
@@ -45,3 +48,30 @@ class HighRes(Classic):
 
     def decode(self, code: Tensor, side: Side) -> Decoded:
         return picture_and_mask(self.decoders[side](code))
+
+
+class HighResArchitecture(Architecture):
+    """Residual upscales and a learned mask."""
+
+    kind: Literal["highres"] = "highres"
+    resolution: int = field(128, "side of the picture, a power of two", unit="pixels", min=64, max=1024)
+    filters: int = field(128, "filters of the first convolution; the others follow", min=1, max=1024)
+    bottleneck: int = field(512, "length of the code", min=1, max=8192)
+    inner: int = field(512, "channels before the first upscale", min=1, max=8192)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.resolution.bit_count() != 1:
+            raise problem("resolution", "must be a power of two", self.resolution)
+        return self
+
+    def build(self) -> HighRes:
+        return HighRes(**self.model_dump(exclude={"kind"}))
+
+
+class HighRes256Architecture(HighResArchitecture):
+    """The same at 256 pixels."""
+
+    kind: Literal["highres256"] = "highres256"  # type: ignore[assignment]
+    resolution: int = field(256, "side of the picture, a power of two", unit="pixels", min=64, max=1024)
+    filters: int = field(64, "filters of the first convolution; the others follow", min=1, max=1024)

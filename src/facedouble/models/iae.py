@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.layers import ToGrid, encoder, initialise, upscales
+from facedouble.settings.base import field
+from facedouble.settings.train import Architecture
 from facedouble.types import Side
 
 
@@ -54,3 +58,14 @@ class IAE(SwapModel):
     def decode(self, code: Tensor, side: Side) -> Decoded:
         both = torch.cat([self.between[side](code), self.between["both"](code)], dim=1)
         return Decoded(self.decoder(both.contiguous(memory_format=torch.channels_last)))
+
+
+class IAEArchitecture(Architecture):
+    """One decoder, a bottleneck for each person."""
+
+    kind: Literal["iae"] = "iae"
+    filters: int = field(128, "filters of the first convolution; the others follow", min=1, max=1024)
+    bottleneck: int = field(1024, "length of the code", min=1, max=8192)
+
+    def build(self) -> IAE:
+        return IAE(**self.model_dump(exclude={"kind"}))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from facedouble.models.original import Original
+from facedouble.settings.base import field
+from facedouble.settings.train import Architecture
 
 
 class LowMem(Original):
@@ -14,3 +18,14 @@ class LowMem(Original):
 
     def __init__(self, filters: int = 128, bottleneck: int = 512) -> None:
         super().__init__(filters, bottleneck, convolutions=3)
+
+
+class LowMemArchitecture(Architecture):
+    """The classic with one convolution and half the bottleneck less."""
+
+    kind: Literal["lowmem"] = "lowmem"
+    filters: int = field(128, "filters of the first convolution; the others follow", min=1, max=1024)
+    bottleneck: int = field(512, "length of the code", min=1, max=8192)
+
+    def build(self) -> LowMem:
+        return LowMem(**self.model_dump(exclude={"kind"}))

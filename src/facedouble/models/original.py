@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from facedouble.models.base import Decoded
 from facedouble.models.classic import Classic
 from facedouble.models.layers import ToGrid, Upscale, encoder, initialise, upscales
+from facedouble.settings.base import field
+from facedouble.settings.train import Architecture
 from facedouble.types import Side
 
 
@@ -46,3 +50,14 @@ class Original(Classic):
 
     def decode(self, code: Tensor, side: Side) -> Decoded:
         return Decoded(self.decoders[side](code))
+
+
+class OriginalArchitecture(Architecture):
+    """The classic 64-pixel autoencoder."""
+
+    kind: Literal["original"] = "original"
+    filters: int = field(128, "filters of the first convolution; the others follow", min=1, max=1024)
+    bottleneck: int = field(1024, "length of the code", min=1, max=8192)
+
+    def build(self) -> Original:
+        return Original(**self.model_dump(exclude={"kind"}))

@@ -7,32 +7,34 @@ from typing import TYPE_CHECKING
 from facedouble.registry import Entry, Registry
 
 if TYPE_CHECKING:
-    from facedouble.models.presets import Preset
+    from facedouble.settings.train import Architecture
 
-MODELS: Registry[Preset] = Registry(
+_HERE = "facedouble.models"
+
+MODELS: Registry[type[Architecture]] = Registry(
     "model",
     {
         "double": Entry(
-            "facedouble.models.presets:DOUBLE",
+            f"{_HERE}.double:DoubleArchitecture",
             "the flagship, for a GPU: 256 pixels, a learned mask",
         ),
-        "quick": Entry("facedouble.models.presets:QUICK", "a small double for minutes on a CPU: 96 pixels"),
-        "original": Entry("facedouble.models.presets:ORIGINAL", "the classic 64-pixel autoencoder"),
+        "quick": Entry(f"{_HERE}.double:QuickArchitecture", "a small double for minutes on a CPU: 96 pixels"),
+        "original": Entry(f"{_HERE}.original:OriginalArchitecture", "the classic 64-pixel autoencoder"),
         "lowmem": Entry(
-            "facedouble.models.presets:LOWMEM", "the classic, one convolution and half the bottleneck less"
+            f"{_HERE}.lowmem:LowMemArchitecture", "the classic, one convolution and half the bottleneck less"
         ),
         "iae": Entry(
-            "facedouble.models.presets:IAE",
+            f"{_HERE}.iae:IAEArchitecture",
             "64 pixels, one decoder, a bottleneck for each person",
         ),
         "gan": Entry(
-            "facedouble.models.presets:GAN",
+            f"{_HERE}.gan:GanArchitecture",
             "64 pixels, a learned mask, two discriminators",
         ),
-        "gan128": Entry("facedouble.models.presets:GAN128", "the same at 128 pixels"),
+        "gan128": Entry(f"{_HERE}.gan:Gan128Architecture", "the same at 128 pixels"),
         "highres": Entry(
-            "facedouble.models.presets:HIGHRES", "128 pixels, residual upscales, a learned mask"
+            f"{_HERE}.highres:HighResArchitecture", "128 pixels, residual upscales, a learned mask"
         ),
-        "highres256": Entry("facedouble.models.presets:HIGHRES256", "the same at 256 pixels"),
+        "highres256": Entry(f"{_HERE}.highres:HighRes256Architecture", "the same at 256 pixels"),
     },
 )

@@ -16,6 +16,11 @@ def from_options(kind: type[AnySettings], **values: Any) -> AnySettings:
 
     Short to write where single settings are varied. Raises ``SettingsError``.
     """
+    return kind.read(by_option(kind, values))
+
+
+def by_option(kind: type[Settings], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by option name as plain nested values."""
     fields: dict[str, Any] = {}
     given: dict[str, Any] = {}
     found = {name: _found(kind, name) for name in values}
@@ -29,7 +34,7 @@ def from_options(kind: type[AnySettings], **values: Any) -> AnySettings:
             place(given, *flagged[0])
         else:
             fields[name] = value
-    return kind.read(overlay(kind, fields, given))
+    return overlay(kind, fields, given)
 
 
 def fitting(kind: type[Settings], found: Sequence[Leaf], values: Mapping[str, Any]) -> Leaf:

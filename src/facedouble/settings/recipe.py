@@ -22,15 +22,22 @@ class Warp(Settings):
     shift: float = field(0.05, "largest shift either way, a share of the picture", min=0)
     flip: float = field(0.4, "probability of mirroring", min=0, max=1)
     kind: Annotated[str, Choice(WARPS)] = field("grid", "how inputs are bent")
-    bend: float = field(
-        0.03, "standard deviation of the bend, a share of the picture (landmark: as far as a neighbour, and "
-        "half of this)", min=0,
-    )  # fmt: skip
-    light: float = field(0.0, "standard deviation of the gain of each of R, G, B", min=0)
+    displacement: float = field(
+        0.03,
+        "standard deviation of the bend, a share of the picture (landmark: half of this, added to the way to "
+        "the neighbour)",
+        min=0,
+    )
+    rgb_gain: float = field(0.0, "standard deviation of the gain of each of R, G, B", min=0)
     lightness: float = field(0.0, "standard deviation of the lightness gain in Oklab", min=0)
     chroma: float = field(0.0, "standard deviation of the chroma gain in Oklab", min=0)
     hue: float = field(0.0, "standard deviation of the turn of hue in Oklab", unit="degrees", min=0)
-    patches: float = field(0.0, "probability that something covers part of the face", min=0, max=1)
+    occlusion: float = field(0.0, "probability that something covers part of the face", min=0, max=1)
+
+
+def usual_warp() -> Warp:
+    """The warp of a recipe that does not name one."""
+    return Warp(lightness=0.06, chroma=0.12, hue=4.0)
 
 
 class NoPerceptual(Settings):
@@ -57,6 +64,9 @@ class VggPerceptual(Settings):
     )
 
 
+Perceptual = Annotated[NoPerceptual | DlibPerceptual | VggPerceptual, OneOf("none")]
+
+
 class Losses(Settings):
     """What is minimised: a weight for each term, 0 for none."""
 
@@ -65,7 +75,7 @@ class Losses(Settings):
     detail: float = field(0.0, "absolute error of the fine detail", min=0)
     ms_ssim: float = field(0.0, "multi-scale structural dissimilarity", min=0)
     mask: float = field(0.0, "error of the learned mask, for models that draw one", min=0)
-    perceptual: Annotated[NoPerceptual | DlibPerceptual | VggPerceptual, OneOf("none")] = field(
+    perceptual: Perceptual = field(
         NoPerceptual(), "compare through a network as well", option="perceptual-loss"
     )
 
@@ -95,11 +105,11 @@ class Recipe(Settings):
         0.999, "decay of the exponential moving average of the weights, per iteration", min=0, max=1
     )
     coverage: float = field(0.7, "central share of the stored crop that the model sees", min=0.2, max=1)
-    hard_until: float = field(
+    full_augmentation_until: float = field(
         1.0, "share of training up to which warps and noise have full strength", min=0, max=1
     )
-    hardness_at_end: float = field(1.0, "their strength at the end", min=0, max=1)
-    shared_until: float = field(0.0, "share of training up to which both sides share a decoder", min=0, max=1)
+    final_augmentation: float = field(1.0, "their strength at the end", min=0, max=1)
+    shared_decoder_until: float = field(0.0, "share of training with one decoder for both", min=0, max=1)
     losses: Losses = field(Losses(), "what is minimised")
     adversary: Adversary = field(Adversary(), "adversarial training")
-    warp: Warp = field(Warp(lightness=0.06, chroma=0.12, hue=4.0), "how inputs are bent", option="warp")
+    warp: Warp = field(usual_warp(), "how inputs are bent", option="warp")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from facedouble.models.base import Decoded
 from facedouble.models.discriminator import Discriminator
-from facedouble.models.recipe import Recipe
+from facedouble.settings.recipe import Adversary as AdversarySettings
 from facedouble.training.optimizer import make_adam, moments, restore_moments
 from facedouble.training.warp.pairs import Pairs
 from facedouble.types import OTHER_SIDE, SIDES, Side
@@ -26,14 +26,14 @@ _MIXUP = 0.2  # of the Beta distribution of Zhang et al. 2018: most mixtures are
 class Adversary:
     """Two discriminators and their optimizer.
 
-    ``recipe.adversarial_of`` is what is judged. ``restored``: what each decoder makes of its own person's
+    ``how.judges`` is what is judged. ``restored``: what each decoder makes of its own person's
     codes, shown beside the bent input it was restored from, so that it is not enough to draw some face.
     ``swapped``: what it makes of the other person's codes. Of those there is no true picture to be near
     to, so nothing else in training looks at them, and they come out softer than what was restored; the
     discriminator asks that they look like pictures of the person, as between unpaired pictures in Zhu et
     al. 2017. It is shown the picture alone: the input would give away which one was drawn.
 
-    ``recipe.adversarial_kind`` is how they are taught. ``hinge`` (Lim and Ye 2017): real scores are
+    ``how.loss`` is how they are taught. ``hinge`` (Lim and Ye 2017): real scores are
     pushed over 1, drawn ones under -1, and the decoder raises its scores. ``mixup`` (after Zhang et al.
     2018, as the first adversarial face swappers used it): a discriminator sees mixtures of a real and a
     drawn picture and tells the share of the real one; the decoder wants to be told 1.
@@ -41,26 +41,24 @@ class Adversary:
     Only the face learns from it (``Pairs.face``).
     """
 
-    def __init__(self, recipe: Recipe, device: torch.device, precision: torch.dtype) -> None:
-        self.recipe, self.precision = recipe, precision
-        self.of_swaps = recipe.adversarial_of == "swapped"
+    def __init__(self, how: AdversarySettings, device: torch.device, precision: torch.dtype) -> None:
+        self.how, self.precision = how, precision
+        self.of_swaps = how.judges == "swapped"
         shown = 1 if self.of_swaps else 2
-        self.discriminators = nn.ModuleDict(
-            {side: Discriminator(shown, recipe.discriminator_filters) for side in SIDES}
-        ).to(device)
-        self.discriminators.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = make_adam(
-            self.discriminators, recipe.discriminator_learning_rate, (0.5, 0.999), device
+        self.discriminators = nn.ModuleDict({side: Discriminator(shown, how.filters) for side in SIDES}).to(
+            device
         )
+        self.discriminators.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = make_adam(self.discriminators, how.learning_rate, (0.5, 0.999), device)
 
     def active(self, progress: float) -> bool:
         """Whether it takes part at this share of the training, 0..1."""
-        return self.recipe.adversarial > 0 and progress >= self.recipe.adversarial_from
+        return self.how.weight > 0 and progress >= self.how.start
 
     def _weight(self, progress: float) -> float:
         """What its word counts for: little at first, as discriminators that have not learned yet would
         only disturb what the decoders know."""
-        return self.recipe.adversarial * min(1.0, (progress - self.recipe.adversarial_from) / _RAMP)
+        return self.how.weight * min(1.0, (progress - self.how.start) / _RAMP)
 
     def generator_loss(
         self, drawn: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs], progress: float
@@ -70,7 +68,7 @@ class Adversary:
         if not self.active(progress):
             return {side: faces.picture.new_zeros((), dtype=torch.float32) for side, faces in drawn.items()}
         self.discriminators.requires_grad_(False)
-        hinge = self.recipe.adversarial_kind == "hinge"
+        hinge = self.how.loss == "hinge"
         losses = {}
         for side, faces in drawn.items():
             scores = self._scores(side, self._shown(side, faces, pairs), pairs[side].inputs)
@@ -115,7 +113,7 @@ class Adversary:
 
     def _discriminator_loss(self, side: Side, fake: Tensor, pairs: Pairs) -> Tensor:
         real = pairs.targets
-        if self.recipe.adversarial_kind == "hinge":
+        if self.how.loss == "hinge":
             # Both in one call: the same layers, a batch of twice the size.
             scores = self._scores(side, torch.cat([real, fake]), torch.cat([pairs.inputs, pairs.inputs]))
             halves = [score.chunk(2) for score in scores]

@@ -10,10 +10,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from facedouble.config import TrainSettings
 from facedouble.errors import TrainingError
 from facedouble.models import checkpoint
 from facedouble.run.run import Run, operation
+from facedouble.settings.train import TrainSettings
 from facedouble.training import memory, parallel, schedule
 from facedouble.training.prefetch import Prefetcher
 from facedouble.training.reporter import Reporter
@@ -57,8 +57,8 @@ def train(
     with operation("train", run) as run, _exclusive(model, settings, run):
         for path in (*facesets_a, *facesets_b, *((settings.from_model,) if settings.from_model else ())):
             run.reading(path)
-        if settings.gpus > 1 and not parallel.is_distributed():
-            result: TrainResult = parallel.launch(settings.gpus, _train, arguments, run)
+        if settings.compute.gpus > 1 and not parallel.is_distributed():
+            result: TrainResult = parallel.launch(settings.compute.gpus, _train, arguments, run)
         else:
             result = _train(*arguments, run=run)
         return run.finish(result)
@@ -204,8 +204,8 @@ def _result(setup: Setup, folder: Path, stopped: str) -> TrainResult:
 
 def _dry_run(setup: Setup, folder: Path, settings: TrainSettings, run: Run) -> TrainResult:
     """Time a few steps on the real faces; nothing is written."""
-    recipe = setup.recipe
-    adversarial_from = recipe.adversarial_from if recipe.adversarial else 1.0
+    adversary = setup.recipe.adversary
+    adversarial_from = adversary.start if adversary.weight else 1.0
     early = _seconds_per_step(setup, settings, 0.0, run)
     late = _seconds_per_step(setup, settings, 1.0, run) if adversarial_from < 1 else early
     text = f"{early:.3g} s an iteration, {setup.faces / early:.0f} faces/s"
@@ -217,10 +217,10 @@ def _dry_run(setup: Setup, folder: Path, settings: TrainSettings, run: Run) -> T
     if peak is not None:
         text += f", {peak / 1e9:.1f} GB at most"
         data["peak_bytes"] = peak
-    if settings.iterations:
+    if settings.limits.iterations:
         done = schedule.progress(settings, setup.state.card)
         seconds = max(0.0, adversarial_from - done) * early + min(1 - adversarial_from, 1 - done) * late
-        data["seconds_left"] = seconds * settings.iterations
+        data["seconds_left"] = seconds * settings.limits.iterations
         text += f"; the iterations left take about {data['seconds_left'] / 60:.0f} minutes"
     run.notice("train.dry_run", f"dry run: {text}; nothing was written", **data)
     return _result(setup, folder, "dry run")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from facedouble.models.base import Decoded, SwapModel
-from facedouble.models.recipe import Recipe
+from facedouble.settings.recipe import Recipe
 from facedouble.training.losses import detail_l1, dssim, mask_l1, ms_dssim, weighted_l1
 from facedouble.training.perceptual import make_perceptual
 from facedouble.training.warp.pairs import Pairs
@@ -43,17 +43,17 @@ class Objective:
         return {side: self._loss(drawn, pairs[side]) for side, drawn in outputs.items()}
 
     def _loss(self, drawn: Decoded, pairs: Pairs) -> Tensor:
-        recipe, weights = self.recipe, pairs.weights
+        terms, weights = self.recipe.losses, pairs.weights
         picture = drawn.picture.float()
-        loss = recipe.l1 * weighted_l1(picture, pairs.targets, weights)
-        if recipe.dssim:
-            loss = loss + recipe.dssim * dssim(picture, pairs.targets, weights)
-        if recipe.ms_ssim:
-            loss = loss + recipe.ms_ssim * ms_dssim(picture, pairs.targets, weights)
-        if recipe.detail:
-            loss = loss + recipe.detail * detail_l1(picture, pairs.targets, weights)
-        if recipe.mask and drawn.mask is not None:
-            loss = loss + recipe.mask * mask_l1(drawn.mask.float(), pairs.face)
+        loss = terms.l1 * weighted_l1(picture, pairs.targets, weights)
+        if terms.dssim:
+            loss = loss + terms.dssim * dssim(picture, pairs.targets, weights)
+        if terms.ms_ssim:
+            loss = loss + terms.ms_ssim * ms_dssim(picture, pairs.targets, weights)
+        if terms.detail:
+            loss = loss + terms.detail * detail_l1(picture, pairs.targets, weights)
+        if terms.mask and drawn.mask is not None:
+            loss = loss + terms.mask * mask_l1(drawn.mask.float(), pairs.face)
         if self.perceptual is not None:
             loss = loss + self.perceptual(picture, pairs.targets)
         return loss

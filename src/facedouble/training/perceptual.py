@@ -15,12 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facedouble.assets import vgg19_weights
-from facedouble.errors import SettingsError
 from facedouble.faces.schemes.dlib68 import DLIB68
-from facedouble.models.recipe import Recipe
 from facedouble.networks.dlib_descriptor import CHIP, CHIP_PADDING, DlibDescriptorNetwork
 from facedouble.networks.dlib_files import DESCRIPTOR, weights_file
 from facedouble.networks.vgg import Vgg19
+from facedouble.settings.recipe import DlibPerceptual, Recipe, VggPerceptual
 
 
 class Perceptual(Protocol):
@@ -39,24 +38,16 @@ class Perceptual(Protocol):
 def make_perceptual(
     recipe: Recipe, resolution: int, device: torch.device, precision: torch.dtype
 ) -> Perceptual | None:
-    """What ``recipe.perceptual`` names, for pictures of that ``resolution``, or ``None`` for none.
+    """The network through which pictures of that ``resolution`` are compared as well, or ``None`` for none.
 
-    Raises ``SettingsError`` for a name that is not known, ``AssetError`` when the network's weights are
-    not there, with what to do.
+    Raises ``AssetError`` when the network's weights are missing, with what to do.
     """
-    name = recipe.perceptual
-    if name == "none":
-        return None
-    if name == "dlib":
-        return FacePerceptual(recipe, resolution, device, precision)
-    if name == "vgg":
-        return VggPerceptual(vgg19_weights(), recipe, device, precision)
-    if Path(name).suffix in (".pth", ".pt", ".safetensors"):
-        return VggPerceptual(Path(name), recipe, device, precision)
-    raise SettingsError(
-        f"perceptual loss {name!r} is not known; there are: none, dlib, vgg, or a file of VGG-19's "
-        "weights (.pth or .safetensors)"
-    )
+    match recipe.losses.perceptual:
+        case DlibPerceptual() as how:
+            return FacePerceptual(how, recipe.coverage, resolution, device, precision)
+        case VggPerceptual(weights=weights) as how:
+            return VggPerceptualLoss(weights or vgg19_weights(), how, device, precision)
+    return None
 
 
 class FacePerceptual:
@@ -67,11 +58,18 @@ class FacePerceptual:
     real ones are aligned, so they are near it.
     """
 
-    def __init__(self, recipe: Recipe, resolution: int, device: torch.device, precision: torch.dtype) -> None:
+    def __init__(
+        self,
+        how: DlibPerceptual,
+        coverage: float,
+        resolution: int,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
         self.network = DlibDescriptorNetwork(weights_file(DESCRIPTOR)).to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.recipe, self.precision = recipe, precision
-        scale, shift = chip_in_view(recipe.coverage)
+        self.how, self.precision = how, precision
+        scale, shift = chip_in_view(coverage)
         # As affine_grid counts: -1 and 1 are the outer edges, here of the chip and of the view.
         theta = torch.tensor([[scale, 0, shift[0]], [0, scale, shift[1]]], dtype=torch.float32)
         self.theta = theta.to(device)
@@ -91,29 +89,29 @@ class FacePerceptual:
             features, descriptors = self.network.features(self.chips(output))
             with torch.no_grad():
                 wanted, persons = self.network.features(self.chips(target))
-        loss = self.recipe.perceptual_weight * feature_l1(features, wanted)
-        if self.recipe.identity:
+        loss = self.how.weight * feature_l1(features, wanted)
+        if self.how.identity:
             # The person's mean over this batch: all are of one person, and nothing has to be kept.
             mean = persons.float().mean(dim=0)
             distance = torch.linalg.vector_norm(descriptors.float() - mean, dim=1).mean()
-            loss = loss + self.recipe.identity * distance
+            loss = loss + self.how.identity * distance
         return loss
 
 
-class VggPerceptual:
+class VggPerceptualLoss:
     """Through VGG-19's first four blocks."""
 
-    def __init__(self, path: Path, recipe: Recipe, device: torch.device, precision: torch.dtype) -> None:
+    def __init__(self, path: Path, how: VggPerceptual, device: torch.device, precision: torch.dtype) -> None:
         self.network = Vgg19(path).to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.recipe, self.precision = recipe, precision
+        self.how, self.precision = how, precision
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         with _autocast(output, self.precision):
             features = self.network.features(output)
             with torch.no_grad():
                 wanted = self.network.features(target)
-        return self.recipe.perceptual_weight * feature_l1(features, wanted)
+        return self.how.weight * feature_l1(features, wanted)
 
 
 def feature_l1(features: list[Tensor], wanted: list[Tensor]) -> Tensor:

@@ -25,16 +25,16 @@ HIGHRES = ORIGINAL.replace(
 )
 HIGHRES256 = HIGHRES.replace(batch_size=8)
 
-# docs/double.md has the measurements behind it. The adversary is off; a weight of 0.05 turns it on.
+# docs/notes/double.md has the measurements behind it. The adversary is off; a weight of 0.05 turns it on.
 DOUBLE = Recipe(
     batch_size=8,
     learning_rate=1e-3,
     losses=Losses(dssim=0.3, detail=1.0, mask=0.1),
     adversary=Adversary(judges="swapped", start=0.9, learning_rate=4e-4),
-    warp=Warp(rotation=2, zoom=0.02, shift=0.01, flip=0, bend=0.03, light=0.08, patches=0.1),
-    hard_until=0.1,
-    hardness_at_end=0.1,
-    shared_until=0.3,
+    warp=Warp(rotation=2, zoom=0.02, shift=0.01, flip=0, displacement=0.03, rgb_gain=0.08, occlusion=0.1),
+    full_augmentation_until=0.1,
+    final_augmentation=0.1,
+    shared_decoder_until=0.3,
     anneal=True,
 )
-QUICK = DOUBLE.replace(learning_rate=2e-3, adversary={"filters": 16}, warp={"patches": 0})
+QUICK = DOUBLE.replace(learning_rate=2e-3, adversary={"filters": 16}, warp={"occlusion": 0})

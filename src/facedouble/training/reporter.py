@@ -14,9 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facedouble.config import TrainSettings
 from facedouble.run.events import Preview
 from facedouble.run.run import Run
+from facedouble.settings.train import TrainSettings
 from facedouble.training import preview_window
 from facedouble.training.held_out_metrics import HeldOutEvaluator
 from facedouble.training.preview import COLUMNS, preview
@@ -42,7 +42,7 @@ class Reporter:
         self.folder, self.settings, self.run = folder, settings, run
         shown = setup.dataset.evaluation
         self._faces = {side: faces.pictures(COLUMNS) for side, faces in shown.items()}
-        self._evaluator = HeldOutEvaluator(setup.dataset) if settings.measure else None
+        self._evaluator = HeldOutEvaluator(setup.dataset) if settings.monitor.measure else None
         self._began = time.perf_counter()
         self._seconds_measuring = self._seconds_saving = 0.0
         self._warned = False
@@ -50,17 +50,17 @@ class Reporter:
         self._speed: deque[tuple[float, int]] = deque()
         for subscriber in subscribers(folder, settings, setup.state.card):
             run.subscribe(subscriber)
-        if settings.preview:
+        if settings.monitor.preview:
             problem = preview_window.show(folder / PREVIEW)
             if problem:
                 run.notice(
                     "train.no_window",
                     f"{problem}, so no window; {folder / PREVIEW} is redrawn every {_REFRESH:.0f} seconds",
                 )
-        if settings.minutes:
-            self._stage = run.stage("train", settings.minutes, "minutes")
+        if settings.limits.minutes:
+            self._stage = run.stage("train", settings.limits.minutes, "minutes")
         else:
-            self._stage = run.stage("train", settings.iterations, "iterations")
+            self._stage = run.stage("train", settings.limits.iterations, "iterations")
 
     def step(self, state: TrainState) -> None:
         """After an iteration whose losses have been read: progress, losses, speed."""
@@ -73,8 +73,8 @@ class Reporter:
         if until > since:
             values["speed"] = (seen - before) / (until - since)
         self._stage.metrics(card.iteration, values, {"speed": "faces/s"})
-        self._stage.progress(card.seconds / 60 if self.settings.minutes else card.iteration)
-        if self.settings.preview and now - self._drawn_at > _REFRESH:
+        self._stage.progress(card.seconds / 60 if self.settings.limits.minutes else card.iteration)
+        if self.settings.monitor.preview and now - self._drawn_at > _REFRESH:
             self.draw(state)
 
     def measure(self, state: TrainState, *, final: bool) -> None:
@@ -82,7 +82,7 @@ class Reporter:
         the time so far, if somebody waits for it (``patience``), or if this is the ``final`` save."""
         start = time.perf_counter()
         cheap = self._seconds_measuring <= _MAX_MEASURING * (start - self._began)
-        due = final or cheap or self.settings.patience
+        due = final or cheap or self.settings.limits.patience
         if self._evaluator is None or not state.card.iteration or not due:
             return
         metrics = self._evaluator.measure(state.ema)
@@ -111,7 +111,7 @@ class Reporter:
 
     def draw(self, state: TrainState) -> None:
         """Write the preview sheet, if pictures are wanted. A full disk is reported, and ends nothing."""
-        if not (self.settings.write_image or self.settings.preview):
+        if not (self.settings.monitor.write_image or self.settings.monitor.preview):
             return
         self._drawn_at = time.perf_counter()
         path = self.folder / PREVIEW

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from facedouble.config import TrainSettings
 from facedouble.models.checkpoint import ModelCard
-from facedouble.models.recipe import Recipe
+from facedouble.settings.recipe import Recipe
+from facedouble.settings.train import TrainSettings
 from facedouble.types import SIDES, Side
 
 LOSS_SMOOTHING = 0.98
@@ -53,10 +53,10 @@ def next_step_config(recipe: Recipe, settings: TrainSettings, card: ModelCard) -
 def progress(settings: TrainSettings, card: ModelCard) -> float:
     """Share of the training that is done, 0..1, by whichever limit comes first; 0 without a limit."""
     shares = [0.0]
-    if settings.minutes:
-        shares.append(card.seconds / (settings.minutes * 60))
-    if settings.iterations:
-        shares.append(card.iteration / settings.iterations)
+    if settings.limits.minutes:
+        shares.append(card.seconds / (settings.limits.minutes * 60))
+    if settings.limits.iterations:
+        shares.append(card.iteration / settings.limits.iterations)
     return min(1.0, max(shares))
 
 
@@ -132,15 +132,16 @@ def stop_reason(
         return StopReason.FINISHED
     if asked:
         return StopReason.BY_HAND
-    if settings.target_loss and len(losses) == len(SIDES) and max(losses.values()) < settings.target_loss:
+    target = settings.limits.target_loss
+    if target and len(losses) == len(SIDES) and max(losses.values()) < target:
         return StopReason.TARGET
     measured = card.measures[-1]["iteration"] if card.measures else 0
-    if settings.patience and measured - card.best_at >= settings.patience:
+    if settings.limits.patience and measured - card.best_at >= settings.limits.patience:
         return StopReason.PLATEAU
     return StopReason.NOT_YET
 
 
 def save_due(settings: TrainSettings, iterations: int, seconds: float) -> bool:
     """Whether to save, so many ``iterations`` and ``seconds`` after the last time."""
-    every, minutes = settings.save_interval, settings.save_minutes
+    every, minutes = settings.saving.interval, settings.saving.minutes
     return bool((every and iterations >= every) or (minutes and seconds >= minutes * 60))

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from facedouble.config import TrainSettings
 from facedouble.device import choose_device, choose_precision
 from facedouble.errors import SettingsError
 from facedouble.models import checkpoint
 from facedouble.models.checkpoint import ModelCard
-from facedouble.models.presets import build
-from facedouble.models.recipe import Recipe, changed, named_value
-from facedouble.models.registry import MODELS
 from facedouble.run.run import Run
+from facedouble.settings.recipe import Recipe
+from facedouble.settings.train import TrainSettings
 from facedouble.training import memory, parallel, schedule
 from facedouble.training.adversary import Adversary
 from facedouble.training.batch import Shard
@@ -30,7 +26,6 @@ from facedouble.training.loading import load
 from facedouble.training.memory import MemoryEstimate
 from facedouble.training.objective import Objective
 from facedouble.training.parallel import World
-from facedouble.training.registry import WARPS
 from facedouble.training.schedule import StepConfig
 from facedouble.training.step import Step
 from facedouble.training.train_state import TrainState
@@ -80,23 +75,24 @@ def prepare(
 
     Says what will be trained and what memory it takes. Raises what ``train`` raises.
     """
-    device = parallel.local_device(choose_device(settings.device), world)
-    if settings.compile and device.type != "cuda":
+    device = parallel.local_device(choose_device(settings.compute.device), world)
+    if settings.compute.compile and device.type != "cuda":
         raise SettingsError(
-            f"--compile is for GPUs, and this trains on {device.type}, where the first step would take "
-            "minutes and nothing be gained; leave it out"
+            "compute.compile",
+            problem=f"is for GPUs; on {device.type} the first step would take minutes and nothing be gained",
         )
     free = memory.free_memory(device)  # before anything is there that the estimate counts
-    precision = choose_precision(settings.precision, device)
-    recipe = _recipe(settings, world)
-    arguments = _arguments(settings)
+    precision = choose_precision(settings.compute.precision, device)
+    recipe = _for_world(settings.recipe, world)
+    architecture = settings.architecture
 
     torch.manual_seed(settings.seed)
-    network = build(settings.trainer, arguments).to(device)
+    network = architecture.build().to(device)
     if recipe.batch_size < network.min_faces_per_side:
         raise SettingsError(
-            f"{settings.trainer} needs at least {network.min_faces_per_side} faces of each side in a step; "
-            "give a larger --batch-size"
+            "recipe.batch_size",
+            recipe.batch_size,
+            f"{architecture.kind} needs at least {network.min_faces_per_side} faces of each side in a step",
         )
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if world.size > 1:
@@ -114,15 +110,14 @@ def prepare(
     network.prepare(means)
 
     card = ModelCard(
-        trainer=settings.trainer,
-        arguments=arguments,
+        architecture=architecture.dump(),
         resolution=network.resolution,
         coverage=recipe.coverage,
         facesets={side: [str(path) for path in paths] for side, paths in facesets.items()},
         colour={side: faces.colour.tolist() for side, faces in data.training.items()},
-        settings=json.loads(json.dumps(asdict(settings), default=str)),
+        settings=settings.dump(),
     )
-    adversary = Adversary(recipe, device, precision) if recipe.adversarial else None
+    adversary = Adversary(recipe.adversary, device, precision) if recipe.adversary.weight else None
     state = TrainState(network, recipe, card, settings.seed, adversary, device, world)
     fresh = not checkpoint.exists(folder)
     if not fresh:
@@ -144,7 +139,7 @@ def prepare(
         precision=precision,
         micro_batch=2 * recipe.batch_size // world.size,
         world=world,
-        compiled=settings.compile,
+        compiled=settings.compute.compile,
         run=run,
     )
     run.notice("train.setup", _description(state, data, recipe, precision))
@@ -179,7 +174,7 @@ def _description(state: TrainState, data: Dataset, recipe: Recipe, precision: to
         for side, trained in data.training.items()
     )
     return (
-        f"{state.card.trainer}: {network.resolution} pixels, {count / 1e6:.1f} M parameters, {faces}, "
+        f"{state.card.kind}: {network.resolution} pixels, {count / 1e6:.1f} M parameters, {faces}, "
         f"batches of 2 x {recipe.batch_size}, on {state.device} in "
         f"{'bf16' if precision is torch.bfloat16 else 'fp32'}" + (f", {size} processes" if size > 1 else "")
     )
@@ -214,41 +209,7 @@ def _estimate_memory(state: TrainState, step: Step, data: Dataset, settings: Tra
     )
 
 
-def _recipe(settings: TrainSettings, world: World) -> Recipe:
-    """The model's recipe with what the settings say otherwise."""
-    if min(settings.minutes, settings.iterations, settings.target_loss, settings.patience) < 0:
-        raise SettingsError("minutes, iterations, target loss and patience cannot be negative")
-    if settings.patience and not (settings.measure and (settings.save_interval or settings.save_minutes)):
-        raise SettingsError(
-            "--patience looks at measures taken at each save; leave out --no-measure, and give a "
-            "--save-interval"
-        )
-    recipe = changed(MODELS[settings.trainer].recipe, settings.recipe)
-    warp = replace(recipe.warp, kind=settings.warp or recipe.warp.kind)
-    WARPS.check(warp.kind)
-    batch_size = settings.batch_size or recipe.batch_size
-    if batch_size % world.size:
-        batch_size += world.size - batch_size % world.size
-    return replace(
-        recipe,
-        batch_size=batch_size,
-        learning_rate=settings.learning_rate or recipe.learning_rate,
-        perceptual=settings.perceptual_loss or recipe.perceptual,
-        warp=warp,
-    )
-
-
-def _arguments(settings: TrainSettings) -> dict[str, Any]:
-    """The registered arguments of the model with those that were given, as JSON has them."""
-    arguments: dict[str, Any] = json.loads(json.dumps(dict(MODELS[settings.trainer].arguments)))
-    for given in settings.arguments:
-        name, value = named_value("--set", given, "filters=64")
-        try:
-            arguments[name] = json.loads(value)
-        except ValueError:
-            arguments[name] = value  # a word
-    try:
-        build(settings.trainer, arguments)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise SettingsError(f"{settings.trainer} does not take these arguments: {error}") from error
-    return arguments
+def _for_world(recipe: Recipe, world: World) -> Recipe:
+    """The recipe with a batch that the processes can share evenly."""
+    rest = recipe.batch_size % world.size
+    return recipe.replace(batch_size=recipe.batch_size + world.size - rest) if rest else recipe

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from facedouble.config import TrainSettings
 from facedouble.models.checkpoint import ModelCard
 from facedouble.run.events import Event, Metrics, Preview, Subscriber
+from facedouble.settings.train import TrainSettings
 from facedouble.training.curves import Panel, plot
 from facedouble.training.tensorboard import Scalars
 from facedouble.video.images import write_png
@@ -29,7 +29,7 @@ _PANELS = {
 def subscribers(folder: Path, settings: TrainSettings, card: ModelCard) -> list[Subscriber]:
     """What follows the training of the model in ``folder``, whose ``card`` tells of earlier runs."""
     found: list[Subscriber] = [TensorBoard(folder / TENSORBOARD)]
-    if settings.write_image:
+    if settings.monitor.write_image:
         found += [Curves(folder / CURVES, card), TimeLapse(folder / TIME_LAPSE)]
     return found
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from facedouble.errors import ModelError
+from facedouble.errors import ModelError, setting
 from facedouble.models import checkpoint
 from facedouble.models.base import SwapModel
 from facedouble.models.checkpoint import ModelCard
-from facedouble.models.recipe import Recipe
 from facedouble.run.run import Run
+from facedouble.settings.recipe import Recipe
 from facedouble.training import schedule
 from facedouble.training.adversary import Adversary
 from facedouble.training.dataset import SideDataset
@@ -179,20 +179,19 @@ class TrainState:
 
 def _refuse_another(folder: Path, there: ModelCard, wanted: ModelCard) -> None:
     """Raise ``ModelError`` unless the model in ``folder`` is of the kind that is wanted."""
-    if there.trainer != wanted.trainer:
+    if there.kind != wanted.kind:
+        how = setting("architecture.kind", there.kind)
         raise ModelError(
-            f"{folder} is a model of {there.trainer!r}, not {wanted.trainer!r}; "
-            f"take -t {there.trainer}, or choose another folder"
+            f"{folder} is a model of {there.kind!r}, not {wanted.kind!r}; give {how}, or another folder"
         )
     if there.resolution != wanted.resolution:
         raise ModelError(
             f"{folder} draws {there.resolution} pixels, not {wanted.resolution}; choose another folder"
         )
-    if there.arguments != wanted.arguments:
-        raise ModelError(
-            f"{folder} was made with {there.arguments}, not {wanted.arguments}; give the same --set, "
-            "or choose another folder"
-        )
+    for name, value in there.architecture.items():
+        if wanted.architecture.get(name) != value:
+            how = setting(f"architecture.{name}", value)
+            raise ModelError(f"{folder} was made with {how}; give the same, or choose another folder")
     if there.coverage != wanted.coverage:
         raise ModelError(
             f"{folder} sees {there.coverage:.2f} of the crop, not {wanted.coverage:.2f}; choose another"

@@ -19,8 +19,8 @@ from av.packet import Packet
 
 from facedouble.extraction.extract import extract
 from facedouble.models import checkpoint
+from facedouble.models.base import build
 from facedouble.models.checkpoint import ModelCard
-from facedouble.models.presets import build
 from facedouble.settings.extract import ExtractSettings
 from facedouble.video.clip_source import ClipSource
 
@@ -124,9 +124,9 @@ def save_model(
     weights = network.state_dict()
     change(weights)
     colour = [[0.55, 0.4, 0.35], [0.2, 0.18, 0.17]]
-    card = ModelCard(
-        "original", arguments, network.resolution, 0.8, {"a": [], "b": []}, {"a": colour, "b": colour}
-    )
+    architecture = {"kind": "original", **arguments}
+    sides = {"a": colour, "b": colour}
+    card = ModelCard(architecture, network.resolution, 0.8, {"a": [], "b": []}, sides)
     checkpoint.save(folder, card, weights, {})
     return folder
 

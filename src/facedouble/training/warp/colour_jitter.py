@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from facedouble.models.recipe import Warp
+from facedouble.settings.recipe import Warp
 from facedouble.training.batch import RandomDraws
 
 # fmt: off

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from facedouble.models.recipe import Warp
+from facedouble.settings.recipe import Warp
 from facedouble.training.batch import MAX_WEIGHT, Batch, RandomDraws
 from facedouble.training.registry import WARPS
 from facedouble.training.warp.colour_jitter import jitter_oklab, jitter_rgb
@@ -39,9 +39,7 @@ def make_pairs(
 
     Both pictures are turned, scaled, shifted and mirrored alike. The input alone is bent as well, its
     colours are changed, and something may lie before the face. ``strength`` 0..1 scales the context.
-    Raises ``SettingsError`` for a kind of warp that is not known.
     """
-    WARPS.check(warp.kind)
     draws = RandomDraws(batch, generator)
     affine = _affine(warp, draws)
     grid = affine_places(affine, resolution)

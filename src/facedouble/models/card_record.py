@@ -1,0 +1,58 @@
+"""What ``model.json`` may hold. Models are exchanged, so everything in it is checked before it is used."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AllowInfNan, Field, StringConstraints
+
+from facedouble.settings.base import Settings
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, le=1 << 53)]
+Seconds = Annotated[float, Field(ge=0)]
+Number = Annotated[float, AllowInfNan(True)]  # a loss that is not known yet is no number
+Paths = list[str]
+Statistics = Annotated[
+    list[Annotated[list[float], Field(min_length=3, max_length=3)]], Field(min_length=2, max_length=2)
+]
+
+
+class ProgressRecord(Settings):
+    """How far training was."""
+
+    seconds: Seconds = 0.0
+    faces_seen: Count = 0
+    decoders_split: bool = False
+    learning_rate_scale: float = Field(default=1.0, gt=0, le=1)
+    best: float | None = None
+    best_at: Count = 0
+
+
+class SaveRecord(Settings):
+    """One save. Its files lie in the model's folder."""
+
+    iteration: Count
+    weights: Annotated[str, StringConstraints(pattern=r"^weights-\d{8,}\.safetensors$")]
+    weights_sha256: Sha256
+    state: Annotated[str, StringConstraints(pattern=r"^state-\d{8,}\.safetensors$")]
+    state_sha256: Sha256
+    progress: ProgressRecord = ProgressRecord()
+
+
+class CardRecord(ProgressRecord):
+    """All of ``model.json``. What ``architecture`` and ``settings`` hold is checked by the classes that they
+    are read back into."""
+
+    architecture: dict[str, Any]
+    resolution: int = Field(ge=16, le=4096)
+    coverage: float = Field(gt=0, le=1)
+    facesets: dict[Literal["a", "b"], Paths]
+    colour: dict[Literal["a", "b"], Statistics]
+    settings: dict[str, Any] = Field(default_factory=dict)
+    iteration: Count = 0
+    history: list[Annotated[list[Number], Field(min_length=3, max_length=3)]] = Field(default_factory=list)
+    measures: list[dict[str, Number]] = Field(default_factory=list)
+    saves: list[SaveRecord] = Field(default_factory=list, max_length=100)
+    program: str = ""
+    format: int = 0
