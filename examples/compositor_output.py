@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 import facedouble as fd
@@ -34,10 +35,10 @@ def main() -> None:
     fd.convert(options.clip, options.model, options.output, settings, faceset=options.faceset)
 
     [source] = open_source(options.clip).frames(options.frame, options.frame + 1)
-    [layer] = open_source(options.output).frames(options.frame, options.frame + 1)
-    pixels = layer.pixels()  # R, G, B and alpha, with all their bits
-    most = 65535 if pixels.dtype == np.uint16 else 255
-    face, alpha = pixels[..., :3] / most, pixels[..., 3:] / most
+    layer = cv2.imread(str(sorted(options.output.glob("*.png"))[options.frame]), cv2.IMREAD_UNCHANGED)
+    assert layer is not None
+    most = 65535 if layer.dtype == np.uint16 else 255
+    face, alpha = layer[..., 2::-1] / most, layer[..., 3:] / most  # OpenCV reads B, G, R and alpha
     frame = face * alpha + source.rgb() / 255 * (1 - alpha)
     composite = options.output.with_name(f"{options.output.name}-composite.png")
     write_png(composite, np.round(frame * 255).astype(np.uint8))

@@ -71,6 +71,20 @@ def test_several_clips(short: dict[str, Path], tmp_path: Path) -> None:
     assert (tmp_path / "out/model/model.json").is_file()
 
 
+def test_python_api(short: dict[str, Path], tmp_path: Path) -> None:
+    text = run("python_api.py", short["a"], "--output", tmp_path / "faces")
+    assert "20 faces in 20 frames" in text
+    assert "track 0: 20 faces; the sharpest is in frame" in text
+
+
+def test_python_api_says_what_is_wrong(short: dict[str, Path], tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "python_api.py"), str(short["a"]), "--size", "7"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "error: `size=7`: must be from 64 to 1024\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_compositor_output(own_clips: tuple[Path, str], short: dict[str, Path], tmp_path: Path) -> None:
     folder, _ = own_clips
     arguments = [
