@@ -43,6 +43,7 @@ def test_without_options_it_counts_and_changes_nothing(run: Run, pair: Path) -> 
     before = tree(pair)
     code, said, _ = run(pair)
     assert code == 0
+    assert "frames: 1280x360, 12 frames, 0.5 s" in said.splitlines()[0]
     assert "12 frames: 0 without a face, 0 that could not be read" in said
     assert "24 in use" in said
     assert "person 1             12 faces   50%" in said

@@ -119,7 +119,7 @@ def test_only_what_lacks_most_is_said() -> None:
     said = coverage_sentences(frozen, 144)
     assert len(said) == 5
     assert "look up" in " ".join(said)
-    assert len(coverage_sentences(frozen, 144, most=3)) == 3
+    assert len(coverage_sentences(frozen, 144, limit=3)) == 3
 
 
 def test_what_the_other_has_and_this_one_lacks_is_said() -> None:

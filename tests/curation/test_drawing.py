@@ -72,7 +72,7 @@ def test_lines_are_wrapped_between_words() -> None:
     assert len(lines) > 2
     assert " ".join(lines) == text
     assert all(text_width(line, 11) <= 160 for line in lines)
-    assert wrap_text(text, 11, 160, most=2) == [lines[0], lines[1] + " ..."]
+    assert wrap_text(text, 11, 160, max_lines=2) == [lines[0], lines[1] + " ..."]
     assert wrap_text("incomprehensibilities", 11, 20) == ["incomprehensibilities"]
     assert wrap_text("", 11, 20) == []
 

@@ -29,7 +29,7 @@ def only_suspicion(faces: list[Face], size: tuple[int, int] | None = SIZE) -> tu
     assert [reason.score for reason in found.reasons] == sorted(
         (r.score for r in found.reasons), reverse=True
     )
-    return found.face, found.words
+    return found.face, found.text
 
 
 def test_a_good_faceset_has_nothing_wrong(faces: list[Face]) -> None:
@@ -86,7 +86,7 @@ def test_a_face_unlike_its_track(faces: list[Face]) -> None:
     mixed[own[10]] = mixed[own[10]].with_(tracklet=77)
     found = review(mixed, SIZE)
     assert [s.face.key for s in found] == [mixed[own[9]].key, mixed[own[10]].key]
-    assert all("unlike the rest of its track (0." in s.words for s in found)
+    assert all("unlike the rest of its track (0." in s.text for s in found)
 
 
 def test_a_short_track_among_long_ones(faces: list[Face]) -> None:
@@ -95,7 +95,7 @@ def test_a_short_track_among_long_ones(faces: list[Face]) -> None:
     assert face is one
     assert words == "its track is 1 frame long"
     two = [faces[position].with_(face_index=7, track=50) for position in (6, 8)]
-    assert [s.words for s in review([*faces, *two], SIZE)] == ["its track is 2 frames long"] * 2
+    assert [s.text for s in review([*faces, *two], SIZE)] == ["its track is 2 frames long"] * 2
 
 
 def test_single_pictures_are_not_short_tracks(faces: list[Face]) -> None:
@@ -125,5 +125,5 @@ def test_the_worst_comes_first_with_all_its_reasons(faces: list[Face]) -> None:
     found = review(bad, SIZE)
     assert [s.face.key for s in found] == [faces[8].key, faces[3].key]
     assert len(found[0].reasons) == 3
-    assert found[0].words.count(";") == 2
+    assert found[0].text.count(";") == 2
     assert found[0].score > 2 * found[1].score

@@ -187,7 +187,7 @@ def test_an_overview_counts_everything(uneven: Path) -> None:
     assert (found.frames, found.frames_without_face, found.frames_unreadable) == (FRAMES + 2, 1, 1)
     assert (found.faces, found.in_use, found.blurry, found.deleted) == (total, total - 5, 1, 1)
     assert found.dropped == {"kept": 1, "stranger": 1}
-    assert found.uncut == {"small": 1}
+    assert found.uncropped == {"small": 1}
     assert found.people == {0: FRAMES, 1: FRAMES - 3}
     assert [(t.person, t.faces, t.first, t.last, t.start) for t in found.tracks] == [
         (0, FRAMES, 0, 11, 0.0),
@@ -195,14 +195,14 @@ def test_an_overview_counts_everything(uneven: Path) -> None:
     ]
     assert [t.end for t in found.tracks] == pytest.approx([11 / 25, 8 / 25])
     assert found.width is not None
-    assert 140 < found.width.least < found.width.median < found.width.most < 170
+    assert 140 < found.width.minimum < found.width.median < found.width.maximum < 170
     assert found.yaw is not None
-    assert -12 < found.yaw.least < found.yaw.most < 6
+    assert -12 < found.yaw.minimum < found.yaw.maximum < 6
     shown = "\n".join(summary_lines(found))
     for text in (
         "14 frames: 1 without a face, 1 that could not be read",
         "left out, in dropped/: 1 by hand, 1 stranger",
-        "never cut: 1 small",
+        "never cropped: 1 small",
         "person 0             12 faces   57%",
         "frames 0 to 8  0.0 to 0.3 s",
     ):

@@ -146,7 +146,7 @@ def test_another_file_under_the_new_name_is_not_overwritten(pair: Path) -> None:
     assert (pair / new).read_bytes() == b"another picture"
     kept = [path for path in (pair / "faces").iterdir() if path.read_bytes() == before]
     assert len(kept) == 1, "and the crop is still there"
-    assert result.renamed + len(result.left) >= FACES - 1
+    assert result.renamed + len(result.skipped) >= FACES - 1
 
 
 def test_a_folder_that_leads_out_is_not_used(pair: Path, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_folder_that_leads_out_is_not_used(pair: Path, tmp_path: Path) -> None
     (pair / "faces" / "person_0").symlink_to(elsewhere, target_is_directory=True)
     before = contents(pair)
     result = sort(pair, "identity")
-    assert len(result.left) == FRAMES
+    assert len(result.skipped) == FRAMES
     assert contents(pair) == before
     assert list(elsewhere.iterdir()) == []
 

@@ -34,7 +34,7 @@ def end(code: int) -> int:
 
 
 def test_a_process_that_is_gone_is_one_clear_line() -> None:
-    with pytest.raises(ProcessError, match="ended by itself") as error:
+    with pytest.raises(ProcessError, match="worker process died") as error:
         list(map_in_processes(end, [1, 2, 3], 2, nothing, Run()))
     assert "\n" not in str(error.value)
 

@@ -65,12 +65,12 @@ def _curate(faceset: Faceset, settings: FacesSettings, events: Path | None) -> N
     """What is asked for, in this order: moved, sorted, looked at."""
     from facedouble.curation import contact_sheets, selection, sorting
     from facedouble.curation.drawing import validate_picture_path, write_picture
-    from facedouble.curation.summary import summarise, summary_lines
+    from facedouble.curation.summary import source_line, summarise, summary_lines
     from facedouble.faceset.store import Faceset
 
     if settings == FacesSettings():
         found = summarise(faceset.frames(), faceset.all_faces(), faceset.source.time_base)
-        print("\n".join(summary_lines(found)))
+        print("\n".join([source_line(faceset.source), *summary_lines(found)]))
         return
     # What can be wrong is looked at before anything is moved.
     for path in (settings.contact_sheet, settings.coverage):
@@ -92,8 +92,8 @@ def _curate(faceset: Faceset, settings: FacesSettings, events: Path | None) -> N
         with running(events, stages=False) as run:
             done = sorting.sort_crops(faceset, settings.sort, run=run)
         print(f"{done.renamed} crops renamed, in order of {settings.sort}")
-        for name in done.left:
-            print(f"left as it is, because the name it should get is taken: {name}")
+        for name in done.skipped:
+            print(f"skipped, because the name it should get is taken: {name}")
     if settings.review:
         _review(faceset, settings.most or _REVIEWED)
     if settings.contact_sheet is not None:
@@ -123,7 +123,7 @@ def _review(faceset: Faceset, most: int) -> None:
         print("nothing looks wrong")
         return
     for run in found[:most]:
-        print(f"{run.name}  {run.worst.words}")
+        print(f"{run.name}  {run.worst.text}")
     if len(found) > most:
         print(f"and {len(found) - most} more (--most {len(found)})")
     picture = faceset.path / REVIEW

@@ -1,1 +1,1 @@
-"""Curation: looking through a faceset, putting it in order, throwing out what is wrong."""
+"""Curation: review a faceset, sort it, remove what is wrong."""

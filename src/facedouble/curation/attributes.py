@@ -1,4 +1,4 @@
-"""What can be measured on every face of a faceset, as one array a measure."""
+"""Attributes of all the faces of a faceset: pose, openings, sharpness, size, brightness."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class FaceAttributes:
 
 
 def face_attributes(faces: Sequence[Face]) -> FaceAttributes:
-    """FaceAttributes of faces, from their steady landmarks."""
+    """Attributes of faces, from their smoothed landmarks."""
     yaw, pitch, roll, misfit = poses(faces, "smoothed").T
     return FaceAttributes(
         yaw=yaw,

@@ -31,14 +31,14 @@ def review_sheet(faceset: Faceset, found: Sequence[SuspectSpan]) -> Image:
     for span in found:
         face = span.worst.face
         image = _with_landmarks(read_image(faceset.crop_path(face)), face)
-        cells.append(Cell(image, span.name.replace("..", " to "), span.worst.words))
+        cells.append(Cell(image, span.name.replace("..", " to "), span.worst.text))
     count = sum(span.count for span in found)
     title = f"{shown_name(faceset)}: {count} faces that look wrong, worst first"
     return contact_sheet(cells, title, columns=5, side=256, lines=4)
 
 
-def faces_sheet(faceset: Faceset, most: int) -> Image:
-    """At most ``most`` faces in use, spread evenly over the order that their crops have now.
+def faces_sheet(faceset: Faceset, limit: int) -> Image:
+    """At most ``limit`` faces in use, spread evenly over the order that their crops have now.
 
     Raises ``InputError`` when there is none.
     """
@@ -47,7 +47,7 @@ def faces_sheet(faceset: Faceset, most: int) -> Image:
     if not used:
         raise InputError(f"{faceset.path}: no face is in use, so there is nothing to draw")
     chosen = [
-        used[i] for i in np.unique(np.linspace(0, len(used) - 1, min(most, len(used))).round().astype(int))
+        used[i] for i in np.unique(np.linspace(0, len(used) - 1, min(limit, len(used))).round().astype(int))
     ]
     person_of = assign_people(every)
     cells = [
@@ -70,11 +70,11 @@ def coverage_sheet(faceset: Faceset, against: Faceset | None) -> tuple[Image, li
     used = _used(faceset)
     here = face_attributes(used)
     if against is None:
-        words = coverage_sentences(here, scheme_of(used[0]).face_width * used[0].crop_size)
-        return coverage_chart(here, shown_name(faceset), words), words
+        sentences = coverage_sentences(here, scheme_of(used[0]).face_width * used[0].crop_size)
+        return coverage_chart(here, shown_name(faceset), sentences), sentences
     there = face_attributes(_used(against))
-    words = comparison_sentences(here, there, shown_name(against))
-    return coverage_chart(here, shown_name(faceset), words, there, shown_name(against)), words
+    sentences = comparison_sentences(here, there, shown_name(against))
+    return coverage_chart(here, shown_name(faceset), sentences, there, shown_name(against)), sentences
 
 
 def short_name(face: Face) -> str:

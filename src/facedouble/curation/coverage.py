@@ -102,7 +102,7 @@ def missing_bins(here: Counts, there: Counts | None, useful: Mask | None) -> Mas
     return np.asarray((share_there >= 0.01) & (share_here < share_there / 8), dtype=np.bool_)
 
 
-# -- in words ----------------------------------------------------------------------------------------
+# -- in sentences ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,8 @@ _REGIONS = (
 )
 
 
-def coverage_sentences(here: FaceAttributes, crop_face: float, *, most: int = 5) -> list[str]:
-    """What a faceset shows, and what it lacks most, in two to ``most`` sentences.
+def coverage_sentences(here: FaceAttributes, crop_face: float, *, limit: int = 5) -> list[str]:
+    """What a faceset shows, and what it lacks most, in two to ``limit`` sentences.
 
     ``crop_face`` is the width of a face in its crops, in pixels.
     """
@@ -150,18 +150,18 @@ def coverage_sentences(here: FaceAttributes, crop_face: float, *, most: int = 5)
     if enlarged > 0.5:
         half = f"half of the faces are under {np.median(here.width):.0f} pixels wide"
         found.append((0.5, f"{_percent(enlarged)} of the crops are enlarged: {half}."))
-    return _most_lacking(here, found, most, "Nothing is missing that heads usually do when they talk.")
+    return _summary_and_gaps(here, found, limit, "Nothing is missing that heads usually do when they talk.")
 
 
 def comparison_sentences(
-    here: FaceAttributes, there: FaceAttributes, other: str, *, most: int = 5
+    here: FaceAttributes, there: FaceAttributes, other: str, *, limit: int = 5
 ) -> list[str]:
-    """What a faceset lacks of what the one called ``other`` shows, in two to ``most`` sentences."""
+    """What a faceset lacks of what the one called ``other`` shows, in two to ``limit`` sentences."""
     found: list[tuple[float, str]] = []
-    alone = _uncovered(
+    uncovered = _uncovered(
         np.column_stack([here.yaw, here.pitch]), np.column_stack([there.yaw, there.pitch]), (8, 8)
     )
-    share = float(alone.mean())
+    share = float(uncovered.mean())
     if share >= 0.01:
         ways = (
             ("to the left of the image", there.yaw < -15),
@@ -169,10 +169,10 @@ def comparison_sentences(
             ("up", there.pitch > 10),
             ("down", there.pitch < -10),
         )
-        shares = sorted(((float((alone & way).mean()), name) for name, way in ways), reverse=True)
+        shares = sorted(((float((uncovered & way).mean()), name) for name, way in ways), reverse=True)
         where = ", ".join(f"{name} ({_percent(part)})" for part, name in shares if part >= 0.01)
-        words = f"{_percent(share)} of the faces of {other} have a pose that no face here comes near"
-        found.append((share, f"{words}; they look {where}." if where else f"{words}."))
+        text = f"{_percent(share)} of the faces of {other} have a pose that no face here comes near"
+        found.append((share, f"{text}; they look {where}." if where else f"{text}."))
     for measure, reach, above, below in (
         ("mouth", 0.08, "have the mouth open wider", "have the mouth shut more tightly"),
         ("eyes", 0.05, "have the eyes open wider", "have the eyes more shut"),
@@ -189,7 +189,7 @@ def comparison_sentences(
         found.append(
             (0.02, f"Faces here are small: {wide_here:.0f} pixels wide, of {other} {wide_there:.0f}.")
         )
-    return _most_lacking(here, found, most, f"Everything that {other} does is here as well.")
+    return _summary_and_gaps(here, found, limit, f"Everything that {other} does is here as well.")
 
 
 def _beyond(
@@ -200,13 +200,13 @@ def _beyond(
     here, there = _known(here), _known(there)
     if not len(here) or not len(there):
         return []
-    alone = _uncovered(here[:, None], there[:, None], (reach,))
+    uncovered = _uncovered(here[:, None], there[:, None], (reach,))
     result = []
-    for words, side in ((above, there > np.median(here)), (below, there < np.median(here))):
-        share = float((alone & side).mean())
+    for phrase, side in ((above, there > np.median(here)), (below, there < np.median(here))):
+        share = float((uncovered & side).mean())
         if share >= 0.01:
-            about = float(np.median(there[alone & side]))
-            text = f"{_percent(share)} of the faces of {other} {words} than here (about {about:.2f})."
+            about = float(np.median(there[uncovered & side]))
+            text = f"{_percent(share)} of the faces of {other} {phrase} than here (about {about:.2f})."
             result.append((share, text))
     return result
 
@@ -219,19 +219,20 @@ def _uncovered(here: Array, there: Array, reach: Sequence[float]) -> Mask:
     return np.asarray(near < max(2, 0.003 * len(here)))
 
 
-def _most_lacking(
-    here: FaceAttributes, found: list[tuple[float, str]], most: int, otherwise: str
+def _summary_and_gaps(
+    here: FaceAttributes, found: list[tuple[float, str]], limit: int, otherwise: str
 ) -> list[str]:
-    """A sentence on the whole, and those found, heaviest first; ``otherwise`` where there is none."""
+    """A sentence on the whole, and those found, the largest share first; ``otherwise`` if there are none."""
     yaw, pitch = np.quantile(here.yaw, [0.025, 0.975]), np.quantile(here.pitch, [0.025, 0.975])
     summary = (
-        f"95% of the {len(here.yaw)} faces have a yaw of {_span(yaw)} and a pitch of {_span(pitch)} degrees."
+        f"95% of the {len(here.yaw)} faces have a yaw of {_range_text(yaw)} "
+        f"and a pitch of {_range_text(pitch)} degrees."
     )
     lacking = [text for _, text in sorted(found, key=lambda entry: -entry[0])]
-    return [summary, *(lacking[: most - 1] or [otherwise])]
+    return [summary, *(lacking[: limit - 1] or [otherwise])]
 
 
-def _span(ends: Array) -> str:
+def _range_text(ends: Array) -> str:
     low, high = (round(float(end)) for end in ends)
     return f"{low} to {high}"
 

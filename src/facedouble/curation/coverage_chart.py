@@ -39,13 +39,13 @@ _SMALL, _TEXT, _TITLE = 9, 11, 16  # heights of capitals
 def coverage_chart(
     here: FaceAttributes,
     name: str,
-    words: Sequence[str],
+    sentences: Sequence[str],
     there: FaceAttributes | None = None,
     other: str = "",
 ) -> Image:
-    """Draw what the faceset called ``name`` covers, with ``words`` below; beside it what ``there``,
+    """Draw what the faceset called ``name`` covers, with ``sentences`` below; beside it what ``there``,
     called ``other``, does, where given."""
-    lines = [wrap_text(sentence, _TEXT, _WIDTH - 2 * _MARGIN - 30) for sentence in words]
+    lines = [wrap_text(sentence, _TEXT, _WIDTH - 2 * _MARGIN - 30) for sentence in sentences]
     sheet = blank_sheet(_WIDTH, _WORDS_TOP + sum(14 + 27 * len(sentence) for sentence in lines) + 20)
     title = f"What {name} shows" if there is None else f"What {name} shows, and lacks of {other}"
     draw_text(sheet, title, (_MARGIN, 72), _TITLE, bold=True)

@@ -1,4 +1,4 @@
-"""By what a face of a faceset is known, and where its crop lies among the others."""
+"""The order in which people see crops in a file browser, and names that are shown to them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def folder_of(face: Face) -> str | None:
 
 
 def in_browsing_order(faces: Iterable[Face]) -> list[Face]:
-    """The faces that have a crop, in the order in which a file browser shows their crops: those of a
-    folder before those of the folders in it, 2 before 10."""
+    """The faces that have a crop, in the order in which a file browser shows the crops: those of a folder
+    before those of its subfolders, 2 before 10."""
 
     def browsed(face: Face) -> list[tuple[bool, int, str]]:
         folder, _, name = _slashed(str(face.crop)).rpartition("/")

@@ -1,4 +1,4 @@
-"""Drawing with OpenCV: text that is as high as asked, contact sheets, and picture files."""
+"""Draw with OpenCV: text of a given height, contact sheets, picture files."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def draw_text(
     anchor: Anchor = "left",
     bold: bool = False,
 ) -> None:
-    """Write ``text`` into ``image``, capitals ``height`` pixels high, standing on the point ``at``.
+    """Draw ``text`` into ``image`` with capitals ``height`` pixels high, its baseline at the point ``at``.
 
     The point is the text's left end, middle or right end, by ``anchor``.
     """
@@ -69,9 +69,9 @@ def text_width(text: str, height: float, *, bold: bool = False) -> int:
     return int(size[0])
 
 
-def wrap_text(text: str, height: float, width: float, *, most: int | None = None) -> list[str]:
-    """``text`` as lines not wider than ``width`` pixels, ``most`` of them, the last ending in dots
-    where that is not all."""
+def wrap_text(text: str, height: float, width: float, *, max_lines: int | None = None) -> list[str]:
+    """``text`` as lines of at most ``width`` pixels. If there are more than ``max_lines``, the last
+    one ends in dots."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
@@ -79,8 +79,8 @@ def wrap_text(text: str, height: float, width: float, *, most: int | None = None
             lines[-1] = longer
         else:
             lines.append(word)
-    if most is not None and len(lines) > most:
-        lines = [*lines[: most - 1], lines[most - 1] + " ..."]
+    if max_lines is not None and len(lines) > max_lines:
+        lines = [*lines[: max_lines - 1], lines[max_lines - 1] + " ..."]
     return lines
 
 
@@ -104,21 +104,21 @@ def contact_sheet(cells: Sequence[Cell], title: str, *, columns: int, side: int,
         sheet[upper : upper + side, left : left + side] = shown
         cv2.rectangle(sheet, (left - 1, upper - 1), (left + side, upper + side), EDGE, 1)
         draw_text(sheet, cell.caption, (left, upper + side + 18), letters)
-        for line, words in enumerate(wrap_text(cell.text, letters, side, most=lines)):
+        for line, words in enumerate(wrap_text(cell.text, letters, side, max_lines=lines)):
             draw_text(sheet, words, (left, upper + side + 37 + 18 * line), letters, colour=FAINT)
     return sheet
 
 
 def validate_picture_path(path: Path) -> None:
-    """Raises ``SettingsError`` for a name that does not end as a picture that can be written."""
+    """Raise ``SettingsError`` if the name has no suffix of a picture that can be written."""
     if path.suffix.lower() not in _PICTURE_SUFFIXES:
         raise SettingsError(f"{path}: the picture's name must end in {' or '.join(_PICTURE_SUFFIXES)}")
 
 
 def write_picture(path: Path, image: Image) -> None:
-    """Write a picture as JPEG or PNG, as its name says, replacing one that is there.
+    """Write a picture as JPEG or PNG, by its suffix, over one that is there.
 
-    Raises ``SettingsError`` for another name, ``OutputError`` when it cannot be written.
+    Raises ``SettingsError`` for another suffix, ``OutputError`` if it cannot be written.
     """
     validate_picture_path(path)
     suffix = path.suffix.lower()
@@ -133,7 +133,7 @@ def write_picture(path: Path, image: Image) -> None:
 
 
 def _plain(text: str) -> str:
-    """``text`` in the letters that OpenCV's fonts have in all its versions."""
+    """``text`` in characters that OpenCV's fonts have in all its versions."""
     return text.encode("ascii", "replace").decode()
 
 
@@ -148,8 +148,8 @@ def _scale(height: float, bold: bool) -> float:
 
 @cache
 def _capital(thickness: int) -> float:
-    """Height of a capital at scale 1, in pixels, as it is drawn: fonts differ between versions of OpenCV,
-    and what they say of their own height is not always that."""
+    """Height in pixels of a capital drawn at scale 1. Measured, because fonts differ between versions of
+    OpenCV, and the height they report is not always that of their capitals."""
     trial = np.zeros((200, 200), dtype=np.uint8)
     scale = 4.0
     cv2.putText(trial, "H", (20, 180), _FONT, scale, (255,), thickness, cv2.LINE_AA)

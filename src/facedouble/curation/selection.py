@@ -1,4 +1,4 @@
-"""Taking faces out of a faceset and back in, by moving their crops between its folders."""
+"""Select faces by name, and take them out of use or back by moving their crops between folders."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run, operation
 from facedouble.types import Face
 
-_WAYS = "person:0, person:unknown, track:3, a crop such as 000123_0, or a run such as 000123_0..000130_0"
+_SYNTAX = "person:0, person:unknown, track:3, a crop such as 000123_0, or a span such as 000123_0..000130_0"
 
 
 @dataclass(frozen=True, slots=True)
 class MoveResult:
-    """How many crops were moved, by the folder they lay in, and the folder they lie in now."""
+    """How many crops were moved, by the folder they came from, and the folder they are in now."""
 
     by_folder: dict[str, int]
     target: str
@@ -69,7 +69,7 @@ def select(faces: Sequence[Face], names: Sequence[str]) -> list[Face]:
             wanted = _number(number, name)
             found = [face for face in faces if face.track == wanted]
         elif all(_key_of(part) for part in name.partition("..")[::2]):
-            found = _run(faces, name)
+            found = _span(faces, name)
         else:
             found = [_by_crop(faces, name)]
         if not found:
@@ -78,10 +78,12 @@ def select(faces: Sequence[Face], names: Sequence[str]) -> list[Face]:
     return [face for face in faces if face.key in chosen]
 
 
-def _run(faces: Sequence[Face], name: str) -> list[Face]:
+def _span(faces: Sequence[Face], name: str) -> list[Face]:
     first, last = (_by_crop(faces, part) for part in name.split("..", 1))
     if first.track != last.track:
-        raise InputError(f"{name}: its ends are faces of different tracks, {first.track} and {last.track}")
+        raise InputError(
+            f"{name}: its first and last face are on different tracks, {first.track} and {last.track}"
+        )
     frames = range(first.frame_index, last.frame_index + 1)
     return [face for face in faces if face.track == first.track and face.frame_index in frames]
 
@@ -94,7 +96,7 @@ def _key_of(name: str) -> tuple[int, int] | None:
 def _by_crop(faces: Sequence[Face], name: str) -> Face:
     key = _key_of(name)
     if key is None:
-        raise InputError(f"{name!r} is none of: {_WAYS}")
+        raise InputError(f"{name!r} is none of: {_SYNTAX}")
     for face in faces:
         if face.key == key:
             if face.crop is None:
@@ -105,7 +107,7 @@ def _by_crop(faces: Sequence[Face], name: str) -> Face:
 
 def _number(text: str, name: str) -> int:
     if not (text.isascii() and text.isdecimal()):
-        raise InputError(f"{name!r} is none of: {_WAYS}")
+        raise InputError(f"{name!r} is none of: {_SYNTAX}")
     return int(text)
 
 

@@ -31,11 +31,11 @@ _OWN_FOLDER = re.compile(r"(person|track)_(\d+|unknown)")
 
 @dataclass(frozen=True, slots=True)
 class SortResult:
-    """What sorting did: how many crops got another name, and which ones did not, because a file of the
-    user's has the name they should get."""
+    """How many crops were renamed, and which were skipped because another file has the name they should
+    get."""
 
     renamed: int
-    left: tuple[str, ...]
+    skipped: tuple[str, ...]
 
 
 def _sharpness(faces: Sequence[Face], _: FrameSize) -> Array:

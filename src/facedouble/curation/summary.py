@@ -1,4 +1,4 @@
-"""What is in a faceset, counted: frames, faces and what became of them, people, tracks."""
+"""A summary of a faceset: frames, faces by where they are and why, people, tracks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from facedouble.curation.attributes import Array, face_attributes
 from facedouble.curation.crop_order import folder_of, person_name
 from facedouble.faces.clustering import UNKNOWN_PERSON, assign_people
-from facedouble.faceset.codec import FrameRecord
+from facedouble.faceset.codec import FrameRecord, SourceRecord
 from facedouble.faceset.layout import BLURRY, CROPS, DROPPED
 from facedouble.types import Face, FaceStatus
 
@@ -35,13 +35,13 @@ class TrackSummary:
 
 @dataclass(frozen=True, slots=True)
 class Quartiles:
-    """How a measure is spread over the faces in use: least, lower quartile, median, upper, most."""
+    """How an attribute is distributed over the faces in use: minimum, quartiles, maximum."""
 
-    least: float
+    minimum: float
     lower: float
     median: float
     upper: float
-    most: float
+    maximum: float
 
     @classmethod
     def of(cls, values: Array) -> Quartiles:
@@ -50,10 +50,11 @@ class Quartiles:
 
 @dataclass(frozen=True, slots=True)
 class FacesetSummary:
-    """Counts of a faceset. ``dropped`` is by verdict; ``"kept"`` there means dropped by hand.
+    """Counts of a faceset. ``dropped`` is by status; ``"kept"`` there means dropped by hand.
 
-    ``deleted`` had a crop once; ``uncut`` never had, by verdict. ``people`` maps a person to the number
-    of their faces. The four spreads are of the faces in use, ``None`` when there are none.
+    ``deleted`` counts faces whose crop was deleted, ``uncropped`` those that never had one, by status.
+    ``people`` maps each person to the number of their faces. The quartiles are those of the faces in use,
+    ``None`` if there are none.
     """
 
     frames: int
@@ -64,7 +65,7 @@ class FacesetSummary:
     blurry: int
     dropped: dict[FaceStatus, int]
     deleted: int
-    uncut: dict[FaceStatus, int]
+    uncropped: dict[FaceStatus, int]
     people: dict[int, int]
     tracks: list[TrackSummary]
     sharpness: Quartiles | None
@@ -74,7 +75,7 @@ class FacesetSummary:
 
 
 def summarise(frames: Sequence[FrameRecord], faces: Sequence[Face], time_base: Fraction) -> FacesetSummary:
-    """Count frames and all the faces known of them. ``time_base`` is seconds per unit of ``pts``."""
+    """Summarise frames and all their known faces. ``time_base`` is in seconds per unit of ``pts``."""
     in_use = [face for face in faces if folder_of(face) == CROPS]
     unreadable = {frame.index for frame in frames if frame.problem is not None}
     seen = unreadable | {face.frame_index for face in faces}
@@ -88,9 +89,9 @@ def summarise(frames: Sequence[FrameRecord], faces: Sequence[Face], time_base: F
         faces=len(faces),
         in_use=len(in_use),
         blurry=sum(folder_of(face) == BLURRY for face in faces),
-        dropped=_by_verdict(face for face in faces if folder_of(face) == DROPPED),
+        dropped=_by_status(face for face in faces if folder_of(face) == DROPPED),
         deleted=sum(face.cropped and face.crop is None for face in faces),
-        uncut=_by_verdict(face for face in faces if not face.cropped),
+        uncropped=_by_status(face for face in faces if not face.cropped),
         people=dict(sorted(persons.items(), key=lambda item: (item[0] == UNKNOWN_PERSON, item[0]))),
         tracks=_tracks(frames, faces, person_of, time_base),
         sharpness=Quartiles.of(measured.sharpness) if in_use else None,
@@ -100,10 +101,10 @@ def summarise(frames: Sequence[FrameRecord], faces: Sequence[Face], time_base: F
     )
 
 
-def _by_verdict(faces: Iterable[Face]) -> dict[FaceStatus, int]:
+def _by_status(faces: Iterable[Face]) -> dict[FaceStatus, int]:
     counts = Counter(face.status for face in faces)
-    verdicts: tuple[FaceStatus, ...] = get_args(FaceStatus)
-    return {verdict: counts[verdict] for verdict in verdicts if counts[verdict]}
+    statuses: tuple[FaceStatus, ...] = get_args(FaceStatus)
+    return {status: counts[status] for status in statuses if counts[status]}
 
 
 def _tracks(
@@ -129,8 +130,17 @@ def _tracks(
     return result
 
 
+def source_line(source: SourceRecord) -> str:
+    """What is known about the source of a faceset, as one line of text."""
+    parts = [f"{source.path}: {source.width}x{source.height}"]
+    if source.index is not None:
+        seconds = float((source.index.end - int(source.index.times[0])) * source.time_base)
+        parts.append(f"{source.index.count} frames, {seconds:.1f} s")
+    return ", ".join(parts)
+
+
 def summary_lines(result: FacesetSummary) -> list[str]:
-    """An overview as lines that a person reads."""
+    """A summary as lines of text."""
     lines = [
         f"{result.frames} frames: {result.frames_without_face} without a face, "
         f"{result.frames_unreadable} that could not be read",
@@ -140,8 +150,10 @@ def summary_lines(result: FacesetSummary) -> list[str]:
         f"  {sum(result.dropped.values()):6d} left out, in {DROPPED}/{_named(result.dropped, 'by hand')}",
         f"  {result.deleted:6d} left out, deleted by hand",
     ]
-    if result.uncut:
-        lines.append(f"  {sum(result.uncut.values()):6d} never cut{_named(result.uncut, 'not yet')}")
+    if result.uncropped:
+        lines.append(
+            f"  {sum(result.uncropped.values()):6d} never cropped{_named(result.uncropped, 'not yet')}"
+        )
     lines.append("people, by the number of their faces:")
     for person, count in result.people.items():
         share = count / max(result.faces, 1)
@@ -163,16 +175,16 @@ def summary_lines(result: FacesetSummary) -> list[str]:
         ("pitch in degrees", result.pitch),
     )
     if result.in_use:
-        heads = ("least", "quarter", "half", "quarter", "most")
+        heads = ("min", "25%", "median", "75%", "max")
         lines.append(f"{'of those in use:':<20}" + " ".join(f"{head:>8}" for head in heads))
     for name, spread in spreads:
         if spread is not None:
-            values = (spread.least, spread.lower, spread.median, spread.upper, spread.most)
+            values = (spread.minimum, spread.lower, spread.median, spread.upper, spread.maximum)
             lines.append(f"  {name:<18}" + " ".join(f"{value:8.0f}" for value in values))
     return lines
 
 
 def _named(counts: Mapping[FaceStatus, int], kept: str) -> str:
-    """Counts by verdict as words after a colon; those that were kept are called ``kept``."""
-    words = [f"{count} {kept if verdict == 'kept' else verdict}" for verdict, count in counts.items()]
+    """Counts by status as text after a colon; those with status ``kept`` are called ``kept``."""
+    words = [f"{count} {kept if status == 'kept' else status}" for status, count in counts.items()]
     return ": " + ", ".join(words) if words else ""

@@ -1,4 +1,4 @@
-"""Faces that look wrong for one reason, frame after frame: shown once, as one span."""
+"""Consecutive faces that look wrong for the same reason, as one span."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from facedouble.types import Face
 
 @dataclass(frozen=True, slots=True)
 class SuspectSpan:
-    """Neighbouring faces of one track that look wrong for one reason, and the worst of them."""
+    """Consecutive faces of a track that look wrong for the same reason, and the worst of them."""
 
     worst: SuspectFace
     first: Face
@@ -21,15 +21,15 @@ class SuspectSpan:
 
     @property
     def name(self) -> str:
-        """What --remove knows it by: the crop, or the first and the last one."""
+        """How :func:`.selection.select` names it: by its crop, or by its first and last one."""
         first, last = (crop_name(*face.key).removesuffix(".png") for face in (self.first, self.last))
         return first if self.count == 1 else f"{first}..{last}"
 
 
 def suspect_spans(found: Sequence[SuspectFace], faces: Sequence[Face]) -> list[SuspectSpan]:
-    """Suspicions, worst first, as runs, those with the worst face first.
+    """Spans of the suspect faces ``found``, the one with the worst face first.
 
-    ``faces`` are those among which the faces found are neighbours, in order of frames.
+    ``found`` is sorted, worst first. ``faces`` in order of frames says which faces are consecutive.
     """
     suspects = {suspect.face.key: suspect for suspect in found}
     open_spans: dict[int, list[SuspectFace]] = {}  # of each track, the one its last face belongs to

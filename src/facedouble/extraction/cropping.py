@@ -1,4 +1,4 @@
-"""Last pass of extraction: aligned crops, cut from the frames and written."""
+"""Third pass of extraction: cut aligned crops from the frames and write them."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ from facedouble.video.sampling import frames_at
 from facedouble.video.source import Source
 
 LANDMARKS = "landmarks"
-NEVER_CROPPED = ("small", "surplus")  # verdicts for which there is no crop
+NEVER_CROPPED = ("small", "surplus")
+"""Statuses of faces that get no crop."""
 
-_FINER = 0.8  # crop pixels for a pixel of the averaged frame: sharpness of the crop as of a finer one
+_REDUCED_SCALE = 0.8  # crop pixels per pixel of the reduced frame; enough to lose no sharpness
 _COMMIT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A frame, what the store says of it, and the faces to cut out of it."""
+    """A frame, its record, and the faces to cut out of it."""
 
     frame: Frame
     record: FrameRecord
@@ -46,7 +47,7 @@ class _Job:
 
 
 @dataclass(slots=True)
-class _Done:
+class _JobResult:
     faces: list[Face]
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -69,7 +70,7 @@ def write_crops(source: Source, faceset: Faceset, settings: ExtractSettings, run
         jobs = _jobs(timed(frames_at(source, sorted(todo)), seconds), todo, records)
         existing = {key: name for name in iter_crops(faceset.path) if (key := parse_crop_name(name))}
         work = partial(
-            _cut_all, faceset=faceset.path, existing=existing, settings=settings, source=faceset.source
+            _crop_job, faceset=faceset.path, existing=existing, settings=settings, source=faceset.source
         )
         last_commit = stage.start
         try:
@@ -91,26 +92,26 @@ def write_crops(source: Source, faceset: Faceset, settings: ExtractSettings, run
 def _jobs(
     frames: Iterator[Frame], todo: Mapping[int, list[Face]], records: Mapping[int, FrameRecord]
 ) -> Iterator[_Job]:
-    """The frames with faces to cut, and these."""
+    """The frames that have faces to cut, with those faces."""
     for frame in frames:
         yield _Job(frame, records[frame.index], todo[frame.index])
 
 
-# -- in a thread  -----------------------------------------------------------------------------
+# -- in a thread ---------------------------------------------------------------------------------------
 
 
-def _cut_all(
+def _crop_job(
     job: _Job,
     *,
     faceset: Path,
     existing: Mapping[tuple[int, int], str],
     settings: ExtractSettings,
     source: SourceRecord,
-) -> _Done:
-    result = _Done([], {"crop": 0.0, "write": 0.0})
+) -> _JobResult:
+    result = _JobResult([], {"crop": 0.0, "write": 0.0})
     for known in job.faces:
         start = time.perf_counter()
-        image, face = crop(job.frame, known, settings)
+        image, face = render_crop(job.frame, known, settings)
         cropped = time.perf_counter()
         with output_errors(faceset):
             name = crop_name(*face.key)
@@ -118,29 +119,29 @@ def _cut_all(
             where = existing.get(face.key, f"{target_folder(face)}/{name}")
             write_png(faceset / where, image, encode_record(face, job.record, source))
             if settings.debug_landmarks:
-                write_png(faceset / LANDMARKS / name, drawn(image, face))
+                write_png(faceset / LANDMARKS / name, draw_landmarks(image, face))
         result.faces.append(face)
         result.seconds["crop"] += cropped - start
         result.seconds["write"] += time.perf_counter() - cropped
     return result
 
 
-def crop(frame: Frame, face: Face, settings: ExtractSettings) -> tuple[Image, Face]:
-    """The crop of a face (size, size, 3), and the face with what the crop says of it.
+def render_crop(frame: Frame, face: Face, settings: ExtractSettings) -> tuple[Image, Face]:
+    """The crop of a face (size, size, 3), and the face with the sharpness, colour and status of that crop.
 
-    A face larger than its crop is averaged down to a little more than the crop's resolution on the way
-    to RGB, which is several times faster than doing one after the other, and as sharp.
+    A face larger than its crop is reduced to a little more than the crop's resolution while it is converted
+    to RGB, which is several times faster than one after the other, and as sharp.
     """
     size = face.crop_size
     left, top, right, bottom = crop_bounds(face.alignment, size, *frame.size, margin=8)
-    left, top = left & ~1, top & ~1  # even edges, so that chroma need not be cut in two
+    left, top = left & ~1, top & ~1  # even edges, so that chroma samples stay whole
     width, height = frame.size
-    right, bottom = (min(edge + (edge & 1), most) for edge, most in ((right, width), (bottom, height)))
-    part = Box(left, top, right, bottom)
-    reduction = min(1.0, scale_of(face.alignment) / _FINER)
-    to = (max(1, round(part.width * reduction)), max(1, round(part.height * reduction)))
-    pixels = frame.rgb(part, to if reduction < 1 else None)
-    image = warp_bicubic(pixels, alignment_in_region(face.alignment, part, to), size)
+    right, bottom = (min(edge + (edge & 1), limit) for edge, limit in ((right, width), (bottom, height)))
+    region = Box(left, top, right, bottom)
+    reduction = min(1.0, scale_of(face.alignment) / _REDUCED_SCALE)
+    to = (max(1, round(region.width * reduction)), max(1, round(region.height * reduction)))
+    pixels = frame.rgb(region, to if reduction < 1 else None)
+    image = warp_bicubic(pixels, alignment_in_region(face.alignment, region, to), size)
     inside = face_hull(map_points(face.alignment, face.smoothed), size, scheme_of(face))
     sharp = sharpness(image)
     blurry = face.status == "kept" and sharp < settings.blur_threshold
@@ -163,8 +164,8 @@ def sharpness(crop: Image) -> float:
     return float(cv2.Laplacian(grey, cv2.CV_64F).var())
 
 
-def drawn(image: Image, face: Face) -> Image:
-    """A crop with its landmarks: as measured in red, steady in green over them."""
+def draw_landmarks(image: Image, face: Face) -> Image:
+    """A crop with its landmarks: measured ones in red, smoothed ones in green on top."""
     picture = image.copy()
     for points, colour in ((face.landmarks, (255, 40, 40)), (face.smoothed, (60, 255, 60))):
         known = points[~np.isnan(points).any(axis=1)]

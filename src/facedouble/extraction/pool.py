@@ -1,4 +1,4 @@
-"""Work on items side by side, with the results in the order of the items."""
+"""Map a function over items in parallel, with the results in the order of the items."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeVar
 
-from facedouble.errors import ProcessError
+from facedouble.errors import ProcessError, setting
 from facedouble.run.cancel import follow_parent
 from facedouble.run.run import Run
 
@@ -29,12 +29,12 @@ def map_in_processes(
     prepare: Callable[[], None],
     run: Run,
 ) -> Generator[Result]:
-    """``work`` of each item, in the order of the items; what goes wrong in a process is raised here.
+    """``work`` of each item, in the order of the items; errors in a process are raised here.
 
-    ``processes`` 0 is one a core; 1 is this process itself. ``prepare`` is called once in each. No more
-    than a few items are under way at a time, so that memory does not grow with their number. ``work``
-    and ``prepare`` must be functions of a module. Raises ``ProcessError`` when a process ends by itself, and
-    ``Cancelled`` when the run is cancelled, as soon as what is under way is done.
+    ``processes`` 0 means one per core; 1 means this process itself. ``prepare`` is called once in each. Only
+    a few items are in flight at a time, so memory does not grow with their number. ``work`` and ``prepare``
+    must be module-level functions. Raises ``ProcessError`` if a process dies, and ``Cancelled`` if the run
+    is cancelled, once the items in flight are done.
     """
     count = processes or os.cpu_count() or 1
     if sys.platform == "win32":
@@ -51,8 +51,8 @@ def map_in_processes(
         yield from _map_in_order(executor, count + _QUEUED, work, items, run)
     except BrokenProcessPool as error:
         raise ProcessError(
-            "a process that was started to look for faces ended by itself: out of memory perhaps "
-            "(--processes 1 takes the least); in a script of your own, calls belong under "
+            "a worker process died, perhaps out of memory "
+            f"({setting('processes', 1)} needs the least); in a script of your own, calls belong under "
             'if __name__ == "__main__":'
         ) from error
     finally:
@@ -62,8 +62,8 @@ def map_in_processes(
 def map_in_threads(
     work: Callable[[Item], Result], items: Iterable[Item], threads: int, run: Run
 ) -> Generator[Result]:
-    """The same in threads of this process, for work that leaves Python mostly (OpenCV, FFmpeg, files):
-    nothing has to be sent. ``threads`` 0 is one a core."""
+    """The same in threads, for work that mostly runs outside Python (OpenCV, FFmpeg, files), so that nothing
+    has to be sent. ``threads`` 0 means one per core."""
     count = threads or os.cpu_count() or 1
     executor = ThreadPoolExecutor(count)
     try:
@@ -73,13 +73,13 @@ def map_in_threads(
 
 
 def _map_in_order(
-    executor: Executor, most: int, work: Callable[[Item], Result], items: Iterable[Item], run: Run
+    executor: Executor, in_flight: int, work: Callable[[Item], Result], items: Iterable[Item], run: Run
 ) -> Generator[Result]:
-    """Results in the order of the items, no more than ``most`` under way at a time."""
+    """Results in the order of the items, with at most ``in_flight`` at a time."""
     waiting: deque[Future[Result]] = deque()
     for item in items:
         waiting.append(executor.submit(work, item))
-        if len(waiting) >= most:
+        if len(waiting) >= in_flight:
             yield _result(waiting.popleft(), run)
     while waiting:
         yield _result(waiting.popleft(), run)

@@ -1,4 +1,4 @@
-"""Which faces are never trained on, so that it can be measured what was learned and not remembered."""
+"""Which faces are held out from training, so that generalisation can be measured."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 HELD_OUT_SHARE = 0.1
-"""Share of a faceset's faces that is held out: its last."""
+"""Share of a faceset's faces that is held out: its last ones."""
 
 GAP_FRAMES = 12
-"""Frames between the last face trained on and the first held out. Neighbours in time are all but copies."""
+"""Frames between the last training face and the first one held out, as neighbours in time are near copies."""
 
 MIN_FACES = 10
-"""Faces that training needs; a faceset keeps as many to train on, or all it has."""
+"""The fewest faces that training needs; that many are left for training, or all there are."""
 
 
 def split_held_out(frames: Sequence[int]) -> tuple[int, int]:
-    """How many of a faceset's faces are trained on, and which is the first that is held out.
+    """How many of a faceset's faces are training faces, and the position of the first one held out.
 
-    ``frames`` are the faces' frame numbers in ascending order. The last tenth is held out, and not random
-    faces, whose neighbours in time would be trained on. What lies between serves neither. Fewer are
-    held out, down to none, where less than ten would be left.
+    ``frames`` are the faces' frame numbers in ascending order. The last tenth is held out rather than random
+    faces, whose neighbours in time would be trained on. Those in between serve neither. Fewer are held out,
+    down to none, if less than :data:`MIN_FACES` would be left.
     """
     count = len(frames)
     for first in range(count - round(count * HELD_OUT_SHARE), count):
