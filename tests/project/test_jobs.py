@@ -221,3 +221,24 @@ def test_a_state_folder_that_leads_elsewhere_is_refused(project_folder: Path, tm
     with pytest.raises(FacedoubleError, match="a link leads out of the project"):
         open_database(project_folder)
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_job_keeps_the_settings_that_its_file_held(
+    project_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("facedouble.project.local.LocalExecutor.submit", lambda *_: None)
+    monkeypatch.chdir(project_folder)
+    Path("how.yaml").write_text("size: 512\n")
+    command = ["extract", "--config", "how.yaml", "-i", "a.mp4", "-o", "f", "-p"]
+    assert main(["jobs", "add", *command]) == 0
+    assert "--config .facedouble/jobs/1.yaml" in capsys.readouterr().out
+    Path("how.yaml").write_text("size: 64\n")
+    with closing(open_database(project_folder)) as database:
+        found = Queue(database).get(1)
+    assert found.config == "size: 512\n"
+    assert found.arguments == ("extract", "-i", "a.mp4", "-o", "f", "-p"), (
+        "options after it are the command's"
+    )
+    monkeypatch.chdir(project_folder.parent)
+    assert main(["jobs", "-p", str(project_folder), "stop", "1"]) == 0
+    assert capsys.readouterr().out == "job 1 is cancelled\n"

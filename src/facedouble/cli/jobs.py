@@ -25,7 +25,8 @@ Folder = Annotated[
 ]
 Numbers = Annotated[list[int], typer.Argument(metavar="JOB", help="its number; several if wanted")]
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+_chosen = Path()
 
 
 @app.callback(invoke_without_command=True)
@@ -34,6 +35,8 @@ def jobs(context: typer.Context, project: Folder = Path()) -> None:
 
     facedouble run --queue makes jobs of what is missing; the commands below add others, stop and resume them.
     """
+    global _chosen
+    _chosen = project
     if context.invoked_subcommand is not None:
         return
     from facedouble.project.foreground import at_work
@@ -56,7 +59,13 @@ def describe(found: Sequence[Job]) -> Iterator[str]:
         yield f"{'':{max(len(row[0]) for row in rows)}}  {job.line}"
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@app.command(
+    context_settings={
+        "ignore_unknown_options": True,
+        "allow_extra_args": True,
+        "allow_interspersed_args": False,
+    }
+)
 def add(context: typer.Context, project: Folder = Path()) -> None:
     """Queue a command, written as it would be without "jobs add": jobs add convert -i clip.mp4 ..."""
     from facedouble.project.jobs import NewJob
@@ -66,13 +75,26 @@ def add(context: typer.Context, project: Folder = Path()) -> None:
         raise SettingsError(f"write a command after jobs add: one of {', '.join(COMMANDS)}")
     if any(argument.partition("=")[0] == "--events" for argument in arguments):
         raise SettingsError("a job writes its events to a file of its own; leave --events out")
+    arguments, config = _take_config(arguments)
     with _opened(project) as (folder, queue):
         here = Path.cwd()
         inside = str(here.relative_to(folder)) if here.is_relative_to(folder) else str(here)
-        executor = _executor_name(folder)
-        [job] = queue.add([NewJob(arguments[0], tuple(arguments), inside, executor=executor)])
+        new = NewJob(arguments[0], tuple(arguments), inside, config=config, executor=_executor_name(folder))
+        [job] = queue.add([new])
         submit(folder, [job])
         print(f"job {job.id} is queued: {job.line}")
+
+
+def _take_config(arguments: list[str]) -> tuple[list[str], str]:
+    """The arguments without ``--config FILE``, and what that file holds now, as it may change."""
+    from facedouble.settings import files
+
+    if "--config" not in arguments[:-1]:
+        return arguments, ""
+    place = arguments.index("--config")
+    file = Path(arguments[place + 1])
+    files.load(file)  # or it says what is wrong with it
+    return [*arguments[:place], *arguments[place + 2 :]], file.read_text(encoding="utf-8")
 
 
 @app.command()
@@ -171,7 +193,7 @@ def _opened(start: Path) -> Iterator[tuple[Path, Queue]]:
     from facedouble.project.file import find_project
     from facedouble.project.jobs import Queue
 
-    folder = find_project(start)
+    folder = find_project(_chosen if start == Path() else start)
     with closing(open_database(folder)) as database:
         yield folder, Queue(database)
 

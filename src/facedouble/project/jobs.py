@@ -104,8 +104,9 @@ class Job:
 
     @property
     def line(self) -> str:
-        """The command line as a person types it."""
-        return shown(self.arguments)
+        """The command line as a person types it, in the job's folder."""
+        config = ["--config", f"{STATE}/{FOLDER}/{self.id}.yaml"] if self.config else []
+        return shown([*self.arguments, *config])
 
     def command(self, project: Path) -> list[str]:
         """What is run after the program's name: the arguments, and where its settings and events are."""
