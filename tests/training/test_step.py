@@ -193,4 +193,4 @@ def test_torchrun_starts_it_as_well(facesets: Facesets, tmp_path: Path) -> None:
     run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
     assert run.returncode == 0, run.stderr
     assert checkpoint.read_card(model).iteration == 3
-    assert run.stderr.count("finished") == 1, "one process tells"
+    assert run.stderr.count("train: 3 iterations, 24 faces") == 1, "one process reports"

@@ -1,4 +1,4 @@
-"""Where the pictures of a side are kept: in memory, or in a file on disk where they do not fit."""
+"""Caches of preprocessed crops: in memory, or in a file on disk where they do not fit."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from torch import Tensor
 from facedouble.errors import TrainingError
 from facedouble.types import Image
 
-_PART = 64  # pictures taken at a time where all are gone through
+_CHUNK = 64  # crops read at once where all are read
 
 
-class Store(Protocol):
-    """N pictures (C, S, S) uint8 of which any can be taken."""
+class CropCache(Protocol):
+    """N crops (C, S, S) uint8, readable in any order."""
 
     shape: tuple[int, int, int, int]
     device: torch.device
 
     def take(self, chosen: Tensor) -> Tensor:
-        """The pictures with these numbers (n,), as (n, C, S, S) uint8 on ``device``."""
+        """The crops at these indices (n,), as (n, C, S, S) uint8 on ``device``."""
         ...
 
 
-def parts(store: Store) -> Iterator[Tensor]:
-    """All pictures in order, some at a time."""
-    for chosen in torch.arange(store.shape[0]).split(_PART):
+def chunks(store: CropCache) -> Iterator[Tensor]:
+    """All crops in order, in chunks."""
+    for chosen in torch.arange(store.shape[0]).split(_CHUNK):
         yield store.take(chosen)
 
 
 class MemoryCache:
-    """Pictures kept on the training device."""
+    """Crops on the training device."""
 
     def __init__(self, pixels: Tensor) -> None:
         self._pixels = pixels
@@ -48,7 +48,7 @@ class MemoryCache:
     def filled(
         cls, pictures: Iterable[Image], shape: tuple[int, int, int, int], device: torch.device
     ) -> MemoryCache:
-        """Keep ``pictures``, each (C, S, S) uint8, of which there are as ``shape`` says."""
+        """Cache ``pictures``, each (C, S, S) uint8; ``shape`` is (N, C, S, S)."""
         pixels = np.empty(shape, dtype=np.uint8)
         for place, picture in zip(pixels, pictures, strict=True):
             place[:] = picture
@@ -59,10 +59,10 @@ class MemoryCache:
 
 
 class DiskCache:
-    """Pictures in a file without a name, which the system removes however the program ends.
+    """Crops in an unnamed file, which the system removes however the program ends.
 
-    They are kept as they are needed, so that reading them back costs no decoding; the system's cache
-    holds as many as there is room for. Safe for one thread that takes ahead of another.
+    They are stored uncompressed, so that reading costs no decoding; the system's page cache holds as many as
+    there is room for. Safe for a thread that prefetches for another.
     """
 
     def __init__(

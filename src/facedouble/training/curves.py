@@ -1,4 +1,4 @@
-"""The curve of the losses, and of what was measured on faces held out, as a picture."""
+"""Curves over iterations (losses, held-out metrics), drawn as a picture."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 24, 44, 40  # margins of the axes in it
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Curves over iterations under one title; ``logarithmic`` in their values."""
+    """Curves over iterations under one title, on a ``logarithmic`` value axis if wanted."""
 
     title: str
     curves: Mapping[str, Points]
@@ -32,7 +32,7 @@ class Panel:
 
 
 def plot(panels: Sequence[Panel]) -> Image:
-    """The ``panels`` that have anything to show, one below the other."""
+    """The ``panels`` that have points, one below the other."""
     drawn = [_draw(panel) for panel in panels if any(panel.curves.values())]
     return np.vstack(drawn) if drawn else np.full((_HEIGHT, _WIDTH, 3), 255, dtype=np.uint8)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.training.batch import Batch, Shard
-from facedouble.training.crop_cache import Store, parts
+from facedouble.training.crop_cache import CropCache, chunks
 from facedouble.types import FloatArray, Side
 
 _ALONE = Shard()
@@ -31,7 +31,7 @@ class SideDataset:
     """
 
     resolution: int
-    store: Store
+    store: CropCache
     landmarks: Tensor
     colours: FloatArray
     scheme: LandmarkScheme
@@ -82,7 +82,7 @@ class SideDataset:
     def mean_face(self) -> Tensor:
         """Mean picture (3, R, R) float32 0..1 at the model's resolution."""
         # Summed as they are: a float copy of every face would be four times as large.
-        total = sum(part[:, :3].sum(dim=0, keepdim=True, dtype=torch.float32) for part in parts(self.store))
+        total = sum(part[:, :3].sum(dim=0, keepdim=True, dtype=torch.float32) for part in chunks(self.store))
         assert isinstance(total, Tensor)
         return F.adaptive_avg_pool2d(total / (255 * len(self)), self.resolution)[0]
 

@@ -1,4 +1,4 @@
-"""What a model makes of faces it was never trained on."""
+"""Metrics of a model on held-out faces."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Reading the faces of both sides for training.
+"""Loads the faces of both sides for training.
 
-Crops are decoded once, by several threads (PNG and OpenCV let go of Python's lock), and kept as uint8: on
-the training device if they fit, else in a file on disk.
+Crops are decoded once, by several threads (PNG and OpenCV release the interpreter lock), and cached as uint8:
+on the training device if they fit, else in a file on disk.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from facedouble.faceset.held_out import MIN_FACES, split_held_out
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run, Stage
 from facedouble.training.batch import CHANNELS
-from facedouble.training.crop_cache import DiskCache, MemoryCache, Store
+from facedouble.training.crop_cache import CropCache, DiskCache, MemoryCache
 from facedouble.training.dataset import Dataset, SideDataset
 from facedouble.training.neighbours import nearest
 from facedouble.training.preprocess import FaceCrop, cached_size, places, prepare
 from facedouble.types import OTHER_SIDE, SIDES, Image, Side
 
 _MEMORY_SHARE = 0.5  # of what is free, for the faces of both sides
-_AT_A_TIME = 64  # faces prepared before the first of them is put away
+_AT_A_TIME = 64  # faces preprocessed before the first of them is cached
 
 
 def load(
@@ -100,7 +100,7 @@ def pose_balanced_weights(landmarks: Tensor, scheme: LandmarkScheme) -> Tensor:
 
 
 def _known(side: Side, facesets: Sequence[Path]) -> tuple[list[FaceCrop], list[FaceCrop]]:
-    """The faces of one side that are trained on, and those held out."""
+    """The training faces of one side, and its held-out faces."""
     if not facesets:
         raise TrainingError(f"no faceset of {side.upper()} was given; training needs both sides (-A and -B)")
     trained: list[FaceCrop] = []
@@ -125,7 +125,7 @@ def _known(side: Side, facesets: Sequence[Path]) -> tuple[list[FaceCrop], list[F
 
 
 class _Loader:
-    """Prepares faces in threads and puts them away; it counts them over all sides."""
+    """Preprocesses faces in threads and caches them; reports progress over all sides."""
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ class _Loader:
     def side(self, faces: Sequence[FaceCrop]) -> SideDataset:
         shape = (len(faces), CHANNELS, self.size, self.size)
         pictures = self._prepared(faces)
-        store: Store
+        store: CropCache
         if self.folder is None:
             store = MemoryCache.filled(pictures, shape, self.device)
         else:

@@ -1,5 +1,5 @@
-"""Losses between a picture and its target: for each picture a mean weighted by pixel, and the mean of
-those over the batch. So the loss of a batch is the mean of those of its parts, however it is parted."""
+"""Losses between pictures and targets: a weighted mean over the pixels of each picture, then the mean over
+the batch. So the loss of a batch is the mean over its micro-batches, however it is divided."""
 
 from __future__ import annotations
 

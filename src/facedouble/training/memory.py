@@ -1,4 +1,4 @@
-"""How much memory training will take, before it starts, and how much there is."""
+"""Estimates the memory that training takes before it starts, and finds out how much is free."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.autograd.graph import saved_tensors_hooks
 import facedouble.device
 
 _PROBE_FACES = 2
-_ROOM = 0.9  # share of what is free that training may take
+_MAX_SHARE = 0.9  # of the free memory that training may take
 _OVERHEAD = 1.25
 """What the library and the gradients of the largest layers take besides what is kept for the
 backward pass; from comparing forecasts with peaks (``tests/training/test_memory.py``)."""
@@ -33,18 +33,18 @@ class MemoryEstimate:
     per_face: int
 
     def total(self, in_step: int) -> int:
-        """With so many faces going through the network at once."""
+        """Bytes in all, with a micro-batch of ``in_step`` faces."""
         fixed = self.weights + self.gradients + self.optimizer + self.faces + self.pairs
         return fixed + int(_OVERHEAD * self.per_face * in_step)
 
     def fitting_micro_batch(self, wanted: int, free: int) -> int:
-        """The most faces at once that fit into ``free`` bytes: ``wanted`` halved as often as need be."""
-        while wanted > 1 and self.total(wanted) > _ROOM * free:
+        """The largest micro-batch that fits into ``free`` bytes: ``wanted``, halved until it fits."""
+        while wanted > 1 and self.total(wanted) > _MAX_SHARE * free:
             wanted = (wanted + 1) // 2
         return wanted
 
     def describe(self, in_step: int, free: int | None) -> str:
-        """For a person: what it takes, what for, and what there is."""
+        """One line for a person: total, its parts, and what is free."""
         parts = (
             f"weights {_size(self.weights)}, gradients {_size(self.gradients)}, optimizer "
             f"{_size(self.optimizer)}, faces {_size(self.faces)}, a batch {_size(self.pairs)}, "
@@ -76,9 +76,8 @@ def _bytes(network: nn.Module | None) -> int:
 
 
 def activation_bytes_per_face(network: nn.Module, run: Callable[[int], Tensor]) -> int:
-    """Bytes that one face keeps until the backward pass, measured: ``run(n)`` takes ``n`` faces, an even
-    number, through ``network`` (or a list of such) to a loss. Neither networks nor random states are
-    changed."""
+    """Bytes of activations that one face keeps until the backward pass, measured: ``run(n)`` takes ``n``
+    faces (an even number) through ``network`` to a loss. Neither networks nor random states are changed."""
     own = {p.untyped_storage().data_ptr() for p in network.parameters()}
 
     def kept(count: int) -> int:
@@ -107,7 +106,7 @@ def activation_bytes_per_face(network: nn.Module, run: Callable[[int], Tensor]) 
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes that can still be had on ``device``, by this process; ``None`` where that is not known."""
+    """Bytes that this process can still allocate on ``device``; ``None`` where that is unknown."""
     known = [facedouble.device.free_memory(device)]
     if device.type == "cpu":
         known.append(_free_in_limit())
@@ -115,7 +114,7 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """The most bytes this process has had on ``device``; ``None`` where that cannot be known."""
+    """Peak bytes that this process has allocated on ``device``; ``None`` where that is unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if device.type != "cpu":
@@ -124,7 +123,7 @@ def peak_memory(device: torch.device) -> int | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` says that a device or the system has no more memory."""
+    """Whether ``error`` means that a device or the system is out of memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     text = str(error)

@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba 2015) as training uses it: made, saved, and taken up again."""
+"""Adam (Kingma and Ba 2015): created, saved and restored."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 def make_adam(
     module: nn.Module, rate: float, betas: tuple[float, float], device: torch.device
 ) -> torch.optim.Adam:
-    """An optimizer of all parameters of ``module``."""
+    """An optimizer for all parameters of ``module``, fused where the device has that."""
     return torch.optim.Adam(module.parameters(), lr=rate, betas=betas, fused=device.type != "mps")
 
 
 def moments(optimizer: torch.optim.Optimizer, module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
-    """What the optimizer knows of each parameter of ``module``, by name."""
+    """The optimizer's state (step, both moments) of each parameter of ``module``, by name."""
     return {
         f"{prefix}{key}/{name}": value
         for name, parameter in module.named_parameters()
@@ -29,15 +29,15 @@ def moments(optimizer: torch.optim.Optimizer, module: nn.Module, prefix: str = "
 def restore_moments(
     optimizer: torch.optim.Optimizer, module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = ""
 ) -> None:
-    """Know what :func:`moments` gave and nothing else; other names are let be. Raises ``KeyError`` or
-    ``RuntimeError`` when it is not all there or of other shapes."""
+    """Restore what :func:`moments` returned; other names are ignored. Raises ``KeyError`` or ``RuntimeError``
+    if tensors are missing or have other shapes."""
     optimizer.state.clear()
     for name, parameter in module.named_parameters():
         if f"{prefix}step/{name}" not in tensors:
-            continue  # nothing has been learnt by it yet
+            continue  # it has not been updated yet
         step, mean, square = (tensors[f"{prefix}{key}/{name}"] for key in _MOMENTS)
         optimizer.state[parameter] = {
-            # On a GPU the fused optimizer counts its steps there.
+            # On a GPU, the fused optimizer keeps its step count there.
             "step": step.to(parameter.device) if parameter.is_cuda else step.clone(),
             "exp_avg": torch.empty_like(parameter, requires_grad=False).copy_(mean),
             "exp_avg_sq": torch.empty_like(parameter, requires_grad=False).copy_(square),

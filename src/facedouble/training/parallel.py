@@ -1,8 +1,8 @@
-"""Training in several processes, one for each GPU: PyTorch's DistributedDataParallel.
+"""Training in several processes, one per GPU, with PyTorch's DistributedDataParallel.
 
-Every process draws the same global batch from the same random state and takes its own slice of it;
-gradients are averaged, so the result is that of one process with the whole batch. The first process
-alone decides when to stop, writes files and tells of progress.
+Every process draws the same global batch from the same random state and takes its shard of it; gradients are
+averaged, so the result is that of one process with the global batch. The main process (rank 0) alone decides
+when to stop, writes files and reports.
 
 Processes are started by ``torchrun`` or, with ``--gpus N``, by :func:`launch`.
 """
@@ -35,7 +35,7 @@ _POLL = 0.2  # seconds between looks at whether the run is cancelled
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The processes that train together: ``rank`` of this one, and how many (``size``)."""
+    """The processes that train together: the ``rank`` of this one, and their number (``size``)."""
 
     rank: int = 0
     size: int = 1
@@ -45,7 +45,7 @@ class World:
         return self.rank == 0
 
     def broadcast(self, *values: float) -> list[float]:
-        """What the first process says."""
+        """The values of the main process, in every process."""
         if self.size == 1:
             return list(values)
         shared = torch.tensor(values, dtype=torch.float64)
@@ -61,13 +61,13 @@ class World:
 
 
 def is_distributed() -> bool:
-    """Whether this process is one of several, started by ``torchrun`` or :func:`launch`."""
+    """Whether this process is one of several that ``torchrun`` or :func:`launch` started."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
 
 
 @contextmanager
 def process_group() -> Iterator[World]:
-    """The world of this process: alone, or with the others that were started with it."""
+    """The world of this process: itself alone, or with the others that were started with it."""
     if not is_distributed():
         yield World()
         return
@@ -90,8 +90,8 @@ def local_device(device: torch.device, world: World) -> torch.device:
 
 
 def distributed(module: nn.Module, device: torch.device) -> DistributedDataParallel:
-    """``module`` with gradients averaged over all processes."""
-    # A config may leave parameters out (B's decoder until it parts, the encoder at rest), hence the search.
+    """``module`` with its gradients averaged over all processes."""
+    # A step may not use all parameters (B's decoder before the split, a frozen encoder), hence the search.
     return DistributedDataParallel(
         module,
         device_ids=[device] if device.type == "cuda" else None,

@@ -1,7 +1,7 @@
-"""The next batch made by a thread of its own while the network learns from this one.
+"""Makes the next batch in a thread while the network trains on the current one.
 
-Reading from disk, sampling on a processor and starting work on a GPU all let go of Python's lock. What is
-drawn is the same as without the thread, in the same order.
+Reading from disk, sampling on the CPU and launching GPU kernels all release the interpreter lock. The batches
+are the same as without the thread, in the same order.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ _Made = Mapping[Side, Pairs]
 
 
 class Prefetcher:
-    """Batches from ``make``, which draws from ``random`` and looks at a config's augmentation.
+    """Batches from ``make``, which draws from ``random`` and depends on a step's augmentation strength.
 
-    One batch is under way at a time. While it is, ``random`` is the thread's: call :meth:`rewind` before
-    its state is read or set.
+    One batch is prefetched at a time. Meanwhile ``random`` belongs to the thread: call :meth:`rewind` before
+    reading or setting its state.
     """
 
     def __init__(self, make: Callable[[StepConfig], _Made], random: torch.Generator) -> None:
         self._make, self._random = make, random
-        # One core: its own team of threads would only get into the way of the network's.
+        # One thread: a pool of its own would compete with the network's.
         self._thread = ThreadPoolExecutor(1, "batches", torch.set_num_threads, (1,))
         self._begun: tuple[StepConfig, Tensor, Future[_Made]] | None = None
 
     def take(self, config: StepConfig, after: StepConfig) -> _Made:
-        """The batch of ``config``; that of ``after``, the one expected next, is begun."""
+        """The batch of ``config``; starts prefetching that of ``after``, the step expected next."""
         made = self._taken(config)
         state = self._random.get_state()
         self._begun = (after, state, self._thread.submit(self._make, after))
         return made
 
     def rewind(self) -> None:
-        """Drop what was made ahead, as if it had never been drawn."""
+        """Discard the prefetched batch, as if it had never been drawn."""
         if self._begun is not None:
             _, state, future = self._begun
             self._begun = None
-            # An error of its making would come again where the batch is made anew.
+            # An error in making it will occur again when the batch is made anew.
             future.exception()
             self._random.set_state(state)
 
@@ -69,6 +69,7 @@ class Prefetcher:
 
 
 def _alike(expected: StepConfig, config: StepConfig) -> bool:
-    """Whether a batch made for one config serves the other. By iterations what is expected is what comes;
-    by the clock it is a step late, and a bend weaker or stronger by a hundredth of all there is will do."""
+    """Whether a batch made for one step serves the other. With a limit of iterations the expected step is
+    always the right one; with a limit of minutes it is slightly off, and a hundredth of the augmentation
+    strength does not matter."""
     return abs(expected.augmentation - config.augmentation) < 0.01

@@ -1,4 +1,4 @@
-"""The preview sheet: what the model makes of some faces of both sides."""
+"""The preview sheet: some faces of both sides, restored and swapped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from facedouble.types import OTHER_SIDE, SIDES, Image, Side
 
 COLUMNS = 14
 _TILE = 128  # largest side of a picture on the sheet, pixels
-_MARGIN = 40  # on the left, for words
+_MARGIN = 40  # on the left, for the labels
 
 
 @torch.no_grad()
@@ -29,17 +29,17 @@ def preview(network: SwapModel, faces: Mapping[Side, Tensor]) -> Image:
             f"{side}>{side}".upper(): network(faces[side], side, side).picture,
             f"{side}>{other}".upper(): network(faces[side], side, other).picture,
         }
-        bands += [_row(words, tensor.float()) for words, tensor in rows.items()]
+        bands += [_row(label, tensor.float()) for label, tensor in rows.items()]
     width = max(band.shape[1] for band in bands)
     return np.vstack([_widened(band, width) for band in bands])
 
 
-def _row(words: str, faces: Tensor) -> Image:
+def _row(label: str, faces: Tensor) -> Image:
     pixels = (faces.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     tiles = np.hstack([_reduced(picture) for picture in pixels])
     margin = np.full((tiles.shape[0], _MARGIN, 3), 255, dtype=np.uint8)
     at = (4, tiles.shape[0] // 2 + 5)
-    cv2.putText(margin, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (40, 40, 40), 1, cv2.LINE_AA)
+    cv2.putText(margin, label, at, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (40, 40, 40), 1, cv2.LINE_AA)
     return np.hstack([margin, tiles])
 
 

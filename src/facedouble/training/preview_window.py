@@ -1,7 +1,8 @@
-"""A window that shows a picture file and follows it: ``python -m facedouble.training.preview_window FILE``.
+"""A window that shows a picture file and reloads it when it changes: ``python -m
+facedouble.training.preview_window FILE``.
 
-It is a process of its own, so that drawing does not hold up training, nor training the window.
-Closing it changes nothing else.
+It runs in its own process, so that window and training do not delay each other. Closing it changes nothing
+else.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _LOOK_EVERY = 500  # milliseconds
 
 
 def show(path: Path) -> str:
-    """Open the window on ``path``. Returns why there is none, as words, or nothing."""
+    """Open the window on ``path``. Returns why that is impossible, or an empty text."""
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):

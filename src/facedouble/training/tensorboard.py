@@ -21,7 +21,7 @@ _DOUBLE, _VARINT, _BYTES, _FLOAT = 1, 0, 2, 5  # wire types; DOUBLE is any eight
 
 
 class Scalars:
-    """Numbers over iterations, into a new event file in ``folder``, made when the first are written.
+    """Writes scalars over iterations into a new event file in ``folder``, created with the first values.
 
     Raises ``OSError`` when it cannot be written.
     """

@@ -1,4 +1,4 @@
-"""The kinds of warp: how the input of a training pair is bent against its target.
+"""The kinds of warp: how the input of a training pair is displaced relative to its target.
 
 Each is a function from a :class:`WarpContext` to displacements (N, G, G, 2): how far from where it would be
 sampled each place of a coarse G by G grid over the picture is sampled instead, in the units of
