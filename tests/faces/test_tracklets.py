@@ -34,12 +34,12 @@ def stills(clip: Path, count: int, start: int = 0) -> list[Still]:
     return [Still(frame.rgb()) for frame in islice(open_source(clip).frames(), start, start + count)]
 
 
-def positions(chain: Tracklet) -> list[int]:
-    return [sighting.position for sighting in chain.observations]
+def positions(tracklet: Tracklet) -> list[int]:
+    return [observation.position for observation in tracklet.observations]
 
 
 @pytest.fixture(scope="module")
-def finder() -> FaceAnalyser:
+def analyser() -> FaceAnalyser:
     return FaceAnalyser("hog")
 
 
@@ -50,71 +50,77 @@ def talking(clips: dict[str, Path]) -> list[Still]:
 
 
 @pytest.fixture(scope="module")
-def chains(talking: list[Still], finder: FaceAnalyser) -> list[Tracklet]:
-    return track_faces(talking, (), finder)
+def tracklets(talking: list[Still], analyser: FaceAnalyser) -> list[Tracklet]:
+    return track_faces(talking, (), analyser)
 
 
-def detected(frames: Sequence[Still], finder: FaceAnalyser) -> list[np.ndarray]:
-    return [finder.search(f.grey(), f.grey(), thorough=True)[0].landmarks for f in frames]
+def detected(frames: Sequence[Still], analyser: FaceAnalyser) -> list[np.ndarray]:
+    return [analyser.search(f.grey(), f.grey(), thorough=True)[0].landmarks for f in frames]
 
 
-def test_one_face_is_one_chain_over_all_frames(chains: list[Tracklet]) -> None:
-    assert [positions(chain) for chain in chains] == [list(range(31))]
-    origins = [sighting.origin for sighting in chains[0].observations]
+def test_one_face_is_one_tracklet_over_all_frames(tracklets: list[Tracklet]) -> None:
+    assert [positions(tracklet) for tracklet in tracklets] == [list(range(31))]
+    origins = [observation.origin for observation in tracklets[0].observations]
     assert origins[0] == origins[-1] == "detected"
     assert origins.count("followed") >= 25
-    assert [sighting.motion is None for sighting in chains[0].observations] == [True] + [False] * 30
+    assert [observation.motion is None for observation in tracklets[0].observations] == [True] + [False] * 30
 
 
 def test_landmarks_are_those_of_detecting_every_frame(
-    talking: list[Still], chains: list[Tracklet], finder: FaceAnalyser
+    talking: list[Still], tracklets: list[Tracklet], analyser: FaceAnalyser
 ) -> None:
     apart = [
-        np.linalg.norm(sighting.landmarks - landmarks, axis=1).mean() / eye_distance(landmarks, DLIB68)
-        for sighting, landmarks in zip(chains[0].observations, detected(talking, finder), strict=True)
+        np.linalg.norm(observation.landmarks - landmarks, axis=1).mean() / eye_distance(landmarks, DLIB68)
+        for observation, landmarks in zip(tracklets[0].observations, detected(talking, analyser), strict=True)
     ]
     assert np.mean(apart) < 0.015
     assert max(apart) < 0.04
 
 
-def test_a_face_that_comes_in_is_followed_back_to_where_it_came_in(
-    talking: list[Still], finder: FaceAnalyser
+def test_a_face_that_comes_in_is_tracked_back_to_where_it_came_in(
+    talking: list[Still], analyser: FaceAnalyser
 ) -> None:
     empty = Still(np.full_like(talking[0].image, 200))
     frames = [*[empty] * 7, *talking[:14]]
-    found = track_faces(frames, {7}, finder)
-    assert [positions(chain) for chain in found] == [list(range(7, 21))]
+    found = track_faces(frames, {7}, analyser)
+    assert [positions(tracklet) for tracklet in found] == [list(range(7, 21))]
     # Without being told of the cut, it is found out between two looks, and followed back.
-    assert [positions(chain) for chain in track_faces(frames, (), finder)] == [list(range(7, 21))]
+    assert [positions(tracklet) for tracklet in track_faces(frames, (), analyser)] == [list(range(7, 21))]
 
 
-def test_a_face_that_goes_is_not_seen_in_what_comes_after(talking: list[Still], finder: FaceAnalyser) -> None:
+def test_a_face_that_goes_is_not_seen_in_what_comes_after(
+    talking: list[Still], analyser: FaceAnalyser
+) -> None:
     random = np.random.default_rng(0)
     leaves = Still(random.integers(0, 255, talking[0].image.shape, dtype=np.uint8))
     frames = [*talking[:9], *[leaves] * 6]
     for cuts in ((), {9}):
-        assert [positions(chain) for chain in track_faces(frames, cuts, finder)] == [list(range(9))]
+        assert [positions(tracklet) for tracklet in track_faces(frames, cuts, analyser)] == [list(range(9))]
 
 
-def test_two_people_are_two_chains_and_a_cut_ends_both(clips: dict[str, Path], finder: FaceAnalyser) -> None:
+def test_two_people_are_two_tracklets_and_a_cut_ends_both(
+    clips: dict[str, Path], analyser: FaceAnalyser
+) -> None:
     left, right = stills(clips["sample_01"], 16), stills(clips["sample_03"], 16)
     both = [
         Still(np.hstack([a.image[:, 300:1000], b.image[:, 300:1000]]))
         for a, b in zip(left, right, strict=True)
     ]
     swapped = [Still(still.image[:, ::-1].copy()) for still in both]
-    found = track_faces([*both[:8], *swapped[8:]], {8}, finder)
-    assert sorted(positions(chain) for chain in found) == [list(range(8))] * 2 + [list(range(8, 16))] * 2
-    sides = [chain.observations[0].landmarks[:, 0].mean() < 700 for chain in found]
+    found = track_faces([*both[:8], *swapped[8:]], {8}, analyser)
+    assert (
+        sorted(positions(tracklet) for tracklet in found) == [list(range(8))] * 2 + [list(range(8, 16))] * 2
+    )
+    sides = [tracklet.observations[0].landmarks[:, 0].mean() < 700 for tracklet in found]
     assert sides.count(True) == 2
 
 
-def test_faces_smaller_than_wanted_are_seen_and_not_followed(
-    talking: list[Still], finder: FaceAnalyser
+def test_faces_smaller_than_wanted_are_seen_and_not_tracked(
+    talking: list[Still], analyser: FaceAnalyser
 ) -> None:
-    found = track_faces(talking[:10], (), finder, smallest=2000)
-    assert all(len(chain.observations) == 1 for chain in found)
-    assert {chain.observations[0].position for chain in found} >= {0, 9}
+    found = track_faces(talking[:10], (), analyser, smallest=2000)
+    assert all(len(tracklet.observations) == 1 for tracklet in found)
+    assert {tracklet.observations[0].position for tracklet in found} >= {0, 9}
 
 
 @pytest.mark.parametrize("angle", [90, 180, 270])
@@ -123,10 +129,10 @@ def test_a_turned_face_is_found_and_followed_upright(talking: list[Still], angle
     height, width = upright[0].image.shape[:2]
     matrix, size = rotation_matrix(-angle, width, height)
     lying = [Still(np.asarray(cv2.warpAffine(still.image, matrix, size), np.uint8)) for still in upright]
-    finder = FaceAnalyser("hog", angles=(angle,))
-    found = track_faces(lying, (), finder)
-    assert [positions(chain) for chain in found] == [list(range(5))]
-    straight = track_faces(upright, (), finder)
+    analyser = FaceAnalyser("hog", angles=(angle,))
+    found = track_faces(lying, (), analyser)
+    assert [positions(tracklet) for tracklet in found] == [list(range(5))]
+    straight = track_faces(upright, (), analyser)
     for turned_face, face in zip(found[0].observations, straight[0].observations, strict=True):
         assert turned_face.rotation == angle
         expected = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
@@ -134,14 +140,14 @@ def test_a_turned_face_is_found_and_followed_upright(talking: list[Still], angle
         assert apart < 0.03 * eye_distance(face.landmarks, DLIB68)
 
 
-def test_without_angles_a_turned_face_is_not_found(talking: list[Still], finder: FaceAnalyser) -> None:
+def test_without_angles_a_turned_face_is_not_found(talking: list[Still], analyser: FaceAnalyser) -> None:
     lying = [Still(np.rot90(still.image).copy()) for still in talking[:2]]
-    assert track_faces(lying, (), finder) == []
+    assert track_faces(lying, (), analyser) == []
 
 
-def test_motion_of_a_picture_that_is_moved(talking: list[Still], finder: FaceAnalyser) -> None:
+def test_motion_of_a_picture_that_is_moved(talking: list[Still], analyser: FaceAnalyser) -> None:
     before = talking[0]
-    landmarks = detected([before], finder)[0]
+    landmarks = detected([before], analyser)[0]
     turn = cv2.getRotationMatrix2D((640.0, 300.0), 4.0, 1.03)
     turn[:, 2] += np.array((5.3, -3.6))
     after = cv2.warpAffine(before.grey(), turn, (1280, 720), flags=cv2.INTER_CUBIC)
@@ -152,8 +158,10 @@ def test_motion_of_a_picture_that_is_moved(talking: list[Still], finder: FaceAna
     assert apart.max() < 0.004 * eye_distance(landmarks, DLIB68)
 
 
-def test_motion_to_another_picture_is_known_to_be_unknown(talking: list[Still], finder: FaceAnalyser) -> None:
-    landmarks = detected([talking[0]], finder)[0]
+def test_motion_to_another_picture_is_known_to_be_unknown(
+    talking: list[Still], analyser: FaceAnalyser
+) -> None:
+    landmarks = detected([talking[0]], analyser)[0]
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280), dtype=np.uint8)
     assert estimate_motion(talking[0].grey(), noise, landmarks, DLIB68).tracked < 0.5
     assert estimate_motion(talking[0].grey(), np.zeros_like(noise), landmarks, DLIB68).tracked < 0.5
@@ -167,6 +175,6 @@ def test_a_face_that_only_the_cnn_sees_is_borne_out_by_it(clips: dict[str, Path]
         image = still.image[::2, ::2].copy()
         image[:, 310:] = 90
         half.append(Still(image))
-    finder = FaceAnalyser("all")
+    analyser = FaceAnalyser("all")
     assert FaceAnalyser("hog").search(half[0].image, half[0].grey(), thorough=True) == []
-    assert [positions(chain) for chain in track_faces(half, (), finder)] == [list(range(8))]
+    assert [positions(tracklet) for tracklet in track_faces(half, (), analyser)] == [list(range(8))]

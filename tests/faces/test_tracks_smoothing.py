@@ -1,4 +1,4 @@
-"""Tracks made of chains, and steady landmarks, on made-up paths with a known answer."""
+"""Tracks made of tracklets, and steady landmarks, on made-up paths with a known answer."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def tracks(faces: list[Face], handovers: list[Handover], frames: range, cuts: se
     return [[f.frame_index for f in track] for track in link_tracklets(faces, handovers, frames, cuts)]
 
 
-def test_a_chain_goes_on_where_it_was_handed_over() -> None:
+def test_a_tracklet_goes_on_where_it_was_handed_over() -> None:
     first, second = [make_face(i) for i in range(3)], [make_face(i, tracklet=1) for i in range(3, 6)]
     motion = np.eye(2, 3)
     handover = Handover(0, 3, second[0].landmarks + 2, motion)
@@ -33,8 +33,8 @@ def test_a_chain_goes_on_where_it_was_handed_over() -> None:
 def test_two_people_keep_their_tracks_through_stretches() -> None:
     faces = [make_face(i, tracklet=i // 3 * 2 + side, x=300.0 * side) for i in range(9) for side in (0, 1)]
     handovers = [
-        Handover(chain, 3 + chain // 2 * 3, make_face(0, x=300.0 * (chain % 2)).landmarks, None)
-        for chain in range(4)
+        Handover(tracklet, 3 + tracklet // 2 * 3, make_face(0, x=300.0 * (tracklet % 2)).landmarks, None)
+        for tracklet in range(4)
     ]
     found = link_tracklets(faces, handovers, range(9), set())
     assert [[f.frame_index for f in track] for track in found] == [list(range(9))] * 2

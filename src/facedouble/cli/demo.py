@@ -16,7 +16,7 @@ def demo(settings: DemoSettings, events: EventsOption = None) -> None:
     is reused. It ends with a report on the quality of the swap.
     """
     from facedouble.demo import demo as operate
-    from facedouble.evaluation.summary import summary
+    from facedouble.evaluation.terminal import summary
 
     with running(events) as run:
         result = operate(settings, run=run)

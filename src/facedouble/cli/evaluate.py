@@ -19,7 +19,7 @@ def evaluate(command: EvaluateCommand, events: EventsOption = None) -> None:
     """
     from facedouble.evaluation.evaluate import evaluate as operate
     from facedouble.evaluation.report.page import check, write_json, write_report
-    from facedouble.evaluation.summary import lines
+    from facedouble.evaluation.terminal import lines
 
     for path in (command.output, command.json_output):
         check(path)

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from facedouble.errors import InputError
-from facedouble.evaluation.container import read_container
 from facedouble.evaluation.gallery import demo_people, load_person
 from facedouble.evaluation.measure import Evidence, Outcome, Values
+from facedouble.evaluation.media_info import read_media_info
 from facedouble.evaluation.observation import ObservationPlan, Observer, plan_observation
 from facedouble.evaluation.reconstruction import Reconstruction, reconstruct
 from facedouble.evaluation.registry import MEASURES
@@ -99,7 +99,7 @@ def _evaluate(
         count = sum(side.faces for side in reconstructions.values())
         stage.finish(faces=count)
 
-    observer, of_source = Observer(source, plan), read_container(source)
+    observer, of_source = Observer(source, plan), read_media_info(source)
     shown = _shown(plan, settings)
     source_pictures: dict[int, bytes] = {}
     done = []
@@ -117,7 +117,7 @@ def _evaluate(
             person_a,
             person_b,
             tuple(others),
-            read_container(path),
+            read_media_info(path),
             of_source,
             reconstructions,
             pixels,

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.evaluation.container import Container
 from facedouble.evaluation.gallery import Person
+from facedouble.evaluation.media_info import MediaInfo
 from facedouble.evaluation.observation import Observed
 from facedouble.evaluation.reconstruction import Reconstruction
 
@@ -47,8 +47,8 @@ class Evidence:
     a: Person
     b: Person
     others: tuple[Person, ...]
-    result: Container
-    source: Container
+    result: MediaInfo
+    source: MediaInfo
     reconstructions: Mapping[str, Reconstruction] = field(default_factory=dict)
     model_resolution: int = 0
     model_coverage: float = 1.0

@@ -19,7 +19,7 @@ from facedouble.evaluation.measure import Outcome
 from facedouble.evaluation.registry import MEASURES, title
 from facedouble.evaluation.report.page import check, page, write_json, write_report
 from facedouble.evaluation.result import Evaluation, ResultEvaluation
-from facedouble.evaluation.summary import labels, lines
+from facedouble.evaluation.terminal import labels, lines
 from facedouble.evaluation.verdict import judge
 from facedouble.settings.evaluate import EvaluateSettings
 

@@ -22,7 +22,7 @@ from facedouble.errors import OutputError
 from facedouble.evaluation.measure import GROUPS, Measure
 from facedouble.evaluation.registry import MEASURES, title
 from facedouble.evaluation.result import Evaluation, ResultEvaluation
-from facedouble.evaluation.summary import labels
+from facedouble.evaluation.terminal import labels
 from facedouble.files import write_whole
 
 _PARTS = files("facedouble.evaluation.report")

@@ -16,7 +16,7 @@ from facedouble.video.source import open_source
 
 
 @dataclass(frozen=True, slots=True)
-class Container:
+class MediaInfo:
     """Everything about a clip or folder but its pictures. ``times`` of its frames in seconds, empty for a
     folder; ``sound`` is the SHA-256 of each audio stream's packets; ``tags`` are the colour tags and the
     pixel aspect ratio."""
@@ -29,7 +29,7 @@ class Container:
     is_clip: bool
 
 
-def read_container(path: Path) -> Container:
+def read_media_info(path: Path) -> MediaInfo:
     """Read a clip or folder to its end. Raises ``InputError``."""
     source = open_source(path)
     info = source.info
@@ -47,7 +47,7 @@ def read_container(path: Path) -> Container:
         info.colour_range,
         info.sample_aspect,
     )
-    return Container(
+    return MediaInfo(
         frames=count,
         size=(info.width, info.height),
         times=tuple(times) if is_clip else (),
