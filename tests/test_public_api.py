@@ -24,6 +24,7 @@ NAMES = [
     "ExtractSettings",
     "FaceChoice",
     "FacedoubleError",
+    "Faceset",
     "Limits",
     "Run",
     "TrainResult",

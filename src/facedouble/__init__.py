@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from facedouble.evaluation.report.page import write_report
     from facedouble.evaluation.result import Evaluation
     from facedouble.extraction.extract import ExtractResult, extract
+    from facedouble.faceset.store import Faceset
     from facedouble.run.cancel import Cancelled
     from facedouble.run.events import Event
     from facedouble.run.run import Run
@@ -45,6 +46,7 @@ __all__ = [
     "ExtractSettings",
     "FaceChoice",
     "FacedoubleError",
+    "Faceset",
     "Limits",
     "Run",
     "TrainResult",
@@ -70,6 +72,7 @@ _WHERE = {
     "ExtractSettings": "facedouble.settings.extract",
     "FaceChoice": "facedouble.settings.people",
     "FacedoubleError": "facedouble.errors",
+    "Faceset": "facedouble.faceset.store",
     "Run": "facedouble.run.run",
     "TrainResult": "facedouble.training.loop",
     "Limits": "facedouble.settings.train",
