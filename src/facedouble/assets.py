@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from facedouble.errors import AssetError
+from facedouble.errors import AssetError, setting
 from facedouble.files import write_whole
 from facedouble.run.run import Run
 
@@ -38,7 +38,7 @@ _SHA256 = {
     "02/sample_04.mp4": "8e844c5ea65626bc4594e40cd0564279691766aa3ded25cced69c39f8ee7a6d2",
     _LICENCE: "09ee9e203ad9bb0548ce248e0906ba3215d6feb47e54f02c8fbf82349fe07f39",
 }
-_OWN_CLIPS = "or use your own clips with --a and --b"
+_OWN_CLIPS = f"or use your own clips with {setting('clips.a')} and {setting('clips.b')}"
 
 _YUNET = "yunet_n_dynamic.onnx"
 _YUNET_URL = (

@@ -107,7 +107,7 @@ def _torch() -> Iterator[Finding]:
         precision = str(choose_precision("auto", device)).removeprefix("torch.")
         yield Finding("device auto", f"{device}, in {precision}", required=False)
     except (FacedoubleError, RuntimeError) as error:
-        yield _broken("device auto", error, "choose the CPU with --device cpu")
+        yield _broken("device auto", error, "choose the device cpu")
 
 
 def _av() -> Iterator[Finding]:

@@ -34,7 +34,7 @@ class FaceLayer:
 
     @property
     def scheme(self) -> LandmarkScheme:
-        """What the landmarks are."""
+        """The scheme of the landmarks."""
         return scheme_of(self.planned.face)
 
     @property

@@ -27,7 +27,6 @@ class FaceStep(ABC):
     """Its name in the registry."""
     min_mask_size: float = 0.0
     """Side of the mask in pixels that it needs, as far as the frame can show it."""
-
     needs_mask: str = ""
     """The setting that requires the model to draw a mask, if one does."""
 

@@ -36,10 +36,11 @@ class FaceMask(FaceStep):
 
     @classmethod
     def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> FaceMask:
-        how = settings.converter
-        if isinstance(how, Adjust):
-            return cls(None, 0.0, _SQUARE_FEATHER if how.smooth_mask else 0.0)
-        return cls(how.mask.kind, how.mask.erosion, how.mask.blur_size)
+        converter = settings.converter
+        if isinstance(converter, Adjust):
+            return cls(None, 0.0, _SQUARE_FEATHER if converter.smooth_mask else 0.0)
+        mask = converter.mask
+        return cls(mask.kind, mask.erosion, mask.blur_size)
 
     def __call__(self, layer: FaceLayer) -> FaceLayer:
         mask, size, width = self._draw(layer), layer.mask_size, self._feather_width

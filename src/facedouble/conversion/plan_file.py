@@ -20,6 +20,8 @@ from facedouble.conversion.face_step import FittedStep
 from facedouble.conversion.plan import ConversionPlan, FitKeys, FitRecord, PlannedFace, TrackFit
 from facedouble.conversion.registry import FACE_STEPS
 from facedouble.errors import InputError, OutputError
+from facedouble.faces.registry import LANDMARK_SCHEMES
+from facedouble.faces.schemes.scheme import common_scheme
 from facedouble.files import read_regular, write_whole
 from facedouble.types import Box, Face
 
@@ -33,13 +35,14 @@ _SHAPES: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "landmarks": ("float32", (-1, 2)),
     "outline": ("float32", (-1, 2)),
 }
-"""Type and shape of each array, for one face; -1 is the number of landmarks. ``index``: frame, face, track,
-crop size, rotation, and the box."""
+"""Type and shape of each array, for one face; -1 is the number of landmarks, of which those that the scheme
+makes optional may be NaN. ``index``: frame, face, track, crop size, rotation, and the box."""
 
 
 def save_plan(plan: ConversionPlan, path: Path) -> None:
-    """Write a plan. All its faces must follow one landmark scheme. Raises ``OutputError``."""
+    """Write a plan. Raises ``OutputError``, and ``InputError`` for faces of different landmark schemes."""
     faces = [planned for index in sorted(plan.faces) for planned in plan.faces[index]]
+    scheme = common_scheme([planned.face for planned in faces])
     arrays: dict[str, npt.NDArray[Any]] = {}
     if faces:
         arrays = {
@@ -63,7 +66,7 @@ def save_plan(plan: ConversionPlan, path: Path) -> None:
     header = {
         "format": FORMAT,
         "source_sha256": plan.source_sha256,
-        "scheme": faces[0].face.scheme if faces else "",
+        "scheme": scheme.name,
         "deleted": plan.deleted,
         "not_selected": plan.not_selected,
         "fit_keys": {"model": plan.fit_keys.model, "steps": dict(plan.fit_keys.steps)},
@@ -129,14 +132,20 @@ def _parse(data: bytes) -> ConversionPlan:
 def _faces(arrays: Mapping[str, npt.NDArray[Any]], scheme: str) -> list[tuple[Face, Any, Any]]:
     if "index" not in arrays:
         return []
-    count, points = len(arrays["index"]), arrays["landmarks"].shape[1]
+    if scheme not in LANDMARK_SCHEMES:
+        raise InputError(f"unknown landmark scheme {scheme!r:.40}")
+    points = LANDMARK_SCHEMES[scheme]
+    count = len(arrays["index"])
     for name, (kind, shape) in _SHAPES.items():
         array = arrays[name]
-        expected = (count, *(points if length == -1 else length for length in shape))
-        if array.dtype != kind or array.shape != expected or not np.isfinite(array).all():
+        expected = (count, *(points.count if length == -1 else length for length in shape))
+        if array.dtype != kind or array.shape != expected:
+            raise InputError(f"{name} is damaged")
+        required = array[:, list(points.required)] if -1 in shape else array
+        if not np.isfinite(required).all() or np.isinf(array).any():
             raise InputError(f"{name} is damaged")
     index = arrays["index"]
-    if count == 0 or points == 0 or (index[:, [0, 1, 2]] < 0).any() or (index[:, 3] < 1).any():
+    if count == 0 or (index[:, [0, 1, 2]] < 0).any() or (index[:, 3] < 1).any():
         raise InputError("index is damaged")
     keys = [tuple(row) for row in index[:, :2].tolist()]
     if keys != sorted(set(keys)):

@@ -29,10 +29,10 @@ class Sharpen(FaceStep):
 
     @classmethod
     def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> Sharpen | None:
-        how = settings.sharpen
-        if isinstance(how, NoSharpening) or not how.amount:
+        sharpen = settings.sharpen
+        if isinstance(sharpen, NoSharpening) or not sharpen.amount:
             return None
-        return cls(how.kind, how.amount)
+        return cls(sharpen.kind, sharpen.amount)
 
     def __call__(self, layer: FaceLayer) -> FaceLayer:
         sharpened = self._sharpener(layer.picture, self._amount)

@@ -43,10 +43,11 @@ class ToneTransfer(FittedStep):
 
     @classmethod
     def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> ToneTransfer:
-        how = settings.converter
-        if isinstance(how, Adjust):
-            return cls(["mean"] if how.average_colour else [], how.colour_space, keeps_contrast=True)
-        colour = how.colour
+        converter = settings.converter
+        if isinstance(converter, Adjust):
+            transfers = ["mean"] if converter.average_colour else []
+            return cls(transfers, converter.colour_space, keeps_contrast=True)
+        colour = converter.colour
         transfers = [] if colour.kind == "none" else [colour.kind]
         if colour.match_histogram:
             transfers.append("histogram")
