@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import av
 import cv2
@@ -17,10 +16,16 @@ import pytest
 import torch
 from av.packet import Packet
 
+from facedouble.conversion.face_layer import FaceLayer
+from facedouble.conversion.face_step import FaceStep
+from facedouble.conversion.registry import FACE_STEPS
 from facedouble.extraction.extract import extract
+from facedouble.faces.network_input import InputCrop
 from facedouble.models import checkpoint
 from facedouble.models.base import build
 from facedouble.models.checkpoint import ModelCard
+from facedouble.registry import Entry
+from facedouble.settings.convert import ConvertSettings
 from facedouble.settings.extract import ExtractSettings
 from facedouble.video.clip_source import ClipSource
 
@@ -147,15 +152,25 @@ def own_faces(faces: Path, tmp_path: Path) -> Path:
     return shutil.copytree(faces, tmp_path / "own faces")
 
 
-def spoil_places(faceset: Path, frames: Iterable[int]) -> None:
-    """Make the place of some faces nothing that can be used, each on a track of its own."""
-    with sqlite3.connect(faceset / "faceset.sqlite") as database:
-        nothing = np.full((2, 3), np.nan).tobytes()
-        for index in frames:
-            change = "UPDATE face SET alignment = ?, track = ? WHERE frame_index = ?"
-            database.execute(change, (nothing, 100 + index, index))
+class BrokenStep(FaceStep):
+    """A step that fails for some frames; the ``broken_step`` fixture adds it to the face pipeline."""
+
+    name = "broken"
+    frames: ClassVar[set[int]] = set()
+
+    @classmethod
+    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> BrokenStep:
+        return cls()
+
+    def __call__(self, layer: FaceLayer) -> FaceLayer:
+        if layer.planned.face.frame_index in self.frames:
+            raise ValueError("this step is broken")
+        return layer
 
 
-@pytest.fixture(scope="session")
-def spoil() -> Callable[[Path, Iterable[int]], None]:
-    return spoil_places
+@pytest.fixture
+def broken_step(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The numbers of the frames that cannot be converted: add some."""
+    monkeypatch.setitem(FACE_STEPS.entries, "broken", Entry(f"{__name__}:BrokenStep", "fails"))  # type: ignore[arg-type]
+    monkeypatch.setattr(BrokenStep, "frames", set())
+    return BrokenStep.frames

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -35,8 +35,6 @@ FRAMES = 40
 LOSSLESS = ClipEncoding(codec="ffv1")
 FAST = ClipEncoding(preset="ultrafast")
 PLAIN = None
-
-Spoil = Callable[[Path, Iterable[int]], None]
 
 
 def settings(encoding: ClipEncoding | None = FAST, **changes: object) -> ConvertSettings:
@@ -353,18 +351,20 @@ def test_a_clip_without_any_face_is_copied_and_counted(
 
 
 def test_a_frame_that_fails_stops_the_run_or_is_listed(
-    rich: Path, own_faces: Path, stand_in: Path, spoil: Spoil, tmp_path: Path
+    rich: Path, faces: Path, stand_in: Path, broken_step: set[int], tmp_path: Path
 ) -> None:
-    spoil(own_faces, (11, 26))
+    broken_step.update((11, 26))
     place = tmp_path / "results"
     place.mkdir()
     path = place / "out.mkv"
     how = settings(LOSSLESS, checkpoint_frames=10)
-    with pytest.raises(ConversionError, match=r"frame 11 cannot be converted \(.*\); with `keep_going`"):
-        convert(rich, stand_in, path, how, faceset=own_faces)
+    with pytest.raises(
+        ConversionError, match=r"frame 11 cannot be .*\(this step is broken\); with `k"
+    ):
+        convert(rich, stand_in, path, how, faceset=faces)
     assert only(place, ".out.mkv.work")  # its first ten frames
     going = settings(LOSSLESS, checkpoint_frames=10, keep_going=True)
-    result = convert(rich, stand_in, path, going, faceset=own_faces)
+    result = convert(rich, stand_in, path, going, faceset=faces)
     assert (result.frames_resumed, result.frames, result.frames_swapped) == (10, 40, 38)
     assert [failure.frame for failure in result.failures] == [11, 26]
     text = list(summary(result))
@@ -377,23 +377,23 @@ def test_a_frame_that_fails_stops_the_run_or_is_listed(
 
 def test_the_exit_code_tells_whether_all_some_or_no_faces_were_replaced(
     rich: Path,
-    own_faces: Path,
+    faces: Path,
     stand_in: Path,
-    spoil: Spoil,
+    broken_step: set[int],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = ["convert", "-i", str(rich), "-m", str(stand_in), "-a", str(own_faces), "--keep-going"]
+    words = ["convert", "-i", str(rich), "-m", str(stand_in), "-a", str(faces), "--keep-going"]
     words += ["--preset", "ultrafast", "--no-credentials", "--device", "cpu", "--discard-frames"]
     words += ["--frame-ranges", "4-7"]
-    for spoiled, code in (((), 0), ((5,), INCOMPLETE), (range(4, 8), 1)):
-        spoil(own_faces, spoiled)
+    for failing, code in (((), 0), ((5,), INCOMPLETE), (range(4, 8), 1)):
+        broken_step.update(failing)
         output = tmp_path / f"{code}.mp4"
         assert main([*words, "-o", str(output)]) == code
         out, err = capsys.readouterr()
         errors = [line for line in err.splitlines() if line.startswith("error:")]
-        assert f"{4 - len(spoiled)} faces replaced in {4 - len(spoiled)} of 4 frames" in out
-        assert sum(line.startswith("  frame ") for line in out.splitlines()) == len(spoiled)
+        assert f"{4 - len(failing)} faces replaced in {4 - len(failing)} of 4 frames" in out
+        assert sum(line.startswith("  frame ") for line in out.splitlines()) == len(failing)
         assert len(errors) == (code == 1)
         assert len(ClipSource(output).times()) == 4
     assert "no face could be replaced: each of the 4 frames tried failed, the first because" in errors[0]
