@@ -1,4 +1,4 @@
-"""Real frames and faces for the tests of conversion, and a network that is known beforehand."""
+"""Real frames and faces for the tests of conversion, and a network whose output is known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

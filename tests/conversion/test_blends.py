@@ -42,7 +42,7 @@ def test_every_blend_leaves_the_outside_and_brings_the_new_face_in(parts, name: 
 
 @pytest.mark.parametrize("name", BLENDS)
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (17, 9), (64, 64)])
-def test_every_blend_stands_small_parts_and_masks_up_to_the_edge(name: str, size: tuple[int, int]) -> None:
+def test_every_blend_handles_small_regions_and_masks_up_to_the_edge(name: str, size: tuple[int, int]) -> None:
     random = np.random.default_rng(0)
     old, new = random.random((2, *size, 3)).astype(np.float32)
     for mask in (np.ones(size, np.float32), np.zeros(size, np.float32)):

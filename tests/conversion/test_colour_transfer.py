@@ -28,7 +28,7 @@ def apart(name: str, pixels: tuple[np.ndarray, np.ndarray], measure) -> float:
     return float(np.abs(measure(COLOUR_TRANSFERS[name](drawn, wanted)(drawn)) - measure(wanted)).max())
 
 
-def test_each_matching_gives_what_it_promises(pixels) -> None:
+def test_each_transfer_matches_what_it_promises(pixels) -> None:
     mean = lambda x: x.mean(axis=0)  # noqa: E731
     deviation = lambda x: x.std(axis=0)  # noqa: E731
     covariance = lambda x: np.cov(x, rowvar=False)  # noqa: E731
@@ -56,7 +56,7 @@ def test_of_all_linear_maps_mkl_changes_colours_least(pixels) -> None:
 
 
 @pytest.mark.parametrize("name", COLOUR_TRANSFERS)
-def test_every_matching_stands_a_face_of_one_colour(name: str) -> None:
+def test_every_transfer_handles_a_face_of_one_colour(name: str) -> None:
     flat = np.full((100, 3), 0.5, np.float32)
     result = COLOUR_TRANSFERS[name](flat, np.full((100, 3), 0.3, np.float32))(flat)
     assert np.isfinite(result).all()
@@ -64,7 +64,7 @@ def test_every_matching_stands_a_face_of_one_colour(name: str) -> None:
         assert np.allclose(result, 0.3, atol=0.01)
 
 
-def test_curves_rise_and_go_on_beyond_their_ends(pixels) -> None:
+def test_curves_rise_and_are_extrapolated(pixels) -> None:
     change = fit_histogram(*pixels)
     ramp = np.repeat(np.linspace(-0.3, 1.3, 200)[:, None], 3, axis=1).astype(np.float32)
     result = change(ramp)
@@ -72,7 +72,7 @@ def test_curves_rise_and_go_on_beyond_their_ends(pixels) -> None:
     assert np.allclose(np.diff(result[:20], axis=0), np.diff(ramp[:20], axis=0), atol=1e-5)
 
 
-def test_spaces_are_undone_and_what_is_not_one_is_told(pixels) -> None:
+def test_colour_spaces_are_invertible_and_unknown_ones_refused(pixels) -> None:
     for space in COLOUR_SPACES:
         assert np.allclose(from_space(space, to_space(space, pixels[0])), pixels[0], atol=2e-3)
     base = np.array([[0.5] * 3, [0.1] * 3], np.float32)
@@ -92,7 +92,7 @@ def test_tones_follow_the_light_of_the_frame(pixels, space: str, name: str) -> N
     assert np.allclose(result.std(axis=0), now[1], atol=0.03)
 
 
-def test_tones_of_no_matching_are_the_base_whatever_the_light() -> None:
+def test_a_fit_without_transfers_is_its_base_in_any_light() -> None:
     base = np.array([[0.3, 0.4, 0.5], [0.1, 0.1, 0.2]], np.float32)
     picture = np.random.default_rng(0).normal(0.5, 0.18, (40, 40, 3)).astype(np.float32)
     result = ToneFit(base)(picture, base * 2)

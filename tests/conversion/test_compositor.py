@@ -1,4 +1,4 @@
-"""What holds of every converter, mask, matching, sharpening, blend and output mode, on real frames."""
+"""What holds for every mask, colour transfer, sharpener, blend and output mode, on real frames."""
 
 import itertools
 from dataclasses import replace
@@ -77,7 +77,7 @@ def test_sixteen_bits_show_what_eight_bits_show_only_finer(scene, option: str, n
     assert np.abs(sixteen - eight).mean() < 0.3
 
 
-def test_a_name_that_is_not_known_is_told_with_those_that_are() -> None:
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     for option, registry in REGISTRIES.items():
         with pytest.raises(SettingsError, match="nonesuch.*" + next(iter(registry))):
             from_options(ConvertSettings, **{option: "nonesuch"})
@@ -126,7 +126,7 @@ def test_face_and_alpha_laid_over_the_frame_give_the_composite(scene, blend: str
     assert np.array_equal(side[:, composite.shape[1] :], composite)
 
 
-def test_seamless_is_the_short_word_for_a_blend(scene) -> None:
+def test_seamless_is_short_for_a_blend(scene) -> None:
     assert np.array_equal(scene.composed(seamless=True), scene.composed(blend="seamless"))
 
 
@@ -143,7 +143,7 @@ def test_a_matte_keeps_what_is_black_in_it(scene) -> None:
 
 
 @pytest.mark.parametrize("shift", [(-300, 0), (950, 0), (0, -150), (0, 150), (3000, 3000), (-3000, 10)])
-def test_a_face_over_the_frames_edge_or_outside_is_no_trouble(scene, shift: tuple[int, int]) -> None:
+def test_a_face_may_cross_the_frames_edge_or_lie_outside(scene, shift: tuple[int, int]) -> None:
     swapper, frame = scene.swapper(), scene.frames[5]
     moved = scene.plan[5][0].relative_to(-shift[0], -shift[1])
     drawn = scene.drawn(swapper, frame, [moved])[0]

@@ -19,11 +19,11 @@ def chain(items: Iterator[int]) -> Iterator[int]:
     return map_ordered(slow_at_first, prefetch(items, 3), threads=4, limit=6)
 
 
-def test_order_is_kept_whatever_takes_longer() -> None:
+def test_order_is_kept_however_long_an_item_takes() -> None:
     assert list(chain(iter(range(40)))) == [n * 10 for n in range(40)]
 
 
-def test_no_more_is_under_way_than_allowed() -> None:
+def test_no_more_items_are_in_flight_than_allowed() -> None:
     got = 0
 
     def count() -> Iterator[int]:
@@ -42,7 +42,7 @@ def test_no_more_is_under_way_than_allowed() -> None:
 
 
 @pytest.mark.parametrize("where", ["source", "work"])
-def test_an_error_comes_where_its_thing_would_and_stops_everything(where: str) -> None:
+def test_an_error_surfaces_at_its_item_and_stops_everything(where: str) -> None:
     before = alive()
     asked: list[int] = []
 

@@ -25,7 +25,7 @@ TICK = Fraction(1, 1000)
         ((), (0, 10**9), ()),
     ],
 )
-def test_what_a_range_holds(
+def test_which_frames_a_range_contains(
     texts: tuple[str, ...], inside: tuple[int, ...], outside: tuple[int, ...]
 ) -> None:
     ranges = FrameRanges.parse(texts)
@@ -43,7 +43,7 @@ def test_what_a_range_holds(
         (("-5",), r"=-5`: is not a range"),
     ],
 )
-def test_what_is_no_range(texts: tuple[str, ...], says: str) -> None:
+def test_malformed_ranges_are_refused(texts: tuple[str, ...], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         FrameRanges.parse(texts)
 

@@ -27,7 +27,7 @@ def holds(scene, mask: np.ndarray, *points: int) -> list[bool]:
     return [bool(mask[round(float(y)), round(float(x))]) for x, y in landmarks[list(points)]]
 
 
-def test_every_mask_holds_eyes_nose_and_mouth_and_is_one_of_its_own(scene, alphas) -> None:
+def test_every_mask_contains_eyes_nose_and_mouth_and_differs_from_the_others(scene, alphas) -> None:
     for name, mask in alphas.items():
         assert all(holds(scene, mask, 37, 40, 43, 46, 30, 33, 51, 57)), name
     shapes = [mask.tobytes() for mask in alphas.values()]
@@ -56,7 +56,7 @@ def test_the_learned_mask_is_the_models(scene, alphas) -> None:
     assert radius == pytest.approx(crop_pixels - 0.02 * 0.7 * face.crop_size, rel=0.05)
 
 
-def test_a_model_without_a_mask_is_told_before_the_first_frame(scene) -> None:
+def test_a_model_without_a_mask_is_refused_before_the_first_frame(scene) -> None:
     for option in ("mask_type", "occlusion"):
         with pytest.raises(SettingsError, match="no learned mask"):
             scene.composed(**{option: "learned", "colour_space": "lab"})

@@ -10,7 +10,7 @@ from facedouble.faceset.store import Faceset
 from facedouble.settings.convert import ConvertSettings
 
 
-def test_one_matching_for_each_track_whatever_part_is_written(scene) -> None:
+def test_one_fit_per_track(scene) -> None:
     how, swapper = ConvertSettings(), scene.swapper()
     plan = scene.fit(swapper, how).faces
     assert plan.keys() == scene.plan.keys()
@@ -23,7 +23,7 @@ def test_one_matching_for_each_track_whatever_part_is_written(scene) -> None:
             assert np.array_equal(one.fits["tones"].maps[0].matrix, other.fits["tones"].maps[0].matrix)
 
 
-def test_tracks_do_not_share_their_matching(scene) -> None:
+def test_tracks_do_not_share_fits(scene) -> None:
     how, swapper = ConvertSettings(), scene.swapper()
     from facedouble.conversion.plan import plan_faces
 
@@ -44,7 +44,7 @@ def test_tracks_do_not_share_their_matching(scene) -> None:
     )
 
 
-def test_what_the_model_always_draws_wrong_is_put_right(scene) -> None:
+def test_the_models_colour_cast_is_corrected(scene) -> None:
     """The stand-in draws darker, with a cast; the matching fitted to what it draws knows that."""
     swapper, item = scene.swapper(), scene.plan[5][0]
     plan = scene.fit(swapper, ConvertSettings()).faces
@@ -69,7 +69,7 @@ def test_faces_larger_than_the_model_are_counted(scene) -> None:
     assert count_upscaled({}, InputCrop(96, 0.7)).largest == 0
 
 
-def test_the_outline_of_masks_is_steadier_than_landmarks_and_follows_the_face(scene) -> None:
+def test_the_outline_is_steadier_than_landmarks_and_follows_the_face(scene) -> None:
     faces = [items[0].face for _, items in sorted(scene.plan.items())]
     random = np.random.default_rng(0)
     noise = [random.normal(0, 1.5, face.smoothed.shape).astype(np.float32) for face in faces]
@@ -91,7 +91,7 @@ def test_an_outline_does_not_reach_into_another_track(scene) -> None:
     assert np.allclose(smooth_outlines([face, far])[0], face.smoothed, atol=0.01)
 
 
-def test_a_track_with_hardly_a_pixel_of_face_takes_the_frames_light(scene) -> None:
+def test_a_track_with_hardly_any_face_pixels_takes_the_frames_light(scene) -> None:
     """Landmarks of a full profile lie almost on a line."""
     item = scene.plan[5][0]
     narrow = item.face.smoothed.copy()

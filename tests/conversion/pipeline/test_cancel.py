@@ -23,8 +23,8 @@ SETTINGS = from_options(
 
 
 @pytest.fixture(scope="module")
-def unbroken(rich: Path, faces: Path, stand_in: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("unbroken") / "out.mov"
+def uninterrupted(rich: Path, faces: Path, stand_in: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("uninterrupted") / "out.mov"
     convert(rich, stand_in, path, SETTINGS, faceset=faces)
     return path.read_bytes()
 
@@ -50,8 +50,8 @@ def cancelled_after(
     ("seed", "given"),
     [(0, True), (1, True), (2, True), pytest.param(2, False, marks=pytest.mark.subprocess)],
 )
-def test_cancelled_at_any_moment_it_makes_the_same_bytes_in_the_end(
-    rich: Path, faces: Path, stand_in: Path, unbroken: bytes, tmp_path: Path, seed: int, given: bool
+def test_a_run_cancelled_at_any_moment_ends_with_the_same_bytes(
+    rich: Path, faces: Path, stand_in: Path, uninterrupted: bytes, tmp_path: Path, seed: int, given: bool
 ) -> None:
     chance, output = random.Random(seed), tmp_path / "out.mov"
     threads = threading.active_count()
@@ -62,7 +62,7 @@ def test_cancelled_at_any_moment_it_makes_the_same_bytes_in_the_end(
         assert threading.active_count() == threads
     else:
         convert(rich, stand_in, output, SETTINGS, faceset=faces if given else None)
-    assert output.read_bytes() == unbroken
+    assert output.read_bytes() == uninterrupted
     assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
 
 
@@ -80,8 +80,8 @@ def cancelled_in_part_three(rich: Path, model: Path, output: Path) -> Path:
 
 
 @pytest.mark.subprocess
-def test_a_plan_is_kept_with_the_parts_and_used_again(
-    rich: Path, stand_in: Path, unbroken: bytes, tmp_path: Path
+def test_a_resumed_run_reuses_the_saved_plan(
+    rich: Path, stand_in: Path, uninterrupted: bytes, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mov"
     work = cancelled_in_part_three(rich, stand_in, output)
@@ -89,14 +89,14 @@ def test_a_plan_is_kept_with_the_parts_and_used_again(
     events: list[Event] = []
     assert convert(rich, stand_in, output, SETTINGS, run=Run([events.append])).frames_resumed == 12
     assert {event.stage for event in events if isinstance(event, Progress)} == {"convert"}
-    assert output.read_bytes() == unbroken
+    assert output.read_bytes() == uninterrupted
 
 
 @pytest.mark.subprocess
-def test_a_damaged_plan_is_made_again(rich: Path, stand_in: Path, unbroken: bytes, tmp_path: Path) -> None:
+def test_a_damaged_plan_is_replaced(rich: Path, stand_in: Path, uninterrupted: bytes, tmp_path: Path) -> None:
     output = tmp_path / "out.mov"
     work = cancelled_in_part_three(rich, stand_in, output)
     plan = work / "plan.safetensors"
     plan.write_bytes(plan.read_bytes()[:-9])
     assert convert(rich, stand_in, output, SETTINGS).frames_resumed == 12
-    assert output.read_bytes() == unbroken
+    assert output.read_bytes() == uninterrupted

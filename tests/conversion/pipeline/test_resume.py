@@ -1,4 +1,4 @@
-"""Runs that are killed, or have no room, and are started again with the same words."""
+"""Runs that are killed or run out of disk space, and resume with the same command."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PART = 6
 FRAMES = 40
 
 
-def words(rich: Path, faces: Path, model: Path, output: Path, *more: str) -> list[str]:
+def command_line(rich: Path, faces: Path, model: Path, output: Path, *more: str) -> list[str]:
     found = ["convert", "-i", str(rich), "-m", str(model), "-a", str(faces), "-o", str(output)]
     found += ["--checkpoint-frames", str(PART), "--device", "cpu", "--precision", "fp32"]
     return [sys.executable, "-m", "facedouble", *found, "--no-credentials", *more]
@@ -45,20 +45,20 @@ def packets(clip: Path) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture(scope="module")
-def unbroken(rich: Path, faces: Path, stand_in: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("unbroken") / "out.mov"
+def uninterrupted(rich: Path, faces: Path, stand_in: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("uninterrupted") / "out.mov"
     convert(rich, stand_in, path, settings(), faceset=faces)
     return path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("seed", range(2))
-def test_killed_anywhere_it_goes_on_and_makes_the_same(
-    rich: Path, faces: Path, stand_in: Path, unbroken: Path, tmp_path: Path, seed: int
+def test_a_killed_run_resumes_and_writes_the_same_packets(
+    rich: Path, faces: Path, stand_in: Path, uninterrupted: Path, tmp_path: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
     output, work = tmp_path / "out.mov", tmp_path / ".out.mov.work"
-    command = words(rich, faces, stand_in, output)
+    command = command_line(rich, faces, stand_in, output)
     kept = 0
     for _ in range(3):
         run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -78,16 +78,14 @@ def test_killed_anywhere_it_goes_on_and_makes_the_same(
         if kept:
             done = min(kept * PART, FRAMES)
             assert f"{done} frames were resumed from an earlier run" in last.stdout
-    assert packets(output) == packets(unbroken)
+    assert packets(output) == packets(uninterrupted)
     assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_a_folder_keeps_the_images_that_are_there(
-    rich: Path, faces: Path, stand_in: Path, tmp_path: Path
-) -> None:
+def test_a_resumed_folder_keeps_its_images(rich: Path, faces: Path, stand_in: Path, tmp_path: Path) -> None:
     output, work = tmp_path / "images", tmp_path / ".images.work"
-    command = words(rich, faces, stand_in, output)
+    command = command_line(rich, faces, stand_in, output)
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while run.poll() is None and len(list(work.glob("0*.json"))) < 3:
         time.sleep(0.005)
@@ -123,7 +121,7 @@ def broken_off(rich: Path, faces: Path, model: Path, output: Path, how: ConvertS
 
 
 def test_ctrl_c_is_clean_and_loses_nothing(
-    rich: Path, faces: Path, stand_in: Path, unbroken: Path, tmp_path: Path
+    rich: Path, faces: Path, stand_in: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mov"
     broken_off(rich, faces, stand_in, output, settings())
@@ -131,10 +129,10 @@ def test_ctrl_c_is_clean_and_loses_nothing(
     assert not list((tmp_path / ".out.mov.work").glob("*.new"))
     result = convert(rich, stand_in, output, settings(batch_size=3, threads=3), faceset=faces)
     assert result.frames_resumed == 3 * PART
-    assert packets(output) == packets(unbroken)
+    assert packets(output) == packets(uninterrupted)
 
 
-def test_frames_that_failed_are_tried_anew_without_keep_going(
+def test_failed_frames_are_retried_without_keep_going(
     rich: Path, faces: Path, stand_in: Path, broken_step: set[int], tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mov"
@@ -147,11 +145,11 @@ def test_frames_that_failed_are_tried_anew_without_keep_going(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot halt a process")
-def test_a_second_run_keeps_out_of_the_way_of_the_first(
-    rich: Path, faces: Path, stand_in: Path, unbroken: Path, tmp_path: Path
+def test_a_second_run_cannot_interfere_with_the_first(
+    rich: Path, faces: Path, stand_in: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
     output, work = tmp_path / "out.mov", tmp_path / ".out.mov.work"
-    command = words(rich, faces, stand_in, output)
+    command = command_line(rich, faces, stand_in, output)
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while first.poll() is None and not list(work.glob("0*.json")):
@@ -170,7 +168,7 @@ def test_a_second_run_keeps_out_of_the_way_of_the_first(
         first.wait()
     last = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "frames were resumed from an earlier run" in last.stdout
-    assert packets(output) == packets(unbroken)
+    assert packets(output) == packets(uninterrupted)
     assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
 
 
@@ -179,7 +177,7 @@ def test_a_second_run_keeps_out_of_the_way_of_the_first(
     [{"sharpen_amount": 0.5}, {"encoding": ClipEncoding(crf=30)}, {"frame_ranges": ("0-3",)}],
     ids=["look", "encoder", "frames"],
 )
-def test_with_other_words_it_begins_again(
+def test_other_settings_start_over(
     rich: Path, faces: Path, stand_in: Path, tmp_path: Path, changes: dict[str, object]
 ) -> None:
     output = tmp_path / "out.mov"
@@ -190,9 +188,7 @@ def test_with_other_words_it_begins_again(
     assert any(isinstance(event, Notice) and "other settings" in event.text for event in events)
 
 
-def test_faces_that_were_found_on_the_way_are_not_looked_for_again(
-    rich: Path, stand_in: Path, tmp_path: Path
-) -> None:
+def test_extracted_faces_are_reused(rich: Path, stand_in: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.mov"
     found = tmp_path / ".out.mov.work" / "faces" / "faces"
     stamps: dict[Path, int] = {}
@@ -217,17 +213,17 @@ def test_faces_that_were_found_on_the_way_are_not_looked_for_again(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows no limit on the size of files")
-def test_a_full_disk_is_said_and_what_is_done_is_kept(
-    rich: Path, faces: Path, stand_in: Path, unbroken: Path, tmp_path: Path
+def test_a_full_disk_is_reported_and_finished_parts_are_kept(
+    rich: Path, faces: Path, stand_in: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
     """A limit on the size of files stands in for the disk: the parts fit, all of them together do not."""
     output = tmp_path / "out.mov"
-    limit = unbroken.stat().st_size // 2
+    limit = uninterrupted.stat().st_size // 2
     script = (
         "import resource, runpy, signal, sys\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
-        f"sys.argv = {words(rich, faces, stand_in, output)[2:]!r}\n"
+        f"sys.argv = {command_line(rich, faces, stand_in, output)[2:]!r}\n"
         "runpy.run_module('facedouble', run_name='__main__', alter_sys=True)"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -238,6 +234,8 @@ def test_a_full_disk_is_said_and_what_is_done_is_kept(
     assert "the same command resumes" in errors[0]
     assert "Traceback" not in run.stderr
     assert [path.name for path in tmp_path.iterdir()] == [".out.mov.work"]
-    last = subprocess.run(words(rich, faces, stand_in, output), capture_output=True, text=True, check=True)
+    last = subprocess.run(
+        command_line(rich, faces, stand_in, output), capture_output=True, text=True, check=True
+    )
     assert f"{FRAMES} frames were resumed from an earlier run" in last.stdout
-    assert packets(output) == packets(unbroken)
+    assert packets(output) == packets(uninterrupted)
