@@ -15,7 +15,6 @@ PARTS = {"video", "networks", "faces", "models"}
 FOUNDATION = {
     "_version",
     "types",
-    "config",
     "errors",
     "events",
     "assets",
@@ -148,7 +147,7 @@ def test_a_wrong_import_is_seen(part: str, text: str) -> None:
         ("cli", "from facedouble.training.loop import train"),
         ("training", "from facedouble.training.dataset import draw"),
         ("conversion", "import facedoubles.cli"),
-        ("config", "from facedouble.models.registry import MODELS"),
+        ("settings", "from facedouble.models.registry import MODELS"),
         ("registry", "if TYPE_CHECKING:\n    from facedouble.models.base import SwapModel"),
     ],
 )

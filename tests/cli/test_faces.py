@@ -108,15 +108,15 @@ def test_what_looks_wrong_is_listed_and_drawn(run: Run, pair: Path) -> None:
     assert len(lines) == 3
     assert str(pair / "review.jpg") in lines[2]
     both = read_image(pair / "review.jpg").shape
-    _, said, _ = run(pair, "--review", "--most", "1")
-    assert said.splitlines()[1] == "and 1 more (--most 2)"
+    _, said, _ = run(pair, "--review", "--limit", "1")
+    assert said.splitlines()[1] == "and 1 more (--limit 2)"
     assert read_image(pair / "review.jpg").shape[1] < both[1]
     assert len(used(pair)) == FACES - 1, "looking changes nothing"
 
 
 def test_pictures_are_drawn(run: Run, pair: Path, extracted_pair: Path, tmp_path: Path) -> None:
     sheet, alone, beside = tmp_path / "sheet.jpg", tmp_path / "alone.png", tmp_path / "beside.png"
-    assert run(pair, "--contact-sheet", sheet, "--most", 7)[1] == f"written: {sheet}\n"
+    assert run(pair, "--contact-sheet", sheet, "--limit", 7)[1] == f"written: {sheet}\n"
     assert read_image(sheet).shape[1] == 12 + 7 * 172
     code, said, _ = run(pair, "--coverage", alone)
     assert code == 0
@@ -157,15 +157,15 @@ def test_a_lost_database_is_made_again(run: Run, pair: Path, pair_frames: Path) 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--remove", "person:0", "--restore", "000001_0"], "exclude each other"),
-        (["--rebuild", "--sort", "yaw"], "--rebuild and --sort exclude"),
-        (["--rebuild", "--remove", "person:1"], "--rebuild and --remove exclude"),
-        (["--rebuild", "--contact-sheet", "a.jpg"], "--rebuild and --contact-sheet exclude"),
-        (["--against", "other"], "--against needs --coverage"),
-        (["--source", "clip.mp4"], "--source needs --rebuild"),
-        (["--most", "3"], "--most needs"),
-        (["--sort", "beauty"], "no sort order 'beauty'"),
-        (["--remove", "person:1", "--sort", "beauty"], "no sort order 'beauty'"),
+        (["--remove", "person:0", "--restore", "000001_0"], "--restore: excludes --remove"),
+        (["--rebuild", "--sort", "yaw"], "--sort: belongs to"),
+        (["--rebuild", "--remove", "person:1"], "belongs to 'curate'"),
+        (["--rebuild", "--contact-sheet", "a.jpg"], "--contact-sheet: belongs to"),
+        (["--against", "other"], "--coverage: is missing"),
+        (["--source", "clip.mp4"], "--source: belongs to --rebuild"),
+        (["--limit", "3"], "--limit: has no effect"),
+        (["--sort", "beauty"], "--sort beauty: no such sort order"),
+        (["--remove", "person:1", "--sort", "beauty"], "--sort beauty: no such sort order"),
         (["--remove", "person:1", "--coverage", "a.gif"], "must end in"),
         (["--remove", "person:1", "--coverage", "a.png", "--against", "missing"], "missing"),
         (["--remove", "person:1", "--remove", "person:5"], "no person:5"),

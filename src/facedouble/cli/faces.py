@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from facedouble.cli.dataclass_options import with_settings
+from facedouble.cli.options import with_settings
 from facedouble.cli.running import EventsOption, running
-from facedouble.config import FacesSettings
-from facedouble.curation.registry import ORDERS
-from facedouble.errors import SettingsError
+from facedouble.settings.curate import Curate, FacesCommand, Rebuild, Remove, Restore
 
 if TYPE_CHECKING:
     from facedouble.curation.selection import MoveResult
@@ -22,72 +18,49 @@ _REVIEWED, _SHOWN, _NAMED = 20, 100, 10
 
 
 @with_settings
-def faces(
-    *,
-    faceset: Annotated[Path, typer.Argument(metavar="FACESET", help="folder that extract made")],
-    settings: FacesSettings,
-    events: EventsOption = None,
-) -> None:
+def faces(command: FacesCommand, events: EventsOption = None) -> None:
     """Look through a faceset: what is in it, what looks wrong, what it lacks.
 
     No crop is ever deleted, and a sorted faceset is the same faceset: a crop is known by the end of
     its name.
     """
-    check(settings)
-    if settings.rebuild:
-        _rebuild(faceset, settings.source, events)
+    task = command.task
+    if isinstance(task, Rebuild):
+        _rebuild(command.faceset, task.source, events)
         return
     from facedouble.faceset.store import Faceset
 
-    with Faceset.open(faceset) as opened:
+    with Faceset.open(command.faceset) as opened:
         if not opened.complete:
             print("its extraction did not finish; the same extract command resumes it")
-        _curate(opened, settings, events)
+        _curate(opened, task, events)
 
 
-def check(settings: FacesSettings) -> None:
-    """Raises ``SettingsError`` for options that exclude each other or need another one."""
-    if settings.remove and settings.restore:
-        raise SettingsError("--remove and --restore exclude each other; use one after the other")
-    acting = ("sort", "remove", "restore", "review", "contact_sheet", "coverage")
-    for name in acting:
-        if settings.rebuild and getattr(settings, name):
-            raise SettingsError(f"--rebuild and --{name.replace('_', '-')} exclude each other")
-    if settings.against is not None and settings.coverage is None:
-        raise SettingsError("--against needs --coverage")
-    if settings.source is not None and not settings.rebuild:
-        raise SettingsError("--source needs --rebuild")
-    if settings.most is not None and not (settings.review or settings.contact_sheet):
-        raise SettingsError("--most needs --review or --contact-sheet")
-
-
-def _curate(faceset: Faceset, settings: FacesSettings, events: Path | None) -> None:
+def _curate(faceset: Faceset, settings: Curate, events: Path | None) -> None:
     """What is asked for, in this order: moved, sorted, looked at."""
     from facedouble.curation import contact_sheets, selection, sorting
     from facedouble.curation.drawing import validate_picture_path, write_picture
     from facedouble.curation.summary import source_line, summarise, summary_lines
     from facedouble.faceset.store import Faceset
 
-    if settings == FacesSettings():
+    if settings == Curate():
         found = summarise(faceset.frames(), faceset.all_faces(), faceset.source.time_base)
         print("\n".join([source_line(faceset.source), *summary_lines(found)]))
         return
     # What can be wrong is looked at before anything is moved.
-    for path in (settings.contact_sheet, settings.coverage):
+    coverage = settings.coverage
+    for path in (settings.contact_sheet, coverage.picture if coverage else None):
         if path is not None:
             validate_picture_path(path)
-    if settings.sort:
-        ORDERS.check(settings.sort)
-    if settings.against is not None:
-        Faceset.open(settings.against).close()
-    if settings.remove:
-        with running(events, stages=False) as run:
-            moved = selection.remove(faceset, settings.remove, run=run)
-        _print_moved(moved)
-    if settings.restore:
-        with running(events, stages=False) as run:
-            moved = selection.restore(faceset, settings.restore, run=run)
-        _print_moved(moved)
+    if coverage is not None and coverage.against is not None:
+        Faceset.open(coverage.against).close()
+    match settings.move:
+        case Remove(remove=names):
+            with running(events, stages=False) as run:
+                _print_moved(selection.remove(faceset, names, run=run))
+        case Restore(restore=names):
+            with running(events, stages=False) as run:
+                _print_moved(selection.restore(faceset, names, run=run))
     if settings.sort:
         with running(events, stages=False) as run:
             done = sorting.sort_crops(faceset, settings.sort, run=run)
@@ -95,12 +68,12 @@ def _curate(faceset: Faceset, settings: FacesSettings, events: Path | None) -> N
         for name in done.skipped:
             print(f"skipped, because the name it should get is taken: {name}")
     if settings.review:
-        _review(faceset, settings.most or _REVIEWED)
+        _review(faceset, settings.limit or _REVIEWED)
     if settings.contact_sheet is not None:
-        write_picture(settings.contact_sheet, contact_sheets.faces_sheet(faceset, settings.most or _SHOWN))
+        write_picture(settings.contact_sheet, contact_sheets.faces_sheet(faceset, settings.limit or _SHOWN))
         print(f"written: {settings.contact_sheet}")
-    if settings.coverage is not None:
-        _coverage(faceset, settings.coverage, settings.against)
+    if coverage is not None:
+        _coverage(faceset, coverage.picture, coverage.against)
 
 
 def _print_moved(moved: MoveResult) -> None:
@@ -108,7 +81,7 @@ def _print_moved(moved: MoveResult) -> None:
     print(f"{moved.count} crops moved to {moved.target}/" + (f": {origins}" if origins else ""))
 
 
-def _review(faceset: Faceset, most: int) -> None:
+def _review(faceset: Faceset, limit: int) -> None:
     from facedouble.curation import contact_sheets
     from facedouble.curation.crop_order import frame_size_of
     from facedouble.curation.drawing import write_picture
@@ -122,12 +95,12 @@ def _review(faceset: Faceset, most: int) -> None:
     if not found:
         print("nothing looks wrong")
         return
-    for run in found[:most]:
+    for run in found[:limit]:
         print(f"{run.name}  {run.worst.text}")
-    if len(found) > most:
-        print(f"and {len(found) - most} more (--most {len(found)})")
+    if len(found) > limit:
+        print(f"and {len(found) - limit} more (--limit {len(found)})")
     picture = faceset.path / REVIEW
-    write_picture(picture, contact_sheets.review_sheet(faceset, found[:most]))
+    write_picture(picture, contact_sheets.review_sheet(faceset, found[:limit]))
     print(f"written: {picture}; take out what is wrong with --remove")
 
 
