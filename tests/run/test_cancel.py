@@ -20,7 +20,6 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from facedouble.config import TrainSettings
 from facedouble.conversion.pipeline import convert
 from facedouble.curation.selection import remove, restore
 from facedouble.curation.sorting import sort_crops
@@ -41,11 +40,12 @@ from facedouble.settings.video import ClipEncoding
 from facedouble.training.loop import train
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.image_sequences import clip_to_images, images_to_clip
+from tests.training.how import how
 
 pytestmark = pytest.mark.training
 
 QUICK = ("resolution=32", "filters=4", "bottleneck=8", "inner=8", "channels=[8,8,8]")
-TINY = TrainSettings(
+TINY = how(
     iterations=12,
     batch_size=2,
     arguments=QUICK,

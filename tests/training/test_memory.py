@@ -148,7 +148,7 @@ def test_the_adversary_and_a_perceptual_network_are_counted(facesets: Facesets) 
             precision="fp32",
         )
         sides: dict[Side, list[Path]] = {"a": facesets["a"], "b": facesets["b"]}
-        return prepare(sides, Path("nowhere"), varied(settings, **changes), World(), Run()).estimate  # type: ignore[arg-type]
+        return prepare(sides, Path("nowhere"), varied(settings, **changes), World(), Run()).estimate
 
     network = build("gan", {"filters": 4, "bottleneck": 8})
     own = sum(4 * p.numel() for p in network.parameters())

@@ -24,7 +24,7 @@ RESOLUTION = 128
 def face_loss(
     resolution: int = RESOLUTION, precision: torch.dtype = torch.float32, **weights: float
 ) -> FacePerceptual:
-    return FacePerceptual(DlibPerceptual(**weights), 0.7, resolution, CPU, precision)
+    return FacePerceptual(DlibPerceptual.read(weights), 0.7, resolution, CPU, precision)
 
 
 def made(how: Perceptual) -> object:
