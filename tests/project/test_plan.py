@@ -103,6 +103,8 @@ def test_settings_of_a_part_come_on_top(project_folder: Path, text: str) -> None
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
+        ("train: {limits: {iterations: many}}", "limits.iterations"),
+        ("train: {limits: {iterations: 100}, lmits: 3}", "is limits meant?"),
         ("convert: {render: {mode: wild}}", "choose one of"),
         ("extract: {size: 5}", "must be from 64 to 1024"),
     ],

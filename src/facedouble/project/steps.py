@@ -66,8 +66,7 @@ def project_steps(project: Project) -> tuple[Step, ...]:
     steps = (*_extractions(project), *_trainings(project), *_results(project))
     for step in steps:
         try:
-            if step.kind != "train":
-                COMMANDS[step.kind].read(step.values)
+            COMMANDS[step.kind].read(step.values)
         except SettingsError as error:
             raise SettingsError(error.field, error.value, f"{error.problem} (for {step.name})") from error
     return steps
