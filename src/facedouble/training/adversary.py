@@ -1,4 +1,4 @@
-"""Adversarial training: two discriminators, one a person, and what the decoders learn from them.
+"""Adversarial training: one discriminator per person, and the loss that decoders get from it.
 
 (Goodfellow et al. 2014, "Generative adversarial nets".)
 """
@@ -52,19 +52,19 @@ class Adversary:
         self.optimizer = make_adam(self.discriminators, how.learning_rate, (0.5, 0.999), device)
 
     def active(self, progress: float) -> bool:
-        """Whether it takes part at this share of the training, 0..1."""
+        """Whether adversarial training is on at this progress of the training, 0..1."""
         return self.how.weight > 0 and progress >= self.how.start
 
     def _weight(self, progress: float) -> float:
-        """What its word counts for: little at first, as discriminators that have not learned yet would
-        only disturb what the decoders know."""
+        """Weight of the generator loss. It ramps up from 0, as untrained discriminators would only spoil
+        what the decoders have learned."""
         return self.how.weight * min(1.0, (progress - self.how.start) / _RAMP)
 
     def generator_loss(
         self, drawn: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs], progress: float
     ) -> dict[Side, Tensor]:
-        """What each side's loss is raised by, a scalar with its gradient: 0 while it is not
-        :meth:`active`. Gradients go to what was drawn, not to the discriminators."""
+        """The adversarial loss of each side's decoder, a scalar: 0 while not :meth:`active`. Gradients reach
+        the generated pictures, not the discriminators."""
         if not self.active(progress):
             return {side: faces.picture.new_zeros((), dtype=torch.float32) for side, faces in drawn.items()}
         self.discriminators.requires_grad_(False)
@@ -80,8 +80,8 @@ class Adversary:
     def accumulate(
         self, drawn: Mapping[Side, Decoded], pairs: Mapping[Side, Pairs], share: float = 1.0
     ) -> dict[Side, Tensor]:
-        """Add to the discriminators' gradients what there is to learn from what was drawn and what is real,
-        which is ``share`` of the batch. Returns the loss of each side's, a scalar."""
+        """Accumulate the discriminators' gradients for a micro-batch of generated and real pictures, which is
+        ``share`` of the batch. Returns each discriminator's loss, a scalar."""
         losses = {}
         for side, faces in drawn.items():
             with torch.no_grad():
@@ -92,12 +92,12 @@ class Adversary:
         return losses
 
     def step(self) -> None:
-        """Move the discriminators by the gradients gathered."""
+        """Update the discriminators with the accumulated gradients."""
         self.optimizer.step()
         self.zero_grad()
 
     def zero_grad(self) -> None:
-        """Drop the gradients gathered."""
+        """Drop the accumulated gradients."""
         self.optimizer.zero_grad(set_to_none=True)
 
     def _shown(self, side: Side, drawn: Decoded, pairs: Mapping[Side, Pairs]) -> Tensor:
@@ -131,18 +131,17 @@ class Adversary:
     # -- saving and restoring --------------------------------------------------------------------
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything that going on needs, by name: the discriminators' weights and their optimizer's
-        moments."""
+        """All that resuming needs, by name: the discriminators' weights and their optimizer's moments."""
         state = {f"{_PREFIX}{name}": value for name, value in self.discriminators.state_dict().items()}
         return state | moments(self.optimizer, self.discriminators, "discriminator_")
 
     def is_in(self, tensors: Mapping[str, Tensor]) -> bool:
-        """Whether there is anything of discriminators in what was saved."""
+        """Whether ``tensors`` of a save include discriminators."""
         return any(name.startswith(_PREFIX) for name in tensors)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what :meth:`tensors` gave; other names are let be. Raises ``KeyError`` or
-        ``RuntimeError`` when it is not all there or of other shapes, as loading weights does."""
+        """Restore what :meth:`tensors` returned; other names are ignored. Raises ``KeyError`` or
+        ``RuntimeError`` if tensors are missing or have other shapes."""
         wanted = self.discriminators.state_dict()
         self.discriminators.load_state_dict({name: tensors[f"{_PREFIX}{name}"] for name in wanted})
         restore_moments(self.optimizer, self.discriminators, tensors, "discriminator_")

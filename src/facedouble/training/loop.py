@@ -19,6 +19,7 @@ from facedouble.training.prefetch import Prefetcher
 from facedouble.training.reporter import Reporter
 from facedouble.training.schedule import StopReason
 from facedouble.training.setup import Setup, prepare
+from facedouble.training.subscribers import subscribers
 
 _DRY_RUN_STEPS = 3
 
@@ -81,7 +82,8 @@ def _train(
             return _dry_run(setup, folder, settings, run)
         if world.is_main:
             checkpoint.check_writable(folder)
-        with Prefetcher(setup.pairs, setup.state.random) as batches:
+        followers = subscribers(folder, settings, setup.state.card) if world.is_main else []
+        with Prefetcher(setup.pairs, setup.state.random) as batches, run.subscribed(*followers):
             return Trainer(setup, batches, folder, settings, run).fit()
 
 

@@ -20,7 +20,6 @@ from facedouble.settings.train import TrainSettings
 from facedouble.training import preview_window
 from facedouble.training.held_out_metrics import HeldOutEvaluator
 from facedouble.training.preview import COLUMNS, preview
-from facedouble.training.subscribers import subscribers
 from facedouble.training.train_state import TrainState
 from facedouble.video.images import write_png
 
@@ -48,8 +47,6 @@ class Reporter:
         self._warned = False
         self._drawn_at = 0.0
         self._speed: deque[tuple[float, int]] = deque()
-        for subscriber in subscribers(folder, settings, setup.state.card):
-            run.subscribe(subscriber)
         if settings.monitor.preview:
             problem = preview_window.show(folder / PREVIEW)
             if problem:

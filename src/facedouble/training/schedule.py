@@ -1,4 +1,4 @@
-"""What changes while training goes on, as functions of how far it is, and when it is to end."""
+"""Schedules: what changes in the course of a training, as functions of its progress, and when it stops."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from facedouble.settings.train import TrainSettings
 from facedouble.types import SIDES, Side
 
 LOSS_SMOOTHING = 0.98
-"""Share of the smoothed loss that each new loss leaves as it is."""
+"""Decay of the exponential moving average of the losses, per iteration."""
 
-_DIVERGED = 10.0
+_DIVERGED = 10.0  # times the smoothed loss
+
 ROLLBACK_FACTOR = 0.3
-"""What a mishap multiplies the learning rate by."""
+"""Each rollback multiplies the learning rate by this."""
 
 MAX_ROLLBACKS = 5
-"""After so many the training gives up."""
+"""After so many, training gives up."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepConfig:
-    """What one iteration does: how far training is (``progress``, 0..1); the ``learning_rate``; the
-    ``augmentation`` of bending and noise, 0..1; whether the encoder rests."""
+    """One step: the ``progress`` of the training (0..1), the ``learning_rate``, the strength of
+    ``augmentation`` (warps and noise, 0..1), and whether the encoder is frozen."""
 
     progress: float
     learning_rate: float
@@ -35,7 +36,7 @@ class StepConfig:
 
 
 def step_config(recipe: Recipe, settings: TrainSettings, card: ModelCard, progress: float) -> StepConfig:
-    """What the next iteration does when ``progress`` (0..1) of the training is done."""
+    """The next step, at this ``progress`` (0..1) of the training."""
     return StepConfig(
         progress=progress,
         learning_rate=learning_rate(recipe, card.iteration, progress) * card.learning_rate_scale,
@@ -45,13 +46,13 @@ def step_config(recipe: Recipe, settings: TrainSettings, card: ModelCard, progre
 
 
 def next_step_config(recipe: Recipe, settings: TrainSettings, card: ModelCard) -> StepConfig:
-    """What the iteration after the next is expected to do: with a limit of minutes this is a step early."""
+    """The step expected after the next one; with a limit of minutes it is only approximate."""
     ahead = replace(card, iteration=card.iteration + 1)
     return step_config(recipe, settings, ahead, progress(settings, ahead))
 
 
 def progress(settings: TrainSettings, card: ModelCard) -> float:
-    """Share of the training that is done, 0..1, by whichever limit comes first; 0 without a limit."""
+    """The share of the training that is done, 0..1, by whichever limit comes first; 0 without a limit."""
     shares = [0.0]
     if settings.limits.minutes:
         shares.append(card.seconds / (settings.limits.minutes * 60))
@@ -61,7 +62,7 @@ def progress(settings: TrainSettings, card: ModelCard) -> float:
 
 
 def learning_rate(recipe: Recipe, iteration: int, progress: float) -> float:
-    """Linear warm-up, then half a cosine down to nothing at the end (Loshchilov and Hutter 2017)."""
+    """Linear warm-up, then cosine decay to 0 at the end (Loshchilov and Hutter 2017)."""
     rate = recipe.learning_rate
     if recipe.warm_up:
         rate *= min(1.0, (iteration + 1) / recipe.warm_up)
@@ -79,12 +80,12 @@ def augmentation(recipe: Recipe, progress: float) -> float:
 
 
 def ema_decay(recipe: Recipe, iteration: int) -> float:
-    """Decay of the averaged weights at this iteration (from 1): a short memory at the beginning."""
+    """Decay of the EMA of the weights at this iteration (from 1); smaller at the beginning."""
     return min(recipe.ema_decay, iteration / (iteration + 10))
 
 
 def smoothed(before: Mapping[Side, float], now: Mapping[Side, float]) -> dict[Side, float]:
-    """Losses smoothed over some fifty iterations; the first is taken as it is."""
+    """The moving average of the losses, over some fifty iterations; starts with the first loss."""
     new = {
         side: before.get(side, value) * LOSS_SMOOTHING + value * (1 - LOSS_SMOOTHING)
         for side, value in now.items()
@@ -93,7 +94,7 @@ def smoothed(before: Mapping[Side, float], now: Mapping[Side, float]) -> dict[Si
 
 
 def diverged(before: Mapping[Side, float], now: Mapping[Side, float]) -> bool:
-    """Whether a loss is no number any more, or ten times what it was."""
+    """Whether a loss is not finite, or ten times its moving average."""
     return any(
         not math.isfinite(value) or (side in before and value > _DIVERGED * before[side])
         for side, value in now.items()
@@ -101,7 +102,7 @@ def diverged(before: Mapping[Side, float], now: Mapping[Side, float]) -> bool:
 
 
 class StopReason(IntEnum):
-    """Why a training ends; nought while it does not."""
+    """Why a training stops; 0 while it does not."""
 
     NOT_YET = 0
     FINISHED = 1
@@ -111,7 +112,7 @@ class StopReason(IntEnum):
 
     @property
     def text(self) -> str:
-        """For a person."""
+        """One phrase for a person."""
         return _REASONS[self]
 
 
@@ -127,7 +128,7 @@ _REASONS = {
 def stop_reason(
     settings: TrainSettings, card: ModelCard, losses: Mapping[Side, float], asked: bool
 ) -> StopReason:
-    """Why training is to end now."""
+    """Whether training stops now, and why."""
     if progress(settings, card) >= 1:
         return StopReason.FINISHED
     if asked:
@@ -142,6 +143,6 @@ def stop_reason(
 
 
 def save_due(settings: TrainSettings, iterations: int, seconds: float) -> bool:
-    """Whether to save, so many ``iterations`` and ``seconds`` after the last time."""
+    """Whether to save, this many ``iterations`` and ``seconds`` after the last save."""
     every, minutes = settings.saving.interval, settings.saving.minutes
     return bool((every and iterations >= every) or (minutes and seconds >= minutes * 60))

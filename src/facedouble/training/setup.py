@@ -1,4 +1,4 @@
-"""What a run of training works with, made from facesets and settings before the first step."""
+"""Sets up a training from facesets and settings, before the first step."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Setup:
 
     @property
     def faces(self) -> int:
-        """How many an iteration sees, of both sides and in all processes."""
+        """Faces in an iteration: both sides, all processes."""
         return len(SIDES) * self.recipe.batch_size
 
     def pairs(self, config: StepConfig) -> dict[Side, Pairs]:
-        """This process's part of the next batch."""
+        """This process's shard of the next batch, as training pairs."""
         random, size = self.state.random, self.state.network.resolution
         share = Shard(self.world.rank, self.world.size)
         pairs = {}
@@ -71,7 +71,7 @@ def prepare(
     world: World,
     run: Run,
 ) -> Setup:
-    """Build or take up the model of ``folder`` and read the faces; nothing is written.
+    """Build the model of ``folder``, or restore it, and load the faces; nothing is written.
 
     Says what will be trained and what memory it takes. Raises what ``train`` raises.
     """

@@ -1,4 +1,4 @@
-"""One iteration's learning: forward, losses, backward, and the optimizer's step."""
+"""One training step: forward, losses, backward, optimizer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from facedouble.types import OTHER_SIDE, SIDES, Side
 
 
 class PairedForward(nn.Module):
-    """Both sides through ``network`` in one call, which is what can be compiled and spread."""
+    """Both sides through ``network`` in one call, so that it can be compiled and distributed."""
 
     def __init__(self, network: SwapModel) -> None:
         super().__init__()
@@ -33,8 +33,8 @@ class PairedForward(nn.Module):
     def forward(
         self, inputs: dict[Side, Tensor], freeze_encoder: bool, swaps: bool
     ) -> tuple[dict[Side, Decoded], dict[Side, Decoded]]:
-        """Each side's faces (N, 3, R, R) restored by its own decoder; and, with ``swaps``, as each
-        decoder draws the other's codes, from which the encoder is not to learn."""
+        """Each side's faces (N, 3, R, R) restored by its own decoder; and, with ``swaps``, decoded from the
+        other side's codes, without gradients to the encoder."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not freeze_encoder):
             codes = self.network.encode_sides(inputs)
         restored = {side: self.network.decode(code, side) for side, code in codes.items()}
@@ -46,7 +46,7 @@ class PairedForward(nn.Module):
 
 
 class Step:
-    """Takes pairs, and makes the network better by one step.
+    """Updates the network by one step on training pairs.
 
     ``micro_batch`` is how many faces go through the network at a time; what is more is done in parts, whose
     gradients are added, the discriminators' as well, so that the step is the same. It gets smaller when
@@ -128,7 +128,7 @@ class Step:
         return sides.sum() + sum(wrong.values()), sides.detach(), judged
 
     def _adversary(self, config: StepConfig) -> Adversary | None:
-        """The adversary, while it takes part."""
+        """The adversary, while it is active."""
         taking_part = self.adversary is not None and self.adversary.active(config.progress)
         return self.adversary if taking_part else None
 

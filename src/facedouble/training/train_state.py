@@ -1,4 +1,4 @@
-"""Everything that training changes, and how it is saved and taken up again."""
+"""The state of a training: everything that changes, and how it is saved and restored."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ _OTHER_RANKS = 1_000_003  # so that the noise of each process is its own
 
 
 class TrainState:
-    """The network that learns, the average of its weights, the optimizer, its adversary if it has one,
-    the random states, and the card: how far training is and how it went.
+    """The network, the EMA of its weights, the optimizer, the adversary if there is one, the random states,
+    and the model card, which says how far training is and how it went.
 
-    ``averaged`` is the exponential moving average of the weights (Polyak and Juditsky 1992), a network
-    of its own, which is what is saved for use. ``smoothed`` are the losses of late.
+    ``ema`` is a network of its own whose weights are the exponential moving average of those being trained
+    (Polyak and Juditsky 1992); it is what is saved for use. ``smoothed`` are the moving averages of the
+    losses.
     """
 
     def __init__(
@@ -58,10 +59,10 @@ class TrainState:
         if recipe.shared_decoder_until <= 0:
             self.split_decoders()
 
-    # -- what every iteration changes --------------------------------------------------------------
+    # -- what a step changes -----------------------------------------------------------------------
 
     def split_decoders(self) -> None:
-        """Let the decoders learn apart, with the optimizer's moments for their new weights."""
+        """Give each side a decoder of its own, with the optimizer's moments copied for the new weights."""
         self.card.decoders_split = True
         self.ema.split_decoders()
         for old, new in self.network.split_decoders():
@@ -70,23 +71,23 @@ class TrainState:
 
     @torch.no_grad()
     def update_ema(self) -> None:
-        """Move the averaged weights neighbours those of the last step."""
+        """Update the EMA with the weights of the last step."""
         decay = schedule.ema_decay(self.recipe, self.card.iteration)
         live = [p.detach() for p in self.network.parameters()]
         torch._foreach_lerp_(list(self.ema.parameters()), live, 1 - decay)
 
     def record_losses(self, losses: Tensor) -> None:
-        """Note the ``losses`` (one for each side) of this iteration, pending: to read a number
-        is to wait for the device."""
+        """Record the ``losses`` (one per side) of this iteration without reading them: reading a number
+        waits for the device."""
         self.pending.append((self.card.iteration, losses))
 
     @property
     def losses_due(self) -> bool:
-        """Whether it is time to read the losses."""
+        """Whether it is time to read the recorded losses."""
         return len(self.pending) >= (1 if self.device.type == "cpu" else _READ_EVERY)
 
     def flush_losses(self) -> bool:
-        """Take the losses noted into ``smoothed`` and the history. False if they have exploded."""
+        """Read the recorded losses into ``smoothed`` and the history. False if they have diverged."""
         pending, self.pending = self.pending, []
         for iteration, losses in pending:
             values = dict(zip(SIDES, self.world.mean(losses).tolist(), strict=True))
@@ -96,24 +97,24 @@ class TrainState:
             a, b = (self.smoothed.get(side, math.nan) for side in SIDES)
             self.card.history.append([iteration, a, b])
         if len(self.card.history) > 2 * _HISTORY_ROWS:
-            # Every other row goes, so the file stays small and the curve keeps its whole length.
+            # Drop every other row: the file stays small, and the curve keeps its whole length.
             self.card.history = self.card.history[::-2][::-1]
         return True
 
-    # -- saving and taking up again ----------------------------------------------------------------
+    # -- saving and restoring ----------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
         """Add a save to the model ``folder``; see ``models/checkpoint.py``."""
         checkpoint.save(folder, self.card, self.ema.state_dict(), self._tensors())
 
     def calibrate(self, data: Mapping[Side, SideDataset]) -> None:
-        """Let the averaged network take what it has to know of the faces it was trained on."""
+        """Calibrate the EMA network on the faces it was trained on."""
         for side, faces in data.items():
             self.ema.calibrate(faces.batches(_CALIBRATION_FACES), side)
 
     def resume(self, folder: Path, run: Run) -> None:
-        """Be as the newest whole save in ``folder`` is. Raises ``ModelError`` if it is of another
-        architecture; nothing in the folder is changed."""
+        """Restore the newest intact save in ``folder``. Raises ``ModelError`` for a model of another
+        architecture; the folder is not changed."""
         card, weights, state = checkpoint.resume(folder, run=run)
         _refuse_another(folder, card, self.card)
         for name in ("facesets", "colour", "settings", "program"):
@@ -128,8 +129,7 @@ class TrainState:
         self.smoothed = {side: value for side, value in losses.items() if math.isfinite(value)}
 
     def start_from(self, folder: Path, mean_faces: dict[Side, Tensor], run: Run) -> None:
-        """Begin with the weights of another pair's model. Raises ``ModelError`` if it is of another
-        architecture."""
+        """Start with the weights of another pair's model. Raises ``ModelError`` for another architecture."""
         other, card = checkpoint.load(folder, run=run)
         _refuse_another(folder, card, self.card)
         for network in (self.network, self.ema):
