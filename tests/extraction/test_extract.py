@@ -200,7 +200,7 @@ def test_skip_existing_does_nothing_twice(folder: Path, faceset: Path, tmp_path:
 
 def test_an_existing_faceset_is_not_overwritten(folder: Path, faceset: Path) -> None:
     before = contents(faceset)
-    with pytest.raises(OutputError, match="resume it by `skip_existing`"):
+    with pytest.raises(OutputError, match="finished faceset; keep it"):
         extract(folder, faceset, ALONE)
     with pytest.raises(OutputError, match=r"other settings \(`size`\)"):
         extract(folder, faceset, ExtractSettings(processes=1, size=128, skip_existing=True))

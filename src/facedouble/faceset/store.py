@@ -210,9 +210,9 @@ class Faceset:
     def set_landmarks(self, face: Face, landmarks: Landmarks) -> Face:
         """Store landmarks (N, 2) that a person set, in frame pixels, and commit. Returns the face as it is.
 
-        No later run changes them. The crop no longer fits them: the face is out of use until extraction is
-        resumed and writes it anew. Raises ``InputError`` before tracks are known, because faces get their
-        final numbers with them.
+        No later run changes them. The crop no longer fits them: the face is out of use until extraction runs
+        again (with ``skip_existing``) and writes it anew. Raises ``InputError`` before tracks are known,
+        because faces get their final numbers with them.
         """
         self._require_smoothed()
         scheme = scheme_of(face)
@@ -319,7 +319,7 @@ class Faceset:
 def output_errors(path: Path) -> Generator[None]:
     """Turns what SQLite and the system say about a full or read-only disk, inside the ``with``, into an
     ``OutputError`` about ``path``."""
-    advice = f"fix that and resume ({setting('skip_existing')})"
+    advice = "fix that and run it again; it resumes"
     try:
         yield
     except sqlite3.OperationalError as error:
