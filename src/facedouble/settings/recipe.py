@@ -60,7 +60,9 @@ class VggPerceptual(Settings):
     kind: Literal["vgg"] = "vgg"
     weight: float = field(0.05, "weight of the difference of features", min=0)
     weights: File | None = field(
-        None, "file of VGG-19's weights (.pth or .safetensors); fetched if not given", option="vgg-weights"
+        None,
+        "file of VGG-19's weights (.pth or .safetensors); looked for in the cache folder if not given",
+        option="vgg-weights",
     )
 
 
