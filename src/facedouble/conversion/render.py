@@ -88,6 +88,19 @@ class FrameRenderer:
         if plan.fit_keys != fit_keys(self._swapper, self._compositor.steps):
             raise ConversionError("the plan was fitted for another model or other settings; fit it again")
 
+    def render(self, frame: Frame, plan: ConversionPlan, matte: Frame | None = None) -> Frame:
+        """One decoded frame exactly as a conversion writes it.
+
+        Nothing is fitted here: any settings whose fits the plan has can be tried with another renderer.
+        Raises ``ConversionError`` if the frame cannot be converted, or the plan was fitted for another
+        renderer.
+        """
+        self.check(plan)
+        task = self.cut(FrameTask(frame, plan.faces.get(frame.index, ()), matte))
+        self.draw([task])
+        output = self.compose(task).output
+        return frame if output is None else output
+
     def cut(self, task: FrameTask) -> FrameTask:
         """Convert the regions with faces to RGB and cut the crops for the network."""
         try:
@@ -199,19 +212,11 @@ def render_frame(
     renderer: FrameRenderer,
     matte: Source | None = None,
 ) -> Frame:
-    """Frame ``index`` of ``source`` exactly as a conversion writes it.
+    """Frame ``index`` of ``source`` exactly as a conversion writes it; see :meth:`FrameRenderer.render`.
 
-    Nothing is fitted here: any settings whose fits the plan has can be tried by making another renderer.
-    Raises ``ConversionError`` if the frame cannot be converted or the plan does not belong to the renderer,
-    ``InputError`` if there is no such frame.
+    Raises ``InputError`` if there is no such frame.
     """
-    renderer.check(plan)
-    mask = None if matte is None else _frame(matte, index)
-    task = renderer.cut(FrameTask(_frame(source, index), plan.faces.get(index, ()), mask))
-    (task,) = renderer.draw([task])
-    output = renderer.compose(task).output
-    assert output is not None
-    return output
+    return renderer.render(_frame(source, index), plan, None if matte is None else _frame(matte, index))
 
 
 def _frame(source: Source, index: int) -> Frame:

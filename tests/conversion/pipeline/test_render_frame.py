@@ -82,6 +82,8 @@ def test_settings_that_are_fitted_need_a_fit(
     renderer = FrameRenderer.from_settings(swapper, how)
     with pytest.raises(ConversionError, match="fit it again"):
         render_frame(source, 3, plan, renderer)
+    with pytest.raises(ConversionError, match="fit it again"):
+        renderer.render(next(source.frames(3, 4)), plan)
     again = fit_plan(plan, faces, swapper, make_steps(how, swapper.view))
     assert isinstance(render_frame(source, 3, again, renderer).content, YuvPlanes)
     assert fit_plan(again, faces, swapper, make_steps(how, swapper.view)) is again, "nothing to fit"
