@@ -35,6 +35,7 @@ NAMES = [
     "evaluate",
     "extract",
     "train",
+    "json_schema",
     "write_report",
 ]
 

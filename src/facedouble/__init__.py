@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from facedouble.settings.evaluate import EvaluateSettings
     from facedouble.settings.extract import ExtractSettings
     from facedouble.settings.people import FaceChoice
+    from facedouble.settings.schema import json_schema
     from facedouble.settings.train import Limits, TrainSettings
     from facedouble.settings.video import ClipEncoding
     from facedouble.training.loop import TrainResult, train
@@ -55,6 +56,7 @@ __all__ = [
     "convert",
     "evaluate",
     "extract",
+    "json_schema",
     "train",
     "write_report",
 ]
@@ -82,6 +84,7 @@ _WHERE = {
     "evaluate": "facedouble.evaluation.evaluate",
     "extract": "facedouble.extraction.extract",
     "train": "facedouble.training.loop",
+    "json_schema": "facedouble.settings.schema",
     "write_report": "facedouble.evaluation.report.page",
 }
 

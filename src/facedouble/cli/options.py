@@ -17,15 +17,15 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from facedouble.errors import FacedoubleError, SettingsError, render
+from facedouble.cli.wording import in_words, speak_for
+from facedouble.errors import FacedoubleError, SettingsError
 from facedouble.settings import files
 from facedouble.settings.base import Settings
 from facedouble.settings.options import fitting, place
-from facedouble.settings.schema import option_names, option_of
+from facedouble.settings.schema import option_of
 from facedouble.settings.tree import Leaf, default_kind, leaves, limits_in_words, overlay
 
 _CONFIG, _SAVE, _SET = "config_", "save_config_", "set_"
-_current: list[type[Settings]] = []
 
 
 class UsageError(TyperException):
@@ -60,7 +60,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        _current[:] = [kind]
+        speak_for(kind)
         settings = gather(kind, made, values)
         if values[_SAVE] is not None:
             files.save(values[_SAVE], command.__name__, settings)
@@ -74,18 +74,6 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
-
-
-def in_words(text: str) -> str:
-    """A message in which settings are called as the running command calls them."""
-    if not _current:
-        return text
-
-    def name(path: str, value: str | None) -> str | None:
-        plain = path if value is None else f"{path}={value}"
-        return option_names(_current[0], path, value) or (plain if "." in path else None)
-
-    return render(text, name)
 
 
 def gather(kind: type[Settings], made: list[_Option], values: Mapping[str, Any]) -> Settings:

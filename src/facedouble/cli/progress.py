@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
+from facedouble.cli.wording import in_words
 from facedouble.run.events import (
     Event,
     Metrics,
@@ -199,7 +200,8 @@ class Bars:
 def sentence(event: StageFinished | Notice) -> str:
     """The line for a stage that has ended, or for a notice."""
     if isinstance(event, Notice):
-        return f"warning: {event.text}" if event.severity == "warning" else event.text
+        text = in_words(event.text)
+        return f"warning: {text}" if event.severity == "warning" else text
     values = ", ".join(
         f"{_number(value)} {event.units.get(name, name.replace('_', ' '))}"
         for name, value in event.values.items()

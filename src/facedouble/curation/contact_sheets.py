@@ -78,7 +78,7 @@ def coverage_sheet(faceset: Faceset, against: Faceset | None) -> tuple[Image, li
 
 
 def short_name(face: Face) -> str:
-    """The name of a face's crop, by which --remove knows it."""
+    """The name of a face's crop, by which it is named for removal."""
     return PurePath(str(face.crop).replace("\\", "/")).stem
 
 

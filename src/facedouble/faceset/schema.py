@@ -158,7 +158,7 @@ def migrate(database: sqlite3.Connection, file: Path) -> None:
 
 def damaged(file: Path, error: object) -> str:
     """What is said of a database that cannot be read."""
-    return f"{file}: damaged or not a faceset ({error}); rebuild it ({setting('rebuild')})"
+    return f"{file}: damaged or not a faceset ({error}); rebuild it ({setting('task.kind', 'rebuild')})"
 
 
 def _guarded(database: sqlite3.Connection) -> sqlite3.Connection:

@@ -90,7 +90,7 @@ class Faceset:
         if not file.is_file():
             raise InputError(
                 f"{path}: not a faceset (there is no {DATABASE} in it); extract one, or if its crops are "
-                f"there, rebuild it ({setting('rebuild')})"
+                f"there, rebuild it ({setting('task.kind', 'rebuild')})"
             )
         return cls(path, schema.connect(file))
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from facedouble.errors import TrainingError
+from facedouble.errors import TrainingError, setting
 from facedouble.models import checkpoint
 from facedouble.run.run import Run, operation
 from facedouble.settings.train import TrainSettings
@@ -174,7 +174,7 @@ class Trainer:
         if self.rollbacks > schedule.MAX_ROLLBACKS:
             raise TrainingError(
                 f"the losses exploded {self.rollbacks} times, last at iteration {diverged_at}; the saves "
-                "before that are good: resume with a lower learning rate (--learning-rate)"
+                f"before that are good: resume with a lower learning rate ({setting('recipe.learning_rate')})"
             )
         scale = state.card.learning_rate_scale * schedule.ROLLBACK_FACTOR
         state.resume(self.folder, self.run)

@@ -84,7 +84,7 @@ def local_device(device: torch.device, world: World) -> torch.device:
         return device
     number = int(os.environ.get("LOCAL_RANK", world.rank))
     if number >= torch.cuda.device_count():
-        raise SettingsError(f"there are {torch.cuda.device_count()} GPUs; choose --gpus accordingly")
+        raise SettingsError("compute.gpus", world.size, f"there are {torch.cuda.device_count()} GPUs")
     torch.cuda.set_device(number)
     return torch.device("cuda", number)
 
@@ -196,7 +196,7 @@ def _listen(processes: list[Any], messages: Any, cancelled: Any, run: Run) -> An
         except queue.Empty:
             if not any(process.is_alive() for process in processes):
                 raise TrainingError(
-                    "the processes of --gpus ended without a result (in a script of your own, calls belong "
+                    "the training processes ended without a result (in a script of your own, calls belong "
                     'under if __name__ == "__main__":)'
                 ) from None
             continue

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facedouble.errors import setting
 from facedouble.run.events import Preview
 from facedouble.run.run import Run
 from facedouble.settings.train import TrainSettings
@@ -102,7 +103,7 @@ class Reporter:
             self._warned = True
             self.run.warn(
                 "train.slow_saves",
-                f"saving takes {share:.0%} of the time; a larger save interval (--save-interval) takes less",
+                f"saving takes {share:.0%} of the time; a larger {setting('saving.interval')} takes less",
                 share=share,
             )
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from facedouble.errors import TrainingError
+from facedouble.errors import TrainingError, setting
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.run.run import Run
 from facedouble.training.adversary import Adversary
@@ -145,7 +145,7 @@ class Step:
             few = "one face" if self.min_faces == 1 else f"{self.min_faces} faces"
             raise TrainingError(
                 f"out of memory even with {few} of each side at a time; take a smaller model, or another "
-                "--device"
+                f"device ({setting('compute.device')})"
             ) from error
         self.micro_batch = (self.micro_batch + 1) // 2
         if self.device.type == "cuda":
