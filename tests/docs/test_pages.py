@@ -46,6 +46,11 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert anchor in anchors(linked), target
 
 
+def test_no_page_has_marks_of_a_merge() -> None:
+    marks = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
+    assert [page.name for page in PAGES if marks.search(page.read_text(encoding="utf-8"))] == []
+
+
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
 def test_the_readme_is_one_page(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
