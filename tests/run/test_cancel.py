@@ -226,7 +226,7 @@ def test_cancelled_anywhere_and_called_again_it_ends_the_same(
     assert isinstance(heard[-1], Finished)
     chance = Random(name)
     cancelled = 0
-    for moment in sorted(chance.sample(range(1, len(heard) - 1), min(case.moments, len(heard) - 2))):
+    for moment in sorted(chance.sample(range(1, len(heard) - 2), min(case.moments, len(heard) - 3))):
         folder = tmp_path / f"cancelled at {moment}"
         folder.mkdir()
         case.prepare(material, folder)

@@ -112,6 +112,7 @@ def _evaluate(
                 pictures[number] = _jpeg(second)
 
         observed = observer.observe(path, keep, run)
+        run.check()
         evidence = Evidence(
             observed,
             person_a,
