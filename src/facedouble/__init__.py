@@ -24,7 +24,20 @@ if TYPE_CHECKING:
     from facedouble.extraction.extract import ExtractResult, extract
     from facedouble.faceset.store import Faceset
     from facedouble.run.cancel import Cancelled
-    from facedouble.run.events import Event
+    from facedouble.run.events import (
+        Event,
+        Failed,
+        Finished,
+        Metrics,
+        Notice,
+        Preview,
+        Progress,
+        StageFinished,
+        StageStarted,
+        Started,
+        Stopped,
+    )
+    from facedouble.run.jsonl import EventLog
     from facedouble.run.run import Run
     from facedouble.settings.convert import ConvertSettings
     from facedouble.settings.evaluate import EvaluateSettings
@@ -43,13 +56,24 @@ __all__ = [
     "EvaluateSettings",
     "Evaluation",
     "Event",
+    "EventLog",
     "ExtractResult",
     "ExtractSettings",
     "FaceChoice",
     "FacedoubleError",
     "Faceset",
+    "Failed",
+    "Finished",
     "Limits",
+    "Metrics",
+    "Notice",
+    "Preview",
+    "Progress",
     "Run",
+    "StageFinished",
+    "StageStarted",
+    "Started",
+    "Stopped",
     "TrainResult",
     "TrainSettings",
     "__version__",
@@ -70,6 +94,17 @@ _WHERE = {
     "EvaluateSettings": "facedouble.settings.evaluate",
     "Evaluation": "facedouble.evaluation.result",
     "Event": "facedouble.run.events",
+    "EventLog": "facedouble.run.jsonl",
+    "Failed": "facedouble.run.events",
+    "Finished": "facedouble.run.events",
+    "Metrics": "facedouble.run.events",
+    "Notice": "facedouble.run.events",
+    "Preview": "facedouble.run.events",
+    "Progress": "facedouble.run.events",
+    "StageFinished": "facedouble.run.events",
+    "StageStarted": "facedouble.run.events",
+    "Started": "facedouble.run.events",
+    "Stopped": "facedouble.run.events",
     "ExtractResult": "facedouble.extraction.extract",
     "ExtractSettings": "facedouble.settings.extract",
     "FaceChoice": "facedouble.settings.people",
