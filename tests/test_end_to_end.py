@@ -24,7 +24,7 @@ from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_image, write_png
 from facedouble.video.source import open_source
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
 
 
 @pytest.fixture(scope="session")
@@ -174,7 +174,7 @@ def test_an_output_that_exists_is_not_replaced(
     output, _ = demo_run
     taken = tmp_path / "out.mp4"
     taken.write_bytes(b"mine")
-    with pytest.raises(OutputError, match="overwrite"):
+    with pytest.raises(OutputError, match="exists; choose another output"):
         convert(
             clips["sample_02"],
             output / "model-quick",
