@@ -34,7 +34,7 @@ def texts(tree: ast.AST) -> Iterator[ast.Constant]:
 def test_no_message_names_an_option(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     named = [
-        f"line {node.lineno}: {node.value}"
+        f"line {node.lineno}: {node.value!r}"
         for node in texts(tree)
         if re.search(r"(^|[\s(`'])--[a-z]", str(node.value)) and not OTHERS.search(str(node.value))
     ]

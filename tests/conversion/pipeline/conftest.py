@@ -27,6 +27,7 @@ from facedouble.models.checkpoint import ModelCard
 from facedouble.registry import Entry
 from facedouble.settings.convert import ConvertSettings
 from facedouble.settings.extract import ExtractSettings
+from facedouble.types import Side
 from facedouble.video.clip_source import ClipSource
 
 FRAMES = 40
@@ -130,7 +131,7 @@ def save_model(
     change(weights)
     colour = [[0.55, 0.4, 0.35], [0.2, 0.18, 0.17]]
     architecture = {"kind": "original", **arguments}
-    sides = {"a": colour, "b": colour}
+    sides: dict[Side, list[list[float]]] = {"a": colour, "b": colour}
     card = ModelCard(architecture, network.resolution, 0.8, {"a": [], "b": []}, sides)
     checkpoint.save(folder, card, weights, {})
     return folder
