@@ -36,7 +36,7 @@ COMMANDS = {
         "--model",
         "--output",
         "--json",
-        "--closely",
+        "--detailed-frames",
     ],
     "frames": ["CLIP", "--output", "--fps"],
     "video": ["DIR", "--output", "--audio-from", "--codec"],

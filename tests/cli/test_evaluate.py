@@ -21,7 +21,7 @@ def test_report_json_and_terminal_say_the_same(
     report, numbers = tmp_path / "report.html", tmp_path / "numbers.json"
     faceset = str(extracted_pair)
     command = [sys.executable, "-m", "facedouble", "evaluate", *images, "-B", faceset, "-a", faceset]
-    command += ["--closely", "2", "-o", str(report), "--json", str(numbers)]
+    command += ["--detailed-frames", "2", "-o", str(report), "--json", str(numbers)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     found = json.loads(numbers.read_text())["results"][0]

@@ -134,7 +134,7 @@ def face_hull_of(material: Material, number: int) -> np.ndarray:
 
 
 def evaluated(material: Material, *results: Path) -> Evaluation:
-    settings = EvaluateSettings(closely=2)
+    settings = EvaluateSettings(detailed_frames=2)
     return evaluate(results, material.source, [material.target], settings, faceset=material.faceset)
 
 

@@ -62,7 +62,7 @@ def test_two_results_a_folder_without_sound_and_one_that_is_too_short(material: 
 
 @pytest.mark.subprocess
 def test_without_a_faceset_the_faces_are_found_on_the_way(material: Material, tmp_path: Path) -> None:
-    settings = EvaluateSettings(closely=2, pictures=3)
+    settings = EvaluateSettings(detailed_frames=2, pictures=3)
     found = facedouble.evaluate([material.source], material.source, [material.target], settings)
     assert len(found.results[0].index) == FRAMES
     assert len(found.pictures) == len(found.results[0].pictures) == 3
@@ -134,7 +134,7 @@ def test_a_model_is_measured_and_its_size_held_against_the_shot(material: Materi
         [material.source],
         material.source,
         [material.target],
-        EvaluateSettings(closely=2),
+        EvaluateSettings(detailed_frames=2),
         faceset=material.faceset,
         model=tmp_path / "model",
     ).results[0]

@@ -192,7 +192,7 @@ CASES = {
             [m.swap],
             m.frames,
             m.facesets["b"],
-            EvaluateSettings(closely=3),
+            EvaluateSettings(detailed_frames=3),
             faceset=m.faceset,
             model=m.model,
             run=run,

@@ -38,7 +38,10 @@ def read_back(kind: type[Settings], arguments: list[str]) -> Settings:
     ("command", "values"),
     [
         ("extract", {"source": "-clip.mp4", "output": "faces/a", "skip_existing": True, "size": 512}),
-        ("extract", {"source": "c", "output": "f", "faces": {"filter": ["a b.png", "c.png"]}, "steady": 0.5}),
+        (
+            "extract",
+            {"source": "c", "output": "f", "faces": {"filter": ["a b.png", "c.png"]}, "smoothing": 0.5},
+        ),
         ("extract", {"source": "c", "output": "f", "sampling": {"kind": "rate", "fps": 2.5}}),
         ("train", {"a": ["x", "y"], "b": ["z"], "model": "m", "limits": {"minutes": 1.5, "patience": 10}}),
         ("train", {"a": ["x"], "b": ["z"], "model": "m", "monitor": {"write_image": False}}),

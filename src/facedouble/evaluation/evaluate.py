@@ -129,7 +129,7 @@ def _evaluate(
         run.notice(
             "evaluate.sampled",
             f"identity and the picture outside the face were measured in {len(plan.detailed)} of "
-            f"{len(plan.faces)} frames (setting closely)",
+            f"{len(plan.faces)} frames (setting detailed_frames)",
             measured=len(plan.detailed),
             frames=len(plan.faces),
         )

@@ -104,7 +104,7 @@ def plan_observation(source: Path, faceset: Path, settings: EvaluateSettings) ->
     if not faces:
         raise InputError(f"{faceset}: no face to measure")
     order = sorted(faces)
-    wanted = min(settings.closely or len(order), len(order))
+    wanted = min(settings.detailed_frames or len(order), len(order))
     detailed = frozenset(order[round(i)] for i in np.linspace(0, len(order) - 1, wanted))
     extent = float(np.median([face.crop_size / scale_of(face.alignment) for face in faces.values()]))
     # A little larger than the face usually is in the frame, so that nothing has to be averaged down.

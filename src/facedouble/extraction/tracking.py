@@ -65,7 +65,7 @@ def smoothed_track(
     track: Sequence[Face], settings: ExtractSettings, references: References | None
 ) -> list[Face]:
     """The faces of a track with their statuses by reference pictures, smoothed landmarks and alignments."""
-    faces = smooth_track(references.classify(track) if references else track, settings.steady)
+    faces = smooth_track(references.classify(track) if references else track, settings.smoothing)
     return [
         face.with_(
             alignment=align(face.smoothed, settings.size, scheme_of(face), level_eyes=settings.align_eyes)

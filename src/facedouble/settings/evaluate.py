@@ -8,7 +8,7 @@ from facedouble.settings.base import File, Files, Settings, field
 class EvaluateSettings(Settings):
     """How results are measured."""
 
-    closely: int = field(
+    detailed_frames: int = field(
         60,
         "frames on which identity and the picture outside the face are measured, spread evenly; 0 for all",
         unit="frames",

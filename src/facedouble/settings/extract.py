@@ -49,7 +49,9 @@ class ExtractSettings(Settings):
     blur_threshold: float = field(0.0, "put faces less sharp than this into blurry/, 0 for none", min=0)
     min_face_size: int = field(40, "leave out faces narrower than this", unit="pixels", min=1)
     max_faces: int = field(0, "largest faces kept in each frame, 0 for all", unit="faces", min=0)
-    steady: float = field(1.0, "how much landmarks are smoothed in time, 0 for not at all", min=0, max=100)
+    smoothing: float = field(
+        1.0, "how strongly landmarks are smoothed in time, 0 for not at all", min=0, max=100
+    )
     debug_landmarks: bool = field(False, "draw the landmarks of each face into pictures in landmarks/")
     processes: int = field(
         0, "processes that look for faces, 0 for one per core", short="-j", unit="processes", min=0
@@ -86,6 +88,8 @@ def read_recorded(values: Mapping[str, Any]) -> ExtractSettings:
     if people and threshold is not None:
         people["threshold"] = threshold
     flat = {name: value for name, value in flat.items() if name not in ("filter", "nfilter")}
+    if "steady" in flat:
+        flat["smoothing"] = flat.pop("steady")
     sampling = {"kind": "rate", "fps": fps} if fps else {"kind": "every", "every": every}
     return ExtractSettings.read({**flat, "faces": people, "sampling": sampling})
 
