@@ -274,7 +274,7 @@ COMMANDS: dict[str, Callable[[Material, Path], list[str]]] = {
         *("train", "-A", f"{m.facesets['a'][0]}", "-B", f"{m.facesets['b'][0]}", "-m", f"{f / 'out'}"),
         *("--iterations", "60", "--batch-size", "2", "--device", "cpu", "--precision", "fp32", "--seed", "3"),
         *("--save-interval", "20", "--no-write-image", "--no-measure"),
-        *(word for argument in QUICK for word in ("--set", argument)),
+        *(word for argument in QUICK for word in ("--set", f"architecture.{argument}")),
     ],
     "convert": lambda m, f: [
         *("convert", "-i", f"{m.clip}", "-m", f"{m.model}", "-o", f"{f / 'out.mkv'}"),
