@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,7 +50,8 @@ def test_it_is_made_from_settings_and_knows_its_scheme() -> None:
     assert analyser.scheme is LANDMARK_SCHEMES["dlib68"] is DLIB68
     assert analyser.angles == (90, 180, 270)
     assert list(LANDMARK_PREDICTORS) == list(LANDMARK_SCHEMES)
-    for wrong in ({"detector": "nonesuch"}, {"landmarks": "nonesuch"}):
+    wrongs: list[dict[str, Any]] = [{"detector": "nonesuch"}, {"landmarks": "nonesuch"}]
+    for wrong in wrongs:
         with pytest.raises(SettingsError, match="nonesuch"):
             FaceAnalyser(**wrong)
 
@@ -65,7 +67,7 @@ def test_several_faces_at_once_are_each_by_itself(image: np.ndarray) -> None:
     one, few = FaceAnalyser(), FaceAnalyser(batch_size=2)
     (found,) = one.search_image(image)
     images = [np.roll(image, shift, axis=1) for shift in (0, 3, 8)]
-    starts = [found.landmarks + np.float32((shift, 0)) for shift in (0, 3, 8)]
+    starts = [found.landmarks + np.array((shift, 0), np.float32) for shift in (0, 3, 8)]
     points = few.refine_all(images, starts)
     assert len(points) == 3
     for number, (picture, start) in enumerate(zip(images, starts, strict=True)):
@@ -80,5 +82,5 @@ def test_a_face_is_verified_where_it_is_and_not_elsewhere(image: np.ndarray) -> 
     (found,) = analyser.search_image(image)
     grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     assert (analyser.verify(grey, found.landmarks) or 0) > 0
-    away = found.landmarks - np.float32((2 * eye_distance(found.landmarks, DLIB68), 0))
+    away = found.landmarks - np.array((2 * eye_distance(found.landmarks, DLIB68), 0), np.float32)
     assert analyser.verify(grey, away) is None

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import av
 import cv2
+import numpy as np
 import pytest
 
 from facedouble.cli.main import main
@@ -48,7 +49,7 @@ def footage(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
             stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
             for number, frame in enumerate(islice(open_source(clips[clip]).frames(), FRAMES)):
                 small = cv2.resize(frame.rgb(), (640, 360), interpolation=cv2.INTER_AREA)
-                picture = av.VideoFrame.from_ndarray(small, "rgb24")
+                picture = av.VideoFrame.from_ndarray(np.asarray(small, np.uint8), "rgb24")
                 picture.pts, picture.time_base = number, Fraction(1, 30)
                 container.mux(stream.encode(picture))
             container.mux(stream.encode(None))

@@ -172,6 +172,6 @@ class BrokenStep(FaceStep):
 @pytest.fixture
 def broken_step(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """The numbers of the frames that cannot be converted: add some."""
-    monkeypatch.setitem(FACE_STEPS.entries, "broken", Entry(f"{__name__}:BrokenStep", "fails"))  # type: ignore[arg-type]
+    monkeypatch.setitem(FACE_STEPS.entries, "broken", Entry(f"{__name__}:BrokenStep", "fails"))
     monkeypatch.setattr(BrokenStep, "frames", set())
     return BrokenStep.frames

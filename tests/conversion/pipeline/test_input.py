@@ -31,7 +31,7 @@ def test_a_clip_whose_size_changes_midway(
             stream = container.add_stream("libx264", rate=25)
             stream.width, stream.height = shape
             for picture in pictures[:6]:
-                image = cv2.resize(picture, shape, interpolation=cv2.INTER_AREA)
+                image = np.asarray(cv2.resize(picture, shape, interpolation=cv2.INTER_AREA), np.uint8)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             container.mux(stream.encode(None))
         both += (tmp_path / name).read_bytes()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 import pytest
+from av.container import InputContainer
 
 from facedouble.cli.convert import summary
 from facedouble.conversion.pipeline import ConvertResult, convert
@@ -46,6 +49,12 @@ def converted(
     result = convert(rich, stand_in, path, settings(LOSSLESS), faceset=faces, run=Run([events.append]))
     assert only(path.parent, "out.mkv")
     return path, result, events
+
+
+def moments(container: InputContainer, number: int) -> list[tuple[Fraction, bytes]]:
+    """Each sound packet's time in seconds and its data."""
+    packets = container.demux(container.streams.audio[number])
+    return [(p.pts * p.time_base, bytes(p)) for p in packets if p.pts is not None and p.time_base is not None]
 
 
 def test_outside_the_face_every_sample_is_the_sources_own(
@@ -134,6 +143,7 @@ def test_ten_bits_stay_ten_bits(
     assert np.count_nonzero(new[3][0][changed] % 4) > changed.sum() / 2  # the new face has all its bits too
     convert(source, stand_in, tmp_path / "images", settings(PLAIN), faceset=own)
     image = cv2.imread(str(tmp_path / "images" / "000003.png"), cv2.IMREAD_UNCHANGED)
+    assert image is not None
     assert image.dtype == np.uint16
 
 
@@ -234,17 +244,20 @@ def test_discarded_frames_take_their_sound_with_them(
     cut = before[20] - before[10]
     expected = [pts - before[10] for pts in before[10:20]] + [pts - before[30] + cut for pts in before[30:35]]
     assert ClipSource(path).times() == expected
-    spans = [(before[10] * tick, before[20] * tick, 0), (before[30] * tick, before[35] * tick, cut * tick)]
+    spans: list[tuple[Any, Any, Any]] = [
+        (before[10] * tick, before[20] * tick, 0),
+        (before[30] * tick, before[35] * tick, cut * tick),
+    ]
     with av.open(str(rich)) as a, av.open(str(path)) as b:
         for number in (0, 1):
-            sound = [(p.pts * p.time_base, bytes(p)) for p in a.demux(a.streams.audio[number]) if p.size]
+            sound = moments(a, number)
             wanted = [
                 (moment - start + target, data)
                 for start, end, target in spans
                 for moment, data in sound
                 if start <= moment < end
             ]
-            found = [(p.pts * p.time_base, bytes(p)) for p in b.demux(b.streams.audio[number]) if p.size]
+            found = moments(b, number)
             assert [data for _, data in found] == [data for _, data in wanted]
             late = [abs(float(x - y)) for (x, _), (y, _) in zip(found, wanted, strict=True)]
             assert max(late) < 1e-4

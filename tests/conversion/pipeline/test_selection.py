@@ -18,7 +18,7 @@ from facedouble.faceset.store import Faceset
 from facedouble.run.events import Event, Notice
 from facedouble.run.run import Run
 from facedouble.video.clip_source import ClipSource
-from facedouble.video.images import write_png
+from facedouble.video.images import read_image, write_png
 from facedouble.video.source import open_source
 from tests.conversion.pipeline.clips import (
     FRAMES,
@@ -50,7 +50,7 @@ def test_only_the_selected_person_or_track_is_replaced(
         result = convert(pair_frames, stand_in, tmp_path / name, how, faceset=extracted_pair)
         assert (result.faces_swapped, result.faces_not_selected) == (12, 12)
         for frame in open_source(pair_frames).frames():
-            new = cv2.imread(str(tmp_path / name / f"{frame.index:04d}.png"))[..., ::-1]
+            new = read_image(tmp_path / name / f"{frame.index:04d}.png")
             halves = [np.array_equal(new[:, s], frame.rgb()[:, s]) for s in (slice(640), slice(640, None))]
             assert halves == ([False, True] if is_left else [True, False])
     with pytest.raises(SettingsError, match=f"77.*no such track in the faceset; it has .*{max(tracks)}"):
@@ -77,7 +77,8 @@ def test_a_clip_without_any_face_is_copied_and_counted(
     frames.mkdir()
     for frame in ClipSource(phone_clips["no_face"]).frames():
         if frame.index in (0, 20, 40):
-            write_png(frames / f"{frame.index:03d}.png", cv2.resize(frame.rgb(), None, fx=0.3, fy=0.3))
+            small = np.asarray(cv2.resize(frame.rgb(), None, fx=0.3, fy=0.3), np.uint8)
+            write_png(frames / f"{frame.index:03d}.png", small)
     events: list[Event] = []
     result = convert(frames, stand_in, tmp_path / "out", settings(PLAIN), run=Run([events.append]))
     assert (result.frames, result.frames_without_face, result.faces_swapped) == (3, 3, 0)
