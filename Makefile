@@ -22,19 +22,20 @@ demo: $(READY)
 	$(BIN)/facedouble demo $(ARGS)
 
 test: check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 # Without training, processes and whatever else is slow: 90 seconds on two cores.
 test-fast: $(READY_DEV)
-	$(BIN)/python -m pytest -m "not (training or subprocess or slow)"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m "not (training or subprocess or slow)"
 
 # Measures this machine and writes benchmarks/results/ and the tables of benchmarks/README.md.
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
-# Writes the tables of results into the documents; `make check` fails where they differ.
+# Writes the tables into the documents and the JSON Schemas of the settings; `make test` fails where they differ.
 tables: $(READY)
 	$(BIN)/python -m benchmarks.documents
+	$(BIN)/python scripts/write_schemas.py
 
 # The documentation as a site in build/site; fails on a broken link.
 docs: $(READY_DOCS)

@@ -62,4 +62,6 @@ def test_two_tables_of_one_name_are_an_error(results: Path) -> None:
 
 
 def test_the_documents_are_what_the_results_say() -> None:
-    assert [str(path.relative_to(ROOT)) for path in update(documents(), tables(), check=True)] == []
+    assert [str(path.relative_to(ROOT)) for path in update(documents(), tables(), check=True)] == [], (
+        "run: make tables"
+    )

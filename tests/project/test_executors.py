@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facedouble.cli.main import main
 from facedouble.errors import OutputError, SettingsError
 from facedouble.project.database import open_database
 from facedouble.project.jobs import ENDED, Job, JobState, NewJob, Queue
@@ -82,3 +83,14 @@ def test_what_fails_is_failed_and_what_waits_for_it_is_not_run(name: str, projec
 def test_an_unknown_executor_is_answered_with_those_there_are() -> None:
     with pytest.raises(SettingsError, match="local"):
         EXECUTORS["cloud"]
+
+
+def test_no_job_is_queued_for_an_executor_that_is_not_there(
+    project_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = project_folder / "project.yaml"
+    file.write_text(file.read_text(encoding="utf-8") + "executor: nowhere\n", encoding="utf-8")
+    assert main(["jobs", "add", "--project", str(project_folder), "frames", "clip.mp4", "-o", "images"]) == 1
+    assert "nowhere" in capsys.readouterr().err
+    with closing(open_database(project_folder)) as database:
+        assert list(Queue(database).all()) == []

@@ -16,6 +16,7 @@ from facedouble.settings.curate import FacesCommand
 from facedouble.settings.extract import AtRate, ExtractSettings
 from facedouble.settings.recipe import Recipe
 from facedouble.settings.registry import COMMANDS
+from facedouble.settings.train import TrainSettings
 from facedouble.settings.tree import Leaf, leaves
 from facedouble.settings.video import ClipEncoding, ImageEncoding
 from facedouble.training.registry import RECIPES
@@ -187,3 +188,10 @@ def test_settings_are_light() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_model_without_a_recipe_is_not_trained_by_that_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = {name: entry for name, entry in RECIPES.entries.items() if name != "double"}
+    monkeypatch.setattr(RECIPES, "entries", without)
+    with pytest.raises(SettingsError, match="double"):
+        TrainSettings.read({"architecture": {"kind": "double"}})

@@ -200,8 +200,11 @@ def _opened(start: Path) -> Iterator[tuple[Path, Queue]]:
 
 def _executor_name(folder: Path) -> str:
     from facedouble.project.file import read_project
+    from facedouble.project.registry import EXECUTORS
 
-    return read_project(folder).executor
+    name = read_project(folder).executor
+    EXECUTORS.check(name)  # before a job is queued that nothing could run or stop
+    return name
 
 
 def submit(folder: Path, jobs: Sequence[Job]) -> None:

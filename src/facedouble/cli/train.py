@@ -15,7 +15,7 @@ from facedouble.settings.train import TrainCommand, TrainSettings
 
 @with_settings
 def train(command: TrainCommand, events: EventsOption = None) -> None:
-    """Train a model on the faces of two people, or go on training it.
+    """Train a model on the faces of two people, or train it further.
 
     Enter or Ctrl-C stops after saving; the same command goes on from there. The model's folder
     shows how far it is: preview.png, losses.png, time-lapse/, and tensorboard/ for TensorBoard.

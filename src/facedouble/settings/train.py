@@ -102,7 +102,8 @@ class TrainSettings(Settings):
         kind = architecture.get("kind") if isinstance(architecture, Mapping) else architecture.kind
         recipe = values.get("recipe") or {}
         if isinstance(recipe, Mapping):
-            preset = RECIPES[kind if isinstance(kind, str) and kind in RECIPES else DEFAULT_MODEL]
+            # An unknown model is refused with its architecture.
+            preset = RECIPES[kind if isinstance(kind, str) and kind in MODELS else DEFAULT_MODEL]
             recipe = overlay(Recipe, preset.model_dump(), recipe)
         return {**values, "architecture": architecture, "recipe": recipe}
 
@@ -115,7 +116,7 @@ class TrainSettings(Settings):
 
 
 class TrainCommand(TrainSettings):
-    """Train a model on the faces of two people, or go on training it."""
+    """Train a model on the faces of two people, or train it further."""
 
     a: Files = field(help="faceset of A, whose face is replaced; repeatable", option="A")
     b: Files = field(help="faceset of B, whose face is put there; repeatable", option="B")

@@ -107,6 +107,7 @@ class TestEveryScheme:
         ({"mirror": (1, 0, *range(3, COUNT), 2)}, "mirror"),
         ({"hull": (0, COUNT)}, "does not exist"),
         ({"optional": frozenset({6})}, "cannot be optional"),
+        ({"regions": replace(SPARSE.regions, jaw=())}, "jaw"),
     ],
 )
 def test_a_description_that_contradicts_itself_is_refused(change: dict[str, object], message: str) -> None:

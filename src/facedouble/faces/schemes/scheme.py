@@ -193,6 +193,8 @@ class LandmarkScheme:
         ):
             raise ValueError(f"{self.name}: each point must be the mirror image of its own mirror image")
         regions = self.regions
+        if len(regions.jaw) < 2:
+            raise ValueError(f"{self.name}: the jaw needs two points at least, from ear to ear")
         used: list[Indices] = [
             *regions.named().values(),
             self.inner,
