@@ -69,7 +69,8 @@ def test_status_and_a_dry_run_say_what_comes_next(footage: Path, capsys: pytest.
     assert f"next: facedouble run {film}" in said
     assert main(["run", str(film), "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines] == ["extract", "extract", "train", "convert", "evaluate"]
+    assert lines[0] == "mkdir -p results"
+    assert [line.split()[1] for line in lines[1:]] == ["extract", "extract", "train", "convert", "evaluate"]
     assert not (film / "faces").exists()
     (film / "clips" / "ben.mp4").unlink()
     assert main(["run", str(film)]) == 1

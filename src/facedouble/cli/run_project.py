@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -34,7 +35,7 @@ def run(
 
     It stops at the first step that fails. Stopped or killed, the same command resumes it.
     """
-    from facedouble.project.commands import command, shown
+    from facedouble.project.commands import command, missing_parents, shown
     from facedouble.project.foreground import run_missing, to_do
     from facedouble.project.look import look
     from facedouble.project.plan import State
@@ -42,6 +43,9 @@ def run(
     found = look(folder)
     steps = to_do(found, stale=stale)
     if dry_run:
+        # Clips and reports are not written into folders that are not there.
+        for parent in missing_parents(found.folder, steps):
+            print(f"mkdir -p {shlex.quote(parent)}")
         for item in steps:
             print(shown(command(item.step, again=item.state == State.STALE)))
         return

@@ -6,9 +6,9 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from facedouble.errors import OutputError
 from facedouble.project.ending import STOPPED
@@ -30,6 +30,14 @@ def command(step: Step, *, again: bool = False) -> list[str]:
 def shown(arguments: Sequence[str]) -> str:
     """A command line as a person types it."""
     return shlex.join(["facedouble", *arguments])
+
+
+def missing_parents(folder: Path, planned: Iterable[Planned]) -> list[str]:
+    """Folders that the results of steps go into and that are not there yet, relative to the project's."""
+    parents = dict.fromkeys(
+        PurePath(it.step.output).parent for it in planned if it.step.kind in ("convert", "evaluate")
+    )
+    return [str(parent) for parent in parents if not (folder / parent).is_dir()]
 
 
 def call(folder: Path, arguments: Sequence[str], events: Path) -> int:
