@@ -146,6 +146,7 @@ def test_the_best_of_several_is_marked() -> None:
     assert "<b>" not in page(evaluation("good.mp4"))
 
 
+@pytest.mark.subprocess
 def test_the_page_works_in_a_browser(chromium: str, tmp_path: Path) -> None:
     """The worst frame is shown first; pointing at a curve and keys on it show the frame under them."""
     script = """
@@ -194,6 +195,7 @@ def test_the_page_works_in_a_browser(chromium: str, tmp_path: Path) -> None:
     assert out["pictures"] > len(base64.b64encode(jpeg(50)))
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("width", [1366, 500])
 def test_nothing_runs_out_of_the_page(chromium: str, tmp_path: Path, width: int) -> None:
     script = "return [document.documentElement.scrollWidth, innerWidth];"
@@ -203,6 +205,7 @@ def test_nothing_runs_out_of_the_page(chromium: str, tmp_path: Path, width: int)
     assert wide <= window
 
 
+@pytest.mark.subprocess
 def test_a_browser_asks_the_network_for_nothing(chromium: str, tmp_path: Path) -> None:
     browse(chromium, page(evaluation(NASTY)), tmp_path)
     log = (tmp_path / "net.json").read_text(errors="replace")
@@ -211,6 +214,7 @@ def test_a_browser_asks_the_network_for_nothing(chromium: str, tmp_path: Path) -
     assert not [url for url in asked if "example.com" in url]
 
 
+@pytest.mark.subprocess
 def test_a_single_frame_without_pictures_is_shown_too(chromium: str, tmp_path: Path) -> None:
     found = evaluation("one.mp4", pictured=[])
     dom = browse(chromium, page(found), tmp_path, "return document.querySelectorAll('.chart').length;")
