@@ -84,11 +84,15 @@ def chromium() -> str:
 
 
 def browse(chromium: str, html: str, folder: Path, script: str = "", width: int = 1366) -> str:
-    """The page's DOM after ``script`` ran in it; what the script returns is in the title."""
+    """The page's DOM after ``script`` ran in it; what the script returns is in the title.
+
+    On a busy machine Chromium sometimes writes the DOM before the page's timers ran; then it is asked again.
+    """
     if script:
         html = html.replace(
             "</body>",
-            f"<script>setTimeout(() => {{ document.title = JSON.stringify((() => {{ {script} }})());"
+            f"<script>setTimeout(() => {{ const found = JSON.stringify((() => {{ {script} }})());"
+            "document.title = 'returned:' + found;"
             "}, 300);</script></body>",
         )
     file = folder / "page.html"
@@ -101,13 +105,16 @@ def browse(chromium: str, html: str, folder: Path, script: str = "", width: int 
         "--dump-dom",
         file.as_uri(),
     ]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert run.returncode == 0, run.stderr
-    return run.stdout
+    for _ in range(10):
+        run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert run.returncode == 0, run.stderr
+        if not script or "<title>returned:" in run.stdout:
+            return run.stdout
+    raise AssertionError(f"the browser never waited for the script: {run.stdout[:200]}")
 
 
 def returned(dom: str) -> object:
-    title = re.search(r"<title>(.*?)</title>", dom, re.DOTALL)
+    title = re.search(r"<title>returned:(.*?)</title>", dom, re.DOTALL)
     assert title is not None
     return json.loads(
         title[1].replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
