@@ -24,7 +24,7 @@ demo: $(READY)
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
-# Without training, processes and whatever else is slow: 90 seconds on two cores.
+# Without training, processes and whatever else is slow: 136 seconds on two cores.
 test-fast: $(READY_DEV)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m "not (training or subprocess or slow)"
 
