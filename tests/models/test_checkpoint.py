@@ -10,6 +10,7 @@ from facedouble.models.base import build
 from facedouble.models.checkpoint import ModelCard
 from facedouble.run.events import Event
 from facedouble.run.run import Run
+from facedouble.settings.train import TrainSettings
 from facedouble.types import Side
 
 ARGUMENTS = {"filters": 4, "bottleneck": 8}
@@ -134,3 +135,15 @@ def test_a_save_that_fails_leaves_those_before_as_they_are(tmp_path: Path) -> No
 def test_no_model_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="train"):
         checkpoint.load(tmp_path / "none")
+
+
+def test_the_settings_of_a_training_are_read_back_from_its_model(tmp_path: Path) -> None:
+    settings = TrainSettings.read({"architecture": {"kind": "original", **ARGUMENTS}, "seed": 7})
+    c = card()
+    c.settings = settings.dump()
+    save(tmp_path, c, 10, 1.0)
+    loaded = checkpoint.load(tmp_path)[1]
+    assert loaded.read_settings() == settings
+    loaded.settings["seed"] = "seven"
+    with pytest.raises(ModelError, match="seed"):
+        loaded.read_settings()

@@ -86,11 +86,6 @@ def open_database(folder: Path) -> sqlite3.Connection:
     return database
 
 
-def has_database(folder: Path) -> bool:
-    """Whether anything was ever queued or recorded in the project."""
-    return (folder / STATE / DATABASE).is_file()
-
-
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[None]:
     """All or nothing. Nobody else writes meanwhile. Raises ``OutputError`` where nothing can be written."""

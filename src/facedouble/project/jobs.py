@@ -138,11 +138,6 @@ class Queue:
             raise InputError(f"there is no job {number}; see: facedouble jobs")
         return _job(row)
 
-    def waits_for(self, job: Job) -> list[Job]:
-        """The jobs that a queued one still waits for."""
-        found = {other.id: other for other in self.all()}
-        return [found[n] for n in job.after if n in found and found[n].state != JobState.DONE]
-
     # -- what a person asks for ------------------------------------------------------------------
 
     def add(self, jobs: Iterable[NewJob]) -> list[Job]:
