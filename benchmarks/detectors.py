@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
 from facedouble.errors import AssetError
-from facedouble.faces.detectors import Detector
+from facedouble.faces.detectors.base import Detector
 from facedouble.faces.registry import DETECTORS
 from facedouble.types import Detection
 from facedouble.video.frame import Frame

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from facedouble.errors import SettingsError
-from facedouble.faces import detectors
-from facedouble.faces.detectors import Detector
+from facedouble.faces.detectors.base import Detector, without_duplicates
+from facedouble.faces.detectors.dlib import CnnDetector
 from facedouble.faces.identity import SAME_PERSON, DlibDescriptor
 from facedouble.faces.landmarks import eye_distance
 from facedouble.faces.registry import DETECTORS
@@ -166,13 +166,13 @@ def test_one_that_needs_no_colour_takes_grey(detector: Detector, frame: Image) -
 def test_two_boxes_of_one_face_are_one() -> None:
     surest, shifted, other = Box(10, 10, 110, 110), Box(20, 20, 125, 125), Box(80, 10, 200, 130)
     found = [Detection(shifted, 0.5), Detection(surest, 0.9), Detection(other, 0.1)]
-    assert [detection.box for detection in detectors._without_duplicates(found)] == [other, surest]
+    assert [detection.box for detection in without_duplicates(found)] == [other, surest]
 
 
 def test_all_asks_the_cnn_only_where_hog_finds_nothing(monkeypatch: pytest.MonkeyPatch, frame: Image) -> None:
     detector = DETECTORS["all"]("cpu")
     from_cnn = Detection(Box(1, 2, 3, 4), 1.0)
-    monkeypatch.setattr(detectors.CnnDetector, "detect", lambda self, image, thorough=True: [from_cnn])
+    monkeypatch.setattr(CnnDetector, "detect", lambda self, image, thorough=True: [from_cnn])
     empty = np.zeros((360, 640, 3), dtype=np.uint8)
     assert detector.detect(empty) == [from_cnn]
     assert detector.detect(empty, thorough=False) == []

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from facedouble.faces.align import align, fast_crop, inverse, map_points
-from facedouble.faces.detectors import Detector
+from facedouble.faces.detectors.base import Detector
 from facedouble.faces.identity import DlibDescriptor, IdentityDescriptor
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.registry import DETECTORS, LANDMARK_PREDICTORS, LANDMARK_SCHEMES

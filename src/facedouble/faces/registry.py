@@ -9,18 +9,18 @@ from facedouble.registry import Entry, Registry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from facedouble.faces.detectors import Detector
+    from facedouble.faces.detectors.base import Detector
     from facedouble.faces.schemes.predictor import LandmarkPredictor
     from facedouble.faces.schemes.scheme import LandmarkScheme
 
 DETECTORS: Registry[Callable[[str], Detector]] = Registry(
     "detector",
     {
-        "hog": Entry("facedouble.faces.detectors:HogDetector", "dlib, fast"),
-        "cnn": Entry("facedouble.faces.detectors:CnnDetector", "dlib, slow"),
-        "all": Entry("facedouble.faces.detectors:HogThenCnnDetector", "cnn where hog finds none"),
+        "hog": Entry("facedouble.faces.detectors.dlib:HogDetector", "dlib, fast"),
+        "cnn": Entry("facedouble.faces.detectors.dlib:CnnDetector", "dlib, slow"),
+        "all": Entry("facedouble.faces.detectors.dlib:HogThenCnnDetector", "cnn where hog finds none"),
         "yunet": Entry(
-            "facedouble.faces.detectors:YunetDetector", "downloaded once, finds small and turned faces"
+            "facedouble.faces.detectors.yunet:YunetDetector", "downloaded once, finds small and turned faces"
         ),
     },
 )
