@@ -71,8 +71,8 @@ def measure() -> list[Table]:
 
     count, size = len(frames), f"{image.shape[1]}x{image.shape[0]}"
     detector, landmarks, descriptor = DETECTORS["hog"]("cpu"), Dlib68Predictor(), DlibDescriptor()
-    box = detector.detect(image)[0].box
-    points = landmarks.predict(image, [box])
+    detections = detector.detect(image)[:1]
+    points = [found.points for found in landmarks.predict(image, detections)]
     fp32 = product_rate(torch.float32, 2048)
     rows: list[list[Cell]] = [
         [f"decoding {size}, frames a second", count / best(decode)],
@@ -82,7 +82,7 @@ def measure() -> list[Table]:
         ],
         ["decoding, RGB, x264 crf 15, frames a second", count / best(write, 1)],
         ["HOG detector, ms", 1e3 * best(lambda: detector.detect(image))],
-        ["landmarks, twice, ms", 1e3 * best(lambda: landmarks.predict(image, [box]))],
+        ["landmarks, twice, ms", 1e3 * best(lambda: landmarks.predict(image, detections))],
         ["descriptor, ms", 1e3 * best(lambda: descriptor.describe([image], points, DLIB68))],
         ["matrix product 2048, fp32, GFLOP/s", fp32],
         ["matrix product 2048, bf16, GFLOP/s", product_rate(torch.bfloat16, 256 if emulated() else 2048)],

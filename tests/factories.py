@@ -30,6 +30,7 @@ def make_face(
         smoothed=points,
         alignment=align(points, CROP, DLIB68),
         crop_size=CROP,
+        scheme=DLIB68.name,
     ).with_(**changes)
 
 
@@ -55,6 +56,7 @@ def full_face(frame: int = 0, number: int = 0, **changes: object) -> Face:
         "wanted_distance": 0.71,
         "unwanted_distance": 0.2,
         "cropped": True,
+        "depth": random.random(DLIB68.count).astype(np.float32),
         "expression": random.random(52).astype(np.float32),
         "edited": True,
     }

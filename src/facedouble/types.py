@@ -76,10 +76,30 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A detector's result: where a face is, and its confidence on the detector's own scale."""
+    """A detector's result: where a face is, and its confidence on the detector's own scale.
+
+    ``roll`` is the tilt of the head in degrees, clockwise on screen, as in ``faces.pose.Pose``; 0 where the
+    detector does not know it.
+    """
 
     box: Box
     confidence: float
+    roll: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedLandmarks:
+    """What a landmark predictor finds of one face.
+
+    ``points`` (P, 2) float32, in pixels of the picture it was given. ``depth`` (P,) float32, in the same
+    pixels, larger further away from the camera; only differences have a meaning. ``None`` where the predictor
+    knows no depth. ``presence`` is the probability, 0..1, that there is a face under the points; ``None``
+    where the predictor does not know it.
+    """
+
+    points: Landmarks
+    depth: FloatArray | None = None
+    presence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +121,11 @@ class Face:
     alignment: Alignment
     crop_size: int
     """Side of the square crop in pixels."""
+    scheme: str
+    """Name of the landmark scheme that ``landmarks`` and ``smoothed`` follow, see ``faces.schemes``."""
+    depth: FloatArray | None = None
+    """(P,) float32: how far each of the ``landmarks`` lies away from the camera, in frame pixels; only
+    differences have a meaning. ``None`` where the scheme's predictor knows no depth."""
     descriptor: Descriptor | None = None
     """Computed for some faces of each track only."""
     sharpness: float = 0.0
@@ -127,8 +152,6 @@ class Face:
     """Whether its crop was ever written."""
     crop: str | None = None
     """Path of its crop, relative to the faceset's folder; ``None`` once it was deleted."""
-    scheme: str = "dlib68"
-    """Name of the landmark scheme that ``landmarks`` and ``smoothed`` follow, see ``faces.schemes``."""
     expression: FloatArray | None = None
     """(K,): expression values, such as blendshapes, as the landmark scheme orders them."""
     edited: bool = False

@@ -70,10 +70,10 @@ def test_several_faces_at_once_are_each_by_itself(image: np.ndarray) -> None:
     (found,) = one.search_image(image)
     images = [np.roll(image, shift, axis=1) for shift in (0, 3, 8)]
     starts = [found.landmarks + np.array((shift, 0), np.float32) for shift in (0, 3, 8)]
-    points = few.refine_all(images, starts)
+    points = [found.points for found in few.refine_all(images, starts)]
     assert len(points) == 3
     for number, (picture, start) in enumerate(zip(images, starts, strict=True)):
-        assert np.array_equal(points[number], one.refine(picture, start))
+        assert np.array_equal(points[number], one.refine(picture, start).points)
         assert np.array_equal(few.describe_all(images, points)[number], one.describe(picture, points[number]))
     assert few.refine_all([], []) == []
     assert few.seconds["landmarks"] > 0 < few.seconds["describe"]

@@ -84,7 +84,7 @@ def test_two_actors_in_four_clips_are_two_people(clips: dict[str, Path]) -> None
     for track, name in enumerate(["sample_01", "sample_02", "sample_03", "sample_04"]):
         for frame in islice(open_source(clips[name]).frames(), 0, 31, 15):
             [found] = detector.detect(frame.rgb())
-            points = predictor.predict(frame.rgb(), [found.box])[0]
+            points = predictor.predict(frame.rgb(), [found])[0].points
             faces.append(
                 make_face(
                     frame.index,

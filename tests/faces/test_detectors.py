@@ -16,7 +16,7 @@ from facedouble.faces.landmarks import eye_distance
 from facedouble.faces.registry import DETECTORS
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.dlib68_predictor import Dlib68Predictor
-from facedouble.types import Box, Detection, Image
+from facedouble.types import Box, Detection, Image, Landmarks
 from facedouble.video.source import open_source
 
 # Smallest face in units of the image's long side (1280 pixels here), as documented: in a cheap look
@@ -119,8 +119,8 @@ def test_landmarks_on_its_box_are_those_on_hogs(detector: Detector, clips: dict[
     hog, landmarks = DETECTORS["hog"]("cpu"), Dlib68Predictor()
     for clip, index in (("sample_01", 40), ("sample_04", 40)):
         image = frame_of(clips[clip], index)
-        expected = landmarks.predict(image, [hog.detect(image)[0].box])[0]
-        points = landmarks.predict(image, [detector.detect(image)[0].box])[0]
+        expected = landmarks.predict(image, hog.detect(image)[:1])[0].points
+        points = landmarks.predict(image, detector.detect(image)[:1])[0].points
         apart = np.linalg.norm(points - expected, axis=1).mean()
         assert apart < 0.04 * eye_distance(expected, DLIB68)
 
@@ -188,16 +188,18 @@ def test_an_unknown_detector_is_named_with_the_known_ones() -> None:
 def test_landmarks_follow_the_picture_and_do_not_depend_on_the_box_much(frame: Image) -> None:
     box = DETECTORS["hog"]("cpu").detect(frame)[0].box
     landmarks = Dlib68Predictor()
-    points = landmarks.predict(frame, [box])[0]
+
+    def found(image: Image, box: Box) -> Landmarks:
+        return landmarks.predict(image, [Detection(box, 1.0)])[0].points
+
+    points = found(frame, box)
     eyes = eye_distance(points, DLIB68)
     assert points[8, 1] > points[33, 1] > points[27, 1], "chin below nose below its bridge"
-    jittered = landmarks.predict(
-        frame, [box._replace(left=box.left + 6, top=box.top - 5, right=box.right + 4)]
-    )[0]
+    jittered = found(frame, box._replace(left=box.left + 6, top=box.top - 5, right=box.right + 4))
     assert np.linalg.norm(jittered - points, axis=1).mean() < 0.03 * eyes
     moved = np.roll(frame, (20, -30), axis=(0, 1))
     shifted = box._replace(left=box.left - 30, top=box.top + 20, right=box.right - 30, bottom=box.bottom + 20)
-    assert np.abs(landmarks.predict(moved, [shifted])[0] - points - (-30, 20)).max() <= 1.5
+    assert np.abs(found(moved, shifted) - points - (-30, 20)).max() <= 1.5
 
 
 def test_descriptors_tell_the_two_actors_apart(clips: dict[str, Path]) -> None:
@@ -205,8 +207,8 @@ def test_descriptors_tell_the_two_actors_apart(clips: dict[str, Path]) -> None:
 
     def describe(name: str, index: int) -> np.ndarray:
         image = next(islice(open_source(clips[name]).frames(), index, None)).rgb()
-        points = landmarks.predict(image, [detector.detect(image)[0].box])
-        return descriptor.describe([image], points, DLIB68)[0]
+        points = landmarks.predict(image, detector.detect(image)[:1])[0].points
+        return descriptor.describe([image], [points], DLIB68)[0]
 
     a, a2, b = describe("sample_01", 0), describe("sample_02", 60), describe("sample_03", 0)
     assert np.linalg.norm(a - a2) < SAME_PERSON < np.linalg.norm(a - b)

@@ -122,7 +122,7 @@ def test_an_actor_who_looks_into_the_camera_is_frontal(clip: str, clips: dict[st
     detector, predictor = DETECTORS["hog"]("cpu"), Dlib68Predictor()
     frame = next(open_source(clips[clip]).frames())
     [face] = detector.detect(frame.rgb())
-    points = predictor.predict(frame.rgb(), [face.box])[0]
+    points = predictor.predict(frame.rgb(), [face])[0].points
     pose = head_pose(points, DLIB68)
     assert abs(pose.yaw) < 8
     assert abs(pose.pitch) < 12
@@ -131,6 +131,6 @@ def test_an_actor_who_looks_into_the_camera_is_frontal(clip: str, clips: dict[st
     # The same picture mirrored, predicted anew.
     mirrored = np.ascontiguousarray(frame.rgb()[:, ::-1])
     [other] = detector.detect(mirrored)
-    assert head_pose(predictor.predict(mirrored, [other.box])[0], DLIB68).yaw == pytest.approx(
+    assert head_pose(predictor.predict(mirrored, [other])[0].points, DLIB68).yaw == pytest.approx(
         -pose.yaw, abs=4
     )

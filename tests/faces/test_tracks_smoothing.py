@@ -21,19 +21,21 @@ def tracks(faces: list[Face], handovers: list[Handover], frames: range, cuts: se
 def test_a_tracklet_goes_on_where_it_was_handed_over() -> None:
     first, second = [make_face(i) for i in range(3)], [make_face(i, tracklet=1) for i in range(3, 6)]
     motion = np.eye(2, 3)
-    handover = Handover(0, 3, second[0].landmarks + 2, motion)
+    handover = Handover(0, 3, second[0].landmarks + 2, motion, "dlib68")
     (track,) = link_tracklets([*first, *second], [handover], range(6), set())
     assert [f.frame_index for f in track] == list(range(6))
     assert {f.track for f in track} == {0}
     assert track[3].motion is motion
-    elsewhere = Handover(0, 3, second[0].landmarks + 400, motion)
+    elsewhere = Handover(0, 3, second[0].landmarks + 400, motion, "dlib68")
     assert len(link_tracklets([*first, *second], [elsewhere], range(6), {3})) == 2
 
 
 def test_two_people_keep_their_tracks_through_stretches() -> None:
     faces = [make_face(i, tracklet=i // 3 * 2 + side, x=300.0 * side) for i in range(9) for side in (0, 1)]
     handovers = [
-        Handover(tracklet, 3 + tracklet // 2 * 3, make_face(0, x=300.0 * (tracklet % 2)).landmarks, None)
+        Handover(
+            tracklet, 3 + tracklet // 2 * 3, make_face(0, x=300.0 * (tracklet % 2)).landmarks, None, "dlib68"
+        )
         for tracklet in range(4)
     ]
     found = link_tracklets(faces, handovers, range(9), set())

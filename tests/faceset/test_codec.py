@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from facedouble.faceset import schema
-from facedouble.faceset.array_kinds import Array, Points
+from facedouble.faceset.array_kinds import Array, Depths, Points
 from facedouble.faceset.codec import (
     FACE,
     FRAME,
@@ -89,6 +89,8 @@ def draw(field: Field, random: np.random.Generator) -> Any:
             )
         case Points(limit):
             return random.uniform(-limit, limit, (68, 2)).astype(np.float32)
+        case Depths(limit):
+            return random.uniform(-limit, limit, 68).astype(np.float32)
         case Array(dtype, shape, limit, invertible):
             size = [length or int(random.integers(1, 1024)) for length in shape]
             values = random.uniform(-limit, limit, size)
@@ -255,6 +257,8 @@ def test_what_could_not_be_read_again_is_not_written() -> None:
     for name, value in (
         ("landmarks", np.full((68, 2), np.nan, np.float32)),
         ("landmarks", np.zeros((67, 2), np.float32)),
+        ("depth", np.full(68, np.inf, np.float32)),
+        ("depth", np.zeros(67, np.float32)),
         ("alignment", np.zeros((2, 3))),
         ("status", "nice"),
         ("box", Box(3, 3, 3, 3)),

@@ -78,7 +78,7 @@ def floats(values: np.ndarray[Any, Any], kind: str = "<f4") -> str:
 
 
 BAD = [
-    ("", "facedouble", 3),
+    ("", "facedouble", 4),
     ("", "facedouble", True),
     ("", "face", []),
     ("", "extra", 1),
@@ -102,6 +102,8 @@ BAD = [
     ("face", "landmarks", "not base64!"),
     ("face", "landmarks", "ä" * 720),
     ("face", "landmarks", [[0, 0]] * 68),
+    ("face", "depth", floats(np.zeros(67))),
+    ("face", "depth", floats(np.full(68, np.nan))),
     ("face", "alignment", floats(np.zeros(6), "<f8")),
     ("face", "alignment", floats(np.ones(6), "<f4")),
     ("face", "crop_size", 0),

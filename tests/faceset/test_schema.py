@@ -15,11 +15,14 @@ import pytest
 from facedouble.errors import InputError, OutputError
 from facedouble.faceset import schema
 from facedouble.faceset.layout import DATABASE
+from facedouble.faceset.record import decode_record
 from facedouble.faceset.store import Faceset
 from facedouble.types import Face
-from tests.factories import full_face
+from facedouble.video.images import read_png_comment
+from tests.factories import full_face, same_face
 
 SCHEMA_2 = Path(__file__).parent / "schema2"
+SCHEMA_3 = Path(__file__).parent / "schema3"
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def assert_as_it_was(faceset: Faceset, held: list[tuple[object, ...]]) -> None:
             *(face.wanted_distance, face.unwanted_distance, int(face.cropped)),
         )
         assert expected == row
-        assert (face.scheme, face.edited, face.expression) == ("dlib68", False, None)
+        assert (face.scheme, face.edited, face.expression, face.depth) == ("dlib68", False, None, None)
 
 
 def test_schema_2_opens_with_everything_in_it(old: Path) -> None:
@@ -80,15 +83,48 @@ def test_schema_2_opens_with_everything_in_it(old: Path) -> None:
         assert [face.key[0] for face in faceset] == [0, 1, 2, 5, 6, 8], "by where the crops are"
         assert [face.key[0] for face in faceset.faces(include_blurry=True)] == [0, 1, 2, 5, 6, 7, 8]
         faceset.check_source(SCHEMA_2 / "clip.mkv")
-    assert version(old) == "3"
+    assert version(old) == "4"
     with Faceset.open(old) as faceset:
         assert_as_it_was(faceset, held)
 
 
-def test_a_migrated_faceset_has_the_tables_of_a_new_one(old: Path, tmp_path: Path) -> None:
-    Faceset.open(old).close()
+def test_schema_3_opens_with_everything_in_it(tmp_path: Path) -> None:
+    path = shutil.copytree(SCHEMA_3 / "faceset", tmp_path / "old")
+    columns = [name for (name,) in rows(path, "SELECT name FROM pragma_table_info('face') ORDER BY cid")]
+    query = f"SELECT {', '.join(columns)} FROM face"
+    held = rows(path, query)
+    for _ in range(2):
+        with Faceset.open(path) as faceset:
+            faces = faceset.all_faces()
+            assert len(faces) == 11
+            assert all(face.depth is None for face in faces)
+            assert [face.key for face in faces if face.edited] == [(5, 0)]
+            assert faces[0].expression is not None
+            assert faces[0].expression.tolist() == [0.125, 0.25, 0.375, 0.5]
+            assert faceset.read_layer(faces[1], "occlusion").sum() > 0
+            assert faceset.complete
+        assert rows(path, query) == held
+        assert version(path) == "4"
+
+
+def test_crops_of_schema_3_say_all_they_know(tmp_path: Path) -> None:
+    path = shutil.copytree(SCHEMA_3 / "faceset", tmp_path / "old")
+    with Faceset.open(path) as faceset:
+        known = {face.key: face for face in faceset.all_faces() if face.crop}
+    assert len(known) == 9
+    for face in known.values():
+        text = read_png_comment(path / str(face.crop))
+        assert text is not None
+        assert '"facedouble":2' in text
+        assert same_face(decode_record(text)[0], face, apart_from=("crop", "cropped"))
+
+
+@pytest.mark.parametrize("base", [SCHEMA_2, SCHEMA_3], ids=["2", "3"])
+def test_a_migrated_faceset_has_the_tables_of_a_new_one(base: Path, tmp_path: Path) -> None:
+    path = shutil.copytree(base / "faceset", tmp_path / "old")
+    Faceset.open(path).close()
     database = schema.create(tmp_path / "new.sqlite")
-    migrated = sqlite3.connect(old / DATABASE)
+    migrated = sqlite3.connect(path / DATABASE)
     assert schema._shape(migrated) == schema._shape(database)
     migrated.close()
     database.close()
@@ -117,6 +153,30 @@ def test_a_migration_that_is_killed_leaves_schema_2(
     assert rows(old, "SELECT * FROM face") == held
     with Faceset.open(old) as faceset:
         assert_as_it_was(faceset, held)
+
+
+@pytest.mark.parametrize("base", [SCHEMA_2, SCHEMA_3], ids=["2", "3"])
+def test_a_migration_that_is_killed_at_its_end_leaves_the_old_schema(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shutil.copytree(base / "faceset", tmp_path / "old")
+    before, last = version(path), schema.MIGRATIONS[-1]
+
+    class KilledError(BaseException):
+        pass
+
+    def step(database: sqlite3.Connection) -> None:
+        last(database)
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS[:-1], step))
+        with pytest.raises(KilledError):
+            Faceset.open(path)
+    assert version(path) == before
+    with Faceset.open(path) as faceset:
+        assert len(faceset.all_faces()) == 11
+    assert version(path) == "4"
 
 
 def test_two_that_open_an_old_faceset_at_once_both_can(old: Path) -> None:
@@ -161,11 +221,11 @@ def test_schema_2_in_a_read_only_folder_is_read_and_stays(read_only: Path) -> No
 def test_a_faceset_of_a_newer_version_is_refused_with_one_line(old: Path) -> None:
     Faceset.open(old).close()
     with sqlite3.connect(old / DATABASE) as database:
-        database.execute("UPDATE meta SET value = '4' WHERE key = 'schema'")
-    with pytest.raises(InputError, match=r"newer version of facedouble \(schema 4") as caught:
+        database.execute("UPDATE meta SET value = '5' WHERE key = 'schema'")
+    with pytest.raises(InputError, match=r"newer version of facedouble \(schema 5") as caught:
         Faceset.open(old)
     assert "\n" not in str(caught.value)
-    assert version(old) == "4"
+    assert version(old) == "5"
 
 
 @pytest.mark.parametrize("value", ["", "three", "-1", "٣", "9" * 5000, None])

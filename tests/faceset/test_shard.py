@@ -18,7 +18,7 @@ def shard(first: int) -> Shard:
     faces = [full_face(index, edited=False, cropped=False) for index in range(first, first + 2)]
     frames = [FrameRecord(index, index * 1001, None, index % 2 == 0) for index in range(first, first + 2)]
     frames.append(FrameRecord(first + 2, (first + 2) * 1001, "a.png", problem="damaged"))
-    handover = Handover(first * 1000, first + 3, faces[0].landmarks, np.eye(2, 3))
+    handover = Handover(first * 1000, first + 3, faces[0].landmarks, np.eye(2, 3), "dlib68")
     return Shard(tuple(frames), tuple(faces), (handover,))
 
 
@@ -50,7 +50,7 @@ def test_the_order_of_shards_and_doubles_do_not_matter(tmp_path: Path) -> None:
 def test_a_shard_that_was_tampered_with_is_refused() -> None:
     good = json.loads(shard(3).to_json())
     for name, value in (
-        ("facedouble_shard", 2),
+        ("facedouble_shard", 3),
         ("faces", {}),
         ("faces", [None]),
         ("faces", [{**good["faces"][0], "frame_index": 9}]),

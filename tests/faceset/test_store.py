@@ -91,8 +91,8 @@ def test_notes_and_completion_are_kept(tmp_path: Path) -> None:
 
 def test_handovers_are_kept_in_order_of_frames(tmp_path: Path) -> None:
     points = unedited(0).landmarks
-    late = Handover(2, 20, points, None)
-    early = Handover(7_000_000_000, 10, points + 1, np.arange(6, dtype=np.float64).reshape(2, 3))
+    late = Handover(2, 20, points, None, "dlib68")
+    early = Handover(7_000_000_000, 10, points + 1, np.arange(6, dtype=np.float64).reshape(2, 3), "dlib68")
     with Faceset.create(tmp_path / "set", RECORD) as faceset:
         faceset.add_handovers([late, early])
         first, second = faceset.handovers()

@@ -174,9 +174,9 @@ def _face(row: Sequence[int], alignment: Any, landmarks: Any, scheme: str) -> Fa
         smoothed=landmarks,
         alignment=alignment,
         crop_size=crop_size,
+        scheme=scheme,
         track=track,
         rotation=rotation,
-        scheme=scheme,
     )
 
 

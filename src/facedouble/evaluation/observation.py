@@ -165,7 +165,9 @@ class Observer:
 
     def _frame(self, crops: _Crops, before: _Crops | None) -> dict[str, Any]:
         face, images = crops.face, (crops.result_frame, crops.source_frame)
-        landmarks, source_landmarks = self.analyser.refine_all(images, [face.landmarks] * 2)
+        landmarks, source_landmarks = (
+            found.points for found in self.analyser.refine_all(images, [face.landmarks] * 2)
+        )
         scheme, detailed = self.analyser.scheme, crops.index in self.plan.detailed
         change = (np.nan, np.nan)
         if before is not None:

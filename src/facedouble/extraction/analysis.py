@@ -131,7 +131,8 @@ def _faces_of(
     """The faces of a tracklet on the first ``own`` frames, the most frontal one described if that is due."""
     observations = [seen for seen in tracklet.observations if seen.position < own]
     described = _to_describe(tracklet, observations, frames, own, analyser.scheme)
-    for seen in observations:
+    expressions = analyser.expressions([seen.landmarks for seen in observations])
+    for seen, expression in zip(observations, expressions, strict=True):
         frame = frames[seen.position]
         descriptor = None
         if seen is described:
@@ -145,13 +146,14 @@ def _faces_of(
             smoothed=seen.landmarks,
             alignment=align(seen.landmarks, size, analyser.scheme),
             crop_size=size,
+            scheme=analyser.scheme.name,
+            depth=seen.depth,
             descriptor=descriptor,
             motion=seen.motion,
             tracklet=number,
             rotation=seen.rotation,
             origin=seen.origin,
-            scheme=analyser.scheme.name,
-            expression=analyser.expression(seen.landmarks),
+            expression=expression,
         )
 
 

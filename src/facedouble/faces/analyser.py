@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -18,11 +18,17 @@ from facedouble.faces.align import align, fast_crop, inverse, map_points
 from facedouble.faces.detectors.base import Detector
 from facedouble.faces.identity import DlibDescriptor, IdentityDescriptor
 from facedouble.faces.landmarks import box_around
-from facedouble.faces.registry import DETECTORS, LANDMARK_PREDICTORS, LANDMARK_SCHEMES
+from facedouble.faces.registry import (
+    DEFAULT_DETECTOR,
+    DEFAULT_SCHEME,
+    DETECTORS,
+    LANDMARK_PREDICTORS,
+    LANDMARK_SCHEMES,
+)
 from facedouble.faces.schemes.predictor import LandmarkPredictor
 from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.settings.extract import ExtractSettings
-from facedouble.types import Alignment, Descriptor, FloatArray, Grey, Image, Landmarks
+from facedouble.types import Alignment, Descriptor, FloatArray, Grey, Image, Landmarks, PredictedLandmarks
 
 _PATCH = 200  # side of the upright patch on which a tracked face is verified
 _MIN_OVERLAP = 0.3
@@ -30,12 +36,17 @@ _MIN_OVERLAP = 0.3
 
 @dataclass(frozen=True, slots=True)
 class DetectedFace:
-    """A face on a frame: its landmarks (P, 2), the detector's confidence, and the degrees
-    (counter-clockwise) by which the frame had to be rotated."""
+    """A face on a frame: its landmarks, the detector's confidence, and the degrees (counter-clockwise) by
+    which the frame had to be rotated."""
 
-    landmarks: Landmarks
+    found: PredictedLandmarks
     confidence: float
     rotation: int = 0
+
+    @property
+    def landmarks(self) -> Landmarks:
+        """Its landmarks (P, 2), in pixels of the frame."""
+        return self.found.points
 
 
 class FaceAnalyser:
@@ -50,8 +61,8 @@ class FaceAnalyser:
 
     def __init__(
         self,
-        detector: str = "hog",
-        landmarks: str = "dlib68",
+        detector: str = DEFAULT_DETECTOR,
+        landmarks: str = DEFAULT_SCHEME,
         *,
         angles: Sequence[int] = (),
         device: str = "cpu",
@@ -93,10 +104,10 @@ class FaceAnalyser:
             detections = self.detector.detect(image, thorough)
         if detections:
             with self.timed("landmarks"):
-                found = self.predictor.predict(grey, [detection.box for detection in detections])
+                predicted = self.predictor.predict(grey, detections)
             return [
-                DetectedFace(points, detection.confidence)
-                for points, detection in zip(found, detections, strict=True)
+                DetectedFace(found, detection.confidence)
+                for found, detection in zip(predicted, detections, strict=True)
             ]
         for angle in self.angles if thorough else ():
             matrix, size = rotation_matrix(angle, image.shape[1], image.shape[0])
@@ -105,10 +116,12 @@ class FaceAnalyser:
             if detections:
                 with self.timed("landmarks"):
                     upright, back = _rotate(grey, matrix, size), inverse(matrix)
-                    found = self.predictor.predict(upright, [detection.box for detection in detections])
+                    predicted = self.predictor.predict(upright, detections)
                 return [
-                    DetectedFace(map_points(back, points), detection.confidence, angle)
-                    for points, detection in zip(found, detections, strict=True)
+                    DetectedFace(
+                        replace(found, points=map_points(back, found.points)), detection.confidence, angle
+                    )
+                    for found, detection in zip(predicted, detections, strict=True)
                 ]
         return []
 
@@ -117,23 +130,28 @@ class FaceAnalyser:
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
         return self.search(image if self.detector.colour else grey, grey)
 
-    def refine(self, image: Image | Grey, landmarks: Landmarks) -> Landmarks:
-        """Landmarks of the face that ``landmarks`` (P, 2) already lie close to."""
+    def refine(self, image: Image | Grey, landmarks: Landmarks) -> PredictedLandmarks:
+        """The landmarks of the face that ``landmarks`` (P, 2) already lie close to."""
         return self.refine_all([image], [landmarks])[0]
 
-    def refine_all(self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]) -> list[Landmarks]:
+    def refine_all(
+        self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]
+    ) -> list[PredictedLandmarks]:
         """:meth:`refine` for one face in each of several images."""
-        found: list[Landmarks] = []
+        found: list[PredictedLandmarks] = []
         with self.timed("landmarks"):
             for part in self._batches(len(images)):
                 found += self.predictor.refine(images[part], landmarks[part])
         return found
 
-    def expression(self, landmarks: Landmarks) -> FloatArray | None:
-        """Expression values (K,) of a face, in the order of ``scheme.expressions``; ``None`` if it names
-        none."""
+    def expressions(self, landmarks: Sequence[Landmarks]) -> list[FloatArray | None]:
+        """Expression values (K,) of faces with these ``landmarks`` (P, 2), in the order of
+        ``scheme.expressions``; ``None`` if it names none."""
+        found: list[FloatArray | None] = []
         with self.timed("landmarks"):
-            return self.predictor.expression(landmarks)
+            for part in self._batches(len(landmarks)):
+                found += self.predictor.expressions(landmarks[part])
+        return found
 
     def verify(self, image: Image | Grey, landmarks: Landmarks) -> float | None:
         """The detector's confidence that there is a face under ``landmarks``, ``None`` if it sees none. It is

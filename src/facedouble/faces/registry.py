@@ -26,11 +26,17 @@ DETECTORS: Registry[Callable[[str], Detector]] = Registry(
 )
 """Detector classes; their constructors take the device to run on."""
 
+DEFAULT_DETECTOR = "hog"
+"""The detector of a new faceset."""
+
 LANDMARK_SCHEMES: Registry[LandmarkScheme] = Registry(
     "landmark scheme",
     {"dlib68": Entry("facedouble.faces.schemes.dlib68:DLIB68", "dlib's points, in the order of iBUG 300-W")},
 )
 """What the points of a face are. A face names its scheme here."""
+
+DEFAULT_SCHEME = "dlib68"
+"""The landmark scheme of a new faceset."""
 
 LANDMARK_PREDICTORS: Registry[Callable[[str], LandmarkPredictor]] = Registry(
     "landmark predictor",

@@ -21,7 +21,7 @@ from facedouble.faces.analyser import DetectedFace, FaceAnalyser
 from facedouble.faces.landmarks import box_around, eye_distance
 from facedouble.faces.motion import FaceMotion, estimate_motion
 from facedouble.faces.schemes.scheme import LandmarkScheme
-from facedouble.types import Alignment, Box, Grey, Image, Landmarks, Origin
+from facedouble.types import Alignment, Box, FloatArray, Grey, Image, Landmarks, Origin, PredictedLandmarks
 
 _VERIFY_EVERY = 6  # frames between verifications of a tracked face
 _PATIENCE = 12  # frames for which a face may go unverified before it is dropped
@@ -47,7 +47,7 @@ class Observation:
     """A face on one frame of a segment; ``position`` counts from the segment's first frame.
 
     ``motion`` (2, 3) takes points of the previous frame to this one, as the picture moved; ``None`` where
-    it is unknown, as where the face is first seen.
+    it is unknown, as where the face is first seen. ``depth`` (P,) as in :class:`PredictedLandmarks`.
     """
 
     position: int
@@ -56,6 +56,7 @@ class Observation:
     rotation: int
     origin: Origin
     motion: Alignment | None = None
+    depth: FloatArray | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -86,7 +87,9 @@ class _Segment:
     def verify(self, position: int, landmarks: Landmarks) -> float | None:
         return self.analyser.verify(self._input(position), landmarks)
 
-    def step(self, start: int, end: int, landmarks: Landmarks) -> tuple[Landmarks, FaceMotion] | None:
+    def step(
+        self, start: int, end: int, landmarks: Landmarks
+    ) -> tuple[PredictedLandmarks, FaceMotion] | None:
         """Landmarks on the neighbouring frame ``end`` and how the picture moved; ``None`` if it is doubtful
         that this is still the face."""
         with self.analyser.timed("landmarks"):
@@ -96,8 +99,10 @@ class _Segment:
         expected = landmarks @ moved.matrix[:, :2].T + moved.matrix[:, 2]
         found = self.analyser.refine(self.grey(end), expected.astype(np.float32))
         stable = list(self.scheme.stable)
-        apart = np.linalg.norm(found[stable] - expected[stable], axis=1).mean()
-        if apart / eye_distance(found, self.scheme) > _MAX_DISAGREEMENT or not self._inside(found):
+        apart = np.linalg.norm(found.points[stable] - expected[stable], axis=1).mean()
+        if apart / eye_distance(found.points, self.scheme) > _MAX_DISAGREEMENT:
+            return None
+        if not self._inside(found.points):
             return None
         return found, moved
 
@@ -160,12 +165,13 @@ def _advance(
         if step is None or position - tracklet.verified > _PATIENCE:
             doubtful.append(tracklet)
             continue
-        landmarks, moved = step
+        found, moved = step
         tracklet.observations.append(
             replace(
                 tracklet.last,
                 position=position,
-                landmarks=landmarks,
+                landmarks=found.points,
+                depth=found.depth,
                 origin="followed",
                 motion=moved.matrix,
             )
@@ -193,7 +199,14 @@ def _search(
     tracklet for every other face."""
     fresh = []
     for found in segment.search(position, thorough=thorough):
-        seen = Observation(position, found.landmarks, found.confidence, found.rotation, "detected")
+        seen = Observation(
+            position,
+            found.landmarks,
+            found.confidence,
+            found.rotation,
+            "detected",
+            depth=found.found.depth,
+        )
         known = next((t for t in tracked if segment.overlap(t.last.landmarks, found.landmarks)), None)
         if known is not None:
             known.observations[-1] = replace(known.last, confidence=found.confidence, origin="detected")
@@ -219,12 +232,21 @@ def _track_back(segment: _Segment, tracklet: Tracklet, others: Sequence[Tracklet
         step = segment.step(position, position - 1, back.last.landmarks)
         if step is None or abs(back.verified - position) > _PATIENCE:
             break
-        landmarks, moved = step
-        if any(at == position - 1 and segment.overlap(other, landmarks) for (at, _), other in taken.items()):
+        found, moved = step
+        if any(
+            at == position - 1 and segment.overlap(other, found.points) for (at, _), other in taken.items()
+        ):
             break
         back.observations[-1] = replace(back.last, motion=inverse(moved.matrix))
         back.observations.append(
-            Observation(position - 1, landmarks, back.last.confidence, first.rotation, "followed")
+            Observation(
+                position - 1,
+                found.points,
+                back.last.confidence,
+                first.rotation,
+                "followed",
+                depth=found.depth,
+            )
         )
         _verify(segment, back)
     _trim(segment, back)

@@ -11,7 +11,7 @@ import numpy as np
 from facedouble.faces.identity import SAME_PERSON
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.schemes.scheme import scheme_of
-from facedouble.types import Alignment, Descriptor, Face, Landmarks
+from facedouble.types import Alignment, Descriptor, Face, FloatArray, Landmarks
 
 _LONGEST_GAP = 8  # frames for which a face may be missing between two tracklets of one track
 _SAME_FACE = 0.4  # overlap of two boxes in one frame
@@ -26,7 +26,7 @@ class Handover:
     frame_index: int
     landmarks: Landmarks
     motion: Alignment | None
-    scheme: str = "dlib68"
+    scheme: str
 
 
 @dataclass(slots=True, eq=False)
@@ -132,6 +132,13 @@ def _one_person(a: _Thread, b: _Thread) -> bool:
     return first is None or second is None or float(np.linalg.norm(first - second)) < SAME_PERSON
 
 
+def _between(start: FloatArray | None, end: FloatArray | None, share: float) -> FloatArray | None:
+    """The values at ``share`` (0..1) of the way from ``start`` to ``end``, if both are known."""
+    if start is None or end is None:
+        return None
+    return ((1 - share) * start + share * end).astype(np.float32)
+
+
 def _with_gaps_filled(
     faces: Sequence[Face], frames: Sequence[int], position: Mapping[int, int]
 ) -> list[Face]:
@@ -148,6 +155,7 @@ def _with_gaps_filled(
                     frame_index=frames[place],
                     landmarks=landmarks,
                     smoothed=landmarks,
+                    depth=_between(before.depth, face.depth, share),
                     box=box_around(landmarks, scheme_of(face)),
                     confidence=min(before.confidence, face.confidence),
                     descriptor=None,

@@ -99,13 +99,15 @@ class Array(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Points(Kind):
-    """Points (N, 2) of a face, float32, not beyond ``limit``. The landmark scheme of the face says how many
-    there are, and which may be missing (NaN)."""
+class _PerPoint(Kind):
+    """Float32 numbers of each point of a face, not beyond ``limit``. The landmark scheme of the face says how
+    many points there are, and which may be missing (NaN)."""
 
     limit: float
     sql: ClassVar[str] = "BLOB"
     depends_on: ClassVar[str] = "scheme"
+    columns: ClassVar[tuple[int, ...]] = ()
+    """The shape of what belongs to one point."""
 
     def check(self, value: Any, known: Known) -> npt.NDArray[Any]:
         return self._checked(self._array(known).check_shape(value), known)
@@ -133,16 +135,28 @@ class Points(Kind):
         return [None if np.isnan(point).any() else point.tolist() for point in points]
 
     def _array(self, known: Known) -> Array:
-        return Array("<f4", (LANDMARK_SCHEMES[known["scheme"]].count, 2), self.limit)
+        return Array("<f4", (LANDMARK_SCHEMES[known["scheme"]].count, *self.columns), self.limit)
 
     def _checked(self, points: npt.NDArray[Any], known: Known) -> npt.NDArray[Any]:
         optional = LANDMARK_SCHEMES[known["scheme"]].optional
-        wrong = ~(np.abs(points) <= self.limit).all(axis=1)  # true for NaN as well
+        wrong = ~(np.abs(points.reshape(len(points), -1)) <= self.limit).all(axis=1)  # true for NaN as well
         if wrong.any() and not all(
             place in optional and np.isnan(points[place]).all() for place in np.flatnonzero(wrong)
         ):
             raise ValueError
         return points
+
+
+@dataclass(frozen=True, slots=True)
+class Points(_PerPoint):
+    """Points (N, 2) of a face."""
+
+    columns: ClassVar[tuple[int, ...]] = (2,)
+
+
+@dataclass(frozen=True, slots=True)
+class Depths(_PerPoint):
+    """The depths (N,) of the points of a face."""
 
 
 def _base64(value: Any) -> bytes:

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any, get_args
 
 from facedouble.faces.tracks import Handover
-from facedouble.faceset.array_kinds import Array, Points
+from facedouble.faceset.array_kinds import Array, Depths, Points
 from facedouble.faceset.kinds import (
     FileName,
     Flag,
@@ -117,13 +117,26 @@ FACE = Codec(
             by_hand=True,
         ),
         Field("smoothed", Points(_FAR), "the same, smoothed along the track", by_hand=True),
+        Field(
+            "depth",
+            Depths(_FAR),
+            "N float32, frame pixels, away from the camera",
+            nullable=True,
+            by_hand=True,
+        ),
         Field("edited", Flag(), "1 if a person set the landmarks", by_hand=True),
         Field("alignment", _ALIGNMENT, "2x3 float64, frame pixels to crop pixels", by_hand=True),
         Field("crop_size", Whole(16, 4096), "side of the crop in pixels", by_hand=True),
         Field(
             "descriptor", Array("<f4", (128,), 100), "float32; some faces of a track have one", nullable=True
         ),
-        Field("expression", Array("<f4", (None,), 100), "float32 values, such as blendshapes", nullable=True),
+        Field(
+            "expression",
+            Array("<f4", (None,), 100),
+            "float32 values, such as blendshapes",
+            nullable=True,
+            by_hand=True,
+        ),
         Field("sharpness", Number(0, 1e9), "variance of the Laplacian of the crop's luma"),
         Field("colour", Array("<f4", (2, 3), 2), "2x3 float32: mean, deviation of R, G, B", nullable=True),
         Field("motion", _MATRIX, "2x3 float64, from the previous frame to this one", nullable=True),

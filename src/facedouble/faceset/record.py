@@ -15,9 +15,9 @@ from facedouble.errors import InputError
 from facedouble.faceset.codec import FACE, FRAME, SOURCE, FrameRecord, SourceRecord
 from facedouble.types import Face
 
-VERSION = 2
+VERSION = 3
 MAX_LENGTH = 1 << 18
-"""Characters; a longer text is no record. One has some 4000."""
+"""Characters; a longer text is no record. One has 4,000 to 16,000, depending on the landmark scheme."""
 
 
 def encode_record(face: Face, frame: FrameRecord, source: SourceRecord) -> str:
@@ -82,13 +82,21 @@ def _from_1(value: dict[str, Any]) -> dict[str, Any]:
     return {**value, "face": {**face, **added}, "frame": frame}
 
 
+def _from_2(value: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 (schema 4): the depth of the landmarks."""
+    face = value["face"]
+    if not isinstance(face, dict) or "depth" in face:
+        raise ValueError("a field of a later version")
+    return {**value, "face": {**face, "depth": None}}
+
+
 def _renamed(data: Any, names: Mapping[str, str]) -> dict[str, Any]:
     if not isinstance(data, dict) or data.keys() & set(names.values()):
         raise ValueError("a field of a later version")
     return {names.get(name, name): value for name, value in data.items()}
 
 
-_UPGRADES: Sequence[Callable[[dict[str, Any]], dict[str, Any]]] = (_from_1,)
+_UPGRADES: Sequence[Callable[[dict[str, Any]], dict[str, Any]]] = (_from_1, _from_2)
 """``_UPGRADES[i]`` brings version ``1 + i`` of a record to the next one."""
 
 

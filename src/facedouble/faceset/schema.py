@@ -17,7 +17,7 @@ from pathlib import Path
 from facedouble.errors import InputError, setting
 from facedouble.faceset.codec import FACE, FRAME, HANDOVER, LAYER, SOURCE
 
-SCHEMA = 3
+SCHEMA = 4
 OLDEST = 2
 """The oldest schema that :data:`MIGRATIONS` can bring up to date."""
 
@@ -100,7 +100,14 @@ _SCHEMA_3 = (
         FOREIGN KEY (frame_index, face_index) REFERENCES face) WITHOUT ROWID""",
 )
 
-MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (_from_2,)
+
+def _from_3(database: sqlite3.Connection) -> None:
+    """Schema 4: the depth of the landmarks."""
+    database.execute("ALTER TABLE face ADD COLUMN depth BLOB")
+    database.execute("UPDATE meta SET value = '4' WHERE key = 'schema'")
+
+
+MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (_from_2, _from_3)
 """``MIGRATIONS[i]`` brings schema ``OLDEST + i`` to the next one. They run inside a transaction."""
 
 

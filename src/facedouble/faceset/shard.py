@@ -12,7 +12,7 @@ from facedouble.faceset.codec import FACE, FRAME, HANDOVER, FrameRecord
 from facedouble.faceset.table import Codec
 from facedouble.types import Face
 
-_VERSION = 1
+_VERSION = 2
 _PARTS: dict[str, Codec[Any]] = {"frames": FRAME, "faces": FACE, "handovers": HANDOVER}
 
 

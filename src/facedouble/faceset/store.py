@@ -222,6 +222,7 @@ class Faceset:
             smoothed=landmarks,
             box=box_around(landmarks, scheme),
             alignment=align(landmarks, face.crop_size, scheme, level_eyes=level),
+            expression=None,
             edited=True,
             cropped=False,
         )

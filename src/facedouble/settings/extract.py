@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import field_validator
 
-from facedouble.faces.registry import DETECTORS, LANDMARK_SCHEMES
+from facedouble.faces.registry import DEFAULT_DETECTOR, DEFAULT_SCHEME, DETECTORS, LANDMARK_SCHEMES
 from facedouble.settings.base import Choice, File, OneOf, Settings, field, problem
 from facedouble.settings.people import FaceChoice
 
@@ -32,8 +32,10 @@ class AtRate(Settings):
 class ExtractSettings(Settings):
     """How faces are found and cut out."""
 
-    detector: Annotated[str, Choice(DETECTORS)] = field("hog", "how faces are found", short="-D")
-    landmarks: Annotated[str, Choice(LANDMARK_SCHEMES)] = field("dlib68", "which points of a face are found")
+    detector: Annotated[str, Choice(DETECTORS)] = field(DEFAULT_DETECTOR, "how faces are found", short="-D")
+    landmarks: Annotated[str, Choice(LANDMARK_SCHEMES)] = field(
+        DEFAULT_SCHEME, "which points of a face are found"
+    )
     size: int = field(256, "side of the square crops", unit="pixels", min=64, max=1024)
     faces: FaceChoice = field(FaceChoice(), "whose faces are taken")
     sampling: Annotated[EveryNth | AtRate, OneOf()] = field(
@@ -83,6 +85,7 @@ def read_recorded(values: Mapping[str, Any]) -> ExtractSettings:
         return ExtractSettings.read(values)
     flat = dict(values)
     every, fps = flat.pop("every"), flat.pop("fps", 0)
+    flat["landmarks"] = "dlib68"  # there was no other
     people = {name: flat.pop(name) for name in ("filter", "nfilter") if flat.get(name)}
     threshold = flat.pop("ref_threshold", None)
     if people and threshold is not None:

@@ -144,7 +144,8 @@ class HeldOutEvaluator:
 
     def _looked_at(self, pictures: list[Image], points: FloatArray) -> FloatArray:
         """Landmarks (N, P, 2) found anew in pictures whose landmarks are about ``points``."""
-        return np.stack(self._analyser.refine_all(pictures, [in_pixels(own) for own in points]))
+        found = self._analyser.refine_all(pictures, [in_pixels(own) for own in points])
+        return np.stack([face.points for face in found])
 
 
 def ssim_map(pictures: Tensor, targets: Tensor) -> Tensor:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facedouble.faces.landmarks import eye_opening, mouth_opening
+from facedouble.faces.landmarks import eye_distance, eye_opening, mouth_opening
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.dlib68_predictor import Dlib68Predictor
 from facedouble.faces.schemes.scheme import Eye, LandmarkScheme, Opening, Regions, Weights
-from facedouble.types import Box, FloatArray, Grey, Image, Landmarks
+from facedouble.types import Box, Detection, FloatArray, Grey, Image, Landmarks, PredictedLandmarks
 
 # Of which points of dlib68 each point is the mean. Nothing lies where dlib68 has it.
 FROM_DLIB68: tuple[tuple[int, ...], ...] = (
@@ -84,23 +84,36 @@ class SparsePredictor:
     def __init__(self, device: str = "cpu") -> None:
         self._dlib = Dlib68Predictor(device)
 
-    def predict(self, image: Image | Grey, boxes: Sequence[Box]) -> list[Landmarks]:
-        return [self._reduced(points) for points in self._dlib.predict(image, boxes)]
+    def predict(self, image: Image | Grey, detections: Sequence[Detection]) -> list[PredictedLandmarks]:
+        return [self._reduced(found.points) for found in self._dlib.predict(image, detections)]
 
-    def refine(self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]) -> list[Landmarks]:
+    def refine(
+        self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]
+    ) -> list[PredictedLandmarks]:
         return [self._refined(image, points) for image, points in zip(images, landmarks, strict=True)]
 
-    def expression(self, landmarks: Landmarks) -> FloatArray | None:
-        return np.array([mouth_opening(landmarks, SPARSE), eye_opening(landmarks, SPARSE)], dtype=np.float32)
+    def expressions(self, landmarks: Sequence[Landmarks]) -> list[FloatArray | None]:
+        return [
+            np.array([mouth_opening(points, SPARSE), eye_opening(points, SPARSE)], dtype=np.float32)
+            for points in landmarks
+        ]
 
-    def _refined(self, image: Image | Grey, landmarks: Landmarks) -> Landmarks:
+    def _refined(self, image: Image | Grey, landmarks: Landmarks) -> PredictedLandmarks:
         left, top = np.nanmin(landmarks, axis=0)
         right, bottom = np.nanmax(landmarks, axis=0)
         box = Box(round(float(left)), round(float(top)), round(float(right)), round(float(bottom)))
-        return self._reduced(self._dlib.predict(image, [box])[0])
+        return self._reduced(self._dlib.predict(image, [Detection(box, 1.0)])[0].points)
 
-    def _reduced(self, points: Landmarks) -> Landmarks:
+    def _reduced(self, points: Landmarks) -> PredictedLandmarks:
         result = reduced(points).astype(np.float32)
         if eye_opening(result, SPARSE) < 0.25:
             result[list(IRISES)] = np.nan
-        return result
+        return PredictedLandmarks(result, depth=_depth(result), presence=0.9)
+
+
+def _depth(points: Landmarks) -> FloatArray:
+    """The depth of the mean face, as large as this one; missing where a point is."""
+    scale = eye_distance(points, SPARSE) / SPARSE.eye_distance
+    depth = (SPARSE.shape[:, 2] * scale).astype(np.float32)
+    depth[np.isnan(points[:, 0])] = np.nan
+    return depth

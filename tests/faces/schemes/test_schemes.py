@@ -93,11 +93,16 @@ class TestEveryScheme:
         assert found.landmarks.shape == (scheme.count, 2)
         assert found.landmarks.dtype == np.float32
         assert scheme.known(found.landmarks)[list(scheme.required)].all()
-        values = analyser.expression(found.landmarks)
-        assert (0 if values is None else len(values)) == len(scheme.expressions)
+        for values in analyser.expressions([found.landmarks] * 2):
+            assert (0 if values is None else len(values)) == len(scheme.expressions)
         again = analyser.refine_all([frames[0]] * 3, [found.landmarks] * 3)
         assert len(again) == 3
-        assert all(np.array_equal(points, again[0], equal_nan=True) for points in again)
+        assert all(np.array_equal(face.points, again[0].points, equal_nan=True) for face in again)
+        for face in [found.found, *again]:
+            if face.depth is not None:
+                assert (face.depth.shape, face.depth.dtype) == ((scheme.count,), np.float32)
+                assert np.array_equal(np.isnan(face.depth), ~scheme.known(face.points))
+            assert face.presence is None or 0.5 < face.presence <= 1
 
 
 @pytest.mark.parametrize(
@@ -263,9 +268,10 @@ def tracked(frames: list[np.ndarray], scheme: str) -> list[Face]:
             smoothed=seen.landmarks,
             alignment=align(seen.landmarks, 256, analyser.scheme),
             crop_size=256,
+            scheme=scheme,
+            depth=seen.depth,
             descriptor=analyser.describe(frames[0], seen.landmarks) if seen.position == 0 else None,
             motion=seen.motion,
-            scheme=scheme,
         )
         for seen in tracklet.observations
     ]
@@ -309,6 +315,8 @@ def test_a_faceset_of_another_scheme(clips: dict[str, Path], tmp_path: Path) -> 
         assert (face.scheme, face.landmarks.shape) == ("sparse", (COUNT, 2))
         assert face.expression is not None
         assert face.expression.shape == (len(SPARSE.expressions),)
+        assert face.depth is not None
+        assert np.array_equal(np.isnan(face.depth), ~SPARSE.known(face.landmarks))
         assert np.allclose(face.alignment, align(face.smoothed, 256, SPARSE))
     attributes = face_attributes(faces)
     assert np.isfinite([attributes.yaw, attributes.mouth, attributes.width]).all()

@@ -11,7 +11,7 @@ from facedouble.faces.align import align, fast_crop, inverse, map_points
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.networks.dlib_files import LANDMARKS_68, weights_file
-from facedouble.types import Box, FloatArray, Grey, Image, Landmarks
+from facedouble.types import Detection, FloatArray, Grey, Image, Landmarks, PredictedLandmarks
 
 
 class Dlib68Predictor:
@@ -35,20 +35,23 @@ class Dlib68Predictor:
         box = box_around(DLIB68.mean_shape * self.PATCH - 0.5, DLIB68)
         self._box = dlib.rectangle(box.left, box.top, box.right - 1, box.bottom - 1)
 
-    def predict(self, image: Image | Grey, boxes: Sequence[Box]) -> list[Landmarks]:
+    def predict(self, image: Image | Grey, detections: Sequence[Detection]) -> list[PredictedLandmarks]:
+        boxes = [detection.box for detection in detections]
         rectangles = [dlib.rectangle(box.left, box.top, box.right - 1, box.bottom - 1) for box in boxes]
         return [self._refined(image, self._run(image, rectangle)) for rectangle in rectangles]
 
-    def refine(self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]) -> list[Landmarks]:
+    def refine(
+        self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]
+    ) -> list[PredictedLandmarks]:
         return [self._refined(image, points) for image, points in zip(images, landmarks, strict=True)]
 
-    def expression(self, landmarks: Landmarks) -> FloatArray | None:
-        return None
+    def expressions(self, landmarks: Sequence[Landmarks]) -> list[FloatArray | None]:
+        return [None] * len(landmarks)
 
-    def _refined(self, image: Image | Grey, landmarks: Landmarks) -> Landmarks:
+    def _refined(self, image: Image | Grey, landmarks: Landmarks) -> PredictedLandmarks:
         upright = align(landmarks, self.PATCH, DLIB68)
         found = self._run(fast_crop(image, upright, self.PATCH), self._box)
-        return map_points(inverse(upright), found)
+        return PredictedLandmarks(map_points(inverse(upright), found))
 
     def _run(self, image: Image | Grey, box: dlib.rectangle) -> Landmarks:
         shape = self._predictor(image, box)

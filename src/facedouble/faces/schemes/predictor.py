@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from facedouble.faces.schemes.scheme import LandmarkScheme
-from facedouble.types import Box, FloatArray, Grey, Image, Landmarks
+from facedouble.types import Detection, FloatArray, Grey, Image, Landmarks, PredictedLandmarks
 
 
 class LandmarkPredictor(Protocol):
@@ -18,16 +18,19 @@ class LandmarkPredictor(Protocol):
 
     scheme: LandmarkScheme
 
-    def predict(self, image: Image | Grey, boxes: Sequence[Box]) -> list[Landmarks]:
-        """Landmarks (P, 2), in pixels of ``image``, of the face inside each of a detector's ``boxes``."""
+    def predict(self, image: Image | Grey, detections: Sequence[Detection]) -> list[PredictedLandmarks]:
+        """The landmarks, in pixels of ``image``, of the face of each of a detector's ``detections``."""
         ...
 
-    def refine(self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]) -> list[Landmarks]:
-        """Landmarks (P, 2) of one face in each image, which the given ``landmarks`` (P, 2) already lie
-        close to; at any rotation."""
+    def refine(
+        self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]
+    ) -> list[PredictedLandmarks]:
+        """The landmarks of one face in each image, which the given ``landmarks`` (P, 2) already lie close
+        to; at any rotation."""
         ...
 
-    def expression(self, landmarks: Landmarks) -> FloatArray | None:
-        """Expression values (K,) of a face, in the order of ``scheme.expressions``; ``None`` if the scheme
-        names none."""
+    def expressions(self, landmarks: Sequence[Landmarks]) -> list[FloatArray | None]:
+        """Expression values (K,) of faces with these ``landmarks`` (P, 2), in the order of
+        ``scheme.expressions``; ``None`` if the scheme names none. They depend on the landmarks alone, so
+        they are computed for the faces that are kept, all at once."""
         ...

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facedouble.errors import InputError
-from facedouble.faces.registry import LANDMARK_SCHEMES
+from facedouble.faces.registry import DEFAULT_SCHEME, LANDMARK_SCHEMES
 from facedouble.types import Landmarks
 
 Indices = tuple[int, ...]
@@ -229,7 +229,7 @@ def scheme_of(face: HasLandmarks) -> LandmarkScheme:
 
 
 def common_scheme(faces: Iterable[HasLandmarks]) -> LandmarkScheme:
-    """The one scheme of several faces, the first registered scheme for none.
+    """The one scheme of several faces, the default for none.
 
     Raises ``InputError`` if they have different schemes.
     """
@@ -239,7 +239,7 @@ def common_scheme(faces: Iterable[HasLandmarks]) -> LandmarkScheme:
             f"landmarks of different schemes ({', '.join(names)}) cannot be mixed; extract the clips again "
             "with the same landmarks"
         )
-    return LANDMARK_SCHEMES[names[0] if names else next(iter(LANDMARK_SCHEMES))]
+    return LANDMARK_SCHEMES[names[0] if names else DEFAULT_SCHEME]
 
 
 def group_by_scheme(faces: Sequence[HasLandmarks]) -> Mapping[str, list[int]]:
