@@ -37,6 +37,7 @@ from facedouble.training.loop import train
 from facedouble.types import Image
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import write_png
+from facedouble.video.planes import to_eight_bits
 from facedouble.video.sampling import frames_at
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
@@ -168,7 +169,7 @@ def side_by_side(
         marking=make_marking(ConvertSettings(), right, output),
     ) as sink:
         for a, b in (run or Run()).each(zip(first.frames(), second.frames(), strict=True)):
-            sink.write(a.with_pixels(np.hstack([a.rgb(), b.rgb()])))
+            sink.write(a.with_pixels(np.hstack([to_eight_bits(frame.pixels()) for frame in (a, b)])))
 
 
 def contact_sheet(source: Path, result: Path, faceset: Path) -> Image:

@@ -9,6 +9,8 @@ These hold everywhere unless a docstring says otherwise:
 - *landmarks*: ``(P, 2)`` float32 points; how many, and what each of them is, says the landmark scheme
   (``faces.schemes``). A point that the predictor could not place is NaN, where the scheme allows it.
 - *alignment*: ``(2, 3)`` float64 matrix that takes a frame point to a crop point.
+- *frame pixels* of points, boxes and alignments are square: those of the frame as it is shown
+  (:mod:`.video.pixel_aspect`).
 - *box*: left, top, right, bottom in whole pixels, right and bottom exclusive.
 - *descriptor*: ``(128,)`` float32 identity vector. Euclidean distance; below 0.6 is the same person.
 """

@@ -3,6 +3,7 @@
 import base64
 import pickle
 from dataclasses import replace
+from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -149,3 +150,30 @@ def test_a_part_can_be_averaged_down(clips: dict[str, Path]) -> None:
         small = raw.rgb(box, (160, 160))
         after = cv2.resize(raw.rgb(box), (160, 160), interpolation=cv2.INTER_AREA)
         assert np.abs(small.astype(int) - after).mean() < 0.5
+
+
+@pytest.mark.parametrize(
+    ("aspect", "shown"),
+    [
+        (Fraction(1), (64, 48)),
+        (Fraction(64, 45), (91, 48)),
+        (Fraction(2), (128, 48)),
+        (Fraction(8, 9), (64, 54)),
+        (Fraction(200, 201), (64, 48)),  # containers round the ratio
+        (Fraction(1, 10_000), (64, 48)),  # no picture is like this
+        (Fraction(9), (64, 48)),
+    ],
+)
+def test_a_frame_is_looked_at_in_square_pixels_and_keeps_its_own(
+    aspect: Fraction, shown: tuple[int, int]
+) -> None:
+    ramp = np.broadcast_to(np.linspace(0, 255, 64).astype(np.uint8)[:, None], (48, 64, 3))
+    frame = Frame(0, 0, Fraction(1, 25), np.ascontiguousarray(ramp), pixel_aspect=aspect)
+    assert frame.shown_size == shown
+    assert frame.rgb().shape == (shown[1], shown[0], 3)
+    assert frame.grey().shape == (shown[1], shown[0])
+    assert np.abs(frame.rgb()[0, :, 0].astype(int) - np.linspace(0, 255, shown[0])).max() < 5
+    part = Box(3, 5, 40, 41)
+    assert np.array_equal(frame.rgb(part), frame.rgb()[5:41, 3:40])
+    assert frame.size == (64, 48)
+    assert np.array_equal(frame.pixels(), ramp)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.errors import SettingsError
-from facedouble.faces.align import inverse, map_points, scale_of
+from facedouble.faces.align import alignment_in_region, inverse, map_points, scale_of
 from facedouble.faces.colour import smooth_statistics
 from facedouble.faces.network_input import InputCrop
 from facedouble.faces.references import References
@@ -53,7 +53,8 @@ class PlannedFace:
     """A face to replace, with everything about it that is steady in time.
 
     ``statistics`` (2, 3): mean and deviation of its colours, smoothed along the track. ``outline`` (P, 2):
-    the landmarks that masks are drawn from, in frame pixels. ``fits``: what the steps of the face pipeline
+    the landmarks that masks are drawn from. All of it is in the frame as it is shown, with square pixels,
+    until it is put into a frame's own pixels. ``fits``: what the steps of the face pipeline
     fitted to its track, by the step's name.
     """
 
@@ -61,6 +62,26 @@ class PlannedFace:
     statistics: FloatArray
     outline: Landmarks
     fits: Mapping[str, TrackFit] = field(default_factory=dict)
+
+    def in_stored_pixels(self, shown: tuple[int, int], stored: tuple[int, int]) -> PlannedFace:
+        """The same face in the stored pixels of a frame, whose width and height are ``shown`` with square
+        pixels and ``stored`` in its own. Its alignment is then no similarity; the crop stays the same."""
+        if shown == stored:
+            return self
+        face = self.face
+        ratio = np.array(stored) / np.array(shown)
+
+        def mapped(points: Landmarks) -> Landmarks:
+            return ((points + 0.5) * ratio - 0.5).astype(np.float32)
+
+        left, top, right, bottom = (round(edge * ratio[i % 2]) for i, edge in enumerate(face.box))
+        moved = face.with_(
+            box=Box(left, top, right, bottom),
+            landmarks=mapped(face.landmarks),
+            smoothed=mapped(face.smoothed),
+            alignment=alignment_in_region(face.alignment, Box(0, 0, *shown), stored),
+        )
+        return replace(self, face=moved, outline=mapped(self.outline))
 
     def relative_to(self, left: int, top: int) -> PlannedFace:
         """The same face in the pixels of a region of the frame with its upper left corner at (``left``,

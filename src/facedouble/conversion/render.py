@@ -142,12 +142,12 @@ class FrameRenderer:
         return task
 
     def _regions(self, task: FrameTask) -> list[Region]:
-        size = task.frame.size
+        size, shown = task.frame.size, task.frame.shown_size
+        remaining = [planned.in_stored_pixels(shown, size) for planned in task.faces]
         if self._whole_frame:
             parts = [Box(0, 0, *size)]
         else:
-            parts = padded_regions([self._reach(planned, size) for planned in task.faces], size)
-        remaining = list(task.faces)
+            parts = padded_regions([self._reach(planned, size) for planned in remaining], size)
         regions = []
         for part in parts:
             inside = [

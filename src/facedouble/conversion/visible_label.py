@@ -31,9 +31,8 @@ class VisibleLabel:
 
     def draw_on(self, frame: Frame) -> Frame:
         """The frame with the label on it."""
-        width, height = frame.size
-        strip, letters = _strip(self.text, width, height)
-        (part,) = padded_regions([strip], (width, height))
+        strip, letters = _stored(*_strip(self.text, *frame.shown_size), frame.shown_size, frame.size)
+        (part,) = padded_regions([strip], frame.size)
         before = frame.pixels(part)
         peak = np.iinfo(before.dtype).max
         after = before.copy()
@@ -43,6 +42,16 @@ class VisibleLabel:
         mixed = darkened + letters[..., None] * (peak - darkened)
         after[rows, columns, :3] = np.rint(mixed).astype(before.dtype)
         return frame.painted(part, before, after)
+
+
+def _stored(strip: Box, letters: Mask, shown: tuple[int, int], size: tuple[int, int]) -> tuple[Box, Mask]:
+    """A strip of the frame as it is shown, in stored pixels."""
+    if shown == size:
+        return strip, letters
+    across, down = size[0] / shown[0], size[1] / shown[1]
+    box = Box(0, round(strip.top * down), max(1, round(strip.right * across)), size[1])
+    resized = cv2.resize(letters, (box.width, box.height), interpolation=cv2.INTER_AREA)
+    return box, np.asarray(resized, dtype=np.float32)
 
 
 @lru_cache(maxsize=4)

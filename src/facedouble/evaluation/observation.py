@@ -126,7 +126,7 @@ class Observer:
         """
         run = run or Run()
         source, other = open_source(self.source), open_source(result)
-        sizes = [(info.width, info.height) for info in (other.info, source.info)]
+        sizes = [info.shown_size for info in (other.info, source.info)]
         if sizes[0] != sizes[1]:
             raise InputError(
                 f"{result} is {sizes[0][0]}x{sizes[0][1]}, its source {sizes[1][0]}x{sizes[1][1]}: only a "

@@ -184,7 +184,7 @@ def _handovers_of(
 
 def _portrait(frame: Frame, landmarks: Landmarks, scheme: LandmarkScheme) -> tuple[Image, Landmarks]:
     """The region of a frame around a face in RGB, and the landmarks in that region."""
-    width, height = frame.size
+    width, height = frame.shown_size
     box = box_around(landmarks, scheme)
     margin = box.width // 2
     region = Box(

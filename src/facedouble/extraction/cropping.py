@@ -133,9 +133,9 @@ def render_crop(frame: Frame, face: Face, settings: ExtractSettings) -> tuple[Im
     to RGB, which is several times faster than one after the other, and as sharp.
     """
     size = face.crop_size
-    left, top, right, bottom = crop_bounds(face.alignment, size, *frame.size, margin=8)
+    left, top, right, bottom = crop_bounds(face.alignment, size, *frame.shown_size, margin=8)
     left, top = left & ~1, top & ~1  # even edges, so that chroma samples stay whole
-    width, height = frame.size
+    width, height = frame.shown_size
     right, bottom = (min(edge + (edge & 1), limit) for edge, limit in ((right, width), (bottom, height)))
     region = Box(left, top, right, bottom)
     reduction = min(1.0, scale_of(face.alignment) / _REDUCED_SCALE)

@@ -114,11 +114,12 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
 
 
 def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings) -> Faceset:
+    width, height = frames.info.shown_size
     record = SourceRecord(
         path=str(path),
         sha256=source_hash(path),
-        width=frames.info.width,
-        height=frames.info.height,
+        width=width,
+        height=height,
         time_base=frames.info.time_base,
         settings=recorded(settings),
         program=f"facedouble {__version__}",

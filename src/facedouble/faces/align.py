@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -72,8 +74,15 @@ def map_points(alignment: Alignment, points: Landmarks) -> Landmarks:
 
 
 def scale_of(alignment: Alignment) -> float:
-    """Crop pixels per frame pixel."""
-    return float(np.hypot(alignment[0, 0], alignment[1, 0]))
+    """Crop pixels per frame pixel. For stored pixels that are not square, per pixel of the frame as it is
+    shown, which is stretched from them in one direction."""
+    return min(_scales(alignment))
+
+
+def _scales(alignment: Alignment) -> tuple[float, float]:
+    """Crop pixels per frame pixel across and down; the same for square pixels."""
+    (a, b), (c, d) = alignment[:, :2].tolist()
+    return math.hypot(a, c), math.hypot(b, d)
 
 
 def recrop(alignment: Alignment, size: int, coverage: float, new_size: int) -> Alignment:
@@ -93,9 +102,9 @@ def extract_crop(image: Image | Grey, alignment: Alignment, size: int) -> Image:
     sampled at a whole multiple of its size, at about the frame's own resolution, and averaged down. If it is
     much smaller, the frame is averaged down first, to at least twice the crop's resolution.
     """
-    reduction = int(1 / max(scale_of(alignment), 1e-6) / 2)
-    if reduction > 1:
-        image, alignment = _averaged(image, alignment, size, reduction)
+    across, down = (max(1, int(1 / max(scale, 1e-6) / 2)) for scale in _scales(alignment))
+    if max(across, down) > 1:
+        image, alignment = _averaged(image, alignment, size, across, down)
     factor = max(1, int(np.ceil(1 / max(scale_of(alignment), 1e-6) - 0.1)))
     if factor == 1:
         return warp_bicubic(image, alignment, size)
@@ -109,20 +118,20 @@ def fast_crop(image: Image | Grey, alignment: Alignment, size: int) -> Image:
     not kept: averaged down by a whole factor to about the crop's resolution, then sampled bilinearly."""
     factor = max(1, int(1 / max(scale_of(alignment), 1e-6) + 0.35))
     if factor > 1:
-        image, alignment = _averaged(image, alignment, size, factor)
+        image, alignment = _averaged(image, alignment, size, factor, factor)
     warped = cv2.warpAffine(image, alignment, (size, size), flags=cv2.INTER_LINEAR)
     return np.asarray(warped, dtype=np.uint8)
 
 
 def _averaged(
-    image: Image | Grey, alignment: Alignment, size: int, factor: int
+    image: Image | Grey, alignment: Alignment, size: int, across: int, down: int
 ) -> tuple[Image | Grey, Alignment]:
-    """The region of the frame that a crop covers, averaged down by a whole ``factor``, and the alignment
-    from there to the crop."""
+    """The region of the frame that a crop covers, averaged down by whole factors, and the alignment from
+    there to the crop."""
     height, width = image.shape[:2]
-    left, top, right, bottom = crop_bounds(alignment, size, width, height, margin=2 * factor)
-    wide, high = max(1, (right - left) // factor), max(1, (bottom - top) // factor)
-    region = Box(left, top, min(left + wide * factor, width), min(top + high * factor, height))
+    left, top, right, bottom = crop_bounds(alignment, size, width, height, margin=2 * max(across, down))
+    wide, high = max(1, (right - left) // across), max(1, (bottom - top) // down)
+    region = Box(left, top, min(left + wide * across, width), min(top + high * down, height))
     pixels = image[region.top : region.bottom, region.left : region.right]
     reduced = np.asarray(cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_AREA), dtype=image.dtype)
     return reduced, alignment_in_region(alignment, region, (wide, high))

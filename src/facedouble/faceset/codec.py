@@ -42,7 +42,8 @@ class SourceRecord:
     """The clip or folder that a faceset was made from, and what it was made with.
 
     ``sha256`` identifies the content, see :func:`facedouble.video.source.source_hash`. ``width`` and
-    ``height`` are those of the (first) frame in pixels; ``time_base`` is in seconds per unit of ``pts``.
+    ``height`` are those of the (first) frame as it is shown, in square pixels; ``time_base`` is in seconds
+    per unit of ``pts``.
     """
 
     path: str
@@ -54,6 +55,11 @@ class SourceRecord:
     program: str
     index: SourceIndex | None = None
     """All its frames by time, keyframes, colours; ``None`` for a damaged source or an old faceset."""
+
+    @property
+    def is_squeezed(self) -> bool:
+        """Whether the faces are in pixels that are not square, as an earlier version left them."""
+        return self.index is not None and self.index.info.shown_size != (self.width, self.height)
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,16 @@ class Faceset:
             raise InputError(
                 f"{self.path} holds the faces of another source ({record.path}), not of {source}"
             )
+        self.check_geometry()
+
+    def check_geometry(self) -> None:
+        """Raise ``InputError`` if its faces are squeezed: an earlier version did not apply the pixel aspect
+        ratio of its source."""
+        if self.source.is_squeezed:
+            raise InputError(
+                f"{self.path}: the pixels of {self.source.path} are not square, and an earlier version found "
+                "its faces squeezed; extract them again into another folder"
+            )
 
     def frames(self) -> list[FrameRecord]:
         """Frames that extraction has processed, in order, with faces or without."""

@@ -107,6 +107,7 @@ def _known(side: Side, facesets: Sequence[Path]) -> tuple[list[FaceCrop], list[F
     held: list[FaceCrop] = []
     for path in facesets:
         with Faceset.open(path) as faceset:
+            faceset.check_geometry()
             faces = faceset.faces()
             statistics = smooth_statistics(faces)
             known = [

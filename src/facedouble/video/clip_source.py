@@ -77,7 +77,7 @@ class ClipSource:
                 deep = any(component.bits > 8 for component in decoded.format.components)
                 rgb = to_rgb(decoded, self._colour, reformatter(), format="rgb48le" if deep else "rgb24")
                 content = self._turn.apply(rgb)
-            yield Frame(number, pts, self._info.time_base, content)
+            yield Frame(number, pts, self._info.time_base, content, pixel_aspect=self._info.sample_aspect)
 
     def _decoded(self, first: int, last: int | None) -> Iterator[tuple[int, int, av.VideoFrame]]:
         """Number, time and picture of the frames of a span, all of one size."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from facedouble.types import Box, Grey, Image
 from facedouble.video.images import read_image, read_pixels
+from facedouble.video.pixel_aspect import as_shown, shown_size
 from facedouble.video.planes import Pixels, YuvPlanes, to_eight_bits
 
 
@@ -25,7 +26,13 @@ class Frame:
 
     ``content`` is what the frame was decoded to: planes of luma and chroma, upright pixels, or the path of an
     image file that is read when it is needed. So a frame is cheap to keep and to send to another process:
-    1.5 bytes a pixel, or a name. Methods that need the pixels of an image file raise ``InputError`` when it
+    1.5 bytes a pixel, or a name.
+
+    ``pixel_aspect`` is the width of a pixel divided by its height. :meth:`grey` and :meth:`rgb` give the
+    frame as it is shown, with square pixels: what finds and measures faces works on those. :meth:`pixels`
+    and :meth:`painted` work on the stored pixels.
+
+    Methods that need the pixels of an image file raise ``InputError`` when it
     cannot be read.
     """
 
@@ -34,6 +41,7 @@ class Frame:
     time_base: Fraction
     content: YuvPlanes | Pixels | Path
     name: str | None = None
+    pixel_aspect: Fraction = Fraction(1)
 
     @property
     def seconds(self) -> float:
@@ -41,34 +49,44 @@ class Frame:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the upright frame."""
+        """Width and height of the upright frame in stored pixels."""
         if isinstance(self.content, YuvPlanes):
             return self.content.size
         pixels = _read(self.content) if isinstance(self.content, Path) else self.content
         return int(pixels.shape[1]), int(pixels.shape[0])
 
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height of the upright frame as it is shown, with square pixels."""
+        return shown_size(*self.size, self.pixel_aspect)
+
     def grey(self) -> Grey:
-        """Luma of the upright frame, (H, W) uint8, full range."""
+        """Luma of the frame as it is shown, (H, W) uint8, full range."""
         if isinstance(self.content, YuvPlanes):
-            return self.content.grey()
+            return as_shown(self.content.grey(), self.pixel_aspect)
+        # Images are squared by rgb().
         return np.asarray(cv2.cvtColor(self.rgb(), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
     def rgb(self, part: Box | None = None, size: tuple[int, int] | None = None) -> Image:
-        """The upright frame, or the part inside a box that lies within it, (H, W, 3) uint8.
+        """The frame as it is shown, or the part inside a box that lies within it, (H, W, 3) uint8.
 
         A part equals that part of the whole frame, to the bit. With ``size`` (width, height), at most that of
         the part, it is averaged down, which is faster than doing it afterwards.
         """
-        if isinstance(self.content, YuvPlanes):
+        if self.shown_size != self.size:
+            image = _part(as_shown(replace(self, pixel_aspect=Fraction(1)).rgb(), self.pixel_aspect), part)
+        elif isinstance(self.content, YuvPlanes):
             return self.content.rgb(part, size)
-        pixels = _read(self.content) if isinstance(self.content, Path) else self.content
-        image = to_eight_bits(_part(pixels, part)[..., :3])
+        else:
+            pixels = _read(self.content) if isinstance(self.content, Path) else self.content
+            image = to_eight_bits(_part(pixels, part)[..., :3])
         if size is not None:
             return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         return np.ascontiguousarray(image)
 
     def pixels(self, part: Box | None = None) -> Pixels:
-        """The upright frame with all its bits: RGB, or RGBA after :meth:`with_pixels`, uint8 or uint16.
+        """The upright frame in its stored pixels, with all its bits: RGB, or RGBA after :meth:`with_pixels`,
+        uint8 or uint16.
 
         ``part`` is a box that :func:`.regions.padded_regions` made; it equals that part of the whole frame
         but for its outermost pixels.

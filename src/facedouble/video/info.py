@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from facedouble.video.pixel_aspect import shown_size
 from facedouble.video.yuv import UNSPECIFIED
 
 
@@ -13,12 +14,12 @@ from facedouble.video.yuv import UNSPECIFIED
 class SourceInfo:
     """Size, timing and colours of a clip or a folder of images.
 
-    ``kind`` is "clip" or "folder". ``width`` and ``height`` are those of the upright frames. ``frames`` is
-    what the container claims, 0 if nothing; :class:`.index.SourceIndex` knows the exact number. ``rate`` is
-    frames per second, the average if it varies. The four colour fields are FFmpeg's numbers: range 1 is
-    limited, 2 full, 0 unspecified; matrix, primaries and transfer are those of ITU-T H.273, 2 unspecified.
-    ``sample_aspect`` is the width of a pixel divided by its height. ``is_film`` is false for images that
-    do not follow one another in time.
+    ``kind`` is "clip" or "folder". ``width`` and ``height`` are those of the upright frames, in stored
+    pixels. ``frames`` is what the container claims, 0 if nothing; :class:`.index.SourceIndex` knows the exact
+    number. ``rate`` is frames per second, the average if it varies. The four colour fields are FFmpeg's
+    numbers: range 1 is limited, 2 full, 0 unspecified; matrix, primaries and transfer are those of ITU-T
+    H.273, 2 unspecified. ``sample_aspect`` is the width of a pixel divided by its height
+    (:mod:`.pixel_aspect`). ``is_film`` is false for images that do not follow one another in time.
     """
 
     path: Path
@@ -36,3 +37,8 @@ class SourceInfo:
     has_audio: bool = False
     sample_aspect: Fraction = Fraction(1)
     is_film: bool = True
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height of the frames as they are shown, with square pixels."""
+        return shown_size(self.width, self.height, self.sample_aspect)
