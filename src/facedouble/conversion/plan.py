@@ -72,7 +72,7 @@ class PlannedFace:
         ratio = np.array(stored) / np.array(shown)
 
         def mapped(points: Landmarks) -> Landmarks:
-            return ((points + 0.5) * ratio - 0.5).astype(np.float32)
+            return np.asarray((points + 0.5) * ratio - 0.5, dtype=np.float32)
 
         left, top, right, bottom = (round(edge * ratio[i % 2]) for i, edge in enumerate(face.box))
         moved = face.with_(
