@@ -1,0 +1,57 @@
+"""MediaPipe's face networks (Google, Apache-2.0), each loaded once for a device."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+
+from facedouble.networks.shipped import shipped_weights
+from facedouble.networks.tflite_module import TfliteModule
+
+LANDMARKS_SIDE = 256
+DETECTOR_SIDE = 192
+"""Sides in pixels of the square pictures that the networks take."""
+
+LANDMARKS, PRESENCE = "Identity", "Identity_1"
+"""Outputs of :func:`face_landmarks`."""
+
+BOXES, SCORES = "reshaped_regressor_face_4", "reshaped_classifier_face_4"
+"""Outputs of :func:`full_range`."""
+
+BLENDSHAPES = "StatefulPartitionedCall:0"
+"""Output of :func:`blendshapes`."""
+
+
+def face_landmarks(device: str = "cpu") -> TfliteModule:
+    """The network that places 478 points on an upright face, (N, 3, 256, 256), R, G, B in 0..1.
+
+    ``LANDMARKS`` (N, 1, 1, 1434): for each point x, y and depth, in pixels of the input, whose left and upper
+    edges are at 0. ``PRESENCE`` (N, 1, 1, 1): logit that there is a face.
+    """
+    return _loaded("face_landmarks_detector.tflite", device)
+
+
+def blendshapes(device: str = "cpu") -> TfliteModule:
+    """The network that turns 146 of the points, (N, 146, 2), x and y in pixels, into how far each of 52
+    expressions is made: ``BLENDSHAPES`` (N, 52), 0..1."""
+    return _loaded("face_blendshapes.tflite", device)
+
+
+def full_range(device: str = "cpu") -> TfliteModule:
+    """The detector of faces near and far, for pictures (N, 3, 192, 192), R, G, B in -1..1.
+
+    Every fourth pixel of every fourth row has an answer. ``BOXES`` (N, 2304, 16): centre, width and height of
+    the box and six key points, x and y, in pixels, centre and points from the middle of that cell. ``SCORES``
+    (N, 2304, 1): logit that a face is there.
+    """
+    return _loaded("face_detection_full_range.tflite", device)
+
+
+def _loaded(name: str, device: str) -> TfliteModule:
+    return _cached(name, torch.device(device))
+
+
+@cache
+def _cached(name: str, device: torch.device) -> TfliteModule:
+    return TfliteModule(shipped_weights(name), known=True).to(device)

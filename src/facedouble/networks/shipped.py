@@ -1,0 +1,31 @@
+"""The weights that come with the program, in the folder ``weights`` beside this file (its README says from
+where, and under which licence)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from facedouble.errors import AssetError
+
+FOLDER = Path(__file__).with_name("weights")
+
+SHA256: Mapping[str, str] = {
+    "face_blendshapes.tflite": "4f36dded049db18d76048567439b2a7f58f1daabc00d78bfe8f3ad396a2d2082",
+    "face_detection_full_range.tflite": "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3",
+    "face_landmarks_detector.tflite": "c7d54204ce0448474c7f3fa9af494787c0965cbdd6f20fc72867e43046bd43d5",
+}
+"""All files, with their checksums."""
+
+
+def shipped_weights(name: str, folder: Path = FOLDER) -> Path:
+    """The file ``name`` of ``SHA256``. Raises ``AssetError`` if it is missing or damaged."""
+    path = folder / name
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise AssetError(f"{path}: cannot be read ({error.strerror}): reinstall facedouble") from error
+    if found != SHA256[name]:
+        raise AssetError(f"{path}: damaged (SHA-256 {found[:12]}...): reinstall facedouble")
+    return path
