@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import sys
@@ -39,6 +40,39 @@ def read_regular(path: Path, most: int) -> bytes:
     """The first ``most`` bytes of a regular file. Raises ``OSError`` for links, devices and pipes too."""
     with os.fdopen(_open_regular(path, os.O_RDONLY), "rb") as file:
         return file.read(most)
+
+
+def check_regular(path: Path) -> None:
+    """Raise ``OSError`` for a device, a pipe, a socket or a folder, and for what cannot be read. Links are
+    followed."""
+    os.close(_open_source(path))
+
+
+def read_source(path: Path, limit: int) -> bytes:
+    """All bytes of a regular file that a user named, following links.
+
+    Raises ``OSError``, also for a file of more than ``limit`` bytes.
+    """
+    with os.fdopen(_open_source(path), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise OSError(errno.EFBIG, f"{size} bytes are more than the {limit} that it may have")
+        return file.read(limit)
+
+
+def _open_source(path: Path) -> int:
+    flags = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(path, os.O_RDONLY | flags | _DO_NOT_WAIT)
+    kind = os.fstat(handle).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(handle)
+        raise OSError(errno.EINVAL, f"it is {_kind_of_file(kind)}, not a file")
+    return handle
+
+
+def _kind_of_file(mode: int) -> str:
+    known = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
+    return known.get(stat.S_IFMT(mode), "a device")
 
 
 @contextlib.contextmanager

@@ -17,7 +17,8 @@ from facedouble.types import Box
 from facedouble.video.frame import Frame
 from facedouble.video.images import write_png
 from facedouble.video.orientation import Orientation
-from facedouble.video.planes import YuvPlanes, to_eight_bits
+from facedouble.video.pixels import to_eight_bits
+from facedouble.video.planes import YuvPlanes
 from facedouble.video.shot_boundaries import is_cut, thumbnail
 from facedouble.video.source import open_source
 

@@ -13,7 +13,7 @@ from facedouble.video.frame import Frame
 from facedouble.video.image_formats import image_format
 from facedouble.video.image_sequences import clip_to_images, images_to_clip
 from facedouble.video.images import read_image, read_pixels
-from facedouble.video.planes import to_eight_bits
+from facedouble.video.pixels import to_eight_bits
 from facedouble.video.registry import IMAGE_FORMATS
 
 ERRORS = {"png": 0, "tiff": 0, "jpg": 4, "exr": 0.0015}

@@ -161,7 +161,7 @@ def test_sound_that_the_container_cannot_hold(tmp_path: Path, clips: dict[str, P
 
 def test_sound_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "sound.mp4").write_text("no sound")
-    with pytest.raises(InputError, match="sound cannot be read"):
+    with pytest.raises(InputError, match="cannot be opened"):
         open_sink(
             tmp_path / "a.mp4", info(tmp_path / "x"), FINE, audio_from=tmp_path / "sound.mp4", overwrite=False
         )

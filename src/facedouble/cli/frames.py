@@ -19,6 +19,7 @@ def frames(command: FramesCommand, events: EventsOption = None) -> None:
             fps=command.fps,
             image_format=command.image_format,
             overwrite=command.overwrite,
+            reading=command.reading,
             run=run,
         )
     print(f"{count} frames written: {command.output}")

@@ -20,6 +20,7 @@ def video(command: VideoCommand, events: EventsOption = None) -> None:
             audio_from=command.audio_from,
             settings=command.encoding,
             overwrite=command.overwrite,
+            reading=command.reading,
             run=run,
         )
     print(f"{count} frames written: {command.output}")

@@ -13,7 +13,7 @@ from facedouble.settings.convert import ConvertSettings
 from facedouble.video.hashing import source_hash
 
 _FORMAT = 1
-_NO_EFFECT_ON_OUTPUT = {"overwrite", "keep_going", "compute"}
+_NO_EFFECT_ON_OUTPUT = {"overwrite", "keep_going", "compute", "reading"}
 
 
 def conversion_fingerprint(

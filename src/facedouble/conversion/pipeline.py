@@ -94,7 +94,9 @@ def _convert(
 ) -> ConvertResult:
     start = time.perf_counter()
     ranges = FrameRanges.parse(settings.frames.ranges if settings.frames is not None else ())
-    frames = open_source(source)
+    frames = open_source(source, settings.reading)
+    for remark in frames.remarks:
+        run.warn("source.remark", remark)
     ranges.check(frames.info.frames or 1 << 62)
     inputs = [path for path in (source, settings.matte) if path is not None]
     sinks.check_output(output, overwrite=settings.overwrite, reading=inputs)
@@ -132,7 +134,7 @@ def _convert(
         fitted = _saved_plan(work, fit_keys(swapper, steps))
         if fitted is None:
             if plan is None or faceset is None:
-                faceset = _extract_faces(source, work.make() / "faces", run)
+                faceset = _extract_faces(source, work.make() / "faces", settings, run)
                 plan = make_plan(source, faceset, selection)
             fitted = fit_plan(plan, faceset, swapper, steps, run)
             work.make()
@@ -162,7 +164,7 @@ def _convert(
 def _open_matte(settings: ConvertSettings, source: Source) -> Source | None:
     if settings.matte is None:
         return None
-    matte, info = open_source(settings.matte), source.info
+    matte, info = open_source(settings.matte, settings.reading), source.info
     if (matte.info.width, matte.info.height) != (info.width, info.height):
         raise InputError(
             f"{settings.matte}: the matte is {matte.info.width}x{matte.info.height}, the source "
@@ -181,10 +183,10 @@ def _credential_parameters(model: Path, swapper: Swapper) -> dict[str, str | int
     return {"model": model.name, "architecture": card.kind, "iteration": card.iteration}
 
 
-def _extract_faces(source: Path, path: Path, run: Run) -> Path:
+def _extract_faces(source: Path, path: Path, settings: ConvertSettings, run: Run) -> Path:
     """Extract the faceset of ``source`` at ``path``, or resume. A faceset without any face is valid here."""
     try:
-        extract(source, path, ExtractSettings(skip_existing=True), run=run)
+        extract(source, path, ExtractSettings(skip_existing=True, reading=settings.reading), run=run)
     except InputError:
         with Faceset.open(path) as store:
             usable = store.complete and not store.all_faces()

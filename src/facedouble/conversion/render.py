@@ -19,7 +19,7 @@ from facedouble.faces.align import crop_bounds
 from facedouble.settings.convert import ConvertSettings
 from facedouble.types import Box, FloatArray
 from facedouble.video.frame import Frame
-from facedouble.video.planes import Pixels, to_eight_bits
+from facedouble.video.pixels import Pixels, to_eight_bits
 from facedouble.video.regions import padded_regions
 from facedouble.video.source import Source
 

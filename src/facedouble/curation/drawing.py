@@ -14,6 +14,7 @@ import numpy as np
 from facedouble.errors import OutputError, SettingsError
 from facedouble.files import write_whole
 from facedouble.types import Image
+from facedouble.video.opencv_codec import encode
 
 Colour = tuple[int, int, int]
 Anchor = Literal["left", "middle", "right"]
@@ -123,11 +124,10 @@ def write_picture(path: Path, image: Image) -> None:
     validate_picture_path(path)
     suffix = path.suffix.lower()
     options = [cv2.IMWRITE_JPEG_QUALITY, 92] if suffix != ".png" else [cv2.IMWRITE_PNG_COMPRESSION, 6]
-    done, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
-    if not done:
-        raise OutputError(f"{path}: the picture cannot be encoded")
     try:
-        write_whole(path, np.asarray(encoded).tobytes())
+        write_whole(path, encode(suffix, np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)), options))
+    except ValueError as error:
+        raise OutputError(f"{path}: {error}") from error
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 

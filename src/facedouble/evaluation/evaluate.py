@@ -24,6 +24,7 @@ from facedouble.run.run import Run, operation
 from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Image
+from facedouble.video.opencv_codec import encode
 
 _JPEG_QUALITY = 84
 
@@ -56,7 +57,7 @@ def evaluate(
             return run.finish(_evaluate(results, source, target, settings, faceset, a, gallery, model, run))
         with tempfile.TemporaryDirectory(prefix="facedouble-") as folder:
             found = Path(folder) / "faces"
-            extract(source, found, ExtractSettings(), run=run)
+            extract(source, found, ExtractSettings(reading=settings.reading), run=run)
             return run.finish(_evaluate(results, source, target, settings, found, a, gallery, model, run))
 
 
@@ -99,7 +100,7 @@ def _evaluate(
         count = sum(side.faces for side in reconstructions.values())
         stage.finish(faces=count)
 
-    observer, of_source = Observer(source, plan), read_media_info(source)
+    observer, of_source = Observer(source, plan, settings.reading), read_media_info(source, settings.reading)
     shown = _shown(plan, settings)
     source_pictures: dict[int, bytes] = {}
     done = []
@@ -118,7 +119,7 @@ def _evaluate(
             person_a,
             person_b,
             tuple(others),
-            read_media_info(path),
+            read_media_info(path, settings.reading),
             of_source,
             reconstructions,
             pixels,
@@ -183,4 +184,4 @@ def _shown(plan: ObservationPlan, settings: EvaluateSettings) -> frozenset[int]:
 
 def _jpeg(image: Image) -> bytes:
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    return bytes(np.asarray(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]))
+    return encode(".jpg", np.asarray(bgr), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])

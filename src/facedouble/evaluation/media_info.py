@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import av
-import av.error
-
 from facedouble.errors import InputError
-from facedouble.video.demux import reason
+from facedouble.settings.reading import Reading
+from facedouble.video.libav import LIBAV_ERRORS, open_clip, reason
 from facedouble.video.source import open_source
 
 
@@ -29,9 +27,9 @@ class MediaInfo:
     is_clip: bool
 
 
-def read_media_info(path: Path) -> MediaInfo:
+def read_media_info(path: Path, reading: Reading | None = None) -> MediaInfo:
     """Read a clip or folder to its end. Raises ``InputError``."""
-    source = open_source(path)
+    source = open_source(path, reading)
     info = source.info
     times: list[float] = []
     count = 0
@@ -51,18 +49,18 @@ def read_media_info(path: Path) -> MediaInfo:
         frames=count,
         size=(info.width, info.height),
         times=tuple(times) if is_clip else (),
-        sound=_sound(path) if is_clip else (),
+        sound=_sound(path, reading) if is_clip else (),
         tags=tags if is_clip else (),
         is_clip=is_clip,
     )
 
 
-def _sound(path: Path) -> tuple[str, ...]:
+def _sound(path: Path, reading: Reading | None) -> tuple[str, ...]:
     try:
-        with av.open(f"file:{path}") as container:
+        with open_clip(path, reading) as container:
             digests = {stream.index: hashlib.sha256() for stream in container.streams.audio}
             for packet in container.demux(container.streams.audio) if digests else ():
                 digests[packet.stream.index].update(bytes(packet))
             return tuple(digest.hexdigest() for digest in digests.values())
-    except av.error.FFmpegError as error:
+    except LIBAV_ERRORS as error:
         raise InputError(f"{path}: its sound cannot be read ({reason(error)})") from error

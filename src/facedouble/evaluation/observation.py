@@ -28,6 +28,7 @@ from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme, schem
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
 from facedouble.settings.evaluate import EvaluateSettings
+from facedouble.settings.reading import Reading
 from facedouble.types import Face, Grey, Image
 from facedouble.video.source import open_source
 
@@ -115,8 +116,8 @@ def plan_observation(source: Path, faceset: Path, settings: EvaluateSettings) ->
 class Observer:
     """Compares results with one source. Loads the networks once."""
 
-    def __init__(self, source: Path, plan: ObservationPlan) -> None:
-        self.source, self.plan = source, plan
+    def __init__(self, source: Path, plan: ObservationPlan, reading: Reading | None = None) -> None:
+        self.source, self.plan, self.reading = source, plan, reading
         self.analyser = FaceAnalyser(landmarks=common_scheme(plan.faces.values()).name)
 
     def observe(self, result: Path, on_crops: OnCrops | None = None, run: Run | None = None) -> Observed:
@@ -125,7 +126,7 @@ class Observer:
         Raises ``InputError`` for a result of another size than the source, or without common frames.
         """
         run = run or Run()
-        source, other = open_source(self.source), open_source(result)
+        source, other = (open_source(path, self.reading) for path in (self.source, result))
         sizes = [info.shown_size for info in (other.info, source.info)]
         if sizes[0] != sizes[1]:
             raise InputError(

@@ -69,7 +69,9 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
     if settings.detector == "yunet":
         yunet_model(run=run)  # once, before several processes want it
     references = References.read(settings.faces, FaceAnalyser.from_settings(settings))
-    frames = open_source(source)
+    frames = open_source(source, settings.reading)
+    for remark in frames.remarks:
+        run.warn("source.remark", remark)
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} exists and is not a faceset; choose another output")
     with (

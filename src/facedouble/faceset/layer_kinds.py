@@ -19,6 +19,7 @@ import numpy.typing as npt
 from facedouble.faces.align import inverse
 from facedouble.types import Alignment, Grey
 from facedouble.video.images import encode_png
+from facedouble.video.opencv_codec import decode
 
 _LONGEST_SIDE = 4096
 _MOST_POLYGONS, _MOST_POINTS = 1000, 10_000
@@ -72,11 +73,7 @@ class Mask:
         # The size is looked at first: a small file can claim to be gigabytes of pixels.
         if len(data) < _PNG_SIZE.stop or max(struct.unpack(">II", data[_PNG_SIZE])) > _LONGEST_SIDE:
             raise ValueError("not a PNG file, or a very large one")
-        try:
-            decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-        except cv2.error as error:
-            raise ValueError("not an image that can be read") from error
-        return self.check(decoded)
+        return self.check(decode(data, cv2.IMREAD_UNCHANGED))
 
     def realign(self, value: Any, old: Alignment, old_size: int, new: Alignment, new_size: int) -> Grey:
         if old_size == new_size and np.array_equal(old, new):

@@ -15,8 +15,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import av
-import av.error
 import c2pa
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -28,6 +26,7 @@ from facedouble.provenance.image_xmp import read_xmp
 from facedouble.provenance.signer import EMBEDDED_TYPES, OFFLINE, SIDECAR_SUFFIX, SIDECAR_TYPES, error_text
 from facedouble.provenance.signing_identity import SigningIdentity, known_identity
 from facedouble.provenance.xmp import AIGC, DIGITAL_SOURCE_TYPE, Labels, read_aigc, read_packet
+from facedouble.video.libav import open_clip
 
 MEDIA_TYPES = EMBEDDED_TYPES | SIDECAR_TYPES | {".webp": "image/webp"}
 
@@ -213,13 +212,13 @@ def _labels(path: Path) -> Labels:
             xmp = read_packet(packet) if packet else Labels()
             return Labels(xmp.source_type, (read_aigc(aigc) if aigc else None) or xmp.aigc)
         if suffix in SIDECAR_TYPES:
-            with av.open(f"file:{path}", metadata_errors="replace") as container:
+            with open_clip(path) as container:
                 tags = {key.upper(): value for key, value in container.metadata.items()}
             aigc = tags.get(AIGC)
             return Labels(tags.get("DIGITAL_SOURCE_TYPE"), read_aigc(aigc) if aigc else None)
         packet = read_xmp(path.read_bytes())
         return read_packet(packet) if packet else Labels()
-    except (InputError, av.error.FFmpegError):
+    except InputError:
         return Labels()
 
 

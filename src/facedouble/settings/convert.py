@@ -21,6 +21,7 @@ from facedouble.errors import SettingsError, setting
 from facedouble.settings.base import Choice, File, OneOf, Settings, Texts, field, problem
 from facedouble.settings.compute import ConvertCompute
 from facedouble.settings.people import TrackChoice
+from facedouble.settings.reading import Reading
 from facedouble.settings.video import ClipEncoding, ImageEncoding
 from facedouble.video.registry import CLIP_FORMATS
 
@@ -171,6 +172,7 @@ class ConvertSettings(Settings):
         "none", "leave out what is in front of the face, such as hands"
     )
     render: Render = field(Render(), "what a written frame shows")
+    reading: Reading = field(Reading(), "how clips and images are read")
     encoding: Encoding | None = field(None, "how the result is written; by its name if not given", option="-")
     frames: FrameChoice | None = field(None, "frames to convert; all if not given")
     faces: TrackChoice = field(TrackChoice(), "faces to replace")

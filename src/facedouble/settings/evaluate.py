@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from facedouble.settings.base import File, Files, Settings, field
+from facedouble.settings.reading import Reading
 
 
 class EvaluateSettings(Settings):
@@ -17,6 +18,7 @@ class EvaluateSettings(Settings):
     pictures: int = field(
         120, "frames that the report shows at most, spread evenly", unit="frames", min=1, max=1000
     )
+    reading: Reading = field(Reading(), "how clips and images are read")
 
 
 class EvaluateCommand(EvaluateSettings):

@@ -11,6 +11,7 @@ from pydantic import field_validator
 from facedouble.faces.registry import DEFAULT_DETECTOR, DEFAULT_SCHEME, DETECTORS, LANDMARK_SCHEMES
 from facedouble.settings.base import Choice, File, OneOf, Settings, field, problem
 from facedouble.settings.people import FaceChoice
+from facedouble.settings.reading import Reading
 
 
 class EveryNth(Settings):
@@ -55,6 +56,7 @@ class ExtractSettings(Settings):
         1.0, "how strongly landmarks are smoothed in time, 0 for not at all", min=0, max=100
     )
     debug_landmarks: bool = field(False, "draw the landmarks of each face into pictures in landmarks/")
+    reading: Reading = field(Reading(), "how clips and images are read")
     processes: int = field(
         0, "processes that look for faces, 0 for one per core", short="-j", unit="processes", min=0
     )
@@ -69,7 +71,7 @@ class ExtractSettings(Settings):
         return text
 
 
-WITHOUT_EFFECT = {"processes", "skip_existing"}
+WITHOUT_EFFECT = {"processes", "skip_existing", "reading"}
 """Fields that change nothing in the faceset."""
 
 

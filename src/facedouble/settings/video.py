@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from facedouble.settings.base import Choice, File, Settings, field
+from facedouble.settings.reading import Reading
 from facedouble.video.registry import IMAGE_FORMATS
 
 ImageFormat = Annotated[str, Choice(IMAGE_FORMATS)]
@@ -39,6 +40,7 @@ class FramesCommand(Settings):
     output: File = field(help="folder for the images", short="-o")
     fps: float | None = field(None, "frames to take per second; all if not given", unit="1/s", min=0.001)
     image_format: ImageFormat = field("png", "file format of the images")
+    reading: Reading = field(Reading(), "how clips and images are read")
     overwrite: bool = field(False, "replace an output that exists")
 
 
@@ -49,5 +51,6 @@ class VideoCommand(Settings):
     output: File = field(help="clip to write", short="-o")
     fps: float | None = field(None, "frames per second; 25 if nothing says otherwise", unit="1/s", min=0.001)
     audio_from: File | None = field(None, "take the sound of this clip")
+    reading: Reading = field(Reading(), "how clips and images are read")
     overwrite: bool = field(False, "replace an output that exists")
     encoding: ClipEncoding = field(ClipEncoding(), "how the clip is encoded", option="-")

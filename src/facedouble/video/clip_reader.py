@@ -8,14 +8,15 @@ from itertools import islice
 from pathlib import Path
 
 import av
-import av.error
 from av.packet import Packet
 from av.stream import Stream
 
 from facedouble.errors import InputError
-from facedouble.video.demux import open_clip, packets, reason, video_stream
+from facedouble.settings.reading import Reading
+from facedouble.video.demux import packets, video_stream
 from facedouble.video.index import SeekPoint, Ticks
 from facedouble.video.last_gop import LastGop
+from facedouble.video.libav import LIBAV_ERRORS, open_clip, reason
 
 # Demuxers that find a time by searching the file land between packets: they need some room in front of it.
 _SEARCHING = {"mpegts": Fraction(1), "mpeg": Fraction(1)}  # seconds
@@ -30,13 +31,13 @@ def stamp_of(frame: av.VideoFrame) -> int | None:
     return frame.pts if frame.pts is not None else frame.dts
 
 
-def decode_all(path: Path) -> Iterator[av.VideoFrame]:
+def decode_all(path: Path, reading: Reading | None = None) -> Iterator[av.VideoFrame]:
     """All frames of a clip, from the first.
 
     Raises ``InputError`` at the first damaged frame, or at the end of a file that is cut off.
     """
     count = 0
-    with open_clip(path) as container:
+    with open_clip(path, reading) as container:
         stream = video_stream(container, path)
         tail = LastGop(container, stream)
         try:
@@ -46,13 +47,15 @@ def decode_all(path: Path) -> Iterator[av.VideoFrame]:
                         raise _damaged_frame(path, count)
                     yield frame
                     count += 1
-        except av.error.FFmpegError as error:
+        except LIBAV_ERRORS as error:
             raise _damaged_after(path, count, error) from error
         if tail.is_damaged():
             raise _damaged_frame(path, count - 1)
 
 
-def decode_from(path: Path, stamps: Ticks, point: SeekPoint, *, seek: bool = True) -> Iterator[av.VideoFrame]:
+def decode_from(
+    path: Path, stamps: Ticks, point: SeekPoint, *, seek: bool = True, reading: Reading | None = None
+) -> Iterator[av.VideoFrame]:
     """The frames of a clip from that of ``point`` on; ``stamps`` are those of all its frames.
 
     With ``seek`` the container is asked to go there, which needs time stamps that rise; without, its packets
@@ -60,7 +63,7 @@ def decode_from(path: Path, stamps: Ticks, point: SeekPoint, *, seek: bool = Tru
     come out than the index has, ``InputError`` for a clip that is damaged behind the first of them.
     """
     number = point.frame
-    with open_clip(path) as container:
+    with open_clip(path, reading) as container:
         stream = video_stream(container, path)
         tail = LastGop(container, stream)
         try:
@@ -81,7 +84,7 @@ def decode_from(path: Path, stamps: Ticks, point: SeekPoint, *, seek: bool = Tru
                         raise _damaged_frame(path, number)
                     yield frame
                     number += 1
-        except av.error.FFmpegError as error:
+        except LIBAV_ERRORS as error:
             if number == point.frame:
                 raise OutOfStepError(reason(error)) from error
             raise _damaged_after(path, number, error) from error
@@ -118,5 +121,5 @@ def _damaged_frame(path: Path, number: int) -> InputError:
     return InputError(f"{path}: frame {number} is damaged; repair the clip or cut it there")
 
 
-def _damaged_after(path: Path, count: int, error: Exception) -> InputError:
+def _damaged_after(path: Path, count: int, error: BaseException) -> InputError:
     return InputError(f"{path}: damaged after {count} frames ({reason(error)})")

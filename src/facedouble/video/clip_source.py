@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -10,16 +10,19 @@ from pathlib import Path
 import av
 
 from facedouble.errors import InputError
+from facedouble.settings.reading import Reading
 from facedouble.video.clip_reader import OutOfStepError, decode_all, decode_from, stamp_of
-from facedouble.video.demux import clock_start, open_clip, video_stream, visible_frames
+from facedouble.video.demux import clock_start, video_stream, visible_frames
 from facedouble.video.frame import Frame
 from facedouble.video.hashing import source_versions
 from facedouble.video.index import SourceIndex, rising_times
 from facedouble.video.index_cache import forget_index, load_index, store_index
 from facedouble.video.indexing import index_clip, nominal_duration
 from facedouble.video.info import SourceInfo
+from facedouble.video.libav import LIBAV_ERRORS, open_clip, reason, side_data
 from facedouble.video.orientation import Orientation, display_matrix, orientation
-from facedouble.video.planes import Pixels, YuvPlanes, decoded_planes
+from facedouble.video.pixels import Pixels
+from facedouble.video.planes import YuvPlanes, decoded_planes
 from facedouble.video.yuv import YuvColour, is_full_range, matrix_of, reformatter, to_rgb
 
 _STEPS_BACK = (0, 1, 4)  # seek points before the nearest one that are tried
@@ -36,15 +39,17 @@ class ClipSource:
     Raises ``InputError`` for a file that is not a clip that can be decoded, or is cut off.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, reading: Reading | None = None) -> None:
+        self.path, self._reading = path, reading
         self._index = load_index(path, source_versions(path))
         if self._index is not None:
             self._info = self._index.info
             self._coded_size, self._turn = self._index.coded_size, self._index.orientation
         else:
-            self._info, self._coded_size, self._turn = _probe(path)
+            self._info, self._coded_size, self._turn = _probe(path, reading)
+        self.remarks: Sequence[str] = ()
         info = self._info
+        (reading or Reading()).check(path, *self._coded_size)
         self._colour = YuvColour(
             matrix_of(info.colour_matrix, self._coded_size[1], path),
             is_full_range(info.colour_range, info.pixel_format),
@@ -72,12 +77,22 @@ class ClipSource:
     def frames(self, first: int = 0, last: int | None = None) -> Iterator[Frame]:
         """The frames from number ``first`` to ``last`` (exclusive; ``None``: to the end)."""
         for number, pts, decoded in self._decoded(first, last):
-            content: YuvPlanes | Pixels | None = decoded_planes(decoded, self._colour, self._turn)
-            if content is None:
-                deep = any(component.bits > 8 for component in decoded.format.components)
-                rgb = to_rgb(decoded, self._colour, reformatter(), format="rgb48le" if deep else "rgb24")
-                content = self._turn.apply(rgb)
+            try:
+                content = self._content(decoded)
+            except LIBAV_ERRORS as error:
+                raise InputError(
+                    f"{self.path}: the pixels of frame {number} ({decoded.format.name}) cannot be read "
+                    f"({reason(error)})"
+                ) from error
             yield Frame(number, pts, self._info.time_base, content, pixel_aspect=self._info.sample_aspect)
+
+    def _content(self, decoded: av.VideoFrame) -> YuvPlanes | Pixels:
+        planes = decoded_planes(decoded, self._colour, self._turn)
+        if planes is not None:
+            return planes
+        deep = any(component.bits > 8 for component in decoded.format.components)
+        rgb = to_rgb(decoded, self._colour, reformatter(), format="rgb48le" if deep else "rgb24")
+        return self._turn.apply(rgb)
 
     def _decoded(self, first: int, last: int | None) -> Iterator[tuple[int, int, av.VideoFrame]]:
         """Number, time and picture of the frames of a span, all of one size."""
@@ -131,18 +146,18 @@ class ClipSource:
         point = None if index is None else index.seek_point(frame, back)
         if index is None or index.stamps is None or point is None:
             raise OutOfStepError("there is no seek point")
-        found = decode_from(self.path, index.stamps, point, seek=seek)
+        found = decode_from(self.path, index.stamps, point, seek=seek, reading=self._reading)
         for number, decoded in enumerate(found, point.frame):
             yield number, int(index.times[number]), decoded
 
     def _linear(self) -> Iterator[tuple[int, int, av.VideoFrame]]:
         """All frames, from the first."""
-        with open_clip(self.path) as container:
+        with open_clip(self.path, self._reading) as container:
             start = round(clock_start(container) / self._info.time_base)
         decoded: list[av.VideoFrame] = []
 
         def stamps() -> Iterator[int | None]:
-            for number, frame in enumerate(decode_all(self.path)):
+            for number, frame in enumerate(decode_all(self.path, self._reading)):
                 decoded.append(frame)
                 stamp = stamp_of(frame)
                 self._compare(number, stamp)
@@ -162,7 +177,7 @@ class ClipSource:
 
     def _make_index(self, *, decode: bool = False) -> SourceIndex:
         versions = source_versions(self.path)
-        index = index_clip(self._info, self._coded_size, self._turn, decode=decode)
+        index = index_clip(self._info, self._coded_size, self._turn, reading=self._reading, decode=decode)
         store_index(index, versions)
         return index
 
@@ -176,17 +191,17 @@ class ClipSource:
         return self._index
 
 
-def _probe(path: Path) -> tuple[SourceInfo, tuple[int, int], Orientation]:
+def _probe(path: Path, reading: Reading | None) -> tuple[SourceInfo, tuple[int, int], Orientation]:
     """What the container and its first frame say, the size of that, and how it is turned upright."""
-    with open_clip(path) as container:
+    with open_clip(path, reading) as container:
         stream = video_stream(container, path)
         context = stream.codec_context
         visible = visible_frames(container, stream, path)
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        first = next(decode_all(path), None)
+        first = next(decode_all(path, reading), None)
         if first is None:
             raise InputError(f"{path}: the clip has no frame that can be decoded")
-        turn = orientation(display_matrix(first), path)
+        turn = orientation(display_matrix(side_data(first)), path)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         size = first.width, first.height
         width, height = size[::-1] if turn.transposed else size

@@ -1,7 +1,4 @@
-"""Clips as containers: opening them, their video stream, and what is missing from a damaged one.
-
-Leave PyAV's logging off (as it is): a decoder closed while its threads log waits for itself forever.
-"""
+"""Clips as containers: their video stream, their packets, and what is missing from a damaged one."""
 
 from __future__ import annotations
 
@@ -10,20 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import av.error
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from facedouble.errors import InputError
-
-
-def open_clip(path: Path) -> av.container.InputContainer:
-    """Open a clip. Raises ``InputError``."""
-    try:
-        # The "file:" keeps FFmpeg from taking a name such as "take:1.mp4" for an address.
-        return av.open(f"file:{path}")
-    except (av.error.FFmpegError, OSError) as error:
-        raise InputError(f"{path}: cannot be opened as a clip ({reason(error)})") from error
 
 
 def video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
@@ -50,11 +37,6 @@ def clock_start(container: av.container.InputContainer) -> Fraction:
     return Fraction(0)
 
 
-def reason(error: Exception) -> str:
-    """The short message of an error of FFmpeg or the system."""
-    return getattr(error, "strerror", None) or str(error)
-
-
 def visible_frames(container: av.container.InputContainer, stream: av.VideoStream, path: Path) -> int | None:
     """The number of frames that the sample table of an MP4 or MOV shows, without those that its edit list
     hides.
@@ -79,7 +61,7 @@ def packets(
 ) -> Iterator[Packet[Stream]]:
     """The packets of a video stream to the end of the file, the last one empty, to flush the decoder.
 
-    Raises ``InputError`` at the end when the file lacks its own. Errors of FFmpeg are passed on.
+    Raises ``InputError`` at the end when the file lacks its own. Errors of PyAV are passed on.
     """
     end = Fraction(0)  # of all streams, in seconds
     for packet in container.demux():

@@ -16,6 +16,7 @@ from av.codec.context import CodecContext
 from av.packet import Packet
 
 from facedouble.types import FloatArray
+from facedouble.video.libav import LIBAV_ERRORS, reason
 
 _ORDER = (1, 2, 0, 3)  # FFmpeg's planes: green, blue, red, alpha
 _FLOATS = {"f16": np.float16, "f32": np.float32}
@@ -55,8 +56,8 @@ def encode_exr(pixels: npt.NDArray[Any]) -> bytes:
     return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
 
 
-def decode_exr(data: bytes) -> npt.NDArray[np.uint16]:
-    """Display values (H, W, 3) of an EXR file, without its alpha.
+def decode_exr(data: bytes, *, alpha: bool = False) -> npt.NDArray[np.uint16]:
+    """Display values (H, W, 3) of an EXR file, or with its ``alpha`` (H, W, 4), not premultiplied.
 
     Raises ``ValueError`` for other files, and for channels other than R, G and B.
     """
@@ -64,14 +65,19 @@ def decode_exr(data: bytes) -> npt.NDArray[np.uint16]:
     assert isinstance(context, av.VideoCodecContext)
     try:
         frames = [*context.decode(Packet(data)), *context.decode(None)]
-    except av.error.FFmpegError as error:
-        raise ValueError(f"not an EXR image that can be read ({error.strerror})") from error
+    except LIBAV_ERRORS as error:
+        raise ValueError(f"not an EXR image that can be read ({reason(error)})") from error
     if not frames or not frames[0].format.name.startswith(("gbrpf", "gbrapf")):
         raise ValueError("not an EXR image of red, green and blue")
     frame = frames[0]
     kind = _FLOATS["f16" if "f16" in frame.format.name else "f32"]
-    light = np.empty((frame.height, frame.width, 3), dtype=np.float32)
-    for plane, channel in zip(frame.planes[:3], _ORDER, strict=False):
+    channels = 4 if alpha and len(frame.planes) == 4 else 3
+    light = np.empty((frame.height, frame.width, channels), dtype=np.float32)
+    for plane, channel in zip(frame.planes[:channels], _ORDER, strict=False):
         lines = np.frombuffer(plane, dtype=kind).reshape(frame.height, -1)  # type: ignore[call-overload]
         light[..., channel] = lines[:, : frame.width]
-    return from_linear(light)
+    if channels == 3:
+        return from_linear(light)
+    opacity = np.clip(light[..., 3:], 0, 1)
+    colours = from_linear((light[..., :3] / np.maximum(opacity, 1e-6)).astype(np.float32))
+    return np.concatenate([colours, np.rint(opacity * 65535).astype(np.uint16)], axis=2)

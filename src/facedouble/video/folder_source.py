@@ -11,28 +11,32 @@ from pathlib import Path
 import numpy as np
 
 from facedouble.errors import InputError
+from facedouble.settings.reading import Reading
 from facedouble.video.frame import Frame
 from facedouble.video.hashing import source_hash
-from facedouble.video.images import image_files, read_pixels
+from facedouble.video.images import ImageFile, image_files, image_header, profile_remark, read_pixels
 from facedouble.video.index import SourceIndex, frozen
 from facedouble.video.info import SourceInfo
-from facedouble.video.planes import Pixels
+from facedouble.video.pixels import Pixels
 
 _RATE = Fraction(25)
+_FORMATS = {(3, True): "rgb24", (3, False): "rgb48le", (4, True): "rgba", (4, False): "rgba64le"}
 
 
 class FolderSource:
     """The images of a folder in natural order of their names, one frame each, 25 per second.
+    ``path`` may also be one image file.
 
     They are a film if their names differ in one number that rises by one from each to the next
     (``shot_0001.png``, ``shot_0002.png``), otherwise single pictures. The size is that of the first readable
     image. Raises ``InputError`` for a folder without one.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.files = image_files(path)
-        first = self._first()
+    def __init__(self, path: Path, reading: Reading | None = None) -> None:
+        self.path, self._reading = path, reading
+        self.files = image_files(path) if path.is_dir() else [path]
+        first, remark = self._first()
+        self.remarks: Sequence[str] = () if remark is None else (remark,)
         height, width = first.shape[:2]
         self._info = SourceInfo(
             path=path,
@@ -42,15 +46,18 @@ class FolderSource:
             frames=len(self.files),
             rate=_RATE,
             time_base=1 / _RATE,
-            pixel_format="rgb24" if first.dtype == np.uint8 else "rgb48le",
+            pixel_format=_FORMATS[first.shape[2], first.dtype == np.uint8],
             is_film=_numbered(self.files),
         )
 
-    def _first(self) -> Pixels:
+    def _first(self) -> tuple[Pixels, str | None]:
+        """The first readable image, and what has to be said of it."""
         problem: InputError | None = None
         for file in self.files:
             try:
-                return read_pixels(file)
+                pixels = read_pixels(file, self._reading, alpha=True)
+                remark = profile_remark(image_header(file, self._reading))
+                return pixels, None if remark is None else f"{file}: {remark}"
             except InputError as error:
                 problem = problem or error
         raise problem or InputError(f"{self.path}: the folder holds no image")
@@ -80,7 +87,8 @@ class FolderSource:
         """The frames from number ``first`` to ``last`` (exclusive; ``None``: all). Their files are read when
         they are looked at."""
         for index, file in islice(enumerate(self.files), first, last):
-            yield Frame(index, index, self._info.time_base, file, name=file.name)
+            content = ImageFile(file, self._reading)
+            yield Frame(index, index, self._info.time_base, content, name=file.name)
 
 
 def _numbered(files: Sequence[Path]) -> bool:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from pathlib import Path
 
 import cv2
 import numpy as np
 
+from facedouble.errors import InputError
 from facedouble.types import Box, Grey, Image
-from facedouble.video.images import read_image, read_pixels
+from facedouble.video.images import ImageFile, read_image, read_pixels
 from facedouble.video.pixel_aspect import as_shown, shown_size
-from facedouble.video.planes import Pixels, YuvPlanes, to_eight_bits
+from facedouble.video.pixels import Pixels, to_eight_bits
+from facedouble.video.planes import YuvPlanes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,8 +25,8 @@ class Frame:
     seconds; how long a frame is shown, :meth:`.index.SourceIndex.duration` knows. ``name`` is the file's name
     if the frame comes from a folder.
 
-    ``content`` is what the frame was decoded to: planes of luma and chroma, upright pixels, or the path of an
-    image file that is read when it is needed. So a frame is cheap to keep and to send to another process:
+    ``content`` is what the frame was decoded to: planes of luma and chroma, upright pixels (RGB, or RGBA), or
+    an image file that is read when it is needed. So a frame is cheap to keep and to send to another process:
     1.5 bytes a pixel, or a name.
 
     ``pixel_aspect`` is the width of a pixel divided by its height. :meth:`grey` and :meth:`rgb` give the
@@ -34,14 +35,18 @@ class Frame:
 
     Methods that need the pixels of an image file raise ``InputError`` when it
     cannot be read.
+
+    ``problem`` says what is wrong with a damaged frame. Nothing is to be worked out from its pixels, so the
+    methods that show them raise ``InputError``; it can be copied (:meth:`loaded`, :meth:`channels`).
     """
 
     index: int
     pts: int
     time_base: Fraction
-    content: YuvPlanes | Pixels | Path
+    content: YuvPlanes | Pixels | ImageFile
     name: str | None = None
     pixel_aspect: Fraction = Fraction(1)
+    problem: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -52,7 +57,7 @@ class Frame:
         """Width and height of the upright frame in stored pixels."""
         if isinstance(self.content, YuvPlanes):
             return self.content.size
-        pixels = _read(self.content) if isinstance(self.content, Path) else self.content
+        pixels = _read(self.content) if isinstance(self.content, ImageFile) else self.content
         return int(pixels.shape[1]), int(pixels.shape[0])
 
     @property
@@ -62,6 +67,7 @@ class Frame:
 
     def grey(self) -> Grey:
         """Luma of the frame as it is shown, (H, W) uint8, full range."""
+        self._check()
         if isinstance(self.content, YuvPlanes):
             return as_shown(self.content.grey(), self.pixel_aspect)
         # Images are squared by rgb().
@@ -73,27 +79,38 @@ class Frame:
         A part equals that part of the whole frame, to the bit. With ``size`` (width, height), at most that of
         the part, it is averaged down, which is faster than doing it afterwards.
         """
+        self._check()
         if self.shown_size != self.size:
             image = _part(as_shown(replace(self, pixel_aspect=Fraction(1)).rgb(), self.pixel_aspect), part)
         elif isinstance(self.content, YuvPlanes):
             return self.content.rgb(part, size)
         else:
-            pixels = _read(self.content) if isinstance(self.content, Path) else self.content
+            pixels = _read(self.content) if isinstance(self.content, ImageFile) else self.content
             image = to_eight_bits(_part(pixels, part)[..., :3])
         if size is not None:
             return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         return np.ascontiguousarray(image)
 
     def pixels(self, part: Box | None = None) -> Pixels:
-        """The upright frame in its stored pixels, with all its bits: RGB, or RGBA after :meth:`with_pixels`,
-        uint8 or uint16.
+        """The upright frame in its stored pixels, with all its bits, (H, W, 3) RGB, uint8 or uint16.
 
         ``part`` is a box that :func:`.regions.padded_regions` made; it equals that part of the whole frame
         but for its outermost pixels.
         """
+        self._check()
         if isinstance(self.content, YuvPlanes):
             return self.content.pixels(part)
-        return _part(read_pixels(self.content) if isinstance(self.content, Path) else self.content, part)
+        if isinstance(self.content, ImageFile):
+            return _part(read_pixels(self.content.path, self.content.reading), part)
+        return _part(self.content, part)[..., :3]
+
+    def channels(self) -> Pixels:
+        """The upright frame with all that it has: (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16."""
+        content = self.loaded().content
+        if isinstance(content, YuvPlanes):
+            return content.pixels()
+        assert not isinstance(content, ImageFile)
+        return content
 
     def painted(self, part: Box, before: Pixels, after: Pixels) -> Frame:
         """The frame with ``after`` in place of ``before``, which :meth:`pixels` gave for ``part``.
@@ -103,8 +120,8 @@ class Frame:
         if isinstance(self.content, YuvPlanes):
             content: YuvPlanes | Pixels = self.content.painted(part, before, after)
             return self if content is self.content else replace(self, content=content)
-        content = self.pixels().copy()
-        content[part.top : part.bottom, part.left : part.right] = after
+        content = self.channels().copy()
+        content[part.top : part.bottom, part.left : part.right, :3] = after
         return replace(self, content=content)
 
     def with_pixels(self, pixels: Pixels) -> Frame:
@@ -112,14 +129,20 @@ class Frame:
         return replace(self, content=pixels)
 
     def loaded(self) -> Frame:
-        """The frame with its image file read, with all its bits."""
-        return replace(self, content=self.pixels()) if isinstance(self.content, Path) else self
+        """The frame with its image file read, with all its bits and channels."""
+        if not isinstance(self.content, ImageFile):
+            return self
+        return replace(self, content=read_pixels(self.content.path, self.content.reading, alpha=True))
+
+    def _check(self) -> None:
+        if self.problem is not None:
+            raise InputError(self.problem)
 
 
 @lru_cache(maxsize=2)
-def _read(path: Path) -> Image:
+def _read(file: ImageFile) -> Image:
     """The image in a file; the last ones are kept, as a frame is looked at more than once."""
-    image = read_image(path)
+    image = read_image(file.path, file.reading)
     image.flags.writeable = False
     return image
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from facedouble.video.exr import encode_exr
 from facedouble.video.images import encode_png
-from facedouble.video.planes import Pixels, to_eight_bits
+from facedouble.video.opencv_codec import encode
+from facedouble.video.pixels import Pixels, to_eight_bits
 from facedouble.video.registry import IMAGE_FORMATS
 
 _JPEG_QUALITY = 97
@@ -58,10 +59,7 @@ def _exr(pixels: Pixels, _comment: str | None) -> bytes:
 
 def _by_opencv(suffix: str, pixels: Pixels, options: list[int]) -> bytes:
     order = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-    done, encoded = cv2.imencode(suffix, cv2.cvtColor(pixels, order), options)
-    if not done:  # it raises an error of its own where it knows why
-        raise ValueError(f"the image cannot be encoded as {suffix}")
-    return np.asarray(encoded).tobytes()
+    return encode(suffix, np.asarray(cv2.cvtColor(pixels, order)), options)
 
 
 PNG = ImageFormat(".png", _png, alpha=True, deep=True)

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
-import av.error
-
 from facedouble.errors import InputError, OutputError
 from facedouble.run.run import Run, operation
+from facedouble.settings.reading import Reading
 from facedouble.settings.video import ClipEncoding
 from facedouble.video.clip_source import ClipSource
-from facedouble.video.demux import is_cover, reason
+from facedouble.video.demux import is_cover
 from facedouble.video.folder_source import FolderSource
 from facedouble.video.info import SourceInfo
+from facedouble.video.libav import open_clip
 from facedouble.video.sampling import exact_rate, sampled
 from facedouble.video.sinks import CLIP_SUFFIXES, open_sink
 from facedouble.video.source import open_source
@@ -29,6 +28,7 @@ def clip_to_images(
     fps: float | None = None,
     image_format: str = "png",
     overwrite: bool = False,
+    reading: Reading | None = None,
     run: Run | None = None,
 ) -> int:
     """Write the frames of a clip into a folder as images; returns how many.
@@ -42,7 +42,9 @@ def clip_to_images(
     if output.suffix.lower() in CLIP_SUFFIXES:
         raise OutputError(f"{output} is the name of a clip; give the name of a folder")
     with operation("frames", run) as run, run.lock(output):
-        opened = open_source(source)
+        opened = open_source(source, reading)
+        for remark in opened.remarks:
+            run.warn("source.remark", remark)
         count = 0
         stage = run.stage("frames", opened.info.frames, "frames")
         with open_sink(
@@ -66,6 +68,7 @@ def images_to_clip(
     audio_from: Path | None = None,
     settings: ClipEncoding | None = None,
     overwrite: bool = False,
+    reading: Reading | None = None,
     run: Run | None = None,
 ) -> int:
     """Write the images of a folder, in natural order of their names, as a clip; returns how many frames.
@@ -82,8 +85,10 @@ def images_to_clip(
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     with operation("video", run) as run:
-        source = FolderSource(folder)
-        timing = _timing(source.info, rate, audio_from, run)
+        source = FolderSource(folder, reading)
+        for remark in source.remarks:
+            run.warn("source.remark", remark)
+        timing = _timing(source.info, rate, audio_from, reading, run)
         stage = run.stage("video", source.info.frames, "frames")
         with open_sink(
             output, timing.info, settings or ClipEncoding(), audio_from=audio_from, overwrite=overwrite
@@ -105,9 +110,11 @@ class _Timing:
     times: Sequence[int]
 
 
-def _timing(images: SourceInfo, rate: Fraction | None, audio_from: Path | None, run: Run) -> _Timing:
+def _timing(
+    images: SourceInfo, rate: Fraction | None, audio_from: Path | None, reading: Reading | None, run: Run
+) -> _Timing:
     count = images.frames
-    clip = None if audio_from is None else _as_clip(audio_from, run)
+    clip = None if audio_from is None else _as_clip(audio_from, reading, run)
     if rate is not None:
         return _Timing(replace(images, rate=rate, time_base=1 / rate), range(count))
     if clip is None:
@@ -133,16 +140,13 @@ def _timing(images: SourceInfo, rate: Fraction | None, audio_from: Path | None, 
     return _Timing(replace(images, rate=rate, time_base=1 / rate), range(first, first + count))
 
 
-def _as_clip(path: Path, run: Run) -> ClipSource | None:
+def _as_clip(path: Path, reading: Reading | None, run: Run) -> ClipSource | None:
     """``path`` as a clip; ``None`` if it holds only sound."""
     if not path.is_file():
         raise InputError(f"{path}: no such file to take the sound from")
-    try:
-        with av.open(f"file:{path}") as container:
-            has_audio = bool(container.streams.audio)
-            has_video = any(not is_cover(stream) for stream in container.streams.video)
-    except (av.error.FFmpegError, OSError) as error:
-        raise InputError(f"{path}: cannot be opened ({reason(error)})") from error
+    with open_clip(path, reading) as container:
+        has_audio = bool(container.streams.audio)
+        has_video = any(not is_cover(stream) for stream in container.streams.video)
     if not has_audio:
         run.warn("video.no_sound", f"{path.name} has no sound", path=path)
-    return ClipSource(path) if has_video else None
+    return ClipSource(path, reading) if has_video else None

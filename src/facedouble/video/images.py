@@ -6,17 +6,23 @@ import os
 import re
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from facedouble.errors import InputError, OutputError
-from facedouble.files import write_whole
+from facedouble.files import read_source, write_whole
+from facedouble.settings.reading import Reading
 from facedouble.types import Image
 from facedouble.video.exr import decode_exr
+from facedouble.video.icc import ColourProfile, read_profile
+from facedouble.video.image_header import ImageHeader, read_header
+from facedouble.video.opencv_codec import decode, encode
+from facedouble.video.orientation import exif_orientation
+from facedouble.video.pixels import Pixels, to_eight_bits
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".exr"})
 
@@ -31,6 +37,15 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _COMMENT = "Comment"
 _MAX_COMMENT = 1 << 20  # bytes; longer ones are ignored
 _MAX_CHUNKS = 100_000
+_MAX_EXTRA = 64 << 20  # bytes of an image file besides its pixels: profiles, thumbnails, texts
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """An image file that is read later."""
+
+    path: Path
+    reading: Reading | None = None
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -49,36 +64,81 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(files, key=_natural_key)
 
 
-def read_image(path: Path) -> Image:
-    """Read an image file as ``(H, W, 3)`` uint8 RGB.
+def read_image(path: Path, reading: Reading | None = None) -> Image:
+    """Read an image file as ``(H, W, 3)`` uint8 RGB, in sRGB.
 
-    The EXIF orientation is applied, grey becomes RGB, 16 bits become 8, alpha is dropped. Raises
-    ``InputError`` when the file is not a readable image.
+    The Exif orientation and the colour profile are applied, grey becomes RGB, 16 bits become 8, alpha is
+    dropped. Raises ``InputError`` when the file is not a readable image, or larger than ``reading`` allows.
     """
-    if path.suffix.lower() == ".exr":
-        return (read_exr(path) // 257).astype(np.uint8)
-    return np.asarray(cv2.cvtColor(_decoded(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return to_eight_bits(read_pixels(path, reading))
 
 
-def read_exr(path: Path) -> npt.NDArray[np.uint16]:
-    """The display values of an EXR file; see :mod:`.exr`. Raises ``InputError``."""
+def read_pixels(path: Path, reading: Reading | None = None, *, alpha: bool = False) -> Pixels:
+    """Like :func:`read_image`, but uint16 if the file has more than 8 bits a channel, and with ``alpha``
+    (H, W, 4) if it has an alpha channel."""
     try:
-        return decode_exr(path.read_bytes())
+        data, header = _open(path, reading)
+        if header.kind == "exr":
+            return decode_exr(data, alpha=alpha and header.alpha)
+        pixels = _with_alpha(data, header) if alpha and header.alpha else _without_alpha(data)
+        profile = _profile(header)
+        if profile is not None:
+            pixels[..., :3] = profile.to_srgb(pixels[..., :3])
+        return pixels
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def image_header(path: Path, reading: Reading | None = None) -> ImageHeader:
+    """The header of an image file. Raises ``InputError`` as :func:`read_image` does."""
+    try:
+        return _open(path, reading)[1]
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _open(path: Path, reading: Reading | None) -> tuple[bytes, ImageHeader]:
+    reading = reading or Reading()
+    try:
+        # A picture of the size allowed, of 16 bits and four channels, as it is.
+        data = read_source(path, 8 * reading.pixels + _MAX_EXTRA)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    header = read_header(data)
+    reading.check(path, header.width, header.height)
+    return data, header
 
 
-def read_pixels(path: Path) -> Image | npt.NDArray[np.uint16]:
-    """Like :func:`read_image`, but uint16 if the file has more than 8 bits a channel."""
-    if path.suffix.lower() == ".exr":
-        return read_exr(path)
-    decoded = _decoded(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+def _without_alpha(data: bytes) -> Pixels:
+    decoded = decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if decoded.dtype not in (np.uint8, np.uint16):
-        return read_image(path)
-    pixels: npt.NDArray[Any] = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
-    return pixels
+        decoded = decode(data, cv2.IMREAD_COLOR)
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+
+
+def _with_alpha(data: bytes, header: ImageHeader) -> Pixels:
+    decoded = decode(data, cv2.IMREAD_UNCHANGED)
+    if decoded.ndim != 3 or decoded.shape[2] != 4 or decoded.dtype not in (np.uint8, np.uint16):
+        return _without_alpha(data)
+    return exif_orientation(header.orientation).apply(np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGBA)))
+
+
+def _profile(header: ImageHeader) -> ColourProfile | None:
+    """What takes the colours of a picture to sRGB; ``None`` where nothing has to, or nothing here can, which
+    :func:`profile_remark` says."""
+    try:
+        return read_profile(header.profile) if header.profile else None
+    except ValueError:
+        return None
+
+
+def profile_remark(header: ImageHeader) -> str | None:
+    """One line on the colours of a picture, ``None`` if they are those of sRGB."""
+    try:
+        profile = read_profile(header.profile) if header.profile else None
+    except ValueError as error:
+        return f"{error}, and was not applied: colours may look different"
+    return None if profile is None else f"its colours ({profile.name}) are converted to sRGB"
 
 
 def _natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
@@ -86,20 +146,6 @@ def _natural_key(path: Path) -> tuple[list[tuple[int, int, str]], str]:
     # isdecimal, as isdigit is also true of "²", which int refuses.
     key = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
     return key, path.name
-
-
-def _decoded(path: Path, how: int) -> npt.NDArray[Any]:
-    try:
-        # imdecode, because imread cannot open names outside the system's code page on Windows.
-        data = np.fromfile(path, dtype=np.uint8)
-        decoded = cv2.imdecode(data, how) if data.size else None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except cv2.error as error:  # beyond OpenCV's limit of 2**30 pixels
-        raise InputError(f"{path}: not a readable image ({error.err})") from error
-    if decoded is None:
-        raise InputError(f"{path}: not a readable image")
-    return np.asarray(decoded)
 
 
 def encode_png(image: Image | npt.NDArray[np.uint16], comment: str | None = None) -> bytes:
@@ -110,10 +156,7 @@ def encode_png(image: Image | npt.NDArray[np.uint16], comment: str | None = None
     """
     if image.ndim == 3:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)  # type: ignore[assignment]
-    done, encoded = cv2.imencode(".png", image, _PNG_OPTIONS)
-    if not done:
-        raise ValueError("the image cannot be encoded as PNG")
-    data = np.asarray(encoded).tobytes()
+    data = encode(".png", image, _PNG_OPTIONS)
     if comment is None:
         return data
     return data[:_IHDR_END] + _text_chunk(_COMMENT, comment) + data[_IHDR_END:]

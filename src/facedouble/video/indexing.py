@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-import av
-import av.error
 import numpy as np
 
 from facedouble.errors import InputError
+from facedouble.settings.reading import Reading
 from facedouble.video.clip_reader import OutOfStepError, decode_all, decode_from, stamp_of
-from facedouble.video.demux import clock_start, open_clip, packets, reason, video_stream
+from facedouble.video.demux import clock_start, packets, video_stream
 from facedouble.video.hashing import source_hash
 from facedouble.video.index import MAX_FRAMES, SeekPoint, SourceIndex, Ticks, frozen, rising_times, seek_table
 from facedouble.video.info import SourceInfo
 from facedouble.video.keyframes import is_safe_keyframe, shows_nothing
+from facedouble.video.libav import LIBAV_ERRORS, open_clip, reason
 from facedouble.video.orientation import Orientation
 
 _MAX_REORDERING = 32  # frames by which decoding order and presentation order may differ
@@ -40,7 +40,12 @@ class _Packets:
 
 
 def index_clip(
-    info: SourceInfo, coded_size: tuple[int, int], orientation: Orientation, *, decode: bool = False
+    info: SourceInfo,
+    coded_size: tuple[int, int],
+    orientation: Orientation,
+    *,
+    reading: Reading | None = None,
+    decode: bool = False,
 ) -> SourceIndex:
     """The index of the clip at ``info.path``.
 
@@ -48,7 +53,7 @@ def index_clip(
     tell which frames come out (no time stamps, hidden frames, a clock that steps back), or with ``decode``,
     all of it is decoded once. Raises ``InputError`` for a clip that is damaged or cut off.
     """
-    found = _read_packets(info)
+    found = _read_packets(info, reading)
     index = SourceIndex(
         info=info,
         fingerprint=source_hash(info.path),
@@ -62,13 +67,13 @@ def index_clip(
     if not decode:
         for stamps in _predictions(found):
             predicted = _with_stamps(index, stamps, found)
-            if _holds(predicted):
+            if _holds(predicted, reading):
                 return predicted
-    decoded = [stamp_of(frame) for frame in decode_all(info.path)]
+    decoded = [stamp_of(frame) for frame in decode_all(info.path, reading)]
     return _with_stamps(replace(index, decoded=True), decoded, found)
 
 
-def _read_packets(info: SourceInfo) -> _Packets:
+def _read_packets(info: SourceInfo, reading: Reading | None) -> _Packets:
     path = info.path
     stamps = array("q")
     keyframes: list[SeekPoint] = []
@@ -76,7 +81,7 @@ def _read_packets(info: SourceInfo) -> _Packets:
     count = 0
     complete, hidden, end = True, 0, 0
     nominal = nominal_duration(info)
-    with open_clip(path) as container:
+    with open_clip(path, reading) as container:
         stream = video_stream(container, path)
         context = stream.codec_context
         start = round(clock_start(container) / info.time_base)
@@ -104,7 +109,7 @@ def _read_packets(info: SourceInfo) -> _Packets:
                 recent.append(packet.pts)
                 stamps.append(packet.pts)
                 end = max(end, packet.pts + (packet.duration or nominal))
-        except av.error.FFmpegError as error:
+        except LIBAV_ERRORS as error:
             raise InputError(f"{path}: damaged after {len(stamps)} frames ({reason(error)})") from error
     return _Packets(stamps, complete, keyframes, hidden, end, start)
 
@@ -159,14 +164,14 @@ def _placed(stamps: Ticks | None, found: _Packets) -> Ticks:
     return seek_table(points)
 
 
-def _holds(index: SourceIndex) -> bool:
+def _holds(index: SourceIndex, reading: Reading | None) -> bool:
     """Whether decoding the start and the end of a clip gives the frames that an index says, as far as it can
     be decoded there: damage is another matter."""
     assert index.stamps is not None
     path, stamps = index.info.path, index.stamps
     number = 0
     try:
-        for frame in islice(decode_all(path), _CHECKED_FRAMES):
+        for frame in islice(decode_all(path, reading), _CHECKED_FRAMES):
             if number >= len(stamps) or stamp_of(frame) != stamps[number]:
                 return False
             number += 1
@@ -178,7 +183,7 @@ def _holds(index: SourceIndex) -> bool:
     if point is None:
         return True
     try:
-        deque(decode_from(path, stamps, point), maxlen=0)
+        deque(decode_from(path, stamps, point, reading=reading), maxlen=0)
     except OutOfStepError:
         return False
     except InputError:

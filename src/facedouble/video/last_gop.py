@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import av
-import av.error
 from av.packet import Packet
 from av.stream import Stream
 
 from facedouble.video.keyframes import is_safe_keyframe
+from facedouble.video.libav import LIBAV_ERRORS
 
 _FORMATS = {"mpegts", "mpeg"}
 _MAX_BYTES = 64 << 20  # of packets that are kept; a longer GOP is not looked at again
@@ -46,7 +46,7 @@ class LastGop:
         start = self._packets[0].pts
         try:
             frames = [frame for packet in [*self._packets, None] for frame in context.decode(packet)]
-        except av.error.FFmpegError:
+        except LIBAV_ERRORS:
             return True
         return any(
             frame.is_corrupt

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
-import av
 import numpy as np
 import numpy.typing as npt
-from av.buffer import Buffer
 
 from facedouble.errors import InputError
 from facedouble.types import Box
@@ -73,11 +71,18 @@ def orientation(matrix: tuple[int, int, int, int] | None, path: Path) -> Orienta
     raise InputError(f"{path}: is turned by an angle that is no quarter turn; turn it upright first")
 
 
-def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
-    """The part of a decoded frame's display matrix that turns; ``None`` where it has none."""
-    # PyAV's stub declares another type than what it gives.
-    side_data = cast(Mapping[str, Buffer], frame.side_data)
-    if "DISPLAYMATRIX" not in side_data:
+def exif_orientation(number: int) -> Orientation:
+    """The orientation that Exif's number 1 to 8 asks for (Exif 2.32, 4.6.4)."""
+    return Orientation(
+        transposed=number >= 5,
+        rows_reversed=number in (3, 4, 7, 8),
+        columns_reversed=number in (2, 3, 6, 7),
+    )
+
+
+def display_matrix(side_data: Mapping[str, bytes]) -> tuple[int, int, int, int] | None:
+    """The part of the display matrix in a frame's side data that turns; ``None`` where it has none."""
+    if len(matrix := side_data.get("DISPLAYMATRIX", b"")) < 20:
         return None
-    a, b, _, c, d = np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), dtype=np.int32)[:5].tolist()
+    a, b, _, c, d = np.frombuffer(matrix, dtype=np.int32)[:5].tolist()
     return a, b, c, d

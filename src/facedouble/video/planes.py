@@ -19,10 +19,8 @@ from av.video.reformatter import ColorRange
 
 from facedouble.types import Box, Grey, Image
 from facedouble.video.orientation import UPRIGHT, Orientation
+from facedouble.video.pixels import Pixels
 from facedouble.video.yuv import CONVERSION, YuvColour, reformatter, to_rgb
-
-Pixels = npt.NDArray[Any]
-"""(H, W, 3) RGB or (H, W, 4) RGBA, not premultiplied; uint8 of 0..255 or uint16 of 0..65535."""
 
 Samples = npt.NDArray[Any]
 
@@ -230,13 +228,6 @@ def to_format(content: YuvPlanes | Pixels, format: str, colour: YuvColour) -> av
         dst_color_range=coded,
         interpolation=CONVERSION,
     )
-
-
-def to_eight_bits(pixels: Pixels) -> npt.NDArray[np.uint8]:
-    """uint16 rounded to uint8; uint8 as it is."""
-    if pixels.dtype == np.uint8:
-        return pixels
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 @lru_cache(maxsize=8)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from facedouble.errors import InputError
+from facedouble.settings.reading import Reading
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.folder_source import FolderSource
 from facedouble.video.frame import Frame
+from facedouble.video.images import IMAGE_SUFFIXES
 from facedouble.video.index import SourceIndex
 from facedouble.video.info import SourceInfo
 
@@ -26,6 +28,11 @@ class Source(Protocol):
     def info(self) -> SourceInfo: ...
 
     @property
+    def remarks(self) -> Sequence[str]:
+        """What has to be said of the source, a line each: what is converted, and what is lost."""
+        ...
+
+    @property
     def index(self) -> SourceIndex:
         """All frames by time. Raises ``InputError`` for a damaged source."""
         ...
@@ -36,8 +43,11 @@ class Source(Protocol):
         ...
 
 
-def open_source(path: Path) -> Source:
-    """Open a clip or a folder of images. Raises ``InputError`` with what is wrong."""
+def open_source(path: Path, reading: Reading | None = None) -> Source:
+    """Open a clip or a folder of images, within the limits of ``reading``. Raises ``InputError`` with what is
+    wrong."""
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    return FolderSource(path) if path.is_dir() else ClipSource(path)
+    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        return FolderSource(path, reading)
+    return ClipSource(path, reading)

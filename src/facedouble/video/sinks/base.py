@@ -9,11 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-import av.error
-
 from facedouble.errors import OutputError
-from facedouble.video.demux import reason
 from facedouble.video.frame import Frame
+from facedouble.video.libav import is_refusal, reason
 
 
 class Sink(Protocol):
@@ -66,17 +64,17 @@ class Marking:
     clip: Callable[[Path, Path], object] | None = None
 
 
-def write_error(path: Path, error: Exception) -> OutputError:
+def write_error(path: Path, error: BaseException) -> OutputError:
     """The error for an output that the system or the encoder refuses: the reason and what to do."""
     return OutputError(f"{path}: cannot be written ({reason(error)}){_advice(error)}")
 
 
-def _advice(error: Exception) -> str:
+def _advice(error: BaseException) -> str:
     number = getattr(error, "errno", None)
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "; free some space there, or choose another place"
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "; choose a folder that you may write to"
-    if isinstance(error, av.error.ExternalError):
+    if is_refusal(error):
         return "; the encoder refused: check the codec, its preset and crf"
     return ""

@@ -8,12 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import av
-import av.error
 from av.packet import Packet
 from av.stream import Stream
 
 from facedouble.errors import OutputError
 from facedouble.video.info import SourceInfo
+from facedouble.video.libav import LIBAV_ERRORS, create_clip
 from facedouble.video.registry import CLIP_FORMATS
 from facedouble.video.sinks.base import Marking, write_error
 from facedouble.video.sinks.encoder import Encoding
@@ -48,8 +48,8 @@ class ClipFile:
             tags = with_comment(tags, marking.comment) | dict(marking.tags)
         format = CLIP_FORMATS[path.suffix.lower()]
         try:
-            self._container = av.open(f"file:{draft}", "w", format=format, options=_options(format, like))
-        except (av.error.FFmpegError, OSError) as error:
+            self._container = create_clip(draft, format, _options(format, like))
+        except LIBAV_ERRORS as error:
             raise write_error(path, error) from error
         try:
             self._container.metadata.update(tags)
@@ -92,7 +92,7 @@ class ClipFile:
         if self._stream_copy is not None:
             self._stream_copy.close()
         # Closing writes a trailer to a file that is about to be removed; that may fail again.
-        with suppress(av.error.FFmpegError, OSError):
+        with suppress(*LIBAV_ERRORS):
             self._container.close()
         self._draft.unlink(missing_ok=True)
 
@@ -100,10 +100,8 @@ class ClipFile:
         """Run one step of writing; errors of FFmpeg and the system become ``OutputError``."""
         try:
             step()
-        except (av.error.FFmpegError, OSError) as error:
+        except LIBAV_ERRORS as error:
             raise write_error(self._path, error) from error
-        except ValueError as error:  # PyAV's, where a stream does not fit its container
-            raise OutputError(f"{self._path}: cannot be written ({error})") from error
 
     def _add_video(self, encoding: Encoding) -> av.VideoStream:
         try:

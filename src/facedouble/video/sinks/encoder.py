@@ -16,6 +16,7 @@ from av.video.reformatter import ColorRange
 from facedouble.errors import OutputError, SettingsError, setting
 from facedouble.settings.video import ClipEncoding
 from facedouble.video.frame import Frame
+from facedouble.video.images import ImageFile
 from facedouble.video.info import SourceInfo
 from facedouble.video.planes import LAYOUTS, to_format
 from facedouble.video.yuv import UNSPECIFIED, YuvColour, is_full_range, matrix_of
@@ -101,7 +102,7 @@ class Encoding:
     def frame(self, source: Frame) -> av.VideoFrame:
         """A frame in the encoder's pixel format, at its time."""
         content = source.loaded().content
-        assert not isinstance(content, Path)
+        assert not isinstance(content, ImageFile)
         frame = to_format(content, self.pixel_format, self.colour)
         frame.pts, frame.time_base = source.pts, source.time_base
         # The ProRes encoder reads these from its frames, not from its context.

@@ -69,7 +69,7 @@ class FolderSink(Sink):
         if name in self._written:
             raise OutputError(f"{path}: two images have this name; rename one of them")
         marking = self._marking
-        pixels = frame.pixels()
+        pixels = frame.channels()
         try:
             data = self._format.encode(pixels, marking.comment if marking else None)
             if marking is not None and self._format.suffix in SIDECAR_SUFFIXES:

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import av.error
-
 from facedouble.errors import OutputError
 from facedouble.settings.video import ClipEncoding
 from facedouble.video.frame import Frame
 from facedouble.video.image_formats import ImageFormat
 from facedouble.video.info import SourceInfo
+from facedouble.video.libav import LIBAV_ERRORS
 from facedouble.video.sinks.base import Marking, Sink, write_error
 from facedouble.video.sinks.clip import check_size
 from facedouble.video.sinks.container import ClipFile, flush
@@ -90,7 +89,7 @@ class ClipParts(PartsSink):
                 self._encoder = Encoder(self._encoding)
                 self._packets = self._draft.open("wb")
             write_packets(self._packets, self._encoder.encode(frame))
-        except (av.error.FFmpegError, OSError) as error:
+        except LIBAV_ERRORS as error:
             raise self._failed(error) from error
 
     def finish_part(self, record: dict[str, Any]) -> None:
@@ -102,7 +101,7 @@ class ClipParts(PartsSink):
                 flush(self._draft)
                 self._draft.replace(self._work.file(len(self.parts), _PACKETS))
             self._work.record(record)
-        except (av.error.FFmpegError, OSError) as error:
+        except LIBAV_ERRORS as error:
             raise self._failed(error) from error
 
     def trim(self, spans: Sequence[Span]) -> None:
@@ -137,7 +136,7 @@ class ClipParts(PartsSink):
         try:
             clip.mux(concatenate(files, self._encoding.time_base, clip.stream))
             clip.finish()
-        except (av.error.FFmpegError, OSError) as error:
+        except LIBAV_ERRORS as error:
             clip.abort()
             raise self._failed(error) from error
         except BaseException:
@@ -159,7 +158,7 @@ class ClipParts(PartsSink):
             spans=self._spans,
         )
 
-    def _failed(self, error: Exception) -> OutputError:
+    def _failed(self, error: BaseException) -> OutputError:
         kept = "; finished parts are kept, and the same command resumes" if self.parts else ""
         return OutputError(f"{write_error(self._path, error)}{kept}")
 

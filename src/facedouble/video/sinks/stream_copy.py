@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
-import av.error
 from av.codec.context import CodecContext
 from av.packet import Packet
 from av.stream import Stream
 
 from facedouble.errors import InputError, OutputError
-from facedouble.video.demux import clock_start, reason
+from facedouble.video.demux import clock_start
+from facedouble.video.libav import LIBAV_ERRORS, open_clip, reason
 from facedouble.video.sinks.tags import copyable_tags
 
 _KINDS = {"audio": "sound", "subtitle": "subtitles"}
@@ -50,10 +50,7 @@ class StreamCopy:
         spans: Sequence[Span] | None = None,
     ) -> None:
         self._source, self._spans = source, spans
-        try:
-            self._container = av.open(f"file:{source}")
-        except (av.error.FFmpegError, OSError) as error:
-            raise InputError(f"{source}: its sound cannot be read ({reason(error)})") from error
+        self._container = open_clip(source)
         try:
             streams = [
                 *self._container.streams.audio,
@@ -95,7 +92,7 @@ class StreamCopy:
                     continue
                 packet.stream = self._streams[packet.stream.index]
                 yield packet
-        except av.error.FFmpegError as error:
+        except LIBAV_ERRORS as error:
             raise InputError(f"{self._source}: its sound is damaged ({reason(error)})") from error
 
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import av
-import av.error
-
-from facedouble.errors import InputError
-from facedouble.video.demux import reason
 from facedouble.video.info import SourceInfo
+from facedouble.video.libav import open_clip
 
 # These describe the source's file or encoding and are wrong for the result.
 _NOT_COPIED = re.compile(
@@ -27,12 +23,9 @@ def source_tags(like: SourceInfo) -> tuple[dict[str, str], dict[str, str]]:
     """
     if like.kind != "clip":
         return {}, {}
-    try:
-        with av.open(f"file:{like.path}") as container:
-            video = container.streams.best("video")
-            return copyable_tags(container.metadata), copyable_tags(video.metadata if video else {})
-    except (av.error.FFmpegError, OSError) as error:
-        raise InputError(f"{like.path}: cannot be opened as a clip ({reason(error)})") from error
+    with open_clip(like.path) as container:
+        video = container.streams.best("video")
+        return copyable_tags(container.metadata), copyable_tags(video.metadata if video else {})
 
 
 def copyable_tags(tags: Mapping[str, str]) -> dict[str, str]:

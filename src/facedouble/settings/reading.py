@@ -1,0 +1,34 @@
+"""How clips and images are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facedouble.errors import InputError, setting
+from facedouble.settings.base import Settings, field
+
+_MEGAPIXEL = 1_000_000
+
+
+class Reading(Settings):
+    """How clips and images are read."""
+
+    max_pixels: float = field(
+        200.0,
+        "largest picture that is read; a small file can claim a picture that fills the memory",
+        unit="megapixels",
+        above=0,
+    )
+
+    @property
+    def pixels(self) -> int:
+        """``max_pixels`` as a number of pixels."""
+        return round(self.max_pixels * _MEGAPIXEL)
+
+    def check(self, path: Path, width: int, height: int) -> None:
+        """Raise ``InputError`` for a picture of more pixels than may be read."""
+        if width * height > self.pixels:
+            raise InputError(
+                f"{path}: {width}x{height} pixels are more than {self.max_pixels:g} megapixels; if the "
+                f"file can be trusted, allow more with {setting('reading.max_pixels')}"
+            )
