@@ -37,7 +37,7 @@ from facedouble.training.loop import train
 from facedouble.types import Image
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import write_png
-from facedouble.video.planes import to_eight_bits
+from facedouble.video.pixels import to_eight_bits
 from facedouble.video.sampling import frames_at
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
