@@ -133,11 +133,12 @@ def test_a_generator_in_the_same_state_draws_the_same(faces: Dataset) -> None:
 
 
 def test_balanced_every_bin_of_poses_comes_equally_often(faces: Dataset) -> None:
-    a = faces.training["a"].landmarks[:1].repeat(12, 1, 1)
+    turned = faces.training["a"].landmarks[:1].repeat(12, 1, 1)
     # Eleven faces look one way and one another: a face seen from the side is narrower.
-    turned = a.clone()
-    turned[11, 27:36, 0] += 0.25
-    sampling_weights = pose_balanced_weights(turned, DLIB68)
+    turned[11, :, 0] *= 0.5
+    poses = np.zeros((12, 4))
+    poses[11, 0] = 40
+    sampling_weights = pose_balanced_weights(poses)
     assert torch.allclose(sampling_weights[:11], torch.full((11,), 0.5 / 11, dtype=torch.float64))
     assert float(sampling_weights[11]) == pytest.approx(0.5)
     side = replace(faces.training["a"], landmarks=turned, sampling_weights=sampling_weights)

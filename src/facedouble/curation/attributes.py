@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from facedouble.faces.align import scale_of
 from facedouble.faces.landmarks import eye_opening, mouth_opening
-from facedouble.faces.pose import head_poses
-from facedouble.faces.registry import LANDMARK_SCHEMES
-from facedouble.faces.schemes.scheme import group_by_scheme, scheme_of
+from facedouble.faces.pose import face_poses
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.types import Face, FloatArray
 
 Array = npt.NDArray[np.float64]
@@ -44,7 +42,7 @@ class FaceAttributes:
 
 def face_attributes(faces: Sequence[Face]) -> FaceAttributes:
     """Attributes of faces, from their smoothed landmarks."""
-    yaw, pitch, roll, misfit = poses(faces, "smoothed").T
+    yaw, pitch, roll, misfit = face_poses(faces, "smoothed").T
     return FaceAttributes(
         yaw=yaw,
         pitch=pitch,
@@ -56,16 +54,6 @@ def face_attributes(faces: Sequence[Face]) -> FaceAttributes:
         width=np.array([width_in_frame(face) for face in faces]),
         brightness=np.array([brightness(face.colour) for face in faces]),
     )
-
-
-def poses(faces: Sequence[Face], which: Literal["landmarks", "smoothed"]) -> Array:
-    """Yaw, pitch, roll and misfit (N, 4) of faces, by their measured or their smoothed landmarks. The faces
-    may have different landmark schemes."""
-    result = np.zeros((len(faces), 4))
-    for name, positions in group_by_scheme(faces).items():
-        points = np.stack([getattr(faces[position], which) for position in positions])
-        result[positions] = head_poses(points, LANDMARK_SCHEMES[name])
-    return result
 
 
 def width_in_frame(face: Face) -> float:

@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from facedouble.curation.attributes import Array, poses, side_in_frame
+from facedouble.curation.attributes import Array, side_in_frame
 from facedouble.curation.crop_order import FrameSize
 from facedouble.faces.align import inverse
 from facedouble.faces.clustering import assign_people
 from facedouble.faces.identity import SAME_PERSON
+from facedouble.faces.pose import face_poses
 from facedouble.types import Descriptor, Face
 
 _ENOUGH = 10
@@ -80,7 +81,7 @@ def _landmarks(faces: Sequence[Face], _: FrameSize) -> Iterator[_Finding]:
     """
     if not faces:
         return
-    misfits = poses(faces, "landmarks")[:, 3]
+    misfits = face_poses(faces, "landmarks")[:, 3]
     person_of = assign_people(faces)
     persons = np.array([person_of[face.key] for face in faces])
     for person in np.unique(persons):

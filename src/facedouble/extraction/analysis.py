@@ -170,7 +170,9 @@ def _to_describe(
     due = (frames[0].index - 1) // _DESCRIBE_EVERY < frames[own - 1].index // _DESCRIBE_EVERY
     if continues and not due:
         return None
-    return min(observations, key=lambda seen: abs(head_pose(seen.landmarks, scheme).yaw), default=None)
+    return min(
+        observations, key=lambda seen: abs(head_pose(seen.landmarks, scheme, seen.depth).yaw), default=None
+    )
 
 
 def _handovers_of(

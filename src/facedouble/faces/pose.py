@@ -1,19 +1,22 @@
-"""Head pose from landmarks alone.
+"""Head pose from landmarks.
 
-A face is seen from far away (scaled orthographic projection), so each image coordinate of a landmark is a
-linear function of its position in space: the POS step of DeMenthon and Davis (1995). Both functions are found
-by least squares; the head's rotation is the one nearest to them.
+A face is seen from far away (scaled orthographic projection). Where the depth of the landmarks is known, the
+head's rotation is the one that best takes the mean face to them (Kabsch 1976). Where it is not, each image
+coordinate of a landmark is a linear function of its position in space: the POS step of DeMenthon and Davis
+(1995). Both functions are found by least squares; the rotation is the one nearest to them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.faces.schemes.scheme import LandmarkScheme
-from facedouble.types import Landmarks
+from facedouble.faces.registry import LANDMARK_SCHEMES
+from facedouble.faces.schemes.scheme import LandmarkScheme, group_by_scheme
+from facedouble.types import Face, FloatArray, Landmarks
 
 _Array = npt.NDArray[np.float64]
 
@@ -38,19 +41,76 @@ class Pose(NamedTuple):
     misfit: float
 
 
-def head_pose(landmarks: Landmarks, scheme: LandmarkScheme) -> Pose:
-    """The pose of a head from its landmarks (P, 2), in a picture at any rotation.
+def head_pose(landmarks: Landmarks, scheme: LandmarkScheme, depth: FloatArray | None = None) -> Pose:
+    """The pose of a head from its landmarks (P, 2), in a picture at any rotation, and their ``depth`` (P,) in
+    the same unit, larger further away.
 
-    With ``dlib68``, photographs taken from 0, 15 and 45 degrees give 0 to 2, 12 and 42 degrees of yaw. A
-    person's own features shift the pitch by some 5 degrees.
+    Photographs taken from 0, 15 and 45 degrees give 0 to 2, 12 and 42 degrees of yaw, with ``dlib68`` and
+    with ``mediapipe478`` alike. A person's own features shift the pitch by some 5 degrees. Without depth,
+    poses are good up to some 45 degrees.
     """
-    yaw, pitch, roll, misfit = head_poses(landmarks[None], scheme)[0].tolist()
+    depths = None if depth is None else depth[None]
+    yaw, pitch, roll, misfit = head_poses(landmarks[None], scheme, depths)[0].tolist()
     return Pose(yaw, pitch, roll, misfit)
 
 
-def head_poses(landmarks: npt.NDArray[np.floating], scheme: LandmarkScheme) -> _Array:
-    """:func:`head_pose` of many faces: (N, P, 2) to (N, 4), yaw, pitch, roll and misfit."""
+def head_poses(
+    landmarks: npt.NDArray[np.floating], scheme: LandmarkScheme, depth: npt.NDArray[np.floating] | None = None
+) -> _Array:
+    """:func:`head_pose` of many faces: landmarks (N, P, 2) and their depth (N, P) to (N, 4), yaw, pitch, roll
+    and misfit. A row of ``depth`` that is NaN throughout is a face whose depth is not known."""
     points = landmarks.astype(np.float64)
+    if depth is None:
+        return _flat_poses(points, scheme)
+    solid = ~np.isnan(depth).all(axis=1)
+    result = np.zeros((len(points), 4))
+    result[~solid] = _flat_poses(points[~solid], scheme)
+    result[solid] = _solid_poses(np.dstack([points[solid], depth[solid]]), scheme)
+    return result
+
+
+def face_poses(faces: Sequence[Face], which: Literal["landmarks", "smoothed"]) -> _Array:
+    """Yaw, pitch, roll and misfit (N, 4) of faces, by their measured or their smoothed landmarks and, where
+    it is known, their depth. The faces may have different landmark schemes."""
+    result = np.zeros((len(faces), 4))
+    for name, positions in group_by_scheme(faces).items():
+        some, scheme = [faces[position] for position in positions], LANDMARK_SCHEMES[name]
+        points = np.stack([getattr(face, which) for face in some])
+        unknown = np.full(scheme.count, np.nan)
+        depth = np.stack([unknown if face.depth is None else face.depth for face in some])
+        result[positions] = head_poses(points, scheme, depth)
+    return result
+
+
+def pose_bins(
+    yaw: npt.NDArray[np.floating], pitch: npt.NDArray[np.floating]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The bins of :data:`YAW_EDGES` and :data:`PITCH_EDGES` that poses (N,) fall into, from 0."""
+    across, up = np.digitize(yaw, YAW_EDGES[1:-1]), np.digitize(pitch, PITCH_EDGES[1:-1])
+    return across.astype(np.int64), up.astype(np.int64)
+
+
+def _solid_poses(points: _Array, scheme: LandmarkScheme) -> _Array:
+    """Poses (N, 4) of faces whose points (N, P, 3) are known in space."""
+    known = ~np.isnan(points).any(axis=2)
+    weights = scheme.weights.rigid * known
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+    seen = np.where(known[..., None], points, 0.0)
+    shape = scheme.shape - np.einsum("np,pk->nk", weights, scheme.shape)[:, None]
+    seen = seen - np.einsum("np,npk->nk", weights, seen)[:, None]
+    u, scales, v = np.linalg.svd(np.einsum("np,npi,npj->nij", weights, seen, shape))
+    handed = np.ones_like(scales)
+    handed[:, 2] = np.sign(np.linalg.det(u @ v))  # a rotation, not a reflection
+    rotation = (u * handed[:, None]) @ v
+    size = np.einsum("np,npk->n", weights, shape**2)
+    scale = (scales * handed).sum(axis=1) / np.maximum(size, 1e-12)
+    apart = np.einsum("nab,npb->npa", rotation[:, :2], shape) * scale[:, None, None] - seen[..., :2]
+    misfit = np.sqrt(np.einsum("np,npa->n", weights, apart**2))
+    return _angles(rotation, misfit, scale, scheme)
+
+
+def _flat_poses(points: _Array, scheme: LandmarkScheme) -> _Array:
+    """Poses (N, 4) of faces whose points (N, P, 2) are known in the image."""
     shape, weights = scheme.shape, scheme.weights
     if not scheme.optional:
         return _poses(points, shape, scheme, (weights.rigid, weights.across, weights.down))
@@ -62,12 +122,14 @@ def head_poses(landmarks: npt.NDArray[np.floating], scheme: LandmarkScheme) -> _
     return result
 
 
-def pose_bins(
-    yaw: npt.NDArray[np.floating], pitch: npt.NDArray[np.floating]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The bins of :data:`YAW_EDGES` and :data:`PITCH_EDGES` that poses (N,) fall into, from 0."""
-    across, up = np.digitize(yaw, YAW_EDGES[1:-1]), np.digitize(pitch, PITCH_EDGES[1:-1])
-    return across.astype(np.int64), up.astype(np.int64)
+def _angles(rotation: _Array, misfit: _Array, scale: _Array, scheme: LandmarkScheme) -> _Array:
+    """Yaw, pitch, roll and misfit (N, 4) of heads with these rotations (N, 3, 3), misfits in pixels and
+    scales (N,)."""
+    yaw = np.arctan2(rotation[:, 2, 0], np.hypot(rotation[:, 0, 0], rotation[:, 1, 0]))
+    pitch = np.arctan2(-rotation[:, 2, 1], rotation[:, 2, 2])
+    roll = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
+    share = misfit / np.maximum(scale * scheme.eye_distance, 1e-12)
+    return np.column_stack([*np.degrees([yaw, pitch, roll]), share])
 
 
 def _poses(points: _Array, shape: _Array, scheme: LandmarkScheme, weights: tuple[_Array, ...]) -> _Array:
@@ -82,11 +144,7 @@ def _poses(points: _Array, shape: _Array, scheme: LandmarkScheme, weights: tuple
     rotation, scale = _rotation(np.einsum("nab,njb->nja", upright, points), shape, across, down)
     rotation[:, :2] = np.einsum("nba,nbk->nak", upright, rotation[:, :2])
 
-    yaw = np.arctan2(rotation[:, 2, 0], np.hypot(rotation[:, 0, 0], rotation[:, 1, 0]))
-    pitch = np.arctan2(-rotation[:, 2, 1], rotation[:, 2, 2])
-    roll = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
-    misfit = _misfit(points, shape, rigid, rotation, scale) / np.maximum(scale * scheme.eye_distance, 1e-12)
-    return np.column_stack([*np.degrees([yaw, pitch, roll]), misfit])
+    return _angles(rotation, _misfit(points, shape, rigid, rotation, scale), scale, scheme)
 
 
 def _rotation(points: _Array, shape: _Array, across: _Array, down: _Array) -> tuple[_Array, _Array]:

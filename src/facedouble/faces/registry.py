@@ -31,7 +31,14 @@ DEFAULT_DETECTOR = "hog"
 
 LANDMARK_SCHEMES: Registry[LandmarkScheme] = Registry(
     "landmark scheme",
-    {"dlib68": Entry("facedouble.faces.schemes.dlib68:DLIB68", "dlib's points, in the order of iBUG 300-W")},
+    {
+        "mediapipe478": Entry(
+            "facedouble.faces.schemes.mediapipe478:MEDIAPIPE478", "MediaPipe's face mesh with irises"
+        ),
+        "dlib68": Entry(
+            "facedouble.faces.schemes.dlib68:DLIB68", "dlib's points, in the order of iBUG 300-W"
+        ),
+    },
 )
 """What the points of a face are. A face names its scheme here."""
 
@@ -40,7 +47,14 @@ DEFAULT_SCHEME = "dlib68"
 
 LANDMARK_PREDICTORS: Registry[Callable[[str], LandmarkPredictor]] = Registry(
     "landmark predictor",
-    {"dlib68": Entry("facedouble.faces.schemes.dlib68_predictor:Dlib68Predictor", "dlib's regression trees")},
+    {
+        "mediapipe478": Entry(
+            "facedouble.faces.schemes.mediapipe478_predictor:Mediapipe478Predictor", "MediaPipe's network"
+        ),
+        "dlib68": Entry(
+            "facedouble.faces.schemes.dlib68_predictor:Dlib68Predictor", "dlib's regression trees"
+        ),
+    },
 )
 """Predictor classes by the name of the scheme whose points they find; their constructors take the device to
 run on."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -21,7 +22,7 @@ from facedouble.assets import cache_folder
 from facedouble.device import free_memory
 from facedouble.errors import TrainingError
 from facedouble.faces.colour import smooth_statistics
-from facedouble.faces.pose import head_poses, pose_bins
+from facedouble.faces.pose import face_poses, pose_bins
 from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme
 from facedouble.faceset.held_out import MIN_FACES, split_held_out
 from facedouble.faceset.store import Faceset
@@ -85,15 +86,18 @@ def load(
             here,
             others=there.landmarks,
             like=nearest(here.landmarks[:, scheme.required], there.landmarks[:, scheme.required]),
-            sampling_weights=pose_balanced_weights(here.landmarks, scheme) if balanced else None,
+            sampling_weights=_balanced(found[side][0]) if balanced else None,
         )
     return Dataset(training, held_out)
 
 
-def pose_balanced_weights(landmarks: Tensor, scheme: LandmarkScheme) -> Tensor:
-    """How often to draw each of N faces with ``landmarks`` (N, P, 2) so that every bin of poses there is
-    comes equally often: (N,) float64 that sum to 1."""
-    poses = head_poses(landmarks.numpy(), scheme)
+def _balanced(faces: Sequence[FaceCrop]) -> Tensor:
+    return pose_balanced_weights(face_poses([known.face for known in faces], "smoothed"))
+
+
+def pose_balanced_weights(poses: npt.NDArray[np.float64]) -> Tensor:
+    """How often to draw each of N faces with ``poses`` (N, 4), as ``face_poses`` gives them, so that every
+    bin of poses there is comes equally often: (N,) float64 that sum to 1."""
     bins = np.stack(pose_bins(poses[:, 0], poses[:, 1]), axis=1)
     _, number, counts = np.unique(bins, axis=0, return_inverse=True, return_counts=True)
     return torch.from_numpy(1 / (counts[number.reshape(-1)] * len(counts)))

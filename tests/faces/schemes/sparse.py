@@ -64,7 +64,6 @@ SPARSE = LandmarkScheme(
         mouth=Opening((2, 3), ((0, 1),)),
     ),
     weights=_weights(),
-    mirror=(0, 1, 3, 2, 4, 5, 12, 11, 10, 13, 8, 7, 6, 9, 15, 14, 16, 17, 18, 21, 20, 19, 23, 22),
     inner=(*range(19), 22, 23),
     stable=(*range(6, 14), 16, 17, 18),
     tracking=(*((i,) for i in (*range(6, 14), 16, 17, 18, 22, 23)), (16, 19), (16, 21), (17, 22), (17, 23)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.faces.schemes.scheme import Eye, Indices, LandmarkScheme, Opening, Regions, Weights
+from facedouble.faces.schemes.scheme import Eye, LandmarkScheme, Opening, Regions, Weights
 from facedouble.types import Landmarks
 
 _JAW = tuple(range(17))
@@ -114,16 +114,6 @@ def _weights() -> Weights:
     return Weights(alignment, rigid, across, down)
 
 
-def _mirror() -> Indices:
-    left_eye = [_LEFT_EYE[i] for i in _MIRRORED_EYE]
-    right_eye = [_RIGHT_EYE[i] for i in _MIRRORED_EYE]
-    nostrils = _NOSE[4:][::-1]
-    outer = [*_OUTER_LIPS[6::-1], *_OUTER_LIPS[:6:-1]]
-    inner = [*_INNER_LIPS[4::-1], *_INNER_LIPS[:4:-1]]
-    brows = (_RIGHT_BROW + _LEFT_BROW)[::-1]
-    return (*_JAW[::-1], *brows, *_NOSE[:4], *nostrils, *left_eye, *right_eye, *outer, *inner)
-
-
 _MEAN_SHAPE = _mean_shape()
 
 DLIB68 = LandmarkScheme(
@@ -144,7 +134,6 @@ DLIB68 = LandmarkScheme(
         mouth=Opening((60, 64), ((61, 67), (62, 66), (63, 65))),
     ),
     weights=_weights(),
-    mirror=_mirror(),
     inner=_INNER,
     stable=_NOSE + _RIGHT_EYE + _LEFT_EYE,
     # Brows, nose and eyes, and six places on the cheeks that speech moves little.

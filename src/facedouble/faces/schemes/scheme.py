@@ -121,8 +121,6 @@ class LandmarkScheme:
     """(P,): how far each point lies in front of a plane through the ears, in the unit of ``mean_shape``."""
     regions: Regions
     weights: Weights
-    mirror: Indices
-    """(P,): the point on the other side of the face; points on the midline name themselves."""
     inner: Indices
     """The points within the face. Their centre and spread say where a face is and how large."""
     stable: Indices
@@ -188,10 +186,6 @@ class LandmarkScheme:
             raise ValueError(f"{self.name}: mean shape, depth and weights are of different numbers of points")
         if any((array < 0).any() or not array.any() for array in arrays[1:]):
             raise ValueError(f"{self.name}: weights must be at least 0, and not all of them 0")
-        if sorted(self.mirror) != list(range(count)) or any(
-            self.mirror[i] != n for n, i in enumerate(self.mirror)
-        ):
-            raise ValueError(f"{self.name}: each point must be the mirror image of its own mirror image")
         regions = self.regions
         if len(regions.jaw) < 2:
             raise ValueError(f"{self.name}: the jaw needs two points at least, from ear to ear")
