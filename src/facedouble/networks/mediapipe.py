@@ -31,7 +31,7 @@ BLENDSHAPES = "StatefulPartitionedCall:0"
 
 
 def face_landmarks(device: str = "cpu") -> TfliteModule:
-    """The network that places 478 points on an upright face, (N, 3, 256, 256), R, G, B in 0..1.
+    """The network that places the points of a mesh on an upright face, (N, 3, 256, 256), R, G, B in 0..1.
 
     ``LANDMARKS`` (N, 1, 1, 1434): for each point x, y and depth, in pixels of the input, whose left and upper
     edges are at 0. ``PRESENCE`` (N, 1, 1, 1): logit that there is a face.
