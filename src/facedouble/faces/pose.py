@@ -92,7 +92,7 @@ def pose_bins(
 
 def _solid_poses(points: _Array, scheme: LandmarkScheme) -> _Array:
     """Poses (N, 4) of faces whose points (N, P, 3) are known in space."""
-    known = ~np.isnan(points).any(axis=2)
+    known = np.asarray(~np.isnan(points).any(axis=2))
     weights = scheme.weights.rigid * known
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     seen = np.where(known[..., None], points, 0.0)

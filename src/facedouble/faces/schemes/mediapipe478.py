@@ -60,7 +60,7 @@ def _canonical_face() -> _Array:
 def _mean_shape(face: _Array) -> Landmarks:
     eyes = face[list(_RIGHT_EYE + _LEFT_EYE), 2].mean()
     seen = face[:, :2] * (_CAMERA / (_CAMERA + eyes - face[:, 2]))[:, None]
-    return (seen * (_SIZE, -_SIZE) + (0.5, _MIDDLE)).astype(np.float32)
+    return np.asarray(seen * (_SIZE, -_SIZE) + (0.5, _MIDDLE), dtype=np.float32)
 
 
 def _weights(face: _Array) -> Weights:
@@ -69,7 +69,7 @@ def _weights(face: _Array) -> Weights:
     outline = list(_JAW + _FOREHEAD)
     upper = face[:, 1] > -1.0
     upper[[*outline, *_RIGHT_IRIS, *_LEFT_IRIS]] = False
-    alignment = 0.1 * upper
+    alignment: _Array = 0.1 * upper.astype(np.float64)
     alignment[list(_RIGHT_BROW + _LEFT_BROW)] += 0.25
     alignment[list(_NOSE)] += 1.0
     alignment[list(_RIGHT_EYE + _LEFT_EYE)] += 0.375
