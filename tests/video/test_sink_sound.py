@@ -86,8 +86,10 @@ def test_sound_that_begins_before_zero_stays_in_step(tmp_path: Path) -> None:
             for frame in opened.frames():
                 sink.write(frame)
         after = sound_of(target)
-        assert [p[0] for p in after[0]] == [p[0] for p in before[0]]
-        lead = before[0][0][1] - ClipSource(source).times()[0] * opened.info.time_base
+        # Matroska has no edit list to hide the packet with, so it is not copied.
+        kept = before[0] if suffix == ".mp4" else before[0][1:]
+        assert [p[0] for p in after[0]] == [p[0] for p in kept]
+        lead = kept[0][1] - ClipSource(source).times()[0] * opened.info.time_base
         copy = ClipSource(target)
         assert float(after[0][0][1] - copy.times()[0] * copy.info.time_base) == pytest.approx(
             float(lead), abs=2e-3

@@ -22,16 +22,15 @@ class Retiming:
     def __init__(self, ranges: FrameRanges, source: Source) -> None:
         self._ranges = ranges
         self.spans: list[Span] = []
-        times, time_base = source.index.times, source.info.time_base
+        index, time_base = source.index, source.info.time_base
+        times = index.times
         target = int(times[0]) * time_base
         for first, last in ranges.bounds:
             if first >= len(times):
                 break
+            last = min(last, len(times) - 1)
             start = int(times[first]) * time_base
-            if last + 1 < len(times):
-                end = int(times[last + 1]) * time_base
-            else:
-                end = int(times[-1]) * time_base + 1 / source.info.rate
+            end = (int(times[last]) + index.duration(last)) * time_base
             self.spans.append(Span(start, end, target))
             target += end - start
 

@@ -9,14 +9,17 @@ from pathlib import Path
 
 from facedouble.errors import InputError
 from facedouble.settings.reading import Reading
+from facedouble.video.clock_reader import clock_of
 from facedouble.video.libav import LIBAV_ERRORS, open_clip, reason
+from facedouble.video.played_packets import played_packets
 from facedouble.video.source import open_source
 
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
     """Everything about a clip or folder but its pictures. ``times`` of its frames in seconds, empty for a
-    folder; ``sound`` is the SHA-256 of each audio stream's packets; ``tags`` are the colour tags and the
+    folder; ``sound`` is the SHA-256 of each audio stream's packets,
+    without those that an edit list hides; ``tags`` are the colour tags and the
     pixel aspect ratio."""
 
     frames: int
@@ -58,8 +61,9 @@ def read_media_info(path: Path, reading: Reading | None = None) -> MediaInfo:
 def _sound(path: Path, reading: Reading | None) -> tuple[str, ...]:
     try:
         with open_clip(path, reading) as container:
-            digests = {stream.index: hashlib.sha256() for stream in container.streams.audio}
-            for packet in container.demux(container.streams.audio) if digests else ():
+            streams = container.streams.audio
+            digests = {stream.index: hashlib.sha256() for stream in streams}
+            for packet in played_packets(container, streams, clock_of(path, reading)):
                 digests[packet.stream.index].update(bytes(packet))
             return tuple(digest.hexdigest() for digest in digests.values())
     except LIBAV_ERRORS as error:

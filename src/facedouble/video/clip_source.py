@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -12,8 +13,10 @@ import av
 from facedouble.errors import InputError
 from facedouble.settings.reading import Reading
 from facedouble.video.clip_reader import OutOfStepError, decode_all, decode_from, stamp_of
+from facedouble.video.clock_reader import clock_of, jumps_in_words
 from facedouble.video.demux import clock_start, video_stream, visible_frames
 from facedouble.video.frame import Frame
+from facedouble.video.frame_rate import frame_rate
 from facedouble.video.hashing import source_versions
 from facedouble.video.index import SourceIndex, rising_times
 from facedouble.video.index_cache import forget_index, load_index, store_index
@@ -25,6 +28,7 @@ from facedouble.video.pixels import Pixels
 from facedouble.video.planes import YuvPlanes, decoded_planes
 from facedouble.video.yuv import YuvColour, is_full_range, matrix_of, reformatter, to_rgb
 
+_TIMED_FRAMES = 120  # from which the rate is measured
 _STEPS_BACK = (0, 1, 4)  # seek points before the nearest one that are tried
 
 
@@ -47,7 +51,6 @@ class ClipSource:
             self._coded_size, self._turn = self._index.coded_size, self._index.orientation
         else:
             self._info, self._coded_size, self._turn = _probe(path, reading)
-        self.remarks: Sequence[str] = ()
         info = self._info
         (reading or Reading()).check(path, *self._coded_size)
         self._colour = YuvColour(
@@ -69,6 +72,12 @@ class ClipSource:
             self._index = self._make_index()
         return self._index
 
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What has to be said of the clip, a line each."""
+        said = jumps_in_words(clock_of(self.path, self._reading))
+        return [said] if said else []
+
     def times(self) -> list[int]:
         """The ``pts`` of every frame, as ``frames`` gives them."""
         found: list[int] = self.index.times.tolist()
@@ -84,7 +93,19 @@ class ClipSource:
                     f"{self.path}: the pixels of frame {number} ({decoded.format.name}) cannot be read "
                     f"({reason(error)})"
                 ) from error
-            yield Frame(number, pts, self._info.time_base, content, pixel_aspect=self._info.sample_aspect)
+            yield Frame(
+                number,
+                pts,
+                self._info.time_base,
+                content,
+                pixel_aspect=self._info.sample_aspect,
+                duration=self._duration(number, decoded),
+            )
+
+    def _duration(self, number: int, decoded: av.VideoFrame) -> int | None:
+        if self._index is not None and number == self._index.count - 1:
+            return self._index.duration(number)  # an edit list, or the end of a file, may know it better
+        return decoded.duration or None
 
     def _content(self, decoded: av.VideoFrame) -> YuvPlanes | Pixels:
         planes = decoded_planes(decoded, self._colour, self._turn)
@@ -154,6 +175,8 @@ class ClipSource:
         """All frames, from the first."""
         with open_clip(self.path, self._reading) as container:
             start = round(clock_start(container) / self._info.time_base)
+        if clock_of(self.path, self._reading).jumps:
+            self._index_or_none()
         decoded: list[av.VideoFrame] = []
 
         def stamps() -> Iterator[int | None]:
@@ -164,7 +187,12 @@ class ClipSource:
                 yield stamp
 
         for number, pts in enumerate(rising_times(stamps(), start, nominal_duration(self._info))):
-            yield number, pts, decoded.pop()
+            yield number, self._time(number, pts), decoded.pop()
+
+    def _time(self, number: int, pts: int) -> int:
+        """The time of a frame: that of the index, in which jumps of the clock are put right."""
+        index = self._index
+        return pts if index is None or number >= index.count else int(index.times[number])
 
     def _compare(self, number: int, stamp: int | None) -> None:
         """Drop an index that was made from packets and proves wrong."""
@@ -197,7 +225,7 @@ def _probe(path: Path, reading: Reading | None) -> tuple[SourceInfo, tuple[int, 
         stream = video_stream(container, path)
         context = stream.codec_context
         visible = visible_frames(container, stream, path)
-        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        rate = frame_rate(stream.average_rate, stream.guessed_rate, partial(_first_times, path, reading))
         first = next(decode_all(path, reading), None)
         if first is None:
             raise InputError(f"{path}: the clip has no frame that can be decoded")
@@ -222,3 +250,11 @@ def _probe(path: Path, reading: Reading | None) -> tuple[SourceInfo, tuple[int, 
             sample_aspect=1 / aspect if turn.transposed else aspect,
         )
     return info, size, turn
+
+
+def _first_times(path: Path, reading: Reading | None) -> list[Fraction]:
+    """The times of the first frames in seconds, in decoding order, as far as their packets have any."""
+    with open_clip(path, reading) as container:
+        stream = video_stream(container, path)
+        found = (packet for packet in container.demux(stream) if packet.pts is not None and packet.size)
+        return [packet.pts * packet.time_base for packet in islice(found, _TIMED_FRAMES)]

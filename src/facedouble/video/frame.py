@@ -22,8 +22,9 @@ class Frame:
     """A frame of a clip or a folder.
 
     ``index`` counts from 0 in presentation order. ``pts`` is the presentation time in units of ``time_base``
-    seconds; how long a frame is shown, :meth:`.index.SourceIndex.duration` knows. ``name`` is the file's name
-    if the frame comes from a folder.
+    seconds. ``duration`` is for how long it is shown, in the same units, where the container says so; with
+    the times of the others known, only that of the last frame counts. ``name`` is the file's name if the
+    frame comes from a folder.
 
     ``content`` is what the frame was decoded to: planes of luma and chroma, upright pixels (RGB, or RGBA), or
     an image file that is read when it is needed. So a frame is cheap to keep and to send to another process:
@@ -46,6 +47,7 @@ class Frame:
     content: YuvPlanes | Pixels | ImageFile
     name: str | None = None
     pixel_aspect: Fraction = Fraction(1)
+    duration: int | None = None
     problem: str | None = None
 
     @property

@@ -94,7 +94,9 @@ def images_to_clip(
             output, timing.info, settings or ClipEncoding(), audio_from=audio_from, overwrite=overwrite
         ) as sink:
             for frame, pts in run.each(zip(source.frames(), timing.times, strict=True)):
-                sink.write(replace(frame, pts=pts, time_base=timing.info.time_base))
+                is_last = frame.index == source.info.frames - 1
+                duration = timing.last_duration if is_last else None
+                sink.write(replace(frame, pts=pts, time_base=timing.info.time_base, duration=duration))
                 stage.progress(frame.index + 1)
         count = source.info.frames
         stage.finish(frames=count)
@@ -104,10 +106,12 @@ def images_to_clip(
 
 @dataclass(frozen=True, slots=True)
 class _Timing:
-    """Properties of the clip to write, and the ``pts`` of its frames in that time base."""
+    """Properties of the clip to write, and the ``pts`` of its frames in that time base. ``last_duration`` is
+    how long the last of them is shown, where that is known."""
 
     info: SourceInfo
     times: Sequence[int]
+    last_duration: int | None = None
 
 
 def _timing(
@@ -127,7 +131,8 @@ def _timing(
     times = clip.times()
     if len(times) == count:
         run.notice("video.times_of_clip", f"each image takes the time of its frame in {clip.path.name}")
-        return _Timing(replace(clip.info, width=images.width, height=images.height), times)
+        info = replace(clip.info, width=images.width, height=images.height)
+        return _Timing(info, times, clip.index.duration(count - 1))
     rate = clip.info.rate
     run.warn(
         "video.other_length",

@@ -22,7 +22,8 @@ from facedouble.errors import InputError
 from facedouble.video.info import SourceInfo
 from facedouble.video.orientation import UPRIGHT, Orientation
 
-VERSION = 2
+VERSION = 3
+_READABLE = {2, VERSION}  # the fields are the same; version 2 did not put jumps of the clock right
 MAX_FRAMES = 1 << 24  # 77 hours at 60 frames a second
 _MAX_TICKS = 1 << 62
 _MAX_TEXT = 64  # characters of a name such as a pixel format
@@ -189,7 +190,7 @@ def _unpacked(values: Any, limit: int) -> Ticks:
 
 
 def _checked(record: Any, path: Path) -> SourceIndex:
-    if not isinstance(record, dict) or record.get("version") != VERSION:
+    if not isinstance(record, dict) or record.get("version") not in _READABLE:
         raise ValueError("another version")
     times = _unpacked(record["times"], MAX_FRAMES)
     if len(times) == 0 or not (np.diff(times) > 0).all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -13,6 +13,7 @@ import numpy as np
 from facedouble.errors import InputError
 from facedouble.settings.reading import Reading
 from facedouble.video.clip_reader import OutOfStepError, decode_all, decode_from, stamp_of
+from facedouble.video.clock_reader import clock_of
 from facedouble.video.demux import clock_start, packets, video_stream
 from facedouble.video.hashing import source_hash
 from facedouble.video.index import MAX_FRAMES, SeekPoint, SourceIndex, Ticks, frozen, rising_times, seek_table
@@ -27,11 +28,15 @@ _CHECKED_FRAMES = 32  # decoded at the start, to see that the packets tell the t
 
 @dataclass(frozen=True, slots=True)
 class _Packets:
-    """The packets of a video stream in decoding order: stamps of those that are shown, as far as they have
-    any; the seek points among them, each with the number of stamps in front of it as its ``frame``; how many
-    packets an edit list hides."""
+    """The packets of a video stream in decoding order.
+
+    ``stamps`` of those that are shown, as far as they have any, ``moved`` the same with jumps of the clock
+    put right; the seek points among them, each with the number of stamps in front of it as its ``frame``; how
+    many packets an edit list hides.
+    """
 
     stamps: Sequence[int]
+    moved: Sequence[int]
     complete: bool
     keyframes: Sequence[SeekPoint]
     hidden: int
@@ -75,12 +80,13 @@ def index_clip(
 
 def _read_packets(info: SourceInfo, reading: Reading | None) -> _Packets:
     path = info.path
-    stamps = array("q")
+    stamps, moved = array("q"), array("q")
     keyframes: list[SeekPoint] = []
     recent: deque[int] = deque(maxlen=_MAX_REORDERING)
     count = 0
     complete, hidden, end = True, 0, 0
     nominal = nominal_duration(info)
+    clock = clock_of(path, reading)
     with open_clip(path, reading) as container:
         stream = video_stream(container, path)
         context = stream.codec_context
@@ -101,17 +107,19 @@ def _read_packets(info: SourceInfo, reading: Reading | None) -> _Packets:
                     continue
                 if len(stamps) >= MAX_FRAMES:
                     raise InputError(f"{path}: has more than {MAX_FRAMES} frames; cut it into several clips")
+                pts = packet.pts + round(clock.shift(stream.index, number) / info.time_base)
                 dts = packet.pts if packet.dts is None else packet.dts
                 # Decoding starts only at keyframes that are shown after all that is decoded before them.
-                rises = packet.pts > max(recent, default=packet.pts - 1)
+                rises = pts > max(recent, default=pts - 1)
                 if packet.is_keyframe and rises and is_safe_keyframe(context, data):
                     keyframes.append(SeekPoint(len(stamps), packet.pts, dts, number))
-                recent.append(packet.pts)
+                recent.append(pts)
                 stamps.append(packet.pts)
-                end = max(end, packet.pts + (packet.duration or nominal))
+                moved.append(pts)
+                end = max(end, pts + (packet.duration or nominal))
         except LIBAV_ERRORS as error:
             raise InputError(f"{path}: damaged after {len(stamps)} frames ({reason(error)})") from error
-    return _Packets(stamps, complete, keyframes, hidden, end, start)
+    return _Packets(stamps, moved, complete, keyframes, hidden, end, start)
 
 
 def nominal_duration(info: SourceInfo) -> int:
@@ -122,15 +130,16 @@ def nominal_duration(info: SourceInfo) -> int:
 def _predictions(found: _Packets) -> list[Ticks]:
     """Stamps of the frames that decoding will probably give, the likeliest first; empty if packets do not
     tell."""
-    stamps = np.array(found.stamps, dtype=np.int64)
+    stamps, moved = (np.array(values, dtype=np.int64) for values in (found.stamps, found.moved))
     if not found.complete or len(stamps) == 0:
         return []
-    order = np.argsort(stamps, kind="stable")
-    rising = stamps[order]
+    order = np.argsort(moved, kind="stable")
+    rising = moved[order]
     if (np.diff(rising) <= 0).any() or np.abs(order - np.arange(len(order))).max() > _MAX_REORDERING:
         return []
     # A recording that begins with an open GOP: what is shown in front of its first keyframe is lost.
-    return [rising, rising[rising >= stamps[0]]] if rising[0] < stamps[0] else [rising]
+    shown = stamps[order]
+    return [shown, shown[rising >= moved[0]]] if rising[0] < moved[0] else [shown]
 
 
 def _with_stamps(index: SourceIndex, stamps: Sequence[int | None] | Ticks, found: _Packets) -> SourceIndex:
@@ -138,11 +147,24 @@ def _with_stamps(index: SourceIndex, stamps: Sequence[int | None] | Ticks, found
     given = [None if stamp is None else int(stamp) for stamp in stamps]
     if not given:
         raise InputError(f"{info.path}: the clip has no frame that can be decoded")
-    times = frozen(rising_times(given, found.start, nominal_duration(info)))
+    times = frozen(rising_times(_moved(given, found), found.start, nominal_duration(info)))
     known = [stamp for stamp in given if stamp is not None]
     own = frozen(known) if len(known) == len(given) else None
     end = max(found.end - found.start, int(times[-1]) + 1)
     return replace(index, times=times, stamps=own, end=end, seek_points=_placed(own, found))
+
+
+def _moved(stamps: Sequence[int | None], found: _Packets) -> Iterator[int | None]:
+    """The stamps of frames in presentation order, with jumps of the clock put right."""
+    if found.moved == found.stamps:
+        yield from stamps
+        return
+    moved: dict[int, deque[int]] = {}
+    for stamp, put_right in sorted(zip(found.stamps, found.moved, strict=True), key=lambda pair: pair[1]):
+        moved.setdefault(stamp, deque()).append(put_right)
+    for stamp in stamps:
+        known = None if stamp is None else moved.get(stamp)
+        yield known.popleft() if known else None
 
 
 def _placed(stamps: Ticks | None, found: _Packets) -> Ticks:

@@ -13,6 +13,13 @@ from facedouble.errors import OutputError
 from facedouble.video.frame import Frame
 from facedouble.video.libav import is_refusal, reason
 
+_PASSING = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO),
+        *(errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ETIMEDOUT, errno.EBUSY, errno.EAGAIN),
+    }
+)
+
 
 class Sink(Protocol):
     """Takes frames in presentation order. A context manager: leaving it by an exception aborts."""
@@ -67,6 +74,11 @@ class Marking:
 def write_error(path: Path, error: BaseException) -> OutputError:
     """The error for an output that the system or the encoder refuses: the reason and what to do."""
     return OutputError(f"{path}: cannot be written ({reason(error)}){_advice(error)}")
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same work may succeed later: something is short or forbidden now, and the data is sound."""
+    return getattr(error, "errno", None) in _PASSING
 
 
 def _advice(error: BaseException) -> str:

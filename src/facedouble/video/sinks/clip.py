@@ -12,7 +12,7 @@ from facedouble.video.frame import Frame
 from facedouble.video.info import SourceInfo
 from facedouble.video.sinks.base import Marking, Sink
 from facedouble.video.sinks.container import ClipFile
-from facedouble.video.sinks.encoder import Encoding
+from facedouble.video.sinks.encoder import Encoder, Encoding, is_held
 
 
 class ClipSink(Sink):
@@ -51,7 +51,7 @@ class ClipSink(Sink):
     ) -> None:
         self._path = path
         self._encoding = Encoding.choose(path, like, settings, alpha=alpha)
-        self._frames = 0
+        self._last: Frame | None = None  # written once it is known whether another follows
         self._done = False
         draft = path.with_name(f".{path.stem}.partial{path.suffix}")
         with ExitStack() as held:
@@ -62,15 +62,15 @@ class ClipSink(Sink):
     def write(self, frame: Frame) -> None:
         frame = frame.loaded()
         check_size(self._path, frame, self._encoding)
-        encoded = self._encoding.frame(frame)
-        self._file.attempt(lambda: self._file.mux(self._file.stream.encode(encoded)))
-        self._frames += 1
+        if self._last is not None:
+            self._encode(self._last)
+        self._last = frame
 
     def close(self) -> None:
         if self._done:
             return
         try:
-            if not self._frames:
+            if self._last is None:
                 raise OutputError(f"{self._path}: there is no frame to write")
             self._file.attempt(self._finish)
         except BaseException:
@@ -86,8 +86,21 @@ class ClipSink(Sink):
         self._file.abort()
         self._held.close()
 
+    def _encode(self, frame: Frame) -> None:
+        encoded = self._encoding.frame(frame)
+        self._file.attempt(lambda: self._file.mux(self._file.stream.encode(encoded)))
+
     def _finish(self) -> None:
+        last = self._last
+        assert last is not None
+        held = is_held(last, self._encoding)
+        if not held:
+            self._encode(last)
         self._file.mux(self._file.stream.encode(None))
+        if held:
+            for packet in Encoder(self._encoding).encode_held(last):
+                packet.dts, packet.stream = packet.pts, self._file.stream
+                self._file.mux([packet])
         self._file.finish()
 
 

@@ -40,6 +40,7 @@ _CHROMA_PREFERENCE = {
     "444": ["444", "422", "420"],
 }
 
+_HELD = 1.5  # average durations of a frame
 _PRORES_4444 = "4"  # FFmpeg's number of the profile
 
 
@@ -110,6 +111,15 @@ class Encoding:
         return frame
 
 
+def is_held(frame: Frame, encoding: Encoding) -> bool:
+    """Whether a frame is shown for longer than frames are at the average rate.
+
+    As the last of a clip it is encoded by itself: in MP4 and MOV, the duration of the packet that is last in
+    decoding order is that of the clip's end, and with B-frames it would be another frame's.
+    """
+    return frame.duration is not None and frame.duration * frame.time_base * encoding.rate > _HELD
+
+
 class Encoder:
     """A stand-alone encoder for one part of a clip: it starts with a keyframe and keeps its headers out of
     the packets."""
@@ -124,6 +134,14 @@ class Encoder:
 
     def encode(self, frame: Frame) -> list[Packet[Stream]]:
         return list(self._context.encode(self._encoding.frame(frame)))
+
+    def encode_held(self, frame: Frame) -> list[Packet[Stream]]:
+        """The packets of a frame that is encoded by itself, with its duration; the encoder then accepts no
+        more."""
+        packets = [*self.encode(frame), *self.flush()]
+        for packet in packets:
+            packet.duration = frame.duration or 0
+        return packets
 
     def flush(self) -> list[Packet[Stream]]:
         """The remaining packets; the encoder accepts no more pictures."""

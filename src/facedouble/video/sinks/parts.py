@@ -18,10 +18,10 @@ from facedouble.video.frame import Frame
 from facedouble.video.image_formats import ImageFormat
 from facedouble.video.info import SourceInfo
 from facedouble.video.libav import LIBAV_ERRORS
-from facedouble.video.sinks.base import Marking, Sink, write_error
+from facedouble.video.sinks.base import Marking, Sink, may_pass, write_error
 from facedouble.video.sinks.clip import check_size
 from facedouble.video.sinks.container import ClipFile, flush
-from facedouble.video.sinks.encoder import Encoder, Encoding
+from facedouble.video.sinks.encoder import Encoder, Encoding, is_held
 from facedouble.video.sinks.folder import FolderSink
 from facedouble.video.sinks.packets import concatenate, write_packets
 from facedouble.video.sinks.stream_copy import Span
@@ -68,6 +68,7 @@ class ClipParts(PartsSink):
         self._audio_from, self._marking = audio_from, marking
         self._encoding = Encoding.choose(path, like, settings, alpha=alpha)
         self._encoder: Encoder | None = None
+        self._last: Frame | None = None  # of the part; written once it is known whether another follows
         self._spans: Sequence[Span] | None = None
         self._done = False
         work.make()
@@ -88,14 +89,22 @@ class ClipParts(PartsSink):
             if self._encoder is None:
                 self._encoder = Encoder(self._encoding)
                 self._packets = self._draft.open("wb")
-            write_packets(self._packets, self._encoder.encode(frame))
+            if self._last is not None:
+                write_packets(self._packets, self._encoder.encode(self._last))
+            self._last = frame
         except LIBAV_ERRORS as error:
             raise self._failed(error) from error
 
     def finish_part(self, record: dict[str, Any]) -> None:
         try:
-            if self._encoder is not None:
-                write_packets(self._packets, self._encoder.flush())
+            if self._encoder is not None and self._last is not None:
+                if is_held(self._last, self._encoding):
+                    write_packets(self._packets, self._encoder.flush())
+                    write_packets(self._packets, Encoder(self._encoding).encode_held(self._last))
+                else:
+                    write_packets(self._packets, self._encoder.encode(self._last))
+                    write_packets(self._packets, self._encoder.flush())
+                self._last = None
                 self._packets.close()
                 self._encoder = None
                 flush(self._draft)
@@ -159,7 +168,8 @@ class ClipParts(PartsSink):
         )
 
     def _failed(self, error: BaseException) -> OutputError:
-        kept = "; finished parts are kept, and the same command resumes" if self.parts else ""
+        resumes = self.parts and may_pass(error)
+        kept = "; finished parts are kept, and the same command resumes" if resumes else ""
         return OutputError(f"{write_error(self._path, error)}{kept}")
 
 

@@ -13,10 +13,12 @@ from av.packet import Packet
 from av.stream import Stream
 
 from facedouble.errors import InputError, OutputError
-from facedouble.video.demux import clock_start
+from facedouble.video.clock_reader import clock_of
 from facedouble.video.libav import LIBAV_ERRORS, open_clip, reason
+from facedouble.video.played_packets import played_packets
 from facedouble.video.sinks.tags import copyable_tags
 
+_WITH_EDIT_LISTS = {"mp4", "mov"}
 _KINDS = {"audio": "sound", "subtitle": "subtitles"}
 
 
@@ -35,9 +37,11 @@ class Span(NamedTuple):
 class StreamCopy:
     """The sound and subtitle packets of a file, in file order, for streams that it adds to an output.
 
-    With ``spans``, only packets that start inside a span are copied, shifted with it. Sound is cut at packet
-    borders (about 20 ms), so it is never off by more than that, however many cuts there are. Raises
-    ``InputError`` when the file cannot be read, ``OutputError`` when the output cannot hold a stream.
+    What an edit list of the source hides is not copied (:mod:`..played_packets`); for MP4 and MOV, which have
+    edit lists themselves, some lead-in is, and stays hidden. With ``spans``, only packets that start inside a
+    span are copied, shifted with it. Sound is cut at packet borders (about 20 ms), so it is never off by more
+    than that, however many cuts there are. Raises ``InputError`` when the file cannot be read,
+    ``OutputError`` when the output cannot hold a stream.
     """
 
     def __init__(
@@ -62,7 +66,7 @@ class StreamCopy:
         except BaseException:
             self._container.close()
             raise
-        self._start = clock_start(self._container)
+        self._lead_in = spans is None and output.format.name in _WITH_EDIT_LISTS
         self._packets = self._read()
         self._next = next(self._packets, None)
 
@@ -82,12 +86,8 @@ class StreamCopy:
         if not streams:
             return
         try:
-            for packet in self._container.demux(streams):
-                if packet.dts is None and not packet.size:  # PyAV's end-of-stream marker
-                    continue
-                shift = round(self._start / packet.time_base)
-                packet.pts = None if packet.pts is None else packet.pts - shift
-                packet.dts = None if packet.dts is None else packet.dts - shift
+            clock = clock_of(self._source)
+            for packet in played_packets(self._container, streams, clock, lead_in=self._lead_in):
                 if self._spans is not None and not _shifted(packet, self._spans):
                     continue
                 packet.stream = self._streams[packet.stream.index]

@@ -1,0 +1,63 @@
+"""Reading the clock of a file; :mod:`.clock` says what that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import av
+
+from facedouble.settings.reading import Reading
+from facedouble.video.clock import CLOCK_FORMATS, Clock, Stamp, read_clock
+from facedouble.video.demux import clock_start, video_stream
+from facedouble.video.hashing import FileVersion, source_versions
+from facedouble.video.libav import LIBAV_ERRORS, open_clip
+
+_SAID = 3  # jumps that are said one by one
+
+
+def clock_of(path: Path, reading: Reading | None = None) -> Clock:
+    """The clock of a clip or a file of sound. Only MPEG streams are read for it, once.
+
+    Raises ``InputError`` for a file that cannot be opened.
+    """
+    (version,) = source_versions(path)
+    return _clock(version, reading)
+
+
+def jumps_in_words(clock: Clock) -> str | None:
+    """What is said of a clock that jumps, in one line; ``None`` for one that does not."""
+    if not clock.jumps:
+        return None
+    said = [f"{float(jump.by):+.1f} s at {float(jump.at):.1f} s" for jump in clock.jumps[:_SAID]]
+    more = len(clock.jumps) - _SAID
+    rest = f" and {more} more" if more > 0 else ""
+    return f"its clock jumps ({', '.join(said)}{rest}); sound and picture go on as if it did not"
+
+
+@lru_cache(maxsize=8)
+def _clock(version: FileVersion, reading: Reading | None) -> Clock:
+    with open_clip(version.path, reading) as container:
+        if container.format.name not in CLOCK_FORMATS:
+            return Clock()
+        main = video_stream(container, version.path).index if container.streams.video else 0
+        return read_clock(_stamps(container), main, clock_start(container))
+
+
+def _stamps(container: av.container.InputContainer) -> Iterator[Stamp]:
+    """All packets up to the end of the file, or to the first damage, which whoever needs it reports."""
+    try:
+        for packet in container.demux():
+            if not packet.size and packet.dts is None:  # PyAV's end-of-stream marker
+                continue
+            tick = packet.time_base
+            yield Stamp(
+                packet.stream.index,
+                packet.stream.type,
+                None if packet.pts is None else packet.pts * tick,
+                None if packet.dts is None else packet.dts * tick,
+                (packet.duration or 0) * tick,
+            )
+    except LIBAV_ERRORS:
+        return
