@@ -137,7 +137,7 @@ def joined(path: Path, by: float, overlap: int = 0) -> Path:
             for packet in old.demux(both):
                 if packet.pts is None or packet.dts is None:
                     continue
-                own = shift - number * overlap * packet.duration * packet.time_base * (
+                own = shift - number * overlap * (packet.duration or 0) * packet.time_base * (
                     packet.stream.index == 1
                 )
                 packet.pts += round(own / packet.time_base)

@@ -59,9 +59,9 @@ def test_a_recording_that_says_a_thousand(tmp_path: Path) -> None:
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         stream.codec_context.framerate = Fraction(1000)
         for index in range(30):
-            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 8 * index, np.uint8), format="rgb24")
-            frame.pts, frame.time_base = round(1000 * index * 1001 / 30_000), Fraction(1, 1000)
-            container.mux(stream.encode(frame))
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 8 * index, np.uint8), format="rgb24")
+            picture.pts, picture.time_base = round(1000 * index * 1001 / 30_000), Fraction(1, 1000)
+            container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     source = ClipSource(clip)
     assert float(source.info.rate) == pytest.approx(30, rel=0.01)

@@ -256,5 +256,5 @@ def _first_times(path: Path, reading: Reading | None) -> list[Fraction]:
     """The times of the first frames in seconds, in decoding order, as far as their packets have any."""
     with open_clip(path, reading) as container:
         stream = video_stream(container, path)
-        found = (packet for packet in container.demux(stream) if packet.pts is not None and packet.size)
-        return [packet.pts * packet.time_base for packet in islice(found, _TIMED_FRAMES)]
+        times = (p.pts * p.time_base for p in container.demux(stream) if p.pts is not None)
+        return list(islice(times, _TIMED_FRAMES))

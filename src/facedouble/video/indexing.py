@@ -35,8 +35,8 @@ class _Packets:
     many packets an edit list hides.
     """
 
-    stamps: Sequence[int]
-    moved: Sequence[int]
+    stamps: array[int]
+    moved: array[int]
     complete: bool
     keyframes: Sequence[SeekPoint]
     hidden: int
