@@ -160,8 +160,8 @@ def _moved(stamps: Sequence[int | None], found: _Packets) -> Iterator[int | None
         yield from stamps
         return
     moved: dict[int, deque[int]] = {}
-    for stamp, put_right in sorted(zip(found.stamps, found.moved, strict=True), key=lambda pair: pair[1]):
-        moved.setdefault(stamp, deque()).append(put_right)
+    for raw, put_right in sorted(zip(found.stamps, found.moved, strict=True), key=lambda pair: pair[1]):
+        moved.setdefault(raw, deque()).append(put_right)
     for stamp in stamps:
         known = None if stamp is None else moved.get(stamp)
         yield known.popleft() if known else None
