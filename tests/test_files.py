@@ -3,7 +3,20 @@ from pathlib import Path
 
 import pytest
 
-from facedouble.files import is_locked, locked, read_regular, write_whole
+from facedouble.files import (
+    append_regular,
+    draft,
+    hidden_beside,
+    is_full,
+    is_locked,
+    leads_out,
+    locked,
+    read_regular,
+    remove_drafts,
+    sync,
+    write_whole,
+)
+from tests.full_disk import size_limit
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -42,9 +55,94 @@ def test_a_draft_never_goes_through_a_link(tmp_path: Path) -> None:
     outside.write_bytes(b"mine")
     path = tmp_path / "model.json"
     (tmp_path / "model.json.new").symlink_to(outside)
+    path.symlink_to(outside)
     write_whole(path, b"new")
     assert (path.read_bytes(), outside.read_bytes()) == (b"new", b"mine")
     assert not path.is_symlink()
+    assert (tmp_path / "model.json.new").is_symlink(), "what was there already is not touched"
+
+
+def test_a_draft_has_a_name_of_its_own_in_the_same_folder(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match="stop"),
+        draft(tmp_path / "a") as one,
+        draft(tmp_path / "a") as other,
+    ):
+        one.write(b"1")
+        other.write(b"2")
+        names = [path.name for path in tmp_path.iterdir()]
+        assert len(names) == 2
+        assert all(len(name) < 32 and name.startswith(".") for name in names)
+        raise ValueError("stop")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_as_long_as_the_system_has_them_can_be_written_and_locked(tmp_path: Path) -> None:
+    for name in ("n" * 251 + ".png", "é" * 125 + ".png", os.fsdecode(b"\xe9" * 251) + ".png"):
+        path = tmp_path / name
+        write_whole(path, b"x")
+        assert path.read_bytes() == b"x"
+        beside = hidden_beside(path, ".lock")
+        with locked(beside):
+            assert is_locked(beside)
+        assert hidden_beside(path.with_name(f"{name[:-5]}x.png"), ".lock") != beside
+    assert hidden_beside(tmp_path / "out.mp4", ".work").name == ".out.mp4.work"
+
+
+def test_a_folder_that_cannot_be_flushed_is_no_failure(tmp_path: Path) -> None:
+    """As on network shares and some user-space file systems: a pipe refuses in the same way (EINVAL)."""
+    reading, writing = os.pipe()
+    with pytest.raises(OSError, match="Invalid argument"):
+        os.fsync(writing)
+    sync(writing)
+    os.close(reading)
+    os.close(writing)
+    with pytest.raises(OSError, match="descriptor"):
+        sync(writing)
+
+
+def test_a_limit_on_the_size_of_files_counts_as_a_full_disk(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    with size_limit(1000), pytest.raises(OSError, match="large") as caught:
+        write_whole(tmp_path / "a", bytes(100_000))
+    assert is_full(caught.value)
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".0123456789abcdef.new", ".mine.new", "model.json.new", "a"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / ".fedcba9876543210.new").symlink_to(tmp_path / "a")
+    (tmp_path / ".0000000000000000.new").mkdir()
+    remove_drafts(tmp_path)
+    kept = {".mine.new", "model.json.new", "a", ".0000000000000000.new"}
+    assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+def test_nothing_is_appended_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "outside").write_bytes(b"mine")
+    (tmp_path / "log").symlink_to(tmp_path / "outside")
+    with pytest.raises(OSError, match="a link"), append_regular(tmp_path / "log"):
+        pass
+    for _ in range(2):
+        with append_regular(tmp_path / "own") as file:
+            file.write(b"1")
+    assert (tmp_path / "own").read_bytes() == b"11"
+
+
+def test_where_a_link_leads_is_known(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    (root / "out").symlink_to(outside)
+    (root / "circle").symlink_to(root / "circle")
+    (root / "in").symlink_to(root)
+    assert leads_out(root, root / "out" / "a")
+    assert not leads_out(root, root / "in" / "a")
+    assert not leads_out(root, root / "not there")
+    (tmp_path / "way").symlink_to(root)
+    assert not leads_out(tmp_path / "way", tmp_path / "way" / "a"), "the folder itself may be a link"
 
 
 def test_whether_a_lock_is_held_can_be_asked(tmp_path: Path) -> None:
@@ -58,11 +156,15 @@ def test_whether_a_lock_is_held_can_be_asked(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_only_regular_files_are_read(tmp_path: Path) -> None:
+def test_only_regular_files_of_a_size_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(tmp_path / "file")
     (tmp_path / "file").write_bytes(b"abc")
-    assert read_regular(tmp_path / "file", 2) == b"ab"
-    for name in ("pipe", "link", "."):
+    assert read_regular(tmp_path / "file", 3) == b"abc"
+    assert read_regular(tmp_path / "link", 3, follow=True) == b"abc"
+    for name in ("pipe", "link", ".", "file"):
         with pytest.raises(OSError):  # noqa: PT011  (which one depends on the system)
-            read_regular(tmp_path / name, 10)
+            read_regular(tmp_path / name, 2)
+    for device in ("/dev/zero", "/dev/null"):
+        with pytest.raises(OSError, match="not a file"):
+            read_regular(Path(device), 2)

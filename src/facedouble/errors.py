@@ -47,6 +47,10 @@ class OutputError(FacedoubleError):
     """The result cannot be written: no permission, no space, a name that is taken."""
 
 
+class FullError(OutputError):
+    """There is no room for the result: the disk is full, a quota used up, or a file may not grow further."""
+
+
 class BusyError(OutputError):
     """Another run is writing the same output."""
 

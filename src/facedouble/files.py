@@ -4,48 +4,173 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
+import re
+import secrets
 import stat
 import sys
 from collections.abc import Iterator
+from io import BufferedRandom, BufferedReader, BufferedWriter
 from pathlib import Path
 
-_NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
+_ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _DO_NOT_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for its other end
+_DRAFT = re.compile(r"\.[0-9a-f]{16}\.new")
+_LONGEST_NAME = 255  # bytes, of nearly every file system
+_NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+# -- writing -------------------------------------------------------------------------------------------
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Write ``data`` under another name beside ``path`` and rename it, so that ``path`` is whole or
-    not there. ``durable`` waits for the disk first, so that this outlives a loss of power as well.
+    """Write ``data`` so that ``path`` is whole or not there; see :func:`draft`. Raises ``OSError``."""
+    with draft(path, durable=durable) as file:
+        file.write(data)
 
-    The draft is always a new file: a link that lies under its name is removed, not followed. Raises
-    ``OSError``; what ``path`` held before is then still there, and nothing is left beside it.
+
+@contextlib.contextmanager
+def draft(path: Path, *, durable: bool = False) -> Iterator[BufferedRandom]:
+    """A new file, open for writing and reading, that is renamed to ``path`` when the ``with`` ends well.
+
+    Until then it has a name of its own in the same folder, which did not exist before: no link planted there
+    is ever followed. ``durable`` waits for the disk, so that the file outlives a loss of power as well.
+    Raises ``OSError``; what ``path`` held before is then still there, and nothing is left beside it.
     """
-    draft = path.with_name(path.name + ".new")
-    try:
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS, 0o666), "wb") as file:
-            file.write(data)
-            if durable:
+    name = f".{secrets.token_hex(8)}.new"
+    with _opened_folder(path.parent) as folder:
+        own, final = (name, path.name) if folder is not None else (path.with_name(name), path)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINKS | _ALWAYS
+        handle = os.open(own, flags, 0o666, dir_fd=folder)
+        try:
+            with os.fdopen(handle, "w+b") as file:
+                yield file
                 file.flush()
-                os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
+                if durable:
+                    sync(file.fileno())
+            os.replace(own, final, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(own, dir_fd=folder)
+            raise
+        if durable and folder is not None:
+            sync(folder)
 
 
-def read_regular(path: Path, most: int) -> bytes:
-    """The first ``most`` bytes of a regular file. Raises ``OSError`` for links, devices and pipes too."""
-    with os.fdopen(_open_regular(path, os.O_RDONLY), "rb") as file:
-        return file.read(most)
+def claim(path: Path) -> None:
+    """Make ``path`` an empty file of our own, for a library that opens it by its name: what was there, a link
+    for instance, is removed first. Raises ``OSError``."""
+    path.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS | _ALWAYS, 0o666))
+
+
+def check_writable_folder(folder: Path) -> None:
+    """Raise ``OSError`` if no file can be made in ``folder``."""
+    probe = folder / f".{secrets.token_hex(8)}.new"
+    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS | _ALWAYS, 0o666))
+    probe.unlink()
+
+
+@contextlib.contextmanager
+def append_regular(path: Path) -> Iterator[BufferedWriter]:
+    """The file ``path``, made if need be, open for writing at its end; no link is followed. Raises
+    ``OSError``."""
+    with os.fdopen(_open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab") as file:
+        yield file
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove the drafts that killed runs left in ``folder``, which no other run is writing. Raises
+    ``OSError``."""
+    for entry in list(folder.iterdir()):
+        if _DRAFT.fullmatch(entry.name) and not (entry.is_dir() and not entry.is_symlink()):
+            entry.unlink(missing_ok=True)
+
+
+def sync(handle: int) -> None:
+    """Wait until an open file or folder is on disk. Some network and user-space file systems have no such
+    operation: there, what was written is as safe as it gets. Raises ``OSError`` for a failure of the disk."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+
+
+def sync_path(path: Path) -> None:
+    """The same for a file or folder by its name."""
+    handle = os.open(path, (os.O_RDONLY if path.is_dir() else os.O_RDWR) | _ALWAYS)
+    try:
+        sync(handle)
+    finally:
+        os.close(handle)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a write failed because there is no room: on the disk, in a quota, or under a size limit."""
+    return error.errno in _FULL
+
+
+def hidden_beside(path: Path, suffix: str) -> Path:
+    """The hidden name ``.NAME.SUFFIX`` beside ``path``, cut and told apart by a hash where it would be longer
+    than file systems allow."""
+    name = f".{path.name}{suffix}"
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        mark = f"~{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{suffix}"
+        start = os.fsencode(path.name)[: _LONGEST_NAME - 1 - len(os.fsencode(mark))]
+        name = f".{os.fsdecode(start).rstrip(_SURROGATES)}{mark}"
+    return path.with_name(name)
+
+
+_SURROGATES = "".join(map(chr, range(0xDC80, 0xDD00)))  # what a character cut in the middle becomes
+
+
+@contextlib.contextmanager
+def _opened_folder(folder: Path) -> Iterator[int | None]:
+    """A descriptor of ``folder``, so that everything happens in that one; ``None`` where there are none."""
+    if not {os.open, os.unlink, os.rename} <= os.supports_dir_fd:
+        yield None
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | _ALWAYS)
+    except PermissionError:  # it may be written to and yet not be read
+        yield None
+        return
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+# -- reading -------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def open_regular(path: Path, *, follow: bool = False) -> Iterator[BufferedReader]:
+    """A regular file, open for reading. Devices and pipes are refused without waiting for them, and so are
+    links unless ``follow``. Raises ``OSError``."""
+    with os.fdopen(_open_regular(path, os.O_RDONLY, follow=follow), "rb") as file:
+        yield file
+
+
+def read_regular(path: Path, limit: int, *, follow: bool = False) -> bytes:
+    """All of a regular file of at most ``limit`` bytes. Raises ``OSError`` for a larger one as well."""
+    with open_regular(path, follow=follow) as file:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(limit + 1) if size <= limit else b""
+        size = max(size, len(data))
+    if size > limit:
+        raise OSError(errno.EFBIG, f"{size} bytes are more than the {limit} that it may have")
+    return data
 
 
 def check_regular(path: Path) -> None:
     """Raise ``OSError`` for a device, a pipe, a socket or a folder, and for what cannot be read. Links are
     followed."""
-    os.close(_open_source(path))
+    os.close(_open_regular(path, os.O_RDONLY, follow=True))
 
 
 def read_source(path: Path, limit: int) -> bytes:
@@ -53,26 +178,19 @@ def read_source(path: Path, limit: int) -> bytes:
 
     Raises ``OSError``, also for a file of more than ``limit`` bytes.
     """
-    with os.fdopen(_open_source(path), "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > limit:
-            raise OSError(errno.EFBIG, f"{size} bytes are more than the {limit} that it may have")
-        return file.read(limit)
+    return read_regular(path, limit, follow=True)
 
 
-def _open_source(path: Path) -> int:
-    flags = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    handle = os.open(path, os.O_RDONLY | flags | _DO_NOT_WAIT)
-    kind = os.fstat(handle).st_mode
-    if not stat.S_ISREG(kind):
-        os.close(handle)
-        raise OSError(errno.EINVAL, f"it is {_kind_of_file(kind)}, not a file")
-    return handle
+def leads_out(folder: Path, path: Path) -> bool:
+    """Whether a link on the way leads to ``path``, below ``folder``, out of it. ``folder`` itself may be a
+    link."""
+    try:
+        return not path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # links in a circle
+        return True
 
 
-def _kind_of_file(mode: int) -> str:
-    known = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
-    return known.get(stat.S_IFMT(mode), "a device")
+# -- locks ---------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -136,12 +254,23 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def _open_regular(path: Path, flags: int) -> int:
-    handle = os.open(path, flags | _NO_LINKS | _DO_NOT_WAIT, 0o666)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+def _open_regular(path: Path, flags: int, *, follow: bool = False) -> int:
+    try:
+        handle = os.open(path, flags | (0 if follow else _NO_LINKS) | _ALWAYS | _DO_NOT_WAIT, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP and path.is_symlink():
+            raise OSError(errno.ELOOP, "it is a link, which is not followed") from error
+        raise
+    kind = os.fstat(handle).st_mode
+    if not stat.S_ISREG(kind):
         os.close(handle)
-        raise OSError(f"{path} is not a regular file")
+        raise OSError(errno.EINVAL, f"it is {_kind_of_file(kind)}, not a file")
     return handle
+
+
+def _kind_of_file(mode: int) -> str:
+    known = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
+    return known.get(stat.S_IFMT(mode), "a device")
 
 
 if sys.platform == "win32":

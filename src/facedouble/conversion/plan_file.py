@@ -83,11 +83,9 @@ def load_plan(path: Path) -> ConversionPlan:
     """Read a plan that :func:`save_plan` wrote. Raises ``InputError`` for one that is missing, damaged, or
     of a newer version."""
     try:
-        data = read_regular(path, MAX_BYTES + 1)
+        data = read_regular(path, MAX_BYTES)
     except OSError as error:
         raise InputError(f"{path}: the plan cannot be read ({error.strerror})") from error
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{path}: too large for a plan")
     try:
         return _parse(data)
     except InputError as error:

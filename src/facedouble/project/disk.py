@@ -13,6 +13,7 @@ from pathlib import Path
 from facedouble.errors import FacedoubleError, InputError
 from facedouble.faceset.layout import CROPS, DATABASE, iter_crops, parse_crop_name
 from facedouble.faceset.store import Faceset
+from facedouble.files import hidden_beside, read_regular
 from facedouble.project.file import check_inside
 from facedouble.project.records import Fingerprints, Record, read_records
 from facedouble.project.steps import Input, Step
@@ -119,15 +120,13 @@ def _crops(path: Path) -> Iterator[str]:
 
 def _trained(path: Path, _step: Step, _fingerprints: Fingerprints) -> Output:
     file = path / "model.json"
-    if not file.is_file():
+    if not file.exists():
         return Output()
     try:
-        if file.stat().st_size > _MOST_BYTES:
-            raise ValueError("too large")
-        card = json.loads(file.read_bytes())
+        card = json.loads(read_regular(file, _MOST_BYTES))
         iteration, minutes = int(card["iteration"]), float(card["seconds"]) / 60
         weights = str(card["saves"][0]["weights_sha256"])
-    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
         return Output(There.PARTIAL, problem=f"{file}: damaged ({error})")
     detail = f"{iteration:,} iterations in {minutes:,.1f} minutes"
     progress = {"iterations": iteration, "minutes": minutes}
@@ -135,7 +134,7 @@ def _trained(path: Path, _step: Step, _fingerprints: Fingerprints) -> Output:
 
 
 def _converted(path: Path, step: Step, fingerprints: Fingerprints) -> Output:
-    unfinished = path.with_name(f".{path.name}.work").is_dir()
+    unfinished = hidden_beside(path, ".work").is_dir()
     if not path.exists():
         return Output(There.PARTIAL if unfinished else There.MISSING)
     try:

@@ -158,16 +158,12 @@ def _yaml() -> YAML:
 
 
 def _read_text(file: Path) -> str:
-    if file.is_symlink():
-        raise InputError(f"{file}: a link; a project needs a file of its own")
     try:
-        data = read_regular(file, _MOST_BYTES + 1)
+        data = read_regular(file, _MOST_BYTES)
     except FileNotFoundError as error:
         raise InputError(f"{file}: there is no such file; make a project with: facedouble init") from error
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror})") from error
-    if len(data) > _MOST_BYTES:
-        raise InputError(f"{file}: larger than 1 MB, which is no project")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from facedouble.errors import InputError, OutputError
-from facedouble.files import write_whole
+from facedouble.files import draft, write_whole
 from facedouble.provenance import mp4
 from facedouble.provenance.credentials import Credentials
 from facedouble.provenance.image_xmp import read_xmp, with_xmp
@@ -57,19 +56,11 @@ class Marker:
         return None
 
     def _embed(self, path: Path, named: Path) -> None:
-        draft = path.with_name(path.name + ".new")
         try:
-            with path.open("rb") as file, path.open("rb") as original, draft.open("w+b") as target:
-                try:
-                    labelled = mp4.labelled(file, path, self._credentials.aigc(), xmp_packet)
-                    self._signer.clip(named.name, labelled, target, original)
-                    target.flush()
-                    os.fsync(target.fileno())  # it replaces what may be hours of work
-                except BaseException:
-                    target.close()
-                    draft.unlink()
-                    raise
-            draft.replace(path)
+            # Durable, because it replaces what may be hours of work.
+            with draft(path, durable=True) as target, path.open("rb") as file, path.open("rb") as original:
+                labelled = mp4.labelled(file, path, self._credentials.aigc(), xmp_packet)
+                self._signer.clip(named.name, labelled, target, original)
         except OSError as error:
             raise OutputError(f"{path}: cannot be marked ({error.strerror})") from error
 

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from facedouble.errors import BusyError, OutputError
-from facedouble.files import is_locked, locked, read_regular
+from facedouble.files import hidden_beside, is_locked, locked, read_regular
 
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _TRIES, _PAUSE = 5, 0.05  # a reader that looks holds the lock for an instant
@@ -54,7 +54,7 @@ def this_writer(run: str = "") -> Writer:
 def lock_file(path: Path, *, inside: bool) -> Path:
     """The lock file of the output ``path``: ``inside`` it, or beside it."""
     path = path.absolute()
-    return path / ".lock" if inside else path.with_name(f".{path.name}.lock")
+    return path / ".lock" if inside else hidden_beside(path, ".lock")
 
 
 @contextmanager

@@ -140,8 +140,8 @@ class Adversary:
         return any(name.startswith(_PREFIX) for name in tensors)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restore what :meth:`tensors` returned; other names are ignored. Raises ``KeyError`` or
-        ``RuntimeError`` if tensors are missing or have other shapes."""
+        """Restore what :meth:`tensors` returned; other names are ignored. Raises ``KeyError``,
+        ``RuntimeError`` or ``ValueError`` if tensors are missing or have other shapes."""
         wanted = self.discriminators.state_dict()
         self.discriminators.load_state_dict({name: tensors[f"{_PREFIX}{name}"] for name in wanted})
         restore_moments(self.optimizer, self.discriminators, tensors, "discriminator_")

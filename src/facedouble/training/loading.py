@@ -58,7 +58,7 @@ def load(
     faces, ``InputError`` for a faceset that is not one and for crops that do not fit it.
     """
     run = run or Run()
-    found = {side: _known(side, facesets.get(side, ())) for side in SIDES}
+    found = {side: _known(side, facesets.get(side, ()), run) for side in SIDES}
     everything = [face for trained, held in found.values() for face in (*trained, *held)]
     scheme = common_scheme([known.face for known in everything])
     size = cached_size(resolution, max(known.face.crop_size for known in everything) * coverage)
@@ -103,7 +103,7 @@ def pose_balanced_weights(poses: npt.NDArray[np.float64]) -> Tensor:
     return torch.from_numpy(1 / (counts[number.reshape(-1)] * len(counts)))
 
 
-def _known(side: Side, facesets: Sequence[Path]) -> tuple[list[FaceCrop], list[FaceCrop]]:
+def _known(side: Side, facesets: Sequence[Path], run: Run) -> tuple[list[FaceCrop], list[FaceCrop]]:
     """The training faces of one side, and its held-out faces."""
     if not facesets:
         raise TrainingError(f"no faceset of {side.upper()} was given; training needs both sides (-A and -B)")
@@ -113,6 +113,14 @@ def _known(side: Side, facesets: Sequence[Path]) -> tuple[list[FaceCrop], list[F
         with Faceset.open(path) as faceset:
             faceset.check_geometry()
             faces = faceset.faces()
+            if not faceset.complete:
+                run.warn(
+                    "train.unfinished_faceset",
+                    f"{path}: its extraction did not finish; training sees the {len(faces)} faces of "
+                    f"{side.upper()} that are there now",
+                    faceset=path,
+                    faces=len(faces),
+                )
             statistics = smooth_statistics(faces)
             known = [
                 FaceCrop(face, faceset.crop_path(face), colour)

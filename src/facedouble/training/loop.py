@@ -6,12 +6,13 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from facedouble.errors import TrainingError, setting
+from facedouble.errors import FullError, TrainingError, setting
 from facedouble.models import checkpoint
+from facedouble.run.cancel import Cancelled
 from facedouble.run.run import Run, operation
 from facedouble.settings.train import TrainSettings
 from facedouble.training import memory, parallel, schedule
@@ -22,6 +23,7 @@ from facedouble.training.setup import Setup, prepare
 from facedouble.training.subscribers import subscribers
 
 _DRY_RUN_STEPS = 3
+_TRY_AGAIN = 5.0  # seconds between attempts to save on a full disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,9 @@ class Trainer:
             if (save or stop) and not self.read_losses():
                 continue
             if (save or stop) and self.state.card.iteration != self.saved_iteration:
+                if not self.state.is_finite:
+                    self.roll_back()
+                    continue
                 self.save(final=stop == StopReason.FINISHED)
             if stop:
                 if self.reporter is not None:
@@ -162,9 +167,31 @@ class Trainer:
             self.state.calibrate(self.setup.dataset.training)
             self.reporter.measure(self.state, final=final)
             with self.reporter.saving():
-                self.state.save(self.folder)
+                self.save_when_there_is_room()
             self.reporter.draw(self.state)
         self.saved_at, self.saved_iteration = time.perf_counter(), self.state.card.iteration
+
+    def save_when_there_is_room(self) -> None:
+        """Save the model. A disk that has become full does not end a training of days: it waits until there
+        is room, or until it is cancelled; then it raises ``FullError``."""
+        said = False
+        while True:
+            try:
+                return self.state.save(self.folder)
+            except FullError as error:
+                if self.saved_iteration < 0 or self.run.cancelled:
+                    raise
+                if not said:
+                    said = True
+                    self.run.warn(
+                        "train.disk_full",
+                        f"{error}; training waits: free some space, and it saves and continues, or stop it, "
+                        f"which loses what came after iteration {self.saved_iteration}",
+                        folder=self.folder,
+                        iteration=self.state.card.iteration,
+                    )
+                with suppress(Cancelled):
+                    self.run.token.wait(_TRY_AGAIN)
 
     def roll_back(self) -> None:
         """Return to the last save, and go on with a lower learning rate."""

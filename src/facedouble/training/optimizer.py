@@ -29,13 +29,21 @@ def moments(optimizer: torch.optim.Optimizer, module: nn.Module, prefix: str = "
 def restore_moments(
     optimizer: torch.optim.Optimizer, module: nn.Module, tensors: Mapping[str, Tensor], prefix: str = ""
 ) -> None:
-    """Restore what :func:`moments` returned; other names are ignored. Raises ``KeyError`` or ``RuntimeError``
-    if tensors are missing or have other shapes."""
+    """Restore what :func:`moments` returned; other names are ignored. Raises ``KeyError`` or ``ValueError``
+    if tensors are missing, have other shapes or types, or hold what no optimizer has."""
     optimizer.state.clear()
     for name, parameter in module.named_parameters():
         if f"{prefix}step/{name}" not in tensors:
             continue  # it has not been updated yet
         step, mean, square = (tensors[f"{prefix}{key}/{name}"] for key in _MOMENTS)
+        if (
+            step.shape != ()
+            or any(part.shape != parameter.shape for part in (mean, square))
+            or any(part.dtype != torch.float32 for part in (step, mean, square))
+            or step < 0
+            or (square < 0).any()
+        ):
+            raise ValueError(f"the optimizer's state of {name} is not one")
         optimizer.state[parameter] = {
             # On a GPU, the fused optimizer keeps its step count there.
             "step": step.to(parameter.device) if parameter.is_cuda else step.clone(),

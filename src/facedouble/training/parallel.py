@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ from facedouble.run.events import Event
 from facedouble.run.run import Run
 
 _BACKEND = "cpu:gloo,cuda:nccl"
+_PATIENCE = timedelta(days=7)  # with the main process, which may wait for room on its disk
 _POLL = 0.2  # seconds between looks at whether the run is cancelled
 
 
@@ -71,7 +73,7 @@ def process_group() -> Iterator[World]:
     if not is_distributed():
         yield World()
         return
-    dist.init_process_group(_BACKEND if torch.cuda.is_available() else "gloo")
+    dist.init_process_group(_BACKEND if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
     try:
         yield World(dist.get_rank(), dist.get_world_size())
     finally:

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facedouble.errors import setting
+from facedouble.errors import OutputError, setting
 from facedouble.run.events import Preview
 from facedouble.run.run import Run
 from facedouble.settings.train import TrainSettings
@@ -115,8 +115,8 @@ class Reporter:
         path = self.folder / PREVIEW
         try:
             write_png(path, preview(state.ema, self._faces))
-        except OSError as error:
-            self.run.warn("train.no_preview", f"{path}: cannot be written ({error.strerror})", path=path)
+        except OutputError as error:
+            self.run.warn("train.no_preview", str(error), path=path)
             return
         self.run.emit(Preview("train", state.card.iteration, path, "restored and swapped faces"))
 

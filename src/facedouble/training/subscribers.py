@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from facedouble.models.checkpoint import ModelCard
+from facedouble.files import read_regular, write_whole
+from facedouble.models.checkpoint import FOLDERS, ModelCard
 from facedouble.run.events import Event, Metrics, Preview, Subscriber
 from facedouble.settings.train import TrainSettings
 from facedouble.training.curves import Panel, plot
 from facedouble.training.tensorboard import Scalars
 from facedouble.video.images import write_png
 
-CURVES, TIME_LAPSE, TENSORBOARD = "losses.png", "time-lapse", "tensorboard"
+CURVES = "losses.png"
+TENSORBOARD, TIME_LAPSE = FOLDERS
+_PICTURE = re.compile(r"(\d{8,16})\.png", re.ASCII)  # of the time-lapse; people may put others beside them
+_MAX_BYTES = 1 << 28  # of a picture
 _WRITE_EVERY = 1.0  # seconds between equal sets of values for TensorBoard
 _GROWTH = 1.03  # iterations from one picture of the time-lapse to the next: some 300 up to a million
 _MOST_ROWS = 4000  # of a curve; beyond that, every second one goes
@@ -93,15 +97,11 @@ class TimeLapse:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        found = (
-            [int(path.stem) for path in folder.glob("*.png") if path.stem.isdigit()]
-            if folder.is_dir()
-            else []
-        )
-        self._last = max(found, default=0)
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        self._last = max((int(match[1]) for match in map(_PICTURE.fullmatch, names) if match), default=0)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Preview) and event.stage == "train" and event.step > self._last * _GROWTH:
             self._folder.mkdir(exist_ok=True)
-            shutil.copyfile(event.path, self._folder / f"{event.step:08d}.png")
+            write_whole(self._folder / f"{event.step:08d}.png", read_regular(event.path, _MAX_BYTES))
             self._last = event.step

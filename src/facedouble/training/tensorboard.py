@@ -16,6 +16,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from facedouble.files import append_regular
+
 _VERSION = b"brain.Event:2"
 _DOUBLE, _VARINT, _BYTES, _FLOAT = 1, 0, 2, 5  # wire types; DOUBLE is any eight bytes
 
@@ -37,7 +39,7 @@ class Scalars:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             data = _record(_number(1, _DOUBLE, struct.pack("<d", time.time())) + _text(3, _VERSION))
         data += _record(_event(iteration, values))
-        with self.path.open("ab") as file:
+        with append_regular(self.path) as file:
             file.write(data)
 
 

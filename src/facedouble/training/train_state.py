@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,6 +28,7 @@ from facedouble.types import SIDES, Side
 _HISTORY_ROWS = 1000
 _READ_EVERY = 10  # iterations, where a device works beside the processor
 _CALIBRATION_FACES = 2000
+_SAME_COLOURS = 1e-3  # largest difference of the mean colours of one faceset; of two people's it is larger
 _OTHER_RANKS = 1_000_003  # so that the noise of each process is its own
 
 
@@ -107,6 +110,12 @@ class TrainState:
         """Add a save to the model ``folder``; see ``models/checkpoint.py``."""
         checkpoint.save(folder, self.card, self.ema.state_dict(), self._tensors())
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers. A step whose losses were can leave some that are none."""
+        tensors = (*self.network.state_dict().values(), *self.ema.state_dict().values())
+        return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+
     def calibrate(self, data: Mapping[Side, SideDataset]) -> None:
         """Calibrate the EMA network on the faces it was trained on."""
         for side, faces in data.items():
@@ -117,13 +126,21 @@ class TrainState:
         architecture; the folder is not changed."""
         card, weights, state = checkpoint.resume(folder, run=run)
         _refuse_another(folder, card, self.card)
+        if _exchanged(card, self.card):
+            run.warn(
+                "train.sides_exchanged",
+                f"{folder}: the faces given as A are those that it knows as B, and the other way round; each "
+                "decoder will learn the other person. If that is not meant, stop it and exchange them",
+                model=folder,
+            )
         for name in ("facesets", "colour", "settings", "program"):
             setattr(card, name, getattr(self.card, name))
         self.card, self.pending = card, []
         try:
             self._restore(weights, state, run)
-        except (KeyError, RuntimeError) as error:
-            raise ModelError(f"{folder}: its saves do not fit this model ({error})") from error
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ModelError(f"{folder}: its saves do not fit this model ({reason})") from error
         row = card.history[-1] if card.history else [0, math.nan, math.nan]
         losses: dict[Side, float] = {"a": row[1], "b": row[2]}
         self.smoothed = {side: value for side, value in losses.items() if math.isfinite(value)}
@@ -175,6 +192,23 @@ class TrainState:
                 torch.cuda.set_rng_state(state["random_device"], self.device)
         else:
             torch.manual_seed(self.seed + _OTHER_RANKS * self.world.rank + self.card.iteration)
+
+
+def _exchanged(there: ModelCard, wanted: ModelCard) -> bool:
+    """Whether the sides of a model in ``there`` are the other way round in ``wanted``: by the paths of their
+    facesets, or, wherever these lie now, by the colours of their faces."""
+    old, new = (
+        {side: {os.path.realpath(path) for path in card.facesets.get(side, [])} for side in SIDES}
+        for card in (there, wanted)
+    )
+    if old["a"] != old["b"] and (old["a"], old["b"]) == (new["b"], new["a"]):
+        return True
+
+    def apart(a: Side, b: Side) -> float:
+        return float(np.abs(there.statistics(a) - wanted.statistics(b)).max())
+
+    same, crossed = max(apart("a", "a"), apart("b", "b")), max(apart("a", "b"), apart("b", "a"))
+    return crossed < _SAME_COLOURS < same
 
 
 def _refuse_another(folder: Path, there: ModelCard, wanted: ModelCard) -> None:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from facedouble.errors import OutputError
+from facedouble.files import hidden_beside
 from facedouble.run.locks import hold
 from facedouble.settings.video import ClipEncoding
 from facedouble.video.frame import Frame
@@ -53,7 +54,7 @@ class ClipSink(Sink):
         self._encoding = Encoding.choose(path, like, settings, alpha=alpha)
         self._last: Frame | None = None  # written once it is known whether another follows
         self._done = False
-        draft = path.with_name(f".{path.stem}.partial{path.suffix}")
+        draft = hidden_beside(path.with_name(path.stem), f".partial{path.suffix}")
         with ExitStack() as held:
             held.enter_context(hold(path))
             self._file = ClipFile(path, draft, like, self._encoding, audio_from=audio_from, marking=marking)

@@ -12,6 +12,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from facedouble.errors import OutputError
+from facedouble.files import claim, sync_path
 from facedouble.video.info import SourceInfo
 from facedouble.video.libav import LIBAV_ERRORS, create_clip
 from facedouble.video.registry import CLIP_FORMATS
@@ -48,6 +49,7 @@ class ClipFile:
             tags = with_comment(tags, marking.comment) | dict(marking.tags)
         format = CLIP_FORMATS[path.suffix.lower()]
         try:
+            claim(draft)
             self._container = create_clip(draft, format, _options(format, like))
         except LIBAV_ERRORS as error:
             raise write_error(path, error) from error
@@ -82,10 +84,10 @@ class ClipFile:
         self._container.close()
         if self._marking is not None and self._marking.clip is not None:
             self._marking.clip(self._draft, self._path)
-        flush(self._draft)
+        sync_path(self._draft)
         self._draft.replace(self._path)
         if os.name != "nt":  # Windows cannot open a folder to flush it
-            flush(self._path.parent)
+            sync_path(self._path.parent)
 
     def abort(self) -> None:
         """Close and delete the draft."""
@@ -124,12 +126,3 @@ def _options(format: str, like: SourceInfo) -> dict[str, str]:
     ticks = str(like.time_base.denominator)
     # Left alone, the muxer multiplies small time bases, and rounds the start to a millisecond.
     return {"movflags": "+faststart", "video_track_timescale": ticks, "movie_timescale": ticks}
-
-
-def flush(path: Path) -> None:
-    """Wait until a file or folder is on disk (fsync)."""
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from facedouble.errors import OutputError
+from facedouble.files import claim, sync_path
 from facedouble.settings.video import ClipEncoding
 from facedouble.video.frame import Frame
 from facedouble.video.image_formats import ImageFormat
@@ -20,7 +21,7 @@ from facedouble.video.info import SourceInfo
 from facedouble.video.libav import LIBAV_ERRORS
 from facedouble.video.sinks.base import Marking, Sink, may_pass, write_error
 from facedouble.video.sinks.clip import check_size
-from facedouble.video.sinks.container import ClipFile, flush
+from facedouble.video.sinks.container import ClipFile
 from facedouble.video.sinks.encoder import Encoder, Encoding, is_held
 from facedouble.video.sinks.folder import FolderSink
 from facedouble.video.sinks.packets import concatenate, write_packets
@@ -88,6 +89,7 @@ class ClipParts(PartsSink):
         try:
             if self._encoder is None:
                 self._encoder = Encoder(self._encoding)
+                claim(self._draft)
                 self._packets = self._draft.open("wb")
             if self._last is not None:
                 write_packets(self._packets, self._encoder.encode(self._last))
@@ -107,7 +109,7 @@ class ClipParts(PartsSink):
                 self._last = None
                 self._packets.close()
                 self._encoder = None
-                flush(self._draft)
+                sync_path(self._draft)
                 self._draft.replace(self._work.file(len(self.parts), _PACKETS))
             self._work.record(record)
         except LIBAV_ERRORS as error:
@@ -202,7 +204,7 @@ class FolderParts(FolderSink, PartsSink):
     def finish_part(self, record: dict[str, Any]) -> None:
         try:
             for name in self._unfinished:
-                flush(self._path / name)
+                sync_path(self._path / name)
             self._work.record({**record, "images": self._unfinished})
         except OSError as error:
             raise write_error(self._path, error) from error

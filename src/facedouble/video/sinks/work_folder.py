@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from facedouble.files import write_whole
+from facedouble.errors import OutputError
+from facedouble.files import hidden_beside, write_whole
 from facedouble.run.locks import hold
 from facedouble.video.sinks.base import write_error
 
@@ -57,9 +58,11 @@ class WorkFolder:
         self, path: Path, fingerprint: dict[str, Any], is_usable: IsUsable = lambda _record: True
     ) -> None:
         self.path = path
-        self.folder = path.with_name(f".{path.name}.work")
+        self.folder = hidden_beside(path, ".work")
         self._fingerprint = json.dumps(fingerprint, sort_keys=True, ensure_ascii=False, indent=1)
         self.discarded = False
+        if self.folder.is_symlink():
+            raise OutputError(f"{self.folder}: a link, which would lead elsewhere; remove it")
         found = self.folder / _FINGERPRINT
         if self.folder.exists() and not (found.is_file() and found.read_text("utf-8") == self._fingerprint):
             self.remove()
