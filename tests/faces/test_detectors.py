@@ -21,7 +21,13 @@ from facedouble.video.source import open_source
 
 # Smallest face in units of the image's long side (1280 pixels here), as documented: in a cheap look
 # and in a thorough one.
-SMALLEST = {"hog": (1 / 9, 1 / 36), "cnn": (1 / 8, 1 / 16), "all": (1 / 9, 1 / 36), "yunet": (1 / 32, 1 / 64)}
+SMALLEST = {
+    "mediapipe": (1 / 17, 1 / 64),
+    "hog": (1 / 9, 1 / 36),
+    "cnn": (1 / 8, 1 / 16),
+    "all": (1 / 9, 1 / 36),
+    "yunet": (1 / 32, 1 / 64),
+}
 
 
 @pytest.fixture(
@@ -161,6 +167,46 @@ def test_one_that_needs_no_colour_takes_grey(detector: Detector, frame: Image) -
     box = detector.detect(frame)[0].box
     grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
     assert detector.detect(grey)[0].box.overlap(box) > 0.7
+
+
+def turned(image: Image, box: Box, angle: float, size: float = 120) -> Image:
+    """The face with ``size`` pixels in the middle of grey, turned clockwise by ``angle`` degrees."""
+    scale = size / box.width
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    x, y = (value * scale for value in box.centre)
+    matrix = cv2.getRotationMatrix2D((x, y), -angle, 1)
+    matrix[:, 2] += np.array((320, 180)) - (x, y)
+    result = cv2.warpAffine(small, matrix, (640, 360), borderValue=(120, 120, 120))
+    return np.asarray(result, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("angle", [0, -35, 60, 90])
+def test_mediapipe_finds_turned_faces_and_says_by_how_much(frame: Image, hog_box: Box, angle: int) -> None:
+    detector = DETECTORS["mediapipe"]("cpu")
+    upright = detector.detect(turned(frame, hog_box, 0))[0].roll
+    for thorough in (True, False):
+        (found,) = detector.detect(turned(frame, hog_box, angle), thorough)
+        assert np.abs(np.array(found.box.centre) - (320, 180)).max() < 15
+        assert abs((found.roll - upright - angle + 180) % 360 - 180) < 8
+
+
+def test_mediapipe_finds_faces_in_all_tiles_of_a_large_frame(frame: Image, hog_box: Box) -> None:
+    """Of 24 pixels in 1920 x 1080, some of them on the edges of tiles."""
+    face = turned(frame, hog_box, 0, 24)[160:200, 300:340]
+    image = np.full((1080, 1920, 3), 120, dtype=np.uint8)
+    places = [(12, 9), (420, 30), (795, 420), (1210, 811), (1615, 1000), (1880, 1030)]
+    for x, y in places:
+        image[y : y + 40, x : x + 40] = face
+    found = DETECTORS["mediapipe"]("cpu").detect(image)
+    centres = sorted(detection.box.centre for detection in found)
+    assert np.abs(np.array(centres) - np.array(places) - 20).max() < 6
+
+
+def test_mediapipe_finds_faces_that_differ_in_size(frame: Image, hog_box: Box) -> None:
+    image = turned(frame, hog_box, 0, 200)
+    image[20:60, 30:70] = turned(frame, hog_box, 0, 24)[160:200, 300:340]
+    detector = DETECTORS["mediapipe"]("cpu")
+    assert [len(detector.detect(image, thorough)) for thorough in (False, True)] == [1, 2]
 
 
 def test_two_boxes_of_one_face_are_one() -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 DETECTORS: Registry[Callable[[str], Detector]] = Registry(
     "detector",
     {
+        "mediapipe": Entry(
+            "facedouble.faces.detectors.mediapipe:MediaPipeDetector", "small, turned and tilted faces"
+        ),
         "hog": Entry("facedouble.faces.detectors.dlib:HogDetector", "dlib, fast"),
         "cnn": Entry("facedouble.faces.detectors.dlib:CnnDetector", "dlib, slow"),
         "all": Entry("facedouble.faces.detectors.dlib:HogThenCnnDetector", "cnn where hog finds none"),

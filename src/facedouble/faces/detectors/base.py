@@ -37,12 +37,14 @@ class Detector(Protocol):
 
 class RawDetection(NamedTuple):
     """A face in the image that was searched: centre and side of its box in pixels, with the image's edge at
-    0 (and the centre of its first pixel at 0.5), and the detector's confidence."""
+    0 (and the centre of its first pixel at 0.5), the detector's confidence, and the face's roll in degrees,
+    clockwise."""
 
     x: float
     y: float
     side: float
     confidence: float
+    roll: float = 0.0
 
 
 def search_pyramid(
@@ -56,7 +58,7 @@ def search_pyramid(
     long_side = max(image.shape[:2])
     for side in sorted({min(side, enlarge * long_side) for side in sides}):
         scale = side / long_side
-        found = without_duplicates(_in_image(seen, scale, image) for seen in search(_scaled(image, scale)))
+        found = without_duplicates(detection_in(image, seen, scale) for seen in search(_scaled(image, scale)))
         if found:
             return found
     return []
@@ -71,7 +73,7 @@ def _scaled(image: Image | Grey, scale: float) -> Image | Grey:
     return np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
 
 
-def _in_image(seen: RawDetection, scale: float, image: Image | Grey) -> Detection:
+def detection_in(image: Image | Grey, seen: RawDetection, scale: float = 1.0) -> Detection:
     """A face found in a copy of ``image`` that is ``scale`` times as large, as a detection in ``image``."""
     box = Box(
         left=max(0, round((seen.x - seen.side / 2) / scale)),
@@ -79,7 +81,7 @@ def _in_image(seen: RawDetection, scale: float, image: Image | Grey) -> Detectio
         right=min(image.shape[1], round((seen.x + seen.side / 2) / scale)),
         bottom=min(image.shape[0], round((seen.y + seen.side / 2) / scale)),
     )
-    return Detection(box, float(seen.confidence))
+    return Detection(box, float(seen.confidence), float(seen.roll))
 
 
 def without_duplicates(found: Iterable[Detection]) -> list[Detection]:
