@@ -20,6 +20,7 @@ FOUNDATION = {
     "assets",
     "device",
     "files",
+    "printable",
     "registry",
     "run",
     "settings",

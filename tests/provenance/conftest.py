@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import io
+import json
+import struct
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from facedouble.provenance.c2pa_library import make_builder, make_signer, offline_context
 from facedouble.provenance.credentials import Credentials
 from facedouble.provenance.signing_identity import SigningIdentity, own_identity
 
@@ -108,3 +112,44 @@ def read_contents(path: Path) -> Contents:
     assert len(frames) > 1
     assert len(packets) > 1
     return frames, packets
+
+
+def sign(
+    path: Path,
+    identity: SigningIdentity,
+    definition: dict[str, object],
+    *,
+    kind: str = "image/png",
+    url: str | None = None,
+    parents: Sequence[tuple[dict[str, str], Path]] = (),
+) -> None:
+    """Give a file credentials as another program would write them.
+
+    ``url`` names a place on the network instead of embedding them. ``parents`` are ingredients and their
+    files.
+    """
+    signer = make_signer(identity.algorithm, identity.chain, identity.key)
+    data, out = path.read_bytes(), io.BytesIO()
+    with make_builder(definition, offline_context()) as builder:
+        if url is not None:
+            builder.set_no_embed()
+            builder.set_remote_url(url)
+        for ingredient, file in parents:
+            builder.add_ingredient(json.dumps(ingredient), kind, io.BytesIO(file.read_bytes()))
+        builder.sign(signer, kind, io.BytesIO(data), out)
+    path.write_bytes(out.getvalue())
+
+
+def provenance_packet(address: str) -> bytes:
+    """An XMP packet that names an address for the credentials."""
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:dcterms="http://purl.org/dc/terms/" '
+        f'dcterms:provenance="{address}"/></rdf:RDF></x:xmpmeta>'
+    ).encode()
+
+
+def with_packet(clip: bytes, packet: bytes) -> bytes:
+    """The bytes of an MP4 or MOV clip with an XMP packet at its end."""
+    body = bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + packet
+    return clip + struct.pack(">I4s", 8 + len(body), b"uuid") + body

@@ -74,15 +74,15 @@ def test_what_is_marked_says_what_was_done(
     found = one(path)
     assert found.state is State.INTACT
     assert found.own
-    assert found.synthetic
+    assert found.statements.synthetic
     assert found.signer == identity.name
-    assert found.program == f"facedouble {credentials.version}"
-    assert found.action == "a person's face was replaced by a trained model"
-    assert (found.source_name, found.source_sha256) == ("take 1.mp4", "ab" * 32)
-    assert found.consent_sha256 == "cd" * 32
-    assert found.parameters == {"model": "anna", "iteration": 1200}
-    assert found.time is not None
-    assert found.ancestors == 0
+    assert found.statements.program == f"facedouble {credentials.version}"
+    assert found.statements.action == "a person's face was replaced by a trained model"
+    assert (found.statements.source_name, found.statements.source_sha256) == ("take 1.mp4", "ab" * 32)
+    assert found.statements.consent_sha256 == "cd" * 32
+    assert found.statements.parameters == {"model": "anna", "iteration": 1200}
+    assert found.statements.time is not None
+    assert found.statements.ancestors == 0
     assert found.problems == ()
     beside = path.with_suffix(".c2pa") if name in ("a.mkv", "a.webm") else None
     assert found.sidecar == sidecar == beside
@@ -183,7 +183,7 @@ def test_one_bit_shows(
 def test_what_was_never_marked_says_so(name: str, made: Callable[[str], Path]) -> None:
     found = one(made(name))
     assert found.state is State.UNMARKED
-    assert found.action is None
+    assert found.statements.action is None
     assert (found.labels.aigc is not None) == name.endswith(("mkv", "webm"))
 
 
@@ -228,8 +228,8 @@ def test_credentials_that_were_there_are_carried_on(
         mark(path, dataclasses.replace(credentials, source_name=f"take {times}.mp4"), identity)
         found = one(path)
         assert found.state is State.INTACT
-        assert found.source_name == f"take {times}.mp4"
-        assert found.ancestors == times
+        assert found.statements.source_name == f"take {times}.mp4"
+        assert found.statements.ancestors == times
     assert path.read_bytes().count(b"<?xpacket begin") == (name not in ("a.mkv", "a.webm"))
 
 
@@ -247,8 +247,8 @@ def test_credentials_of_the_source_are_carried_on(
     mark(path, dataclasses.replace(credentials, source=source), identity)
     found = one(path)
     assert found.state is State.INTACT
-    assert found.ancestors == 1
-    assert found.source_sha256 == credentials.source_sha256
+    assert found.statements.ancestors == 1
+    assert found.statements.source_sha256 == credentials.source_sha256
 
 
 def test_a_source_without_credentials_makes_no_difference(
@@ -259,7 +259,7 @@ def test_a_source_without_credentials_makes_no_difference(
 ) -> None:
     path = made("a.png")
     mark(path, dataclasses.replace(credentials, source=clip("camera.mov")), identity)
-    assert (one(path).state, one(path).ancestors) == (State.INTACT, 0)
+    assert (one(path).state, one(path).statements.ancestors) == (State.INTACT, 0)
 
 
 def test_a_credential_that_was_already_broken_stays_so(
@@ -271,7 +271,7 @@ def test_a_credential_that_was_already_broken_stays_so(
     path.write_bytes(path.read_bytes() + b"\xec\x80")  # an empty element at the end: another clip
     assert one(path).state is State.CHANGED
     mark(path, credentials, identity)
-    assert (one(path).state, one(path).ancestors) == (State.INTACT, 0)
+    assert (one(path).state, one(path).statements.ancestors) == (State.INTACT, 0)
 
 
 def test_a_folder_of_images(tmp_path: Path, credentials: Credentials, identity: SigningIdentity) -> None:
@@ -301,7 +301,7 @@ def test_a_signer_that_nobody_vouches_for(
     mark(path, credentials, identity)
     found = Verifier().verify(path)
     assert found.state is State.UNKNOWN_SIGNER
-    assert found.state.is_intact
+    assert found.state.is_unchanged
     assert not found.own
     assert Verifier(trusted=[identity.root]).verify(path).state is State.INTACT
     flip(path, path.stat().st_size - 20)
@@ -321,7 +321,7 @@ def test_without_a_release_none_is_named(
 ) -> None:
     path = made("a.png")
     mark(path, dataclasses.replace(credentials, consent_sha256=None), identity)
-    assert one(path).consent_sha256 is None
+    assert one(path).statements.consent_sha256 is None
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])

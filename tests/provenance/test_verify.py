@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
-import c2pa
 import numpy as np
 import pytest
 
 from facedouble.cli.main import main
+from facedouble.cli.verify import CLAIMED
 from facedouble.errors import InputError
 from facedouble.provenance.credentials import Credentials
 from facedouble.provenance.describe import describe
@@ -20,6 +19,7 @@ from facedouble.provenance.marker import Marker
 from facedouble.provenance.signing_identity import SigningIdentity
 from facedouble.provenance.verify import State, Verdict, Verifier, verify
 from facedouble.video.images import write_png
+from tests.provenance.conftest import sign
 
 
 @pytest.fixture
@@ -27,22 +27,6 @@ def marked(picture: Callable[[str], Path], credentials: Credentials, identity: S
     path = picture("a.png")
     path.write_bytes(Marker(credentials, identity).image(path.read_bytes(), path.name))
     return path
-
-
-def sign(path: Path, identity: SigningIdentity, definition: dict[str, object], **how: str) -> None:
-    """Credentials as another program would write them."""
-    signer = c2pa.Signer.from_info(
-        c2pa.C2paSignerInfo(alg=b"es256", sign_cert=identity.chain, private_key=identity.key, ta_url=None)
-    )
-    out = io.BytesIO()
-    with c2pa.Builder(definition) as builder:
-        if "url" in how:
-            builder.set_no_embed()
-            builder.set_remote_url(how["url"])
-        if "parent" in how:
-            builder.add_ingredient(how["parent"], "image/png", io.BytesIO(path.read_bytes()))
-        builder.sign(signer, "image/png", io.BytesIO(path.read_bytes()), out)
-    path.write_bytes(out.getvalue())
 
 
 def test_in_words(marked: Path, identity: SigningIdentity, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +38,7 @@ def test_in_words(marked: Path, identity: SigningIdentity, capsys: pytest.Captur
     assert "With model anna, iteration 1200." in text
     assert f"Made from take 1.mp4, SHA-256 {'ab' * 32}." in text
     assert f"The performer's release has SHA-256 {'cd' * 32}." in text
-    assert f"Signed by {identity.name}, this user's own certificate." in text
+    assert f"Signed by {identity.name}, with this user's own key." in text
     assert "IPTC digital source type compositeWithTrainedAlgorithmicMedia" in text
     assert "AIGC label synthetic, by facedouble" in text
 
@@ -102,7 +86,7 @@ def test_several_and_a_folder(
     assert f"{folder}: 12 files: 12 intact." in capsys.readouterr().out
 
 
-def test_an_unknown_signer_is_no_failure(
+def test_a_signer_unknown_here_only_claims(
     marked: Path,
     identity: SigningIdentity,
     tmp_path: Path,
@@ -110,8 +94,11 @@ def test_an_unknown_signer_is_no_failure(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("FACEDOUBLE_CONFIG", str(tmp_path / "of another"))
-    assert main(["verify", str(marked)]) == 0
-    assert "no certificate trusted here vouches for that signer" in capsys.readouterr().out
+    assert main(["verify", str(marked)]) == CLAIMED
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == "a.png: not changed since it was signed, but by a signer whose key is not known here."
+    assert "no certificate trusted here vouches for the key" in others[0]
+    assert "  That signer claims: With model anna, iteration 1200." in others
     assert not (tmp_path / "of another").exists()  # looking makes nothing
     (tmp_path / "root.pem").write_bytes(identity.root)
     assert main(["verify", "--trust", str(tmp_path / "root.pem"), str(marked)]) == 0
@@ -158,8 +145,8 @@ def test_credentials_of_a_camera(picture: Callable[[str], Path], identity: Signi
     sign(path, identity, {"claim_generator_info": generator, "title": "a", "assertions": assertions})
     found = Verifier(identity).verify(path)
     assert found.state is State.INTACT
-    assert not found.synthetic
-    assert found.action == "c2pa.created"
+    assert not found.statements.synthetic
+    assert found.statements.action == "c2pa.created"
     told = describe(found)
     assert told[0] == "a.png: carries credentials that do not say it is synthetic, and was not changed since."
     assert "release" not in "".join(told)
@@ -167,7 +154,8 @@ def test_credentials_of_a_camera(picture: Callable[[str], Path], identity: Signi
 
 
 def test_an_edit_by_another_program_hides_nothing(marked: Path, identity: SigningIdentity) -> None:
-    """It carries the marks on, and says nothing of its own about models or releases."""
+    """It carries the marks on, and says nothing of its own about models or releases: what is inside is only
+    told as what others claim."""
     parent = {"title": "a.png", "relationship": "parentOf", "label": "before"}
     actions = [
         {"action": "c2pa.opened", "parameters": {"ingredientIds": ["before"]}},
@@ -177,12 +165,17 @@ def test_an_edit_by_another_program_hides_nothing(marked: Path, identity: Signin
         "claim_generator_info": [{"name": "Grading", "version": "3"}],
         "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}],
     }
-    sign(marked, identity, definition, parent=json.dumps(parent))
+    sign(marked, identity, definition, parents=[(parent, marked)])
     found = Verifier(identity).verify(marked)
-    assert (found.state, found.ancestors) == (State.INTACT, 1)
-    assert found.program == "Grading 3"
-    assert found.synthetic
-    assert found.consent_sha256 == "cd" * 32
+    assert (found.state, found.statements.ancestors) == (State.INTACT, 1)
+    assert found.statements.program == "Grading 3"
+    assert not found.statements.synthetic
+    assert found.statements.consent_sha256 is found.statements.source_sha256 is None
+    assert found.statements.synthetic_ancestors == 1
+    assert describe(found)[2] == (
+        "It includes the credentials of what it was made from (1), for which nothing vouches; 1 of them "
+        "claim that a trained model made something."
+    )
 
 
 @pytest.mark.parametrize("parameters", [["a list"], 3, "text", {"a": {"b": []}}])
@@ -202,8 +195,8 @@ def test_details_that_others_wrote_wrongly(
     ]
     sign(path, identity, {"claim_generator_info": [{"name": "other"}], "assertions": assertions})
     found = Verifier(identity).verify(path)
-    assert found.synthetic
-    assert found.source_sha256 is found.consent_sha256 is None
+    assert found.statements.synthetic
+    assert found.statements.source_sha256 is found.statements.consent_sha256 is None
     assert describe(found)[0] == "a.png: marked as synthetic, and not changed since."
 
 

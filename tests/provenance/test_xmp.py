@@ -188,7 +188,8 @@ def test_a_clip_keeps_frames_times_sound_and_tags(
         assert {"title", "comment"} <= new.metadata.keys()
     assert out.read_bytes().count(b'"ContentProducer"') == 1
     with out.open("rb") as file:
-        aigc, xmp = mp4.read_labels(file, out)
+        found = mp4.clip_carries(file, out)
+    aigc, xmp = found.aigc, found.xmp
     assert aigc == LABEL
     assert read_packet(xmp or b"") == Labels(DIGITAL_SOURCE_TYPE, None)
 
@@ -200,7 +201,7 @@ def test_the_xmp_that_a_clip_had_is_kept_once(clips: dict[str, Path], tmp_path: 
     out = labelled(path)
     assert contents(out) == contents(path)
     with out.open("rb") as file:
-        _, xmp = mp4.read_labels(file, out)
+        xmp = mp4.clip_carries(file, out).xmp
     assert b"Adobe Premiere Pro" in (xmp or b"")
     assert out.read_bytes().count(b"<?xpacket begin") == 1
 
@@ -211,7 +212,7 @@ def test_a_clip_in_fragments_has_it_all_at_its_end(clip: Callable[..., Path], co
     assert out.read_bytes().startswith(path.read_bytes())
     assert contents(out) == contents(path)
     with out.open("rb") as file:
-        _, xmp = mp4.read_labels(file, out)
+        xmp = mp4.clip_carries(file, out).xmp
     assert read_packet(xmp or b"") == Labels(DIGITAL_SOURCE_TYPE, json.loads(LABEL))
 
 
@@ -259,7 +260,7 @@ def test_damaged_clips_are_told_in_one_way(clip: Callable[..., Path]) -> None:
             damaged[position : position + 1] = bytes([rng.integers(256)])
         try:
             mp4.labelled(BytesIO(damaged), path, LABEL, xmp_packet).read()
-            mp4.read_labels(BytesIO(damaged), path)
+            mp4.clip_carries(BytesIO(damaged), path)
         except FacedoubleError as error:
             told.append(str(error))
     assert len(told) > 30

@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from facedouble._version import __version__
 from facedouble.cli import init
 from facedouble.errors import FacedoubleError
+from facedouble.printable import MAX_LINE, printable
 from facedouble.run.cancel import Cancelled
 
 FAILED = 1
@@ -118,8 +119,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run the program with these arguments and return its exit code.
 
     0 done, 1 an error that the user can act on, 2 wrong arguments, 3 written but with frames that failed
-    (``convert --keep-going``), 70 a fault of the program, 130 stopped by Ctrl-C (128 plus the signal's number
-    where another signal did it).
+    (``convert --keep-going``), 4 marked, but by a signer unknown here (``verify``), 70 a fault of the
+    program, 130 stopped by Ctrl-C (128 plus the signal's number where another signal did it).
     """
     debug, rest = _take_debug(arguments)
     rest = init.spread(_spread(rest))
@@ -183,4 +184,4 @@ def _wrong_arguments(error: TyperException, arguments: Sequence[str]) -> int:
 def _explain(text: str, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    print("error:", " ".join(text.split()), file=sys.stderr)
+    print("error:", printable(" ".join(text.split()), MAX_LINE), file=sys.stderr)

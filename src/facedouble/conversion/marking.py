@@ -8,7 +8,7 @@ from pathlib import Path
 from facedouble._version import __version__
 from facedouble.provenance.credentials import Credentials, consent_hash
 from facedouble.provenance.marker import Marker, sidecar_of
-from facedouble.provenance.signer import SIDECAR_TYPES
+from facedouble.provenance.media_types import SIDECAR_TYPES
 from facedouble.provenance.signing_identity import load_identity, own_identity
 from facedouble.settings.convert import ConvertSettings, Unmarked
 from facedouble.video.hashing import source_hash

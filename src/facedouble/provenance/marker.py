@@ -9,7 +9,8 @@ from facedouble.files import draft, write_whole
 from facedouble.provenance import mp4
 from facedouble.provenance.credentials import Credentials
 from facedouble.provenance.image_xmp import read_xmp, with_xmp
-from facedouble.provenance.signer import SIDECAR_SUFFIX, SIDECAR_TYPES, ManifestSigner
+from facedouble.provenance.media_types import SIDECAR_SUFFIX, SIDECAR_TYPES
+from facedouble.provenance.signer import ManifestSigner
 from facedouble.provenance.signing_identity import SigningIdentity
 from facedouble.provenance.xmp import xmp_packet
 

@@ -26,15 +26,22 @@ from uuid import UUID
 import numpy as np
 
 from facedouble.errors import InputError, OutputError
+from facedouble.provenance.carried import MAX_PACKET, Carried, Store, jumbf_length, read_at
 from facedouble.provenance.splicing import ByteRange, SplicedFile
-from facedouble.provenance.xmp import AIGC, MAX_BYTES
+from facedouble.provenance.xmp import AIGC
 
 SUFFIXES = frozenset({".mp4", ".m4v", ".mov"})
 
 _XMP_UUID = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes
+_STORE_UUID = UUID("d8fec3d6-1b0e-483c-9297-5828877ec481").bytes
+_FIRST = {b"ftyp", b"moov", b"moof", b"wide", b"mdat", b"free", b"skip", b"pnot", b"styp", b"uuid"}
 _HANDLER = b"mdta"
 _TEXT = 1  # well-known type of QuickTime's metadata: UTF-8
-_MAX_MOOV = 1 << 30
+_MAX_MOOV = 1 << 28  # bytes; ten hours of film have some 30 MB
+_MAX_METADATA = 1 << 24  # bytes; cover art lies beside the labels
+MAX_BOXES = 1_000_000
+"""Boxes side by side; a day of fragments of a second has 170,000."""
+_MAX_DEPTH = 32
 _PATHS = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}  # boxes that lead to the chunk offsets
 
 
@@ -80,23 +87,64 @@ def labelled(
     return SplicedFile(file, [*layout.without_xmp(instead={moov: whole}), tail])
 
 
-def read_labels(file: BinaryIO, path: Path) -> tuple[str | None, bytes | None]:
-    """The text of the AIGC label and the XMP packet of a file, ``None`` for what it lacks.
+def clip_carries(file: BinaryIO, path: Path) -> Carried:
+    """What an MP4 or MOV file carries. Of the film's description (``moov``) only the boxes of metadata are
+    read.
 
-    Raises ``InputError`` when the file is damaged.
+    Raises ``InputError`` when it is no such file, or has more boxes than any film.
     """
-    layout = _layout(file, path)
-    aigc, xmp = None, layout.xmp
-    for box in _inside(layout.content, 0, len(layout.content), path):
-        if box.kind == b"udta":
-            inner = layout.content[box.body : box.end]
-            xmp = _take_xmp(inner, path)[0] or xmp
-            for part in _inside(inner, 0, len(inner), path):
-                if part.kind == b"meta":
-                    aigc = aigc or dict(_keys(inner[part.body : part.end], path)).get(AIGC)
-        elif box.kind == b"meta":  # phones put it here
-            aigc = aigc or dict(_keys(layout.content[box.body : box.end], path)).get(AIGC)
-    return aigc, xmp
+    size = file.seek(0, os.SEEK_END)
+    aigc = xmp = store = None
+    count, most, damaged = 0, 0, False
+    try:
+        for box in _file_boxes(file, 0, size, path):
+            count += 1
+            if count == 1 and box.kind not in _FIRST:
+                raise _damaged(path)
+            if box.kind == b"moov":
+                found = _of_moov(file, box, path)
+                aigc, xmp, most = aigc or found.aigc, found.xmp or xmp, max(most, found.parts)
+            elif box.kind == b"uuid":
+                head = read_at(file, box.body, 64)
+                if head.startswith(_XMP_UUID) and xmp is None and _is_xmp(file, box):
+                    xmp = _read(file, box.body + 16, box.end)
+                elif head.startswith(_STORE_UUID) and store is None:
+                    store = _store(head, box)
+    except InputError:
+        if count == 0 or count >= MAX_BOXES:
+            raise
+        damaged = True
+    return Carried(xmp, aigc, store, parts=max(count, most), damaged=damaged)
+
+
+def _of_moov(file: BinaryIO, moov: Box, path: Path) -> Carried:
+    aigc = xmp = None
+    count = 0
+    for box in _file_boxes(file, moov.body, moov.end, path):
+        count += 1
+        if box.kind not in (b"udta", b"meta") or box.end - box.body > _MAX_METADATA:
+            continue
+        inner = _read(file, box.body, box.end)
+        if box.kind == b"meta":  # phones put it here
+            aigc = aigc or dict(_keys(inner, path)).get(AIGC)
+            continue
+        xmp = _take_xmp(inner, path)[0] or xmp
+        for part in _inside(inner, 0, len(inner), path):
+            count += 1
+            if part.kind == b"meta":
+                aigc = aigc or dict(_keys(inner[part.body : part.end], path)).get(AIGC)
+    return Carried(xmp, aigc, parts=count)
+
+
+def _store(head: bytes, box: Box) -> Store | None:
+    """The credentials in a ``uuid`` box with this ``head``: version and flags, a purpose, an offset, the
+    JUMBF box (C2PA specification, "Embedding manifests into BMFF-based assets")."""
+    purpose, ended, _ = head[20:].partition(b"\0")
+    start = 20 + len(purpose) + 1 + 8
+    if not ended or purpose not in (b"manifest", b"original", b"update") or box.end - box.body < start + 8:
+        return None
+    room = box.end - box.body - start
+    return Store(jumbf_length(head[start : start + 16], room), room)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +177,8 @@ class _Layout:
 
 def _layout(file: BinaryIO, path: Path) -> _Layout:
     size = file.seek(0, os.SEEK_END)
-    boxes = []
-    position, open_end = 0, False
-    while position < size:
-        file.seek(position)
-        head = file.read(32)
-        box = _parse(head, position, size, path)
-        open_end = head[:4] == bytes(4)
-        boxes.append(box)
-        position = box.end
+    boxes = list(_file_boxes(file, 0, size, path))
+    open_end = bool(boxes) and read_at(file, boxes[-1].start, 4) == bytes(4)
     moov = next((box for box in boxes if box.kind == b"moov"), None)
     if moov is None or moov.end - moov.start > _MAX_MOOV:
         raise _damaged(path)
@@ -157,8 +198,22 @@ def _layout(file: BinaryIO, path: Path) -> _Layout:
     )
 
 
+def _file_boxes(file: BinaryIO, start: int, end: int, path: Path) -> Iterator[Box]:
+    """The boxes between two places of a file, of which only the heads are read."""
+    for _ in range(MAX_BOXES):
+        if start >= end:
+            return
+        head = read_at(file, start, min(16, end - start))
+        if start + 8 > end and not head.strip(b"\0"):  # QuickTime ends lists with zeros
+            return
+        box = _parse(head, start, end, path)
+        yield box
+        start = box.end
+    raise InputError(f"{path}: damaged (it has more than {MAX_BOXES:,} boxes side by side)")
+
+
 def _is_xmp(file: BinaryIO, box: Box) -> bool:
-    return box.end - box.body <= MAX_BYTES and _read(file, box.body, box.body + 16) == _XMP_UUID
+    return box.end - box.body <= MAX_PACKET and _read(file, box.body, box.body + 16) == _XMP_UUID
 
 
 def _read(file: BinaryIO, start: int, end: int) -> bytes:
@@ -184,12 +239,15 @@ def _parse(head: bytes, start: int, limit: int, path: Path) -> Box:
 
 def _inside(data: bytes, start: int, end: int, path: Path) -> Iterator[Box]:
     """The boxes in ``data``, one after the other."""
-    while start < end:
+    for _ in range(MAX_BOXES):
+        if start >= end:
+            return
         if end - start < 8 and not data[start:end].strip(b"\0"):  # QuickTime ends lists with zeros
             return
-        box = _parse(data[start : min(end, start + 32)], start, end, path)
+        box = _parse(data[start : min(end, start + 16)], start, end, path)
         yield box
         start = box.end
+    raise InputError(f"{path}: damaged (it has more than {MAX_BOXES:,} boxes side by side)")
 
 
 def _box(kind: bytes, content: bytes) -> bytes:
@@ -276,12 +334,16 @@ def _shifted(moov: bytes, delta: int, behind: int, path: Path) -> bytes:
     return bytes(changed)
 
 
-def _offset_tables(data: bytes, start: int, end: int, path: Path) -> Iterator[tuple[bytes, int, int]]:
+def _offset_tables(
+    data: bytes, start: int, end: int, path: Path, depth: int = 0
+) -> Iterator[tuple[bytes, int, int]]:
+    if depth > _MAX_DEPTH:
+        raise _damaged(path)
     for box in _inside(data, start, end, path):
         if box.kind in (b"stco", b"co64"):
             yield box.kind, box.body, box.end
         elif box.kind in _PATHS:
-            yield from _offset_tables(data, box.body, box.end, path)
+            yield from _offset_tables(data, box.body, box.end, path, depth + 1)
 
 
 def _damaged(path: Path) -> InputError:

@@ -1,7 +1,7 @@
 """Signing files with content credentials, through the library ``c2pa``.
 
-Nothing goes over the network. No time stamp authority is asked, so the time in the credentials is the
-signer's own claim.
+Nothing goes over the network (:mod:`.c2pa_library`). No time stamp authority is asked, so the time in the
+credentials is the signer's own claim.
 """
 
 from __future__ import annotations
@@ -14,30 +14,20 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import c2pa
-
 from facedouble.errors import InputError, OutputError
+from facedouble.provenance.c2pa_library import (
+    C2paError,
+    error_text,
+    make_builder,
+    make_signer,
+    offline_context,
+    open_reader,
+)
+from facedouble.provenance.contents import MAX_PARTS, contents_of
 from facedouble.provenance.credentials import PREVIOUS, SOURCE, Credentials, manifest, source_ingredient
+from facedouble.provenance.media_types import EMBEDDED_TYPES, SIDECAR_TYPES
 from facedouble.provenance.signing_identity import SigningIdentity
 from facedouble.provenance.splicing import NullWriter
-
-# Media types that embed their credentials, by suffix.
-EMBEDDED_TYPES = {
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/quicktime",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".tif": "image/tiff",
-    ".tiff": "image/tiff",
-}
-# Media types whose credentials lie in a sidecar file of the same name that ends in .c2pa
-# (C2PA specification, "External Manifests"; c2patool looks for this name).
-SIDECAR_TYPES = {".mkv": "video/x-matroska", ".webm": "video/webm", ".exr": "image/x-exr"}
-SIDECAR_SUFFIX = ".c2pa"
-
-OFFLINE = {"remote_manifest_fetch": False, "ocsp_fetch": False}
 
 # Larger clips are hashed in chunks (a Merkle tree, C2PA's "BMFF-Based Hash") and copied through a temporary
 # file; otherwise the library would hold the whole clip in memory, twice.
@@ -76,7 +66,7 @@ class ManifestSigner:
         out = io.BytesIO()
         try:
             self._sign(name, format, io.BytesIO(data), out, embedded)
-        except c2pa.C2paError as error:
+        except C2paError as error:
             raise InputError(f"{name}: cannot be given content credentials ({error_text(error)})") from error
         return out.getvalue()
 
@@ -88,7 +78,7 @@ class ManifestSigner:
         format = EMBEDDED_TYPES[Path(name).suffix.lower()]
         try:
             self._sign(name, format, source, target, original)
-        except c2pa.C2paError as error:
+        except C2paError as error:
             raise OutputError(
                 f"{name}: cannot be given content credentials ({error_text(error)}); it needs free space "
                 "for two copies, one beside it and one in the folder for temporary files"
@@ -105,7 +95,7 @@ class ManifestSigner:
                 return self._sidecar(file, name, previous)
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-        except c2pa.C2paError as error:
+        except C2paError as error:
             raise InputError(f"{path}: cannot be given content credentials ({error_text(error)})") from error
 
     def image_sidecar(self, data: bytes, name: str) -> bytes:
@@ -115,17 +105,17 @@ class ManifestSigner:
         """
         try:
             return self._sidecar(io.BytesIO(data), name, None)
-        except c2pa.C2paError as error:
+        except C2paError as error:
             raise InputError(f"{name}: cannot be given content credentials ({error_text(error)})") from error
 
     def _sidecar(self, file: BinaryIO, name: str, previous: bytes | None) -> bytes:
         format = SIDECAR_TYPES[Path(name).suffix.lower()]
-        parent = None if previous is None else _parent(name, format, file, previous)
+        parent = None if previous is None else self._parent(name, format, file, previous)
         definition = self._manifest(name, format, marked_before=parent is not None)
         if parent is not None:
             definition["ingredients"].append(parent)
         context = self._contexts[file.seek(0, os.SEEK_END) >= _LARGE]
-        with c2pa.Builder(definition, context=context) as builder:
+        with make_builder(definition, context) as builder:
             if previous is not None and parent is not None:
                 builder.add_resource(_PREVIOUS_STORE, io.BytesIO(previous))
             else:
@@ -144,10 +134,9 @@ class ManifestSigner:
         original: BinaryIO | None,
     ) -> None:
         context = self._contexts[source.seek(0, os.SEEK_END) >= _LARGE]
-        marked_before = original is not None and _carries(format, original)
-        with c2pa.Builder(
-            self._manifest(name, format, marked_before=marked_before), context=context
-        ) as builder:
+        marked_before = original is not None and self._carries(format, original)
+        definition = self._manifest(name, format, marked_before=marked_before)
+        with make_builder(definition, context) as builder:
             if original is not None and marked_before:
                 original.seek(0)
                 parent = {"title": name, "relationship": "parentOf", "label": PREVIOUS}
@@ -177,13 +166,13 @@ class ManifestSigner:
             return None
         try:
             with source.open("rb") as file:
-                if not _carries(format, file):
+                if not self._carries(format, file):
                     return None
                 file.seek(0)
                 empty = manifest(
                     self._credentials, source.name, format, marked_before=False, source_has_credentials=True
                 )
-                with c2pa.Builder(empty, context=self._contexts[True]) as builder:
+                with make_builder(empty, self._contexts[True]) as builder:
                     ingredient = source_ingredient(self._credentials, parent=True)
                     builder.add_ingredient_from_stream(json.dumps(ingredient), format, file)
                     archive = io.BytesIO()
@@ -191,10 +180,39 @@ class ManifestSigner:
                     return archive.getvalue()
         except OSError as error:
             raise InputError(f"{source}: cannot be read ({error.strerror})") from error
-        except c2pa.C2paError as error:
+        except C2paError as error:
             raise InputError(
                 f"{source}: its content credentials cannot be read ({error_text(error)})"
             ) from error
+
+    def _carries(self, format: str, file: BinaryIO) -> bool:
+        """Whether a file carries readable credentials."""
+        try:
+            found = contents_of(file, format)
+            if found.store is None or found.parts > MAX_PARTS:
+                return False
+            return open_reader(format, file, self._contexts[True]) is not None
+        except (InputError, C2paError):
+            return False
+
+    def _parent(self, name: str, format: str, file: BinaryIO, previous: bytes) -> dict[str, Any] | None:
+        """The ingredient for a file with a sidecar; ``None`` when the sidecar belongs to another file."""
+        try:
+            reader = open_reader(format, file, self._contexts[True], previous)
+            found = {} if reader is None else json.loads(reader.json())
+        except C2paError:
+            return None
+        if found.get("validation_state", "Invalid") == "Invalid":
+            return None
+        return {
+            "title": name,
+            "format": format,
+            "relationship": "parentOf",
+            "label": PREVIOUS,
+            "active_manifest": found["active_manifest"],
+            "validation_results": found["validation_results"],
+            "manifest_data": {"format": "application/c2pa", "identifier": _PREVIOUS_STORE},
+        }
 
     def _check(self, identity: SigningIdentity) -> None:
         """Sign an image of one pixel and validate it, so that an unfit certificate fails at once."""
@@ -203,22 +221,17 @@ class ManifestSigner:
             self._credentials, "trial.png", "image/png", marked_before=False, source_has_credentials=False
         )
         try:
-            with c2pa.Builder(definition, context=self._contexts[False]) as builder:
+            with make_builder(definition, self._contexts[False]) as builder:
                 builder.sign(self._signer, "image/png", io.BytesIO(_pixel()), out)
-            reader = c2pa.Reader("image/png", out, context=self._contexts[False])
+            reader = open_reader("image/png", out, self._contexts[False])
+            if reader is None:
+                raise _unfit(identity, "they cannot be read back")
             failures = reader.get_validation_results()["activeManifest"]["failure"]
-        except c2pa.C2paError as error:
+        except C2paError as error:
             raise _unfit(identity, error_text(error)) from error
         for failure in failures:
             if failure["code"] != _UNTRUSTED:
                 raise _unfit(identity, failure.get("explanation", failure["code"]))
-
-
-def error_text(error: Exception) -> str:
-    """The message of a ``c2pa`` error on one line, without its class."""
-    text = " ".join(str(error).split())
-    kind, _, rest = text.partition(": ")
-    return rest if rest and kind.isalnum() else text or type(error).__name__
 
 
 def _unfit(identity: SigningIdentity, reason: str) -> InputError:
@@ -230,21 +243,14 @@ def _unfit(identity: SigningIdentity, reason: str) -> InputError:
 
 def _signer(identity: SigningIdentity) -> Any:
     try:
-        return c2pa.Signer.from_info(
-            c2pa.C2paSignerInfo(
-                alg=identity.algorithm.encode(),
-                sign_cert=identity.chain,
-                private_key=identity.key,
-                ta_url=None,
-            )
-        )
-    except c2pa.C2paError as error:
+        return make_signer(identity.algorithm, identity.chain, identity.key)
+    except C2paError as error:
         raise _unfit(identity, error_text(error)) from error
 
 
 def _context(*, large: bool) -> Any:
     settings: dict[str, Any] = {
-        "verify": {"verify_after_sign": False, **OFFLINE},
+        "verify": {"verify_after_sign": False},
         "builder": {"thumbnail": {"enabled": False}},
     }
     if large:
@@ -252,37 +258,7 @@ def _context(*, large: bool) -> Any:
             "merkle_tree_chunk_size_in_kb": _PIECE,
             "backing_store_memory_threshold_in_mb": _LARGE >> 20,
         }
-    return c2pa.Context.from_dict(settings)
-
-
-def _carries(format: str, file: BinaryIO) -> bool:
-    """Whether a file carries readable credentials."""
-    file.seek(0)
-    try:
-        return c2pa.Reader.try_create(format, file) is not None
-    except c2pa.C2paError:
-        return False
-
-
-def _parent(name: str, format: str, file: BinaryIO, previous: bytes) -> dict[str, Any] | None:
-    """The ingredient for a file with a sidecar; ``None`` when the sidecar belongs to another file."""
-    file.seek(0)
-    try:
-        reader = c2pa.Reader(format, file, previous)
-        found = json.loads(reader.json())
-    except c2pa.C2paError:
-        return None
-    if found.get("validation_state") == "Invalid":
-        return None
-    return {
-        "title": name,
-        "format": format,
-        "relationship": "parentOf",
-        "label": PREVIOUS,
-        "active_manifest": found["active_manifest"],
-        "validation_results": found["validation_results"],
-        "manifest_data": {"format": "application/c2pa", "identifier": _PREVIOUS_STORE},
-    }
+    return offline_context(settings)
 
 
 def _pixel() -> bytes:

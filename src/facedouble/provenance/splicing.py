@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -45,10 +46,11 @@ class SplicedFile(_Seekable):
 
     def __init__(self, file: BinaryIO, pieces: list[bytes | ByteRange]) -> None:
         self._file = file
-        self._pieces: list[tuple[int, bytes | ByteRange]] = []
+        self._pieces = pieces
+        self._starts: list[int] = []
         size = 0
         for piece in pieces:
-            self._pieces.append((size, piece))
+            self._starts.append(size)
             size += len(piece) if isinstance(piece, bytes) else piece.end - piece.start
         super().__init__(size)
 
@@ -57,19 +59,20 @@ class SplicedFile(_Seekable):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer).cast("B")
-        for start, piece in reversed(self._pieces):
-            if start > self._position:
-                continue
-            inside = self._position - start
-            if isinstance(piece, bytes):
-                part = piece[inside : inside + len(view)]
-            else:
-                self._file.seek(piece.start + inside)
-                part = self._file.read(max(0, min(len(view), piece.end - piece.start - inside)))
-            view[: len(part)] = part
-            self._position += len(part)
-            return len(part)
-        return 0
+        index = (
+            bisect_right(self._starts, self._position) - 1
+        )  # the last one, so never an empty one but at the end
+        if index < 0:
+            return 0
+        piece, inside = self._pieces[index], self._position - self._starts[index]
+        if isinstance(piece, bytes):
+            part = piece[inside : inside + len(view)]
+        else:
+            self._file.seek(piece.start + inside)
+            part = self._file.read(max(0, min(len(view), piece.end - piece.start - inside)))
+        view[: len(part)] = part
+        self._position += len(part)
+        return len(part)
 
 
 class NullWriter(_Seekable):

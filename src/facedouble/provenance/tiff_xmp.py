@@ -19,13 +19,6 @@ _ENTRY = 12
 _MAX_OFFSET = 0xFFFFFFFF
 
 
-def read_tiff_xmp(data: bytes) -> bytes | None:
-    """The XMP packet of a TIFF file, ``None`` without one. Raises ``InputError`` when it is damaged."""
-    order = _order(data)
-    place = _packet(data, _directory(data, order)[0], order)
-    return None if place is None else data[place]
-
-
 def tiff_with_xmp(data: bytes, packet: bytes) -> bytes:
     """The TIFF file ``data`` with ``packet`` as its XMP.
 

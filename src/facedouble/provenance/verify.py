@@ -1,36 +1,48 @@
-"""Verification: what a file's marks claim, and whether the file changed since it was signed.
+"""Verification: what a file's marks say, who says it, and whether the file changed since it was signed.
 
-The states are those of the C2PA specification, "Validation": a manifest is well-formed, then valid
-(its hashes match the file), then trusted (the verifier trusts its signer). The plain labels are read too;
-only valid credentials bind them to the file.
+The states are those of the C2PA specification, "Validation": a manifest is well-formed, then valid (its
+hashes match the file), then trusted (the verifier trusts its signer). The plain labels are read too; only
+valid credentials bind them to the file. Statements are those of the active manifest alone
+(:mod:`.statements`).
+
+Two places of a file are outside every signature. Boxes ``free`` and ``skip`` of MP4 and MOV files are left
+out of the hash by the list of exclusions that C2PA's signers write (specification, "BMFF-Based Hash"), since
+ISO 14496-12, 8.1.2 has players ignore them: one that is added later changes nothing that plays, and the file
+stays intact. And the box that holds the credentials cannot be covered by itself: a length in its head that
+exceeds its place is no JUMBF (ISO 19566-5), and the file counts as changed.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
-import mmap
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import c2pa
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from facedouble.errors import InputError
-from facedouble.provenance import mp4
-from facedouble.provenance.credentials import ASSERTION_LABEL
-from facedouble.provenance.image_xmp import read_xmp
-from facedouble.provenance.signer import EMBEDDED_TYPES, OFFLINE, SIDECAR_SUFFIX, SIDECAR_TYPES, error_text
+from facedouble.provenance.c2pa_library import (
+    C2paError,
+    NotSupported,
+    error_text,
+    offline_context,
+    open_reader,
+)
+from facedouble.provenance.carried import Carried, Store, jumbf_length, read_at
+from facedouble.provenance.contents import MAX_PARTS, contents_of
+from facedouble.provenance.media_types import MEDIA_TYPES, SIDECAR_SUFFIX, SIDECAR_TYPES
 from facedouble.provenance.signing_identity import SigningIdentity, known_identity
-from facedouble.provenance.xmp import AIGC, DIGITAL_SOURCE_TYPE, Labels, read_aigc, read_packet
+from facedouble.provenance.statements import Statements, signer_of, statements_of
+from facedouble.provenance.xmp import AIGC, Labels, read_aigc, read_packet, read_provenance
 from facedouble.video.libav import open_clip
-
-MEDIA_TYPES = EMBEDDED_TYPES | SIDECAR_TYPES | {".webp": "image/webp"}
-
-_SYNTHETIC = {DIGITAL_SOURCE_TYPE, DIGITAL_SOURCE_TYPE.rsplit("/", 1)[0] + "/trainedAlgorithmicMedia"}
 
 # An untrusted signer or an expired certificate: neither means that the file was changed.
 _SIGNER_FAILURES = {
@@ -39,44 +51,44 @@ _SIGNER_FAILURES = {
     "claimSignature.outsideValidity",
 }
 
+_MAX_STORE = 1 << 26
+"""Bytes of credentials; a manifest has some 20,000, and each of what it was made from as many."""
+
+_MAX_IMAGE = {"image/jpeg": 1 << 28}
+"""Bytes of an image with credentials, which the library reads into memory, a JPEG several times over."""
+_MAX_OTHER_IMAGE = 1 << 30
+_SEARCHED = 1 << 24  # bytes at either end of a damaged file
+
 
 class State(Enum):
     """The result of verifying a file."""
 
     INTACT = "intact"
-    UNKNOWN_SIGNER = "intact, by an unknown signer"
+    UNKNOWN_SIGNER = "not changed since an unknown signer signed it"
     CHANGED = "changed"
     UNMARKED = "unmarked"
+    UNREADABLE = "cannot be read"
 
     @property
-    def is_intact(self) -> bool:
+    def is_unchanged(self) -> bool:
         return self in (State.INTACT, State.UNKNOWN_SIGNER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a file's marks claim. Believe none of it when ``state`` is ``CHANGED``.
+    """What a file's marks say, and who says it.
 
-    ``action`` is what was done, at ``time`` by the signer's clock (ISO 8601). Hashes are SHA-256.
-    ``synthetic``: the credentials say that a trained model made all or part of it. ``own``: signed with
-    this user's certificate. ``ancestors`` counts the manifests of what it was made from. ``problems`` says
-    what failed.
+    ``statements`` are those of the signer: facts only as far as that one is believed. They are missing unless
+    ``state`` is ``INTACT`` (the signer's key is known here) or ``UNKNOWN_SIGNER``. ``signer`` is the name in
+    the certificate; ``own``: signed with this user's key. ``problems`` says what failed.
     """
 
     path: Path
     state: State
     sidecar: Path | None = None
-    action: str | None = None
-    synthetic: bool = False
-    time: str | None = None
-    program: str | None = None
-    source_name: str | None = None
-    source_sha256: str | None = None
-    consent_sha256: str | None = None
-    parameters: dict[str, Any] | None = None
+    statements: Statements = field(default_factory=Statements)
     signer: str | None = None
     own: bool = False
-    ancestors: int = 0
     problems: tuple[str, ...] = ()
     labels: Labels = field(default_factory=Labels)
 
@@ -84,110 +96,156 @@ class Verdict:
 class Verifier:
     """Verifies any number of files.
 
-    ``own`` is this user's identity; ``trusted`` are certificates (PEM) of other trusted signers.
+    ``own`` is this user's identity; ``trusted`` are certificates (PEM) of other signers, or of those who
+    certified them. A signer is known by the key: names in certificates count for nothing.
     """
 
     def __init__(self, own: SigningIdentity | None = None, trusted: Sequence[bytes] = ()) -> None:
-        self._own_name = None if own is None else own.name
-        roots = [*trusted, *(() if own is None else (own.root,))]
-        settings: dict[str, Any] = {"verify": dict(OFFLINE)}
-        if roots:
-            settings["trust"] = {"user_anchors": b"\n".join(roots).decode()}
-        try:
-            self._context = c2pa.Context.from_dict(settings)
-        except c2pa.C2paError as error:
-            raise InputError(f"the certificates to trust cannot be used ({error_text(error)})") from error
+        self._own = None if own is None else _trusting([own.root])
+        self._others = _trusting(trusted)
 
     def verify(self, path: Path) -> Verdict:
         """Verify one file. Raises ``InputError`` when it cannot be read or its format carries no marks."""
         kind = MEDIA_TYPES.get(path.suffix.lower())
         if kind is None:
             raise InputError(f"{path}: not a clip or image format that carries marks")
-        sidecar = path.with_suffix(SIDECAR_SUFFIX)
-        manifest: bytes | None = None
         try:
-            with path.open("rb") as file:
-                reader = self._read(kind, file, path, None)
-                if reader is None and sidecar.is_file():
-                    manifest = sidecar.read_bytes()
-                    reader = self._read(kind, file, path, manifest)
-                    if kind not in SIDECAR_TYPES.values() and not _matches(reader):
-                        reader = manifest = None  # it belongs to a Matroska clip of the same name
+            with _opened(path) as file:
+                return self._verify(file, path, kind)
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-        except _RemoteManifestError as error:
-            return Verdict(path=path, state=State.UNMARKED, problems=(str(error),), labels=_labels(path))
-        where = sidecar if manifest is not None else None
-        if isinstance(reader, str):
-            return Verdict(path=path, state=State.CHANGED, sidecar=where, problems=(reader,))
-        labels = _labels(path)
-        if reader is None:
-            return Verdict(path=path, state=State.UNMARKED, labels=labels)
-        return self._verdict(json.loads(reader.json()), path, where, labels)
 
-    def _read(self, kind: str, file: Any, path: Path, manifest: bytes | None) -> Any:
-        """The library's reader; ``None`` without credentials; the reason when they cannot be read."""
-        file.seek(0)
+    def _verify(self, file: BinaryIO, path: Path, kind: str) -> Verdict:
         try:
-            return c2pa.Reader.try_create(kind, file, manifest, self._context)
-        except c2pa.C2paError.NotSupported:
-            return None  # this format embeds nothing
-        except c2pa.C2paError as error:
-            if "remote manifest" in str(error):  # the library has no error class for it
-                raise _RemoteManifestError(error_text(error)) from error
-            if manifest is not None or _mentions(file, b"c2pa"):
-                return f"its credentials cannot be read ({error_text(error)})"
-            raise InputError(f"{path}: damaged, or not what its name says ({error_text(error)})") from error
+            found = contents_of(file, kind, path)
+        except InputError as error:
+            if not _mentions(file, b"c2pa"):
+                raise
+            problem = f"its credentials cannot be found ({str(error).removeprefix(f'{path}: ')})"
+            return Verdict(path=path, state=State.CHANGED, problems=(problem,))
+        if found.store is not None:
+            _check_size(file, path, kind, found)
+            verdict = self._judged(file, path, kind, found.store.fits, None)
+            return (
+                replace(verdict, labels=_labels(path, kind, found)) if verdict.state.is_unchanged else verdict
+            )
+        sidecar = path.with_suffix(SIDECAR_SUFFIX)
+        labels = _labels(path, kind, found)
+        if sidecar.exists():
+            with _opened(sidecar) as beside:
+                manifest = beside.read(_MAX_STORE)
+            fits = Store(jumbf_length(manifest[:16], len(manifest)), len(manifest)).fits
+            verdict = replace(self._judged(file, path, kind, fits, manifest), sidecar=sidecar)
+            if verdict.state.is_unchanged:
+                return replace(verdict, labels=labels)
+            if kind in SIDECAR_TYPES.values():
+                return verdict
+            # Otherwise it belongs to a Matroska clip of the same name.
+        if found.damaged:
+            if _mentions(file, b"c2pa"):
+                return Verdict(path=path, state=State.CHANGED, problems=("it is cut off or damaged",))
+            raise InputError(f"{path}: damaged, or not what its name says")
+        elsewhere = read_provenance(found.xmp) if found.xmp else None
+        problems = () if elsewhere is None else (elsewhere,)
+        return Verdict(path=path, state=State.UNMARKED, problems=problems, labels=labels)
 
-    def _verdict(self, found: dict[str, Any], path: Path, sidecar: Path | None, labels: Labels) -> Verdict:
-        manifests = found["manifests"]
-        active = manifests[found["active_manifest"]]
-        state, problems = _judge(found)
-        signature = active.get("signature_info") or {}
-        signer = signature.get("common_name") or signature.get("issuer")
-        edit = _edit(active)
-        # A later editor nests our manifest under a new one, which need not repeat our assertion.
-        every = [active, *(other for other in manifests.values() if other is not active)]
-        ours = next(filter(None, (_assertion(one, ASSERTION_LABEL) for one in every)), {})
-        parameters = ours.get("parameters")
+    def _judged(self, file: BinaryIO, path: Path, kind: str, fits: bool, manifest: bytes | None) -> Verdict:
+        """The verdict on credentials, without labels."""
+        if not fits:
+            problem = "the length that its credentials state does not fit their place"
+            return Verdict(path=path, state=State.CHANGED, problems=(problem,))
+        try:
+            report, own = self._report(file, kind, manifest)
+        except C2paError as error:
+            problem = f"its credentials cannot be read ({error_text(error)})"
+            return Verdict(path=path, state=State.CHANGED, problems=(problem,))
+        if report is None:
+            return Verdict(path=path, state=State.CHANGED, problems=("its credentials cannot be found",))
+        state, problems = _judge(report)
         return Verdict(
             path=path,
             state=state,
-            sidecar=sidecar,
-            action=_text_at(edit, "description") or _text_at(edit, "action"),
-            synthetic=any(_source_type(action) in _SYNTHETIC for one in every for action in _actions(one)),
-            time=_text_at(edit, "when"),
-            program=_program(edit.get("softwareAgent")) or _program(active.get("claim_generator_info")),
-            source_name=_text_at(ours, "source", "name"),
-            source_sha256=_text_at(ours, "source", "sha256"),
-            consent_sha256=_text_at(ours, "consent", "sha256"),
-            parameters=parameters if isinstance(parameters, dict) else None,
-            signer=signer,
-            own=state is State.INTACT and signer is not None and signer == self._own_name,
-            ancestors=len(manifests) - 1,
+            statements=statements_of(report) if state.is_unchanged else Statements(),
+            signer=signer_of(report),
+            own=own and state is State.INTACT,
             problems=problems,
-            labels=labels,
         )
 
-
-class _RemoteManifestError(Exception):
-    """The credentials are on the network, from which nothing is fetched."""
+    def _report(
+        self, file: BinaryIO, kind: str, manifest: bytes | None
+    ) -> tuple[dict[str, Any] | None, bool]:
+        """The library's report on a file, and whether it is judged by this user's key."""
+        if self._own is not None:
+            report = _read(file, kind, self._own, manifest)
+            if report is None or _judge(report)[0] is not State.UNKNOWN_SIGNER:
+                return report, True
+        return _read(file, kind, self._others, manifest), False
 
 
 def verify(path: Path, *, trusted: Sequence[Path] = ()) -> list[Verdict]:
     """Verify a clip or an image, or every one in a folder.
 
     ``trusted`` are files of certificates (PEM) to trust besides this user's own. Raises ``InputError``
-    when there is nothing to verify or it cannot be read, ``AssetError`` when this user's own certificate
-    is damaged.
+    when there is nothing to verify or it cannot be read (in a folder, such a file is ``UNREADABLE``),
+    ``AssetError`` when this user's own certificate is damaged.
     """
     verifier = Verifier(known_identity(), [_certificates(file) for file in trusted])
     if not path.is_dir():
         return [verifier.verify(path)]
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in MEDIA_TYPES)
+    try:
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in MEDIA_TYPES)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if not files:
         raise InputError(f"{path}: there is no clip or image in it")
-    return [verifier.verify(file) for file in files]
+    return [_verdict_in_folder(verifier, file) for file in files]
+
+
+def _verdict_in_folder(verifier: Verifier, path: Path) -> Verdict:
+    try:
+        return verifier.verify(path)
+    except InputError as error:
+        problem = str(error).removeprefix(f"{path}: ")
+        return Verdict(path=path, state=State.UNREADABLE, problems=(problem,))
+
+
+def _trusting(roots: Sequence[bytes]) -> Any:
+    """The library set up to trust the holders of these certificates (PEM), and who they certified."""
+    try:
+        return offline_context({"trust": {"user_anchors": b"\n".join(roots).decode()}} if roots else {})
+    except C2paError as error:
+        raise InputError(f"the certificates to trust cannot be used ({error_text(error)})") from error
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A regular file, open for reading; pipes and devices are refused without waiting for them. Raises
+    ``OSError``."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        yield file
+
+
+def _read(file: BinaryIO, kind: str, context: Any, manifest: bytes | None) -> dict[str, Any] | None:
+    try:
+        reader = open_reader(kind, file, context, manifest)
+    except NotSupported:
+        return None  # this format embeds nothing
+    return None if reader is None else dict(json.loads(reader.json()))
+
+
+def _check_size(file: BinaryIO, path: Path, kind: str, found: Carried) -> None:
+    """Raise ``InputError`` for what would take hours, or all memory, to check."""
+    size = file.seek(0, 2)
+    limit = _MAX_IMAGE.get(kind, _MAX_OTHER_IMAGE)
+    if kind.startswith("image/") and size > limit:
+        raise InputError(f"{path}: too large to be checked ({size:,} bytes; at most {limit:,} for its kind)")
+    if found.parts > MAX_PARTS:
+        raise InputError(f"{path}: too many parts to be checked ({found.parts:,}; at most {MAX_PARTS:,})")
+    if found.store is not None and found.store.room > _MAX_STORE:
+        raise InputError(f"{path}: its credentials are too large to be checked ({found.store.room:,} bytes)")
 
 
 def _certificates(path: Path) -> bytes:
@@ -202,24 +260,22 @@ def _certificates(path: Path) -> bytes:
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in found)
 
 
-def _labels(path: Path) -> Labels:
-    """The plain labels of a file; empty when it is damaged, which its credentials show."""
-    suffix = path.suffix.lower()
+def _labels(path: Path, kind: str, found: Carried) -> Labels:
+    """The plain labels of a file; what is damaged in them is left out."""
+    xmp = read_packet(found.xmp) if found.xmp else Labels()
+    if kind in SIDECAR_TYPES.values() and kind.startswith("video/"):
+        return _matroska_labels(path)
+    return Labels(xmp.source_type, (read_aigc(found.aigc) if found.aigc else None) or xmp.aigc)
+
+
+def _matroska_labels(path: Path) -> Labels:
     try:
-        if suffix in mp4.SUFFIXES:
-            with path.open("rb") as file:
-                aigc, packet = mp4.read_labels(file, path)
-            xmp = read_packet(packet) if packet else Labels()
-            return Labels(xmp.source_type, (read_aigc(aigc) if aigc else None) or xmp.aigc)
-        if suffix in SIDECAR_TYPES:
-            with open_clip(path) as container:
-                tags = {key.upper(): value for key, value in container.metadata.items()}
-            aigc = tags.get(AIGC)
-            return Labels(tags.get("DIGITAL_SOURCE_TYPE"), read_aigc(aigc) if aigc else None)
-        packet = read_xmp(path.read_bytes())
-        return read_packet(packet) if packet else Labels()
+        with open_clip(path) as container:
+            tags = {key.upper(): value for key, value in container.metadata.items()}
     except InputError:
         return Labels()
+    aigc = tags.get(AIGC)
+    return Labels(tags.get("DIGITAL_SOURCE_TYPE"), read_aigc(aigc) if aigc else None)
 
 
 def _judge(found: dict[str, Any]) -> tuple[State, tuple[str, ...]]:
@@ -237,52 +293,8 @@ def _judge(found: dict[str, Any]) -> tuple[State, tuple[str, ...]]:
     return (State.UNKNOWN_SIGNER if minor else State.INTACT), tuple(minor)
 
 
-def _matches(reader: Any) -> bool:
-    return not isinstance(reader, str) and _judge(json.loads(reader.json()))[0].is_intact
-
-
-def _mentions(file: Any, pattern: bytes) -> bool:
-    """Whether a file contains ``pattern``."""
-    file.seek(0, 2)
-    if not file.tell():
-        return False
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-        return view.find(pattern) >= 0
-
-
-def _actions(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    found = _assertion(manifest, "c2pa.actions.v2") or _assertion(manifest, "c2pa.actions") or {}
-    return list(found.get("actions") or ())
-
-
-def _edit(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The most telling action: the first with a source type, else the last."""
-    actions = _actions(manifest)
-    return next((action for action in actions if _source_type(action)), actions[-1] if actions else {})
-
-
-def _source_type(action: dict[str, Any]) -> str | None:
-    found = action.get("digitalSourceType")
-    return str(found).replace("https://", "http://") if found else None
-
-
-def _assertion(manifest: dict[str, Any], label: str) -> dict[str, Any] | None:
-    for assertion in manifest.get("assertions") or ():
-        if assertion.get("label") == label and isinstance(assertion.get("data"), dict):
-            return dict(assertion["data"])
-    return None
-
-
-def _program(agent: Any) -> str | None:
-    if isinstance(agent, list):
-        agent = agent[0] if agent else None
-    if isinstance(agent, dict):
-        return " ".join(str(agent[key]) for key in ("name", "version") if agent.get(key)) or None
-    return str(agent) if agent else None
-
-
-def _text_at(data: dict[str, Any], *keys: str) -> str | None:
-    value: Any = data
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return None if value is None else str(value)
+def _mentions(file: BinaryIO, pattern: bytes) -> bool:
+    """Whether a file contains ``pattern`` near its start or its end."""
+    size = file.seek(0, 2)
+    places = {0, max(0, size - _SEARCHED)}
+    return any(pattern in read_at(file, place, _SEARCHED) for place in places)

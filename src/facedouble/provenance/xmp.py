@@ -19,14 +19,18 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 from xml.etree import ElementTree
 
 from facedouble._version import __version__
 from facedouble.errors import SettingsError
+from facedouble.provenance.carried import MAX_PACKET
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 AIGC = "AIGC"
-MAX_BYTES = 1 << 20  # longer labels and packets are ignored
+MAX_LABEL = 1 << 14
+"""Characters of an AIGC label; longer ones are ignored."""
+_MAX_DEPTH = 64
 
 _FIELDS = (
     "Label",
@@ -45,12 +49,14 @@ _NAMESPACES = {
     "rdf": _RDF,
     "xmp": "http://ns.adobe.com/xap/1.0/",
     "xmpMM": "http://ns.adobe.com/xap/1.0/mm/",
+    "dcterms": "http://purl.org/dc/terms/",
     "dc": "http://purl.org/dc/elements/1.1/",
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
     "TC260": "http://www.tc260.org.cn/ns/AIGC/1.0/",
 }
 _SOURCE_TYPE = f"{{{_NAMESPACES['Iptc4xmpExt']}}}DigitalSourceType"
 _AIGC = f"{{{_NAMESPACES['TC260']}}}{AIGC}"
+_PROVENANCE = f"{{{_NAMESPACES['dcterms']}}}provenance"
 _TOOL = f"{{{_NAMESPACES['xmp']}}}CreatorTool"
 _DESCRIPTION = f"{{{_RDF}}}Description"
 
@@ -81,16 +87,19 @@ def aigc_label(producer: str, identifier: str) -> str:
 
 
 def read_aigc(text: str) -> dict[str, str] | None:
-    """The fields of an AIGC label; ``None`` when ``text`` is not one."""
+    """The fields of an AIGC label; ``None`` when ``text`` is not one. Values other than texts and numbers,
+    which the standard does not have, are left out."""
+    if len(text) > MAX_LABEL:
+        return None
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if isinstance(found, dict) and isinstance(found.get(AIGC), dict):
         found = found[AIGC]
-    if not isinstance(found, dict) or "Label" not in found:
+    if not isinstance(found, dict) or not isinstance(found.get("Label"), str | int):
         return None
-    return {str(key): str(value) for key, value in found.items()}
+    return {key: str(value) for key, value in found.items() if isinstance(value, str | int)}
 
 
 def xmp_packet(aigc: str | None, existing: bytes | None = None) -> bytes:
@@ -123,14 +132,26 @@ def xmp_packet(aigc: str | None, existing: bytes | None = None) -> bytes:
 
 def read_packet(packet: bytes) -> Labels:
     """The labels in an XMP packet; empty when it is damaged."""
+    found = _properties(packet, _SOURCE_TYPE, _AIGC)
+    aigc = found[_AIGC]
+    return Labels(found[_SOURCE_TYPE], read_aigc(aigc) if aigc else None)
+
+
+def read_provenance(packet: bytes) -> str | None:
+    """Where a packet says that the credentials are (``dcterms:provenance``; C2PA specification, "External
+    Manifests"). Only to be shown: nothing is fetched."""
+    return _properties(packet, _PROVENANCE)[_PROVENANCE]
+
+
+def _properties(packet: bytes, *names: str) -> dict[str, str | None]:
+    """The first value of each of these properties."""
+    found: dict[str, str | None] = dict.fromkeys(names)
     root = _parse(packet)
-    if root is None:
-        return Labels()
-    source_type = aigc = None
-    for description in root.iter(_DESCRIPTION):
-        source_type = source_type or _property(description, _SOURCE_TYPE)
-        aigc = aigc or _property(description, _AIGC)
-    return Labels(source_type, read_aigc(aigc) if aigc else None)
+    if root is not None:
+        for description in root.iter(_DESCRIPTION):
+            for name in names:
+                found[name] = found[name] or _property(description, name)
+    return found
 
 
 def _property(description: ElementTree.Element, name: str) -> str | None:
@@ -143,9 +164,47 @@ def _property(description: ElementTree.Element, name: str) -> str | None:
 
 def _parse(packet: bytes) -> ElementTree.Element | None:
     """The XML of a packet; ``None`` when it is malformed or declares entities, which XMP does not have."""
-    if len(packet) > MAX_BYTES or b"<!" in packet.replace(b"<!--", b""):
+    if len(packet) > MAX_PACKET:
         return None
     try:
-        return ElementTree.fromstring(packet.strip(b"\0 \t\r\n"))
-    except ElementTree.ParseError:
+        text = packet.decode(_encoding(packet)).strip("\ufeff\0 \t\r\n")
+        if "<!" in text.replace("<!--", ""):
+            return None
+        parser = ElementTree.XMLParser(target=_BoundedBuilder())
+        parser.feed(text)
+        return parser.close()
+    except (ElementTree.ParseError, UnicodeDecodeError):
         return None
+
+
+def _encoding(packet: bytes) -> str:
+    """UTF-8, UTF-16 or UTF-32, by the first bytes (XMP specification, part 1, "Serialization"). What an XML
+    declaration says does not count."""
+    start = packet[:4]
+    if start[:3] == b"\0\0\0" or start == b"\0\0\xfe\xff":
+        return "utf-32-be"
+    if start[1:4] == b"\0\0\0" or start == b"\xff\xfe\0\0":
+        return "utf-32-le"
+    if start[:1] == b"\0" or start[:2] == b"\xfe\xff":
+        return "utf-16-be"
+    if start[1:2] == b"\0" or start[:2] == b"\xff\xfe":
+        return "utf-16-le"
+    return "utf-8"
+
+
+class _BoundedBuilder(ElementTree.TreeBuilder):
+    """Builds the tree, unless elements are nested deeper than in any packet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._depth = 0
+
+    def start(self, tag: Any, attrs: Any, /) -> ElementTree.Element:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise ElementTree.ParseError("nested too deeply")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> ElementTree.Element:
+        self._depth -= 1
+        return super().end(tag)

@@ -61,7 +61,7 @@ def test_images_of_every_kind_are_marked(
     found = verify(tmp_path / "out")
     assert len(found) == 3
     assert {verdict.state for verdict in found} == {State.INTACT}
-    assert all(verdict.synthetic for verdict in found)
+    assert all(verdict.statements.synthetic for verdict in found)
     if name != "exr":  # which has no place for it
         assert all(verdict.labels.aigc for verdict in found)
         assert all("Trained" in (verdict.labels.source_type or "") for verdict in found)
