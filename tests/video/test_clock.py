@@ -163,7 +163,7 @@ def test_a_clip_whose_clock_jumps_becomes_one_that_runs_on(tmp_path: Path, by: f
     source = ClipSource(clip)
     assert np.diff(source.times()).tolist() == [3600] * (2 * HALF - 1)
     assert (source.index.end - source.index.times[0]) * source.info.time_base == Fraction(2 * HALF, 25)
-    assert list(source.remarks) == [jumps_in_words(clock_of(clip))] * (by != 0)
+    assert list(source.remarks) == [f"joined.ts: {jumps_in_words(clock_of(clip))}"] * (by != 0)
     assert [frame.pts for frame in source.frames()] == source.times()
     assert [frame.pts for frame in source.frames(50, 60)] == source.times()[50:60]
     result = tmp_path / f"result{suffix}"

@@ -30,6 +30,7 @@ def conversion_fingerprint(
         "numerics": f"{swapper.device.type} {swapper.precision}",
         "faces": None if plan is None else _digest(plan),
         "matte": None if settings.matte is None else source_hash(settings.matte),
+        "video_stream": settings.reading.video_stream,
         "settings": relevant,
     }
 

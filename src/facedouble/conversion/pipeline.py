@@ -108,7 +108,8 @@ def _convert(
     swapper = Swapper.load(model, settings, run)
     marking = make_marking(settings, source, output, _credential_parameters(model, swapper))
     selection = FaceSelection(ranges, References.read(settings.faces), settings.faces.track)
-    plan = None if faceset is None else make_plan(source, faceset, selection)
+    number = frames.info.video_stream
+    plan = None if faceset is None else make_plan(source, faceset, selection, video_stream=number)
     fingerprint = conversion_fingerprint(source_hash(source), swapper, plan, settings)
     mode = OUTPUT_MODES[settings.render.mode]
     like = replace(frames.info, width=frames.info.width * mode.width_factor)
@@ -135,7 +136,7 @@ def _convert(
         if fitted is None:
             if plan is None or faceset is None:
                 faceset = _extract_faces(source, work.make() / "faces", settings, run)
-                plan = make_plan(source, faceset, selection)
+                plan = make_plan(source, faceset, selection, video_stream=number)
             fitted = fit_plan(plan, faceset, swapper, steps, run)
             work.make()
             save_plan(fitted, work.plan)
@@ -164,7 +165,7 @@ def _convert(
 def _open_matte(settings: ConvertSettings, source: Source) -> Source | None:
     if settings.matte is None:
         return None
-    matte, info = open_source(settings.matte, settings.reading), source.info
+    matte, info = open_source(settings.matte, settings.reading.of_other_clips()), source.info
     if (matte.info.width, matte.info.height) != (info.width, info.height):
         raise InputError(
             f"{settings.matte}: the matte is {matte.info.width}x{matte.info.height}, the source "

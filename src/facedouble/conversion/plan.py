@@ -127,14 +127,17 @@ class ConversionPlan:
     fit_keys: FitKeys = field(default_factory=FitKeys)
 
 
-def make_plan(source: Path, faceset: Path, selection: FaceSelection) -> ConversionPlan:
-    """Plan the faces to replace, from a faceset extracted from ``source``.
+def make_plan(
+    source: Path, faceset: Path, selection: FaceSelection, *, video_stream: int | None = None
+) -> ConversionPlan:
+    """Plan the faces to replace, from a faceset extracted from ``source``, of its video stream number
+    ``video_stream`` (``None`` for a source with one).
 
     Raises ``InputError`` for a faceset that is incomplete or of another source, ``SettingsError`` for a
     selected track that does not exist.
     """
     with Faceset.open(faceset) as store:
-        store.check_source(source)
+        store.check_source(source, video_stream)
         source_sha256 = store.source.sha256
         every = [face for face in store.all_faces() if face.cropped]
         kept = {face.key for face in store.faces(include_blurry=True)}

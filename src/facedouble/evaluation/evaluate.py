@@ -119,7 +119,7 @@ def _evaluate(
             person_a,
             person_b,
             tuple(others),
-            read_media_info(path, settings.reading),
+            read_media_info(path, settings.reading.of_other_clips()),
             of_source,
             reconstructions,
             pixels,

@@ -97,7 +97,7 @@ class ObservationPlan:
 def plan_observation(source: Path, faceset: Path, settings: EvaluateSettings) -> ObservationPlan:
     """What to analyse. Raises ``InputError`` for the faceset of another source or one without faces."""
     with Faceset.open(faceset) as store:
-        store.check_source(source)
+        store.check_source(source, open_source(source, settings.reading).info.video_stream)
         faces: dict[int, Face] = {}
         for face in store.faces(include_blurry=True):
             faces.setdefault(face.frame_index, face)
@@ -126,7 +126,8 @@ class Observer:
         Raises ``InputError`` for a result of another size than the source, or without common frames.
         """
         run = run or Run()
-        source, other = (open_source(path, self.reading) for path in (self.source, result))
+        source = open_source(self.source, self.reading)
+        other = open_source(result, None if self.reading is None else self.reading.of_other_clips())
         sizes = [info.shown_size for info in (other.info, source.info)]
         if sizes[0] != sizes[1]:
             raise InputError(

@@ -152,7 +152,7 @@ def _scan_frames(
     clip: Path, settings: ExtractSettings, run: Run
 ) -> tuple[list[FrameRecord], SourceIndex | None, InputError | None]:
     """The frames that extraction has processed, and the error that the clip ends with, if there is one."""
-    source = open_source(clip)
+    source = open_source(clip, settings.reading)
     stage = run.stage("frames", source.info.frames, "frames")
     found: list[FrameRecord] = []
     failure = None

@@ -120,14 +120,21 @@ class Faceset:
         """Whether the extraction that made it has finished."""
         return self.meta(_COMPLETE) == "1"
 
-    def check_source(self, source: Path) -> None:
-        """Raise ``InputError`` unless it is complete and was made from the clip or folder ``source``."""
+    def check_source(self, source: Path, video_stream: int | None = None) -> None:
+        """Raise ``InputError`` unless it is complete and was made from the clip or folder ``source``; with
+        ``video_stream``, from the video stream of that number."""
         if not self.complete:
             raise InputError(f"{self.path}: its extraction did not finish; resume it first")
         record = self.source
         if record.sha256 != source_hash(source):
             raise InputError(
                 f"{self.path} holds the faces of another source ({record.path}), not of {source}"
+            )
+        own = 0 if record.index is None else record.index.info.video_stream
+        if video_stream not in (None, own):
+            raise InputError(
+                f"{self.path} holds the faces of video stream {own} of {source}, not of {video_stream}; "
+                f"choose that stream ({setting('reading.video_stream', own)})"
             )
         self.check_geometry()
 

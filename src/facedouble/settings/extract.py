@@ -77,7 +77,10 @@ WITHOUT_EFFECT = {"processes", "skip_existing", "reading"}
 
 def recorded(settings: ExtractSettings) -> dict[str, Any]:
     """What a faceset records of the settings it was made with: all that decides what is in it."""
-    return {name: value for name, value in settings.dump().items() if name not in WITHOUT_EFFECT}
+    values = {name: value for name, value in settings.dump().items() if name not in WITHOUT_EFFECT}
+    if settings.reading.video_stream is not None:
+        values["reading"] = {"video_stream": settings.reading.video_stream}
+    return values
 
 
 def read_recorded(values: Mapping[str, Any]) -> ExtractSettings:

@@ -19,6 +19,11 @@ class Reading(Settings):
         unit="megapixels",
         above=0,
     )
+    video_stream: int | None = field(
+        None,
+        "video stream of a clip that is read, counted from 0; the one that players show if not given",
+        min=0,
+    )
 
     @property
     def pixels(self) -> int:
@@ -32,3 +37,7 @@ class Reading(Settings):
                 f"{path}: {width}x{height} pixels are more than {self.max_pixels:g} megapixels; if the "
                 f"file can be trusted, allow more with {setting('reading.max_pixels')}"
             )
+
+    def of_other_clips(self) -> Reading:
+        """The same for clips other than the source, whose video streams are their own."""
+        return self.replace(video_stream=None)

@@ -38,7 +38,7 @@ def decode_all(path: Path, reading: Reading | None = None) -> Iterator[av.VideoF
     """
     count = 0
     with open_clip(path, reading) as container:
-        stream = video_stream(container, path)
+        stream = video_stream(container, path, reading)
         tail = LastGop(container, stream)
         try:
             for packet in tail.watched(packets(container, stream, path)):
@@ -64,7 +64,7 @@ def decode_from(
     """
     number = point.frame
     with open_clip(path, reading) as container:
-        stream = video_stream(container, path)
+        stream = video_stream(container, path, reading)
         tail = LastGop(container, stream)
         try:
             if seek:

@@ -10,11 +10,17 @@ from pathlib import Path
 
 import av
 
-from facedouble.errors import InputError
+from facedouble.errors import InputError, setting
 from facedouble.settings.reading import Reading
 from facedouble.video.clip_reader import OutOfStepError, decode_all, decode_from, stamp_of
 from facedouble.video.clock_reader import clock_of, jumps_in_words
-from facedouble.video.demux import clock_start, video_stream, visible_frames
+from facedouble.video.demux import (
+    clock_start,
+    video_candidates,
+    video_stream,
+    video_stream_number,
+    visible_frames,
+)
 from facedouble.video.frame import Frame
 from facedouble.video.frame_rate import frame_rate
 from facedouble.video.hashing import source_versions
@@ -23,6 +29,7 @@ from facedouble.video.index_cache import forget_index, load_index, store_index
 from facedouble.video.indexing import index_clip, nominal_duration
 from facedouble.video.info import SourceInfo
 from facedouble.video.libav import LIBAV_ERRORS, open_clip, reason, side_data
+from facedouble.video.main_stream import Candidate
 from facedouble.video.orientation import Orientation, display_matrix, orientation
 from facedouble.video.pixels import Pixels
 from facedouble.video.planes import YuvPlanes, decoded_planes
@@ -45,7 +52,8 @@ class ClipSource:
 
     def __init__(self, path: Path, reading: Reading | None = None) -> None:
         self.path, self._reading = path, reading
-        self._index = load_index(path, source_versions(path))
+        self._wanted = None if reading is None else reading.video_stream
+        self._index = load_index(path, source_versions(path), self._wanted)
         if self._index is not None:
             self._info = self._index.info
             self._coded_size, self._turn = self._index.coded_size, self._index.orientation
@@ -75,8 +83,11 @@ class ClipSource:
     @property
     def remarks(self) -> Sequence[str]:
         """What has to be said of the clip, a line each."""
-        said = jumps_in_words(clock_of(self.path, self._reading))
-        return [said] if said else []
+        with open_clip(self.path, self._reading) as container:
+            known = video_candidates(container)
+        chosen = _chosen_in_words(known, self._info.video_stream)
+        jumps = jumps_in_words(clock_of(self.path, self._reading))
+        return [f"{self.path.name}: {said}" for said in (chosen, jumps) if said]
 
     def times(self) -> list[int]:
         """The ``pts`` of every frame, as ``frames`` gives them."""
@@ -200,13 +211,13 @@ class ClipSource:
         if index is None or index.decoded or index.stamps is None:
             return
         if number >= index.count or index.stamps[number] != stamp:
-            forget_index(source_versions(self.path))
+            forget_index(source_versions(self.path), self._wanted)
             self._index = None
 
     def _make_index(self, *, decode: bool = False) -> SourceIndex:
         versions = source_versions(self.path)
         index = index_clip(self._info, self._coded_size, self._turn, reading=self._reading, decode=decode)
-        store_index(index, versions)
+        store_index(index, versions, self._wanted)
         return index
 
     def _index_or_none(self, *, decode: bool = False) -> SourceIndex | None:
@@ -222,7 +233,7 @@ class ClipSource:
 def _probe(path: Path, reading: Reading | None) -> tuple[SourceInfo, tuple[int, int], Orientation]:
     """What the container and its first frame say, the size of that, and how it is turned upright."""
     with open_clip(path, reading) as container:
-        stream = video_stream(container, path)
+        stream = video_stream(container, path, reading)
         context = stream.codec_context
         visible = visible_frames(container, stream, path)
         rate = frame_rate(stream.average_rate, stream.guessed_rate, partial(_first_times, path, reading))
@@ -248,13 +259,23 @@ def _probe(path: Path, reading: Reading | None) -> tuple[SourceInfo, tuple[int, 
             colour_transfer=int(context.color_trc),
             has_audio=bool(container.streams.audio),
             sample_aspect=1 / aspect if turn.transposed else aspect,
+            video_stream=video_stream_number(container, path, reading),
         )
     return info, size, turn
+
+
+def _chosen_in_words(known: Sequence[Candidate], number: int) -> str | None:
+    """What is said of a clip with several films, in one line; ``None`` where there is nothing to choose."""
+    others = [str(one) for one in known if one.number != number and one.is_film]
+    if not others:
+        return None
+    choice = setting("reading.video_stream")
+    return f"video stream {known[number]} is read, not {', '.join(others)}; {choice} chooses"
 
 
 def _first_times(path: Path, reading: Reading | None) -> list[Fraction]:
     """The times of the first frames in seconds, in decoding order, as far as their packets have any."""
     with open_clip(path, reading) as container:
-        stream = video_stream(container, path)
+        stream = video_stream(container, path, reading)
         times = (p.pts * p.time_base for p in container.demux(stream) if p.pts is not None)
         return list(islice(times, _TIMED_FRAMES))

@@ -10,9 +10,10 @@ import av
 
 from facedouble.settings.reading import Reading
 from facedouble.video.clock import CLOCK_FORMATS, Clock, Stamp, read_clock
-from facedouble.video.demux import clock_start, video_stream
+from facedouble.video.demux import clock_start, video_candidates
 from facedouble.video.hashing import FileVersion, source_versions
 from facedouble.video.libav import LIBAV_ERRORS, open_clip
+from facedouble.video.main_stream import main_candidate
 
 _SAID = 3  # jumps that are said one by one
 
@@ -41,8 +42,10 @@ def _clock(version: FileVersion, reading: Reading | None) -> Clock:
     with open_clip(version.path, reading) as container:
         if container.format.name not in CLOCK_FORMATS:
             return Clock()
-        main = video_stream(container, version.path).index if container.streams.video else 0
-        return read_clock(_stamps(container), main, clock_start(container))
+        # A file of sound has no picture; its clock may jump all the same.
+        main = main_candidate(video_candidates(container))
+        stream = 0 if main is None else container.streams.video[main.number].index
+        return read_clock(_stamps(container), stream, clock_start(container))
 
 
 def _stamps(container: av.container.InputContainer) -> Iterator[Stamp]:

@@ -2,32 +2,83 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.codec.context import CodecContext
 from av.packet import Packet
 from av.stream import Disposition, Stream
+from av.video.codeccontext import VideoCodecContext
 
 from facedouble.errors import InputError
+from facedouble.settings.reading import Reading
+from facedouble.video.main_stream import Candidate, main_candidate
 
 
-def video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The first video stream that is not a cover picture, set to decode in threads. Raises ``InputError``."""
-    for stream in container.streams.video:
-        if not is_cover(stream):
-            # A stream whose codec FFmpeg does not know has no context, whatever its type says.
-            if stream.codec_context is None:
-                raise InputError(f"{path}: its video is of a kind that cannot be decoded")
-            stream.thread_type = "AUTO"
-            return stream
-    raise InputError(f"{path}: there is no video in this file")
+def video_stream(
+    container: av.container.InputContainer, path: Path, reading: Reading | None = None
+) -> av.VideoStream:
+    """The video stream that ``reading`` names, or the main one (:mod:`.main_stream`), set to decode in
+    threads. Raises ``InputError``."""
+    stream = container.streams.video[video_stream_number(container, path, reading)]
+    # A stream whose codec FFmpeg does not know has no context, whatever its type says.
+    if stream.codec_context is None:
+        raise InputError(f"{path}: its video is of a kind that cannot be decoded")
+    stream.thread_type = "AUTO"
+    return stream
 
 
-def is_cover(stream: av.VideoStream) -> bool:
-    """Whether a "video" stream is the cover picture of a piece of music."""
-    return bool(stream.disposition & Disposition.attached_pic)
+def video_stream_number(
+    container: av.container.InputContainer, path: Path, reading: Reading | None = None
+) -> int:
+    """The number of that stream among the clip's video streams, from 0. Raises ``InputError``."""
+    known = video_candidates(container)
+    wanted = None if reading is None else reading.video_stream
+    if wanted is not None:
+        if wanted >= len(known):
+            there = ", ".join(map(str, known)) or "none"
+            raise InputError(f"{path}: there is no video stream {wanted}; it has {there}")
+        return wanted
+    chosen = main_candidate(known)
+    if chosen is None:
+        if any(one.is_film for one in known):
+            raise InputError(f"{path}: its video is of a kind that cannot be decoded")
+        raise InputError(f"{path}: there is no video in this file")
+    return chosen.number
+
+
+def video_candidates(container: av.container.InputContainer) -> list[Candidate]:
+    """The clip's video streams as its container describes them."""
+    return [_candidate(number, stream) for number, stream in enumerate(container.streams.video)]
+
+
+def _candidate(number: int, stream: av.VideoStream) -> Candidate:
+    context: CodecContext | None = stream.codec_context  # the stub does not know of none
+    if not isinstance(context, VideoCodecContext):
+        return Candidate(number, None, 0, 0, stream.frames, _seconds(stream), Disposition(stream.disposition))
+    return Candidate(
+        number,
+        context.codec.canonical_name,
+        context.width,
+        context.height,
+        stream.frames,
+        _seconds(stream),
+        Disposition(stream.disposition),
+    )
+
+
+def _seconds(stream: av.VideoStream) -> float | None:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    # Matroska's statistics, as muxers write them: "00:00:01.200000000".
+    said = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if said is None:
+        return None
+    hours, minutes, seconds = map(float, said.groups())
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def clock_start(container: av.container.InputContainer) -> Fraction:

@@ -12,7 +12,7 @@ from facedouble.run.run import Run, operation
 from facedouble.settings.reading import Reading
 from facedouble.settings.video import ClipEncoding
 from facedouble.video.clip_source import ClipSource
-from facedouble.video.demux import is_cover
+from facedouble.video.demux import video_candidates
 from facedouble.video.folder_source import FolderSource
 from facedouble.video.info import SourceInfo
 from facedouble.video.libav import open_clip
@@ -151,7 +151,7 @@ def _as_clip(path: Path, reading: Reading | None, run: Run) -> ClipSource | None
         raise InputError(f"{path}: no such file to take the sound from")
     with open_clip(path, reading) as container:
         has_audio = bool(container.streams.audio)
-        has_video = any(not is_cover(stream) for stream in container.streams.video)
+        has_video = any(one.is_film for one in video_candidates(container))
     if not has_audio:
         run.warn("video.no_sound", f"{path.name} has no sound", path=path)
     return ClipSource(path, reading) if has_video else None

@@ -22,8 +22,8 @@ from facedouble.errors import InputError
 from facedouble.video.info import SourceInfo
 from facedouble.video.orientation import UPRIGHT, Orientation
 
-VERSION = 3
-_READABLE = {2, VERSION}  # the fields are the same; version 2 did not put jumps of the clock right
+VERSION = 4
+_READABLE = {2, 3, VERSION}  # version 2 did not put jumps of the clock right
 MAX_FRAMES = 1 << 24  # 77 hours at 60 frames a second
 _MAX_TICKS = 1 << 62
 _MAX_TEXT = 64  # characters of a name such as a pixel format
@@ -230,6 +230,8 @@ def _info(record: Any, path: Path) -> SourceInfo:
     for known in fields(SourceInfo):
         if known.name == "path":
             continue
+        if known.name == "video_stream" and known.name not in record:
+            continue  # versions up to 3 did not say
         value = record[known.name]
         if known.type == "Fraction":
             value = _fraction(value)

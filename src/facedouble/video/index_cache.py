@@ -23,10 +23,13 @@ _MAX_FILES = 1000  # the oldest beyond this are removed
 _MAX_BYTES = 1 << 28  # of an index that is read
 
 
-def load_index(path: Path, versions: Sequence[FileVersion]) -> SourceIndex | None:
-    """The index of the source at ``path`` in these versions, if it is kept and sound."""
+def load_index(
+    path: Path, versions: Sequence[FileVersion], video_stream: int | None = None
+) -> SourceIndex | None:
+    """The index of the source at ``path`` in these versions, if it is kept and sound. ``video_stream`` is the
+    number that was asked for, ``None`` for the main one."""
     try:
-        file = _file(versions)
+        file = _file(versions, video_stream)
         if file.stat().st_size > _MAX_BYTES:
             return None
         return SourceIndex.from_json(file.read_text("utf-8"), path)
@@ -34,23 +37,23 @@ def load_index(path: Path, versions: Sequence[FileVersion]) -> SourceIndex | Non
         return None
 
 
-def store_index(index: SourceIndex, versions: Sequence[FileVersion]) -> None:
+def store_index(index: SourceIndex, versions: Sequence[FileVersion], video_stream: int | None = None) -> None:
     """Keep an index, if the cache folder can be written to."""
     with contextlib.suppress(OSError, RuntimeError):
-        file = _file(versions)
+        file = _file(versions, video_stream)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, index.to_json().encode())
         _prune(file.parent)
 
 
-def forget_index(versions: Sequence[FileVersion]) -> None:
+def forget_index(versions: Sequence[FileVersion], video_stream: int | None = None) -> None:
     """Remove an index that proved wrong."""
     with contextlib.suppress(OSError, RuntimeError):
-        _file(versions).unlink(missing_ok=True)
+        _file(versions, video_stream).unlink(missing_ok=True)
 
 
-def _file(versions: Sequence[FileVersion]) -> Path:
-    digest = hashlib.sha256(f"facedouble index {VERSION}".encode())
+def _file(versions: Sequence[FileVersion], video_stream: int | None) -> Path:
+    digest = hashlib.sha256(f"facedouble index {VERSION} {video_stream}".encode())
     for version in versions:
         digest.update(repr((bytes(version.path.absolute()), *version[1:])).encode())
     return cache_folder() / _FOLDER / f"{digest.hexdigest()[:40]}.json"

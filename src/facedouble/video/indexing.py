@@ -88,7 +88,7 @@ def _read_packets(info: SourceInfo, reading: Reading | None) -> _Packets:
     nominal = nominal_duration(info)
     clock = clock_of(path, reading)
     with open_clip(path, reading) as container:
-        stream = video_stream(container, path)
+        stream = video_stream(container, path, reading)
         context = stream.codec_context
         start = round(clock_start(container) / info.time_base)
         try:

@@ -101,9 +101,8 @@ def test_the_swap_agrees_with_that_in_square_pixels(
 ) -> None:
     results = []
     for number, (clip, faces) in enumerate((square, squeezed)):
-        result = tmp_path / f"{number}.mkv"
-        convert(clip, stand_in, result, settings(LOSSLESS), faceset=faces)
-        results.append(result)
+        results.append(tmp_path / f"{number}.mkv")
+        convert(clip, stand_in, results[-1], settings(LOSSLESS), faceset=faces)
     source, result = ClipSource(squeezed[0]), ClipSource(results[1])
     assert (result.info.width, result.info.height) == (source.info.width, source.info.height)
     assert result.info.sample_aspect == source.info.sample_aspect

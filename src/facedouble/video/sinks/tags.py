@@ -24,8 +24,8 @@ def source_tags(like: SourceInfo) -> tuple[dict[str, str], dict[str, str]]:
     if like.kind != "clip":
         return {}, {}
     with open_clip(like.path) as container:
-        video = container.streams.best("video")
-        return copyable_tags(container.metadata), copyable_tags(video.metadata if video else {})
+        video = container.streams.video[like.video_stream]
+        return copyable_tags(container.metadata), copyable_tags(video.metadata)
 
 
 def copyable_tags(tags: Mapping[str, str]) -> dict[str, str]:
