@@ -175,7 +175,7 @@ def turned(image: Image, box: Box, angle: float, size: float = 120) -> Image:
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     x, y = (value * scale for value in box.centre)
     matrix = cv2.getRotationMatrix2D((x, y), -angle, 1)
-    matrix[:, 2] += np.array((320, 180)) - (x, y)
+    matrix = np.column_stack([matrix[:, :2], matrix[:, 2] + np.array((320, 180)) - (x, y)])
     result = cv2.warpAffine(small, matrix, (640, 360), borderValue=(120, 120, 120))
     return np.asarray(result, dtype=np.uint8)
 

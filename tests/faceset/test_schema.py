@@ -90,7 +90,7 @@ def test_schema_2_opens_with_everything_in_it(old: Path) -> None:
 
 def test_schema_3_opens_with_everything_in_it(tmp_path: Path) -> None:
     path = shutil.copytree(SCHEMA_3 / "faceset", tmp_path / "old")
-    columns = [name for (name,) in rows(path, "SELECT name FROM pragma_table_info('face') ORDER BY cid")]
+    columns = [str(name) for (name,) in rows(path, "SELECT name FROM pragma_table_info('face') ORDER BY cid")]
     query = f"SELECT {', '.join(columns)} FROM face"
     held = rows(path, query)
     for _ in range(2):

@@ -159,7 +159,7 @@ def description(folder: Path) -> dict[str, Any]:
     return found
 
 
-HOSTILE = {
+HOSTILE: dict[str, dict[str, Any]] = {
     "wrong types": {"iteration": "10", "resolution": "64"},
     "unknown name": {"pickle": "cos"},
     "negative": {"iteration": -3},

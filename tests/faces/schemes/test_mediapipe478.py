@@ -83,7 +83,7 @@ def test_a_picture_at_any_rotation_gives_the_same_points(
     image, _, mesh = pairs[0]
     middle = mesh.points.mean(axis=0)
     for angle in (-120, 75, 180):
-        matrix = cv2.getRotationMatrix2D(middle.tolist(), -angle, 1.0)
+        matrix = np.asarray(cv2.getRotationMatrix2D(middle.tolist(), -angle, 1.0), dtype=np.float64)
         turned = np.asarray(cv2.warpAffine(image, matrix, image.shape[1::-1]), dtype=np.uint8)
         expected = map_points(matrix, mesh.points)
         box = box_around(mesh.points, SCHEME)

@@ -102,7 +102,8 @@ class TestEveryScheme:
         assert all(np.array_equal(face.points, again[0].points, equal_nan=True) for face in again)
         for face in [found.found, *again]:
             if face.depth is not None:
-                assert (face.depth.shape, face.depth.dtype) == ((scheme.count,), np.float32)
+                assert face.depth.shape == (scheme.count,)
+                assert face.depth.dtype == np.dtype(np.float32)
                 assert np.array_equal(np.isnan(face.depth), ~scheme.known(face.points))
             assert face.presence is None or 0.5 < face.presence <= 1
 
