@@ -14,14 +14,21 @@ import pytest
 from facedouble.cli.main import main
 from facedouble.errors import InputError
 from facedouble.provenance import contents, mp4
-from facedouble.provenance.credentials import DIGITAL_SOURCE_TYPE, Credentials, aigc_label
+from facedouble.provenance.credentials import Credentials
 from facedouble.provenance.describe import describe
 from facedouble.provenance.image_xmp import with_xmp
 from facedouble.provenance.marker import Marker
 from facedouble.provenance.signing_identity import SigningIdentity
 from facedouble.provenance.splicing import ByteRange, SplicedFile
 from facedouble.provenance.verify import State, Verdict, Verifier, verify
-from facedouble.provenance.xmp import MAX_LABEL, read_aigc, read_packet, xmp_packet
+from facedouble.provenance.xmp import (
+    DIGITAL_SOURCE_TYPE,
+    MAX_LABEL,
+    aigc_label,
+    read_aigc,
+    read_packet,
+    xmp_packet,
+)
 from tests.provenance.conftest import sign
 
 Read = Callable[[Path], object]
@@ -189,7 +196,8 @@ def test_boxes_in_boxes_without_end(tmp_path: Path) -> None:
 
 def test_a_spliced_file_of_many_pieces() -> None:
     """Each read finds its piece at once, also among empty ones."""
-    pieces: list[bytes | ByteRange] = [b"", b"ab", b"", ByteRange(1, 3), b"", b"c"] * 50_000 + [b""]
+    few: list[bytes | ByteRange] = [b"", b"ab", b"", ByteRange(1, 3), b"", b"c"]
+    pieces = [*(few * 50_000), b""]
     file = BufferedReader(SplicedFile(BytesIO(b"wxyz"), pieces))
     assert file.seek(0, 2) == 250_000
     file.seek(123_455)
