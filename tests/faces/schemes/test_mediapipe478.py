@@ -17,6 +17,7 @@ from facedouble.faces.landmarks import box_around, eye_distance, eye_opening, mo
 from facedouble.faces.pose import head_pose, head_poses
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.mediapipe478 import MEDIAPIPE478
+from facedouble.faces.schemes.to_dlib68 import to_dlib68
 from facedouble.types import Detection, FloatArray, Image, Landmarks, PredictedLandmarks
 from facedouble.video.source import open_source
 
@@ -173,3 +174,15 @@ def test_poses_of_real_faces_are_those_of_dlib68(
         one, other = head_pose(dlib, DLIB68), head_pose(mesh.points, SCHEME, mesh.depth)
         assert other[:3] == pytest.approx(one[:3], abs=6)
         assert other.misfit < 0.08
+
+
+def test_dlibs_points_follow_from_these(pairs: list[tuple[Image, Landmarks, PredictedLandmarks]]) -> None:
+    for _, dlib, mesh in pairs:
+        apart = np.linalg.norm(to_dlib68(mesh.points) - dlib, axis=1) / eye_distance(dlib, DLIB68)
+        assert apart.mean() < 0.045
+        assert apart[list(DLIB68.regions.lips)].mean() < 0.04
+        assert apart[list(DLIB68.regions.jaw)].mean() < 0.08
+    mean = to_dlib68(SCHEME.mean_shape)
+    assert mean.shape == DLIB68.mean_shape.shape
+    assert mean.dtype == np.float32
+    assert np.abs(mean - DLIB68.mean_shape).mean() < 0.015
