@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facedouble.faces.schemes.scheme import LandmarkScheme, Opening
-from facedouble.types import Box, Landmarks
+from facedouble.types import Box, FloatArray, Landmarks
 
 
 def box_around(landmarks: Landmarks, scheme: LandmarkScheme) -> Box:
@@ -40,14 +40,44 @@ def eye_distance(landmarks: Landmarks, scheme: LandmarkScheme) -> float:
 
 def mouth_opening(landmarks: Landmarks, scheme: LandmarkScheme) -> float:
     """Mean height between the lips over the distance of the inner corners of the mouth, no unit; 0 is shut.
-    The mouth's counterpart of :func:`eye_opening`."""
+    The mouth's counterpart of :func:`eye_opening`. The noise is 0.001 with ``mediapipe478`` and 0.006 with
+    ``dlib68``."""
     return _opening(landmarks, scheme.regions.mouth)
 
 
-def eye_opening(landmarks: Landmarks, scheme: LandmarkScheme) -> float:
-    """Eye aspect ratio (Soukupová and Čech 2016), mean of both eyes, no unit; about 0.3 is open."""
+def eye_openings(landmarks: Landmarks, scheme: LandmarkScheme) -> tuple[float, float]:
+    """Eye aspect ratios (Soukupová and Čech 2016) of the right and the left eye, no unit; about 0.3 is open.
+
+    The noise from frame to frame is 0.003 with ``mediapipe478`` and 0.011 with ``dlib68`` (standard
+    deviation on the demonstration's still clips, from second differences).
+    """
     right, left = (_opening(landmarks, eye.opening) for eye in scheme.regions.eyes)
+    return right, left
+
+
+def eye_opening(landmarks: Landmarks, scheme: LandmarkScheme) -> float:
+    """The mean of :func:`eye_openings`."""
+    right, left = eye_openings(landmarks, scheme)
     return (right + left) / 2
+
+
+def iris_positions(landmarks: Landmarks, scheme: LandmarkScheme) -> FloatArray:
+    """Where the irises of the right and the left eye are (2, 2): how far right of the middle between the
+    corners of the eye, in the image, and how far above it, in half the distance of the corners; so a
+    horizontal position of 1 is a corner. NaN for an eye without iris.
+
+    The mean of both eyes says where a face looks, seen from the face. Its noise from frame to frame is 0.003.
+    """
+    found = np.full((2, 2), np.nan, dtype=np.float32)
+    for number, eye in enumerate(scheme.regions.eyes):
+        if not eye.iris:
+            continue
+        first, second = (complex(*landmarks[corner].tolist()) for corner in eye.opening.corners)
+        centre = complex(*landmarks[eye.iris[0]].tolist())
+        if first != second:
+            place = (centre - (first + second) / 2) / ((second - first) / 2)
+            found[number] = place.real, -place.imag
+    return found
 
 
 def _opening(landmarks: Landmarks, opening: Opening) -> float:

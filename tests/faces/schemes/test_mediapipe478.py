@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from facedouble.faces.align import align, inverse, map_points, scale_of
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.hull import face_hull
-from facedouble.faces.landmarks import box_around, eye_distance, eye_opening, mouth_opening
+from facedouble.faces.landmarks import box_around, eye_distance, eye_opening, iris_positions, mouth_opening
 from facedouble.faces.pose import head_pose, head_poses
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.mediapipe478 import MEDIAPIPE478
@@ -186,3 +186,22 @@ def test_dlibs_points_follow_from_these(pairs: list[tuple[Image, Landmarks, Pred
     assert mean.shape == DLIB68.mean_shape.shape
     assert mean.dtype == np.float32
     assert np.abs(mean - DLIB68.mean_shape).mean() < 0.015
+
+
+def test_irises_say_where_a_face_looks(
+    pairs: list[tuple[Image, Landmarks, PredictedLandmarks]], analyser: FaceAnalyser
+) -> None:
+    image, dlib, mesh = pairs[0]
+    here = iris_positions(mesh.points, SCHEME)
+    assert np.abs(here).max() < 0.4, "an actor who looks into the camera"
+    turn = Rotation.from_euler("z", 70, degrees=True).as_matrix()[:2, :2]
+    assert np.allclose(iris_positions((mesh.points @ turn.T).astype(np.float32), SCHEME), here, atol=1e-3)
+    moved = mesh.points.copy()
+    right, left = (eye.opening.corners for eye in SCHEME.regions.eyes)
+    for (first, second), eye in zip((right, left), SCHEME.regions.eyes, strict=True):
+        moved[list(eye.iris)] += 0.25 * (moved[second] - moved[first])
+    assert np.allclose(iris_positions(moved, SCHEME) - here, [(0.5, 0)] * 2, atol=1e-3)
+    mirrored = np.ascontiguousarray(image[:, ::-1])
+    there = iris_positions(analyser.search_image(mirrored)[0].landmarks, SCHEME)
+    assert np.allclose(there, here[::-1] * (-1, 1), atol=0.12)
+    assert np.isnan(iris_positions(dlib, DLIB68)).all()

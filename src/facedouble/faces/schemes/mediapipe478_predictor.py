@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from facedouble.faces.align import align, fast_crop, inverse, map_points, scale_of
 from facedouble.faces.landmarks import inner_face
 from facedouble.faces.schemes.mediapipe478 import CHIN, FOREHEAD_TOP, MEDIAPIPE478
-from facedouble.networks.mediapipe import (
-    BLENDSHAPES,
-    LANDMARKS,
-    LANDMARKS_SIDE,
-    PRESENCE,
-    blendshapes,
-    face_landmarks,
-)
+from facedouble.networks.inference import blendshapes, face_landmarks
+from facedouble.networks.mediapipe import BLENDSHAPES, LANDMARKS, LANDMARKS_SIDE, PRESENCE
 from facedouble.types import (
     Alignment,
     Detection,
@@ -56,7 +49,6 @@ class Mediapipe478Predictor:
 
     def __init__(self, device: str = "cpu") -> None:
         self._landmarks, self._expressions = face_landmarks(device), blendshapes(device)
-        self._device = torch.device(device)
 
     def predict(self, image: Image | Grey, detections: Sequence[Detection]) -> list[PredictedLandmarks]:
         images = [image] * len(detections)
@@ -72,10 +64,7 @@ class Mediapipe478Predictor:
         if not landmarks:
             return []
         upright = [map_points(align(points, LANDMARKS_SIDE, self.scheme), points) for points in landmarks]
-        batch = torch.from_numpy(np.stack(upright)[:, list(_EXPRESSIVE)]).to(self._device)
-        with torch.inference_mode():
-            values = self._expressions(batch)[BLENDSHAPES]
-        return list(values.float().cpu().numpy().astype(np.float32))
+        return list(self._expressions(np.stack(upright)[:, list(_EXPRESSIVE)])[BLENDSHAPES])
 
     def _found(
         self, images: Sequence[Image | Grey], regions: Sequence[Alignment]
@@ -88,11 +77,9 @@ class Mediapipe478Predictor:
             _in_colour(fast_crop(image, region, LANDMARKS_SIDE))
             for image, region in zip(images, regions, strict=True)
         ]
-        batch = torch.from_numpy(np.stack(crops)).to(self._device)
-        with torch.inference_mode():
-            seen = self._landmarks(batch.permute(0, 3, 1, 2).float() / 255)
-            points = seen[LANDMARKS].float().reshape(len(images), -1, 3).cpu().numpy()
-            presence = torch.sigmoid(seen[PRESENCE].float()).reshape(-1).tolist()
+        seen = self._landmarks(np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32) / 255)
+        points = seen[LANDMARKS].reshape(len(images), -1, 3)
+        presence = 1 / (1 + np.exp(-seen[PRESENCE].astype(np.float64).reshape(-1)))
         return [
             PredictedLandmarks(
                 # The network's coordinates are 0 at the edge of the picture, not at the first pixel's centre.
@@ -100,7 +87,7 @@ class Mediapipe478Predictor:
                 (own[:, 2] / scale_of(region)).astype(np.float32),
                 there,
             )
-            for own, region, there in zip(points, regions, presence, strict=True)
+            for own, region, there in zip(points, regions, presence.tolist(), strict=True)
         ]
 
 
