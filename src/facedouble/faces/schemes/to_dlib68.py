@@ -38,7 +38,7 @@ _MIXES = (
     (87, 87, 1),
 )
 # fmt: on
-_FIRST, _SECOND = ([mix[place] for mix in _MIXES] for place in (0, 1))
+_FIRST, _SECOND = ([int(mix[place]) for mix in _MIXES] for place in (0, 1))
 _SHARE = np.array([mix[2] for mix in _MIXES], dtype=np.float32)[:, None]
 
 
