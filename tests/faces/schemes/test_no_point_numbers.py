@@ -20,7 +20,7 @@ FILES = sorted(
 )
 
 _POINTS = re.compile(r"landmark|points$|^points|smoothed|mean_shape|outline$")
-_COUNT = re.compile(r"(?<![\w.#])(68|478)(?![\w.%])")
+_COUNT = re.compile(r"(?<![\w.#])(?<!Table )(68|478)(?![\w.%])")
 
 
 def point_numbers(text: str) -> list[str]:
