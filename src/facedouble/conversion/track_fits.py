@@ -22,7 +22,6 @@ from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
 from facedouble.types import Image, Landmarks
-from facedouble.video.images import read_image
 
 SAMPLE_SIZE = 12
 """Faces of a track that are drawn for every fit."""
@@ -69,7 +68,7 @@ class Track:
         """The model's view of a face, from its crop in the faceset, and its landmarks there."""
         face, view = planned.face, self.swapper.view
         inner = view.alignment(np.eye(2, 3), face.crop_size)
-        crop = extract_crop(read_image(self._store.crop_path(face)), inner, view.resolution)
+        crop = extract_crop(self._store.read_crop(face), inner, view.resolution)
         return crop, map_points(inner, map_points(face.alignment, face.smoothed))
 
 

@@ -20,7 +20,6 @@ from facedouble.faces.clustering import assign_people
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.types import Face, Image
-from facedouble.video.images import read_image
 
 _DOT = (40, 230, 90)
 
@@ -30,7 +29,7 @@ def review_sheet(faceset: Faceset, found: Sequence[SuspectSpan]) -> Image:
     cells = []
     for span in found:
         face = span.worst.face
-        image = _with_landmarks(read_image(faceset.crop_path(face)), face)
+        image = _with_landmarks(faceset.read_crop(face), face)
         cells.append(Cell(image, span.name.replace("..", " to "), span.worst.text))
     count = sum(span.count for span in found)
     title = f"{shown_name(faceset)}: {count} faces that look wrong, worst first"
@@ -52,7 +51,7 @@ def faces_sheet(faceset: Faceset, limit: int) -> Image:
     person_of = assign_people(every)
     cells = [
         Cell(
-            read_image(faceset.crop_path(face)),
+            faceset.read_crop(face),
             short_name(face),
             f"track {face.track}, {person_name(person_of[face.key])}",
         )

@@ -20,7 +20,6 @@ from facedouble.faces.network_input import InputCrop
 from facedouble.faces.schemes.scheme import LandmarkScheme, scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.types import Descriptor, Image, Landmarks
-from facedouble.video.images import read_image
 from facedouble.video.sampling import frames_at
 from facedouble.video.source import open_source
 
@@ -59,9 +58,7 @@ def load_person(name: str, facesets: Sequence[Path], *, detail: bool = False) ->
             for face in faces[::step] if detail else ():
                 inner = DETAIL_CROP.alignment(np.eye(2, 3), face.crop_size)
                 points = map_points(inner, map_points(face.alignment, face.smoothed))
-                details.append(
-                    face_detail(read_image(faceset.crop_path(face)), inner, points, scheme_of(face))
-                )
+                details.append(face_detail(faceset.read_crop(face), inner, points, scheme_of(face)))
     if not descriptors:
         raise InputError(f"{', '.join(map(str, facesets))}: no face with a descriptor; extract again")
     return Person(name, np.stack(descriptors), float(np.mean(details)) if details else float("nan"))

@@ -18,11 +18,11 @@ from facedouble.faces.colour import apply_statistics, smooth_statistics
 from facedouble.faces.hull import face_hull
 from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faces.schemes.scheme import LandmarkScheme, scheme_of
+from facedouble.faceset.crops import read_crop
 from facedouble.faceset.held_out import split_held_out
 from facedouble.faceset.store import Faceset
 from facedouble.models.base import SwapModel
 from facedouble.types import Face, FloatArray, Grey, Image, Landmarks, Mask, Side
-from facedouble.video.images import read_image
 
 _MAX_FACES = 24
 _MAX_DESCRIBED = 8
@@ -98,7 +98,7 @@ def _sample(view: InputCrop, face: Face, colour: FloatArray, crop: Path) -> _Sam
     inner = view.alignment(np.eye(2, 3), face.crop_size)
     points = map_points(inner, map_points(face.alignment, face.smoothed))
     scheme = scheme_of(face)
-    seen = network_input(extract_crop(read_image(crop), inner, view.resolution), points, scheme, colour)
+    seen = network_input(extract_crop(read_crop(crop, face), inner, view.resolution), points, scheme, colour)
     return _Sample(seen, face_hull(points, view.resolution, scheme), points, colour, scheme)
 
 

@@ -18,7 +18,15 @@ from facedouble.faces.colour import colour_statistics
 from facedouble.faces.hull import face_hull
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.codec import FrameRecord, SourceRecord
-from facedouble.faceset.layout import BLURRY, CROPS, DROPPED, crop_name, iter_crops, parse_crop_name
+from facedouble.faceset.layout import (
+    BLURRY,
+    CROPS,
+    DROPPED,
+    LANDMARKS,
+    crop_name,
+    iter_crops,
+    parse_crop_name,
+)
 from facedouble.faceset.record import encode_record
 from facedouble.faceset.store import Faceset, output_errors
 from facedouble.run.run import Run
@@ -29,7 +37,6 @@ from facedouble.video.images import write_png
 from facedouble.video.sampling import frames_at
 from facedouble.video.source import Source
 
-LANDMARKS = "landmarks"
 NEVER_CROPPED = ("small", "surplus")
 """Statuses of faces that get no crop."""
 

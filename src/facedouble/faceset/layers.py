@@ -23,7 +23,7 @@ from facedouble.faceset.codec import LAYER, Layer
 from facedouble.faceset.layer_kinds import LayerKind
 from facedouble.faceset.layout import LAYERS, crop_name, parse_crop_name
 from facedouble.faceset.registry import LAYER_KINDS
-from facedouble.files import write_whole
+from facedouble.files import leads_out, read_regular, write_whole
 from facedouble.types import Face
 from facedouble.video.images import read_png_comment
 
@@ -77,8 +77,8 @@ class LayerStore:
         present = [*self.list(face.key), *filter(None, [read_layer_record(file)])]
         if any(_RANK[old.maker] > _RANK[maker.kind] for old in present if old.kind == kind):
             return False
-        if any(folder.is_symlink() for folder in (file.parent, file.parent.parent)):
-            raise OutputError(f"{file.parent}: a link, which would lead out of the faceset")
+        if leads_out(self._path, file.parent):
+            raise OutputError(f"{file.parent}: a link that leads out of the faceset")
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, data, durable=maker.kind == "hand")
         self._database.execute(LAYER.upsert, row)
@@ -108,10 +108,10 @@ class LayerStore:
         file = layer_file(self._path, face.key, kind)
         if not found:
             raise InputError(f"{file}: this face has no such layer")
+        if leads_out(self._path, file.parent):
+            raise InputError(f"{file.parent}: a link that leads out of the faceset")
         try:
-            if file.stat().st_size > _MOST_BYTES:
-                raise ValueError("it is too large")
-            value = spec.decode(file.read_bytes())
+            value = spec.decode(read_regular(file, _MOST_BYTES))
         except OSError as error:
             raise InputError(f"{file}: cannot be read ({error.strerror})") from error
         except ValueError as error:
@@ -121,7 +121,10 @@ class LayerStore:
 
     def remove(self, key: tuple[int, int], kind: str) -> None:
         """Delete a layer, whoever made it, and commit."""
-        layer_file(self._path, key, kind).unlink(missing_ok=True)
+        file = layer_file(self._path, key, kind)
+        if leads_out(self._path, file.parent):
+            raise OutputError(f"{file.parent}: a link that leads out of the faceset")
+        file.unlink(missing_ok=True)
         self._database.execute(
             "DELETE FROM layer WHERE (frame_index, face_index, kind) = (?, ?, ?)", (*key, kind)
         )
@@ -144,9 +147,7 @@ def read_layer_record(file: Path) -> Layer | None:
         if file.suffix == ".png":
             text = read_png_comment(file)
         else:
-            if file.stat().st_size > _MOST_BYTES:
-                return None
-            text = json.loads(file.read_bytes())["record"]
+            text = json.loads(read_regular(file, _MOST_BYTES))["record"]
         data = json.loads(text) if isinstance(text, str) and len(text) < 1 << 16 else None
         if not isinstance(data, dict) or data.pop("facedouble_layer", None) != _VERSION:
             return None

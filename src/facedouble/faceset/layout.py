@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from facedouble.errors import InputError
+from facedouble.files import leads_out
 from facedouble.types import Face
 
 DATABASE = "faceset.sqlite"
@@ -14,6 +16,9 @@ CROPS = "faces"
 BLURRY = "blurry"
 DROPPED = "dropped"
 LAYERS = "layers"
+LANDMARKS = "landmarks"
+"""Pictures for people of where landmarks lie."""
+_JOURNALS = ("-journal", "-wal", "-shm")
 
 _CROP_NAME = re.compile(r"(?:^|\D)(\d{6,10})_(\d{1,4})\.png$", re.ASCII)
 
@@ -32,11 +37,25 @@ def parse_crop_name(name: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match and not name.startswith(".") else None
 
 
+def check_layout(path: Path) -> None:
+    """Raise ``InputError`` if a link leads a part of the faceset ``path`` out of its folder: what is outside
+    is neither read nor written."""
+    own = (DATABASE, f"{DATABASE}.new", CROPS, BLURRY, DROPPED, LAYERS, LANDMARKS)
+    journals = [name + suffix for name in own[:2] for suffix in _JOURNALS]
+    for name in (*own, *journals):
+        _check_link(path, path / name)
+
+
+def _check_link(path: Path, inside: Path) -> None:
+    if inside.is_symlink() and leads_out(path, inside):
+        raise InputError(f"{inside}: a link that leads out of the faceset; put the files themselves there")
+
+
 def iter_crops(path: Path) -> Iterator[str]:
     """Paths of all crops in the faceset ``path``, relative to it, with forward slashes.
 
     Those in ``faces/`` come last, so that in a mapping by name they replace copies in other folders. Links
-    to folders are not followed.
+    to folders are not followed. Raises ``InputError`` for a crop that is a link out of the faceset.
     """
     for folder in (DROPPED, BLURRY, CROPS):
         for parent, folders, names in os.walk(path / folder):
@@ -44,6 +63,7 @@ def iter_crops(path: Path) -> Iterator[str]:
             inside = Path(parent).relative_to(path)
             for name in sorted(names):
                 if parse_crop_name(name) is not None:
+                    _check_link(path, Path(parent, name))
                     yield (inside / name).as_posix()
 
 

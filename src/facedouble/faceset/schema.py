@@ -1,12 +1,15 @@
 """The SQLite file of a faceset: its tables, how it is opened, and how old ones are brought up to date.
 
-Facesets travel between people, so the file is treated as data from a stranger: no SQL inside it is run
-(views, triggers, virtual tables, generated columns), its tables must be those described here, and a query
-that takes unreasonably long is stopped.
+Facesets travel between people, so the file is treated as data from a stranger. Before a row is read, the text
+of every table that it defines is looked at: nothing but columns and keys may stand there, so no SQL of the
+file's own ever runs (views, triggers, virtual tables, generated columns, checks, collations). Its tables must
+be those described here, no cell may be longer than any that is written, and a query that takes unreasonably
+long is stopped.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import sys
 import time
@@ -23,8 +26,19 @@ OLDEST = 2
 
 _META = "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID"
 _LONGEST_CELL = 1 << 26  # bytes; the longest is the index of a long clip with a variable rate, some MiB
+_LONGEST_ROW = 1 << 18  # bytes of any other row; a face has some 20 kB
+_TABLES = {"meta", "about", "source", "frame", "face", "handover", "layer"}
+_TOKEN = re.compile(r'--[^\n]*|\s+|"(\w+)"|(\w+)|[(),]', re.ASCII)
 _SECONDS = 120.0  # for one query
 _STEPS = 100_000  # of SQLite's virtual machine between looks at the clock
+_KEYWORDS = set(
+    "create table not null primary key foreign references without rowid integer real text blob".split()  # noqa: SIM905
+)
+_NOT_NAMES = set(
+    "as always check collate conflict constraint default deferrable exists generated on select unique using "  # noqa: SIM905
+    "virtual stored temp temporary trigger view begin cast".split()
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}", re.ASCII)
 
 
 def tables() -> list[str]:
@@ -121,11 +135,13 @@ def connect(file: Path) -> sqlite3.Connection:
     opened = database
     try:
         with time_limit(opened):
+            _check_texts(database, file)
             if _version(database, file) < SCHEMA:
                 database = _migrated(database, file)
             _compare(database, file)
         if opened is not database:
             opened.close()
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_ROW)
     except sqlite3.DatabaseError as error:
         database.close()
         raise InputError(damaged(file, error)) from error
@@ -182,6 +198,16 @@ def _guarded(database: sqlite3.Connection) -> sqlite3.Connection:
 
 
 @contextmanager
+def long_cells(database: sqlite3.Connection) -> Generator[None]:
+    """Inside the ``with``, a cell may be as long as the index of a source."""
+    before = database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_CELL)
+    try:
+        yield
+    finally:
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
+
+
+@contextmanager
 def time_limit(database: sqlite3.Connection, seconds: float = _SECONDS) -> Generator[None]:
     """Stop a query inside the ``with`` that still runs after ``seconds``: ``sqlite3.OperationalError``."""
     until = time.monotonic() + seconds
@@ -209,6 +235,25 @@ def _version(database: sqlite3.Connection, file: Path) -> int:
     if version < OLDEST:
         raise InputError(f"{file}: made by an early version of facedouble (schema {version}); extract again")
     return version
+
+
+def _check_texts(database: sqlite3.Connection, file: Path) -> None:
+    """Raises ``InputError`` if the database defines anything but plain tables. Nothing else is read."""
+    wrong = InputError(damaged(file, "its tables are not those of a faceset"))
+    for kind, name, text in database.execute(
+        "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL LIMIT 100"
+    ):
+        if kind != "table" or name not in _TABLES or not isinstance(text, str) or len(text) > 1 << 14:
+            raise wrong
+        end = 0
+        while end < len(text):
+            match = _TOKEN.match(text, end)
+            if match is None:
+                raise wrong
+            word = (match[1] or match[2] or "").lower()
+            if word in _NOT_NAMES or (word and word not in _KEYWORDS and not _NAME.fullmatch(word)):
+                raise wrong
+            end = match.end()
 
 
 def _compare(database: sqlite3.Connection, file: Path) -> None:
@@ -241,8 +286,6 @@ def _defined(database: sqlite3.Connection) -> list[tuple[str, str]]:
 
 def _migrated(database: sqlite3.Connection, file: Path) -> sqlite3.Connection:
     """The database, brought up to date; if it cannot be written, a copy in memory that takes no writes."""
-    if any(kind != "table" for kind, _ in _defined(database)):  # triggers would run
-        raise InputError(damaged(file, "its tables are not those of a faceset"))
     try:
         migrate(database, file)
     except sqlite3.OperationalError as error:

@@ -30,12 +30,21 @@ from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faces.tracks import Handover
 from facedouble.faceset import schema
 from facedouble.faceset.codec import FACE, FRAME, HANDOVER, SOURCE, FrameRecord, Layer, SourceRecord
+from facedouble.faceset.crops import read_crop
 from facedouble.faceset.edits import keep_edits
 from facedouble.faceset.layers import LayerStore, Maker, layer_records
-from facedouble.faceset.layout import BLURRY, CROPS, DATABASE, folder_of, iter_crops, parse_crop_name
+from facedouble.faceset.layout import (
+    BLURRY,
+    CROPS,
+    DATABASE,
+    check_layout,
+    folder_of,
+    iter_crops,
+    parse_crop_name,
+)
 from facedouble.faceset.shard import Shard
 from facedouble.faceset.table import Codec, T
-from facedouble.types import Face, Landmarks
+from facedouble.types import Face, Image, Landmarks
 from facedouble.video.hashing import source_hash
 
 SMOOTHED = "smoothed"
@@ -63,6 +72,7 @@ class Faceset:
             raise InputError(f"{path} already holds a faceset")
         # Made under another name, so that there never is a faceset without its tables.
         draft = path / (DATABASE + ".new")
+        check_layout(path)
         try:
             (path / CROPS).mkdir(parents=True, exist_ok=True)
             draft.unlink(missing_ok=True)
@@ -87,6 +97,7 @@ class Faceset:
         ``InputError`` if there is none, if it is damaged, or made by a newer version.
         """
         file = path / DATABASE
+        check_layout(path)
         if not file.is_file():
             raise InputError(
                 f"{path}: not a faceset (there is no {DATABASE} in it); extract one, or if its crops are "
@@ -110,7 +121,8 @@ class Faceset:
     @property
     def source(self) -> SourceRecord:
         """The facts about the clip or folder it was made from: the one place that holds them."""
-        records = self._read(SOURCE)
+        with schema.long_cells(self._database):
+            records = self._read(SOURCE)
         if len(records) != 1:
             raise InputError(schema.damaged(self.path / DATABASE, f"it names {len(records)} sources"))
         return records[0]
@@ -175,6 +187,11 @@ class Faceset:
     def handovers(self) -> list[Handover]:
         """Where tracklets continue in the next segment, in order of frames."""
         return sorted(self._read(HANDOVER), key=lambda handover: (handover.frame_index, handover.tracklet))
+
+    def read_crop(self, face: Face) -> Image:
+        """The crop of ``face`` (size, size, 3). Raises ``InputError`` if it has none, or one that cannot be
+        read or is not its own; see :mod:`.crops`."""
+        return read_crop(self.crop_path(face), face)
 
     def crop_path(self, face: Face) -> Path:
         """Where the crop of ``face`` is. Raises ``InputError`` if it has none."""

@@ -8,14 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedouble.errors import InputError
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.hull import FOREHEAD, eyes_and_mouth_mask, face_hull
 from facedouble.faces.network_input import InputCrop, input_mask, masked_input
 from facedouble.faces.schemes.scheme import scheme_of
+from facedouble.faceset.crops import read_crop
 from facedouble.training.batch import MAX_WEIGHT
 from facedouble.types import Face, FloatArray, Image, Landmarks
-from facedouble.video.images import read_image
 
 _WEIGHT_OUTSIDE = 0.1
 _WEIGHT_FACE = 1.0
@@ -52,15 +51,10 @@ def places(face: Face, coverage: float) -> Landmarks:
 def prepare(known: FaceCrop, size: int, coverage: float) -> Image:
     """What is kept of a face: (5, size, size) uint8, see ``Batch.pixels``.
 
-    Raises ``InputError`` for a crop that cannot be read or is no longer of the size it was cut at.
+    Raises ``InputError`` for a crop that cannot be read or is not what was cut out.
     """
     face = known.face
-    image = read_image(known.crop)
-    if image.shape[:2] != (face.crop_size, face.crop_size):
-        raise InputError(
-            f"{known.crop}: {image.shape[1]}x{image.shape[0]} pixels, and was cut at {face.crop_size}; "
-            "a crop that was resized no longer fits its landmarks: extract it again or take it out"
-        )
+    image = read_crop(known.crop, face)
     inner = InputCrop(size, coverage).alignment(np.eye(2, 3), face.crop_size)
     points = map_points(inner, map_points(face.alignment, face.smoothed))
     scheme = scheme_of(face)

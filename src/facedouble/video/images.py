@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facedouble.errors import InputError, OutputError
-from facedouble.files import read_source, write_whole
+from facedouble.files import open_regular, read_source, write_whole
 from facedouble.settings.reading import Reading
 from facedouble.types import Image
 from facedouble.video.exr import decode_exr
@@ -182,8 +182,8 @@ def read_png_comment(path: Path) -> str | None:
     file cannot be read or is damaged in front of the comment.
     """
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
+        with open_regular(path, follow=True) as file:
+            size = os.fstat(file.fileno()).st_size
             if file.read(len(_PNG)) != _PNG:
                 raise InputError(f"{path}: not a PNG file")
             for _ in range(_MAX_CHUNKS):
