@@ -1,7 +1,7 @@
 """The lids and lips that a person marked in 40 frames, and how far landmarks are from them.
 
-``data/README.md`` says how they were marked. Pure functions on curves: open lines (N, 2) of points from left to
-right in the frame, in frame pixels.
+``data/README.md`` says how they were marked. Pure functions on curves: open lines (N, 2) of points from
+left to right in the frame, in frame pixels.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _PLACES = np.linspace(0.1, 0.9, 9)  # of a curve's length, where it is compared
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """An eye or a mouth: its two ``corners`` (2, 2), left to right, and its ``curves`` by name, each from corner to
-    corner. ``shut``: upper and lower inner edge are one line."""
+    """An eye or a mouth: its two ``corners`` (2, 2), left to right, and its ``curves`` by name, each from
+    corner to corner. ``shut``: upper and lower inner edge are one line."""
 
     corners: Curve
     curves: Mapping[str, Curve]
@@ -38,8 +38,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class LabelledFrame:
-    """One labelled frame. Parts that are hidden are left out; ``unsure`` are those whose lids could not be told
-    from lashes and shadow."""
+    """One labelled frame. Parts that are hidden are left out; ``unsure`` are those whose lids could not be
+    told from lashes and shadow."""
 
     clip: str
     sha256: str
@@ -121,8 +121,8 @@ def curve_error(found: Curve, marked: Curve) -> float:
 
 
 def gap(upper: Curve, lower: Curve) -> float:
-    """Height of an opening in pixels: mean distance of its edges at the quarters of the line between the corners,
-    perpendicular to it."""
+    """Height of an opening in pixels: mean distance of its edges at the quarters of the line between the
+    corners, perpendicular to it."""
     start, end = upper[0], upper[-1]
     across = (end - start) / np.linalg.norm(end - start)
     down = np.array([-across[1], across[0]])
@@ -130,7 +130,9 @@ def gap(upper: Curve, lower: Curve) -> float:
     for line in (smooth(upper), smooth(lower)):
         x, y = (line - start) @ across, (line - start) @ down
         order = np.argsort(x)
-        heights.append(np.interp(np.linalg.norm(end - start) * np.array([0.25, 0.5, 0.75]), x[order], y[order]))
+        heights.append(
+            np.interp(np.linalg.norm(end - start) * np.array([0.25, 0.5, 0.75]), x[order], y[order])
+        )
     return float(np.mean(heights[1] - heights[0]))
 
 
@@ -141,7 +143,9 @@ def part_of(landmarks: Landmarks, scheme: LandmarkScheme, name: str) -> Part:
     if name == "mouth":
         inner = _edges(regions.inner_lips, regions.mouth.corners, scheme)
         outer = _edges(regions.outer_lips, regions.mouth.corners, scheme)
-        curves = dict(zip(("outer_upper", "outer_lower", "inner_upper", "inner_lower"), outer + inner, strict=True))
+        curves = dict(
+            zip(("outer_upper", "outer_lower", "inner_upper", "inner_lower"), outer + inner, strict=True)
+        )
         corners = points[[outer[0][0], outer[0][-1]]]
     else:
         eye = regions.right_eye if name == "right_eye" else regions.left_eye
@@ -152,22 +156,25 @@ def part_of(landmarks: Landmarks, scheme: LandmarkScheme, name: str) -> Part:
 
 
 def _edges(contour: Indices, corners: tuple[int, int], scheme: LandmarkScheme) -> tuple[Indices, Indices]:
-    """Upper and lower edge of a closed contour, each from its left corner to its right one: the points of the
-    contour that lie nearest to ``corners`` on the mean face."""
+    """Upper and lower edge of a closed contour, each from its left end to its right one: ``corners`` if they
+    belong to the contour, else its outermost points on the mean face."""
     mean = scheme.mean_shape.astype(np.float64)
-    left, right = (
-        min(range(len(contour)), key=lambda i: float(np.linalg.norm(mean[contour[i]] - mean[corner])))
-        for corner in corners
-    )
+    if set(corners) <= set(contour):
+        left, right = (contour.index(corner) for corner in corners)
+    else:
+        across = [mean[point, 0] for point in contour]
+        left, right = int(np.argmin(across)), int(np.argmax(across))
     turned = contour[left:] + contour[:left]
     split = (right - left) % len(contour)
-    one, other = turned[: split + 1], (turned[0], *turned[:split - 1 : -1])
+    one, other = turned[: split + 1], (turned[0], *turned[: split - 1 : -1])
     upper_first = mean[list(one[1:-1])][:, 1].mean() < mean[list(other[1:-1])][:, 1].mean()
     return (one, other) if upper_first else (other, one)
 
 
 def _frame(value: Mapping[str, Any]) -> LabelledFrame:
-    parts = {name: _part(value[name]) for name in ("right_eye", "left_eye", "mouth") if value[name] is not None}
+    parts = {
+        name: _part(value[name]) for name in ("right_eye", "left_eye", "mouth") if value[name] is not None
+    }
     return LabelledFrame(value["clip"], value["sha256"], value["frame"], parts, frozenset(value["unsure"]))
 
 

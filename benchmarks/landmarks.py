@@ -1,9 +1,9 @@
 """How good the landmark schemes are: ``python -m benchmarks.landmarks [CLIP ...]``.
 
-Against lids and lips that a person marked (``data/README.md``); how steady the points are on the demonstration's
-clips before any smoothing; at which size faces are still found; how long a face takes. Further clips with labels,
-which the demonstration does not have, are given by path; without them their frames are left out, and the table says
-so.
+Against lids and lips that a person marked (``data/README.md``); how steady the points are on the
+demonstration's clips before any smoothing; at which size faces are still found; how long a face takes.
+Labelled clips that the demonstration does not have are looked for in the folder ``benchmarks`` of the cache;
+without them their frames are left out, and the table says of how many frames it is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy.typing as npt
 from benchmarks import landmark_labels
 from benchmarks.landmark_labels import LabelledFrame, Part, part_errors, part_of
 from benchmarks.table import Cell, Table, print_tables
-from facedouble.assets import demo_clips
+from facedouble.assets import cache_folder, demo_clips
 from facedouble.errors import FacedoubleError
 from facedouble.faces.align import align, inverse
 from facedouble.faces.analyser import FaceAnalyser
@@ -81,9 +81,10 @@ def measure(clips: Sequence[Path] = ()) -> list[Table]:
     """All tables; ``clips`` are further ones that were labelled."""
     cv2.setNumThreads(1)
     those_of_demo = [*demo_clips().a, *demo_clips().b]
+    labelled = [*those_of_demo, *clips, *(cache_folder() / "benchmarks").glob("*.mp4")]
     tested = subjects()
     return [
-        *_label_tables(tested, [*those_of_demo, *clips]),
+        *_label_tables(tested, labelled),
         _jitter_table(tested, those_of_demo),
         _size_table(tested, those_of_demo),
         _time_table(tested, those_of_demo[-1]),
@@ -91,7 +92,8 @@ def measure(clips: Sequence[Path] = ()) -> list[Table]:
 
 
 def largest_face(analyser: FaceAnalyser, image: Image) -> Landmarks | None:
-    """Landmarks of the largest face, placed again from where they were found, as on a frame that follows another."""
+    """Landmarks of the largest face, placed again from where they were found, as on a frame that follows
+    another."""
     faces = analyser.search_image(image)
     return analyser.refine(image, faces[0].landmarks).points if faces else None
 
@@ -108,15 +110,27 @@ def _label_tables(tested: Sequence[Subject], clips: Sequence[Path]) -> Iterator[
         errors[subject.scheme], missed[subject.scheme] = _errors_of(subject, frames, known)
     errors["marked again"], missed["marked again"] = _errors_of_labeller(), 0
     rows: list[list[Cell]] = [
-        [row, *(_spread(errors[column].get(row, [])) for column in errors)] for row in _label_rows(errors)
+        [row, *(_spread(errors[column].get(row, [])) for column in errors)] for row in _ROWS
     ]
     rows.append([f"frames without a face, of {len(frames)}", *(str(missed[column]) for column in errors)])
     yield Table("landmarks-labels", ["% of the eye distance, mean (90th percentile)", *errors], rows)
 
 
-def _label_rows(errors: Mapping[str, Errors]) -> list[str]:
-    """The rows that any column has, in the order in which they were met first."""
-    return list(dict.fromkeys(row for known in errors.values() for row in known))
+_ROWS = (
+    "lids and lips",
+    "lids",
+    "lids, open",
+    "lids, nearly shut or shut",
+    "opening of the eyes",
+    "corners of the eyes",
+    "lips, outer edge",
+    "lips, inner edge",
+    "lips, mouth shut",
+    "lips, mouth open",
+    "lips, mouth wide open",
+    "opening of the mouth",
+    "corners of the mouth",
+)
 
 
 def _spread(values: Sequence[float]) -> str | None:
@@ -158,13 +172,21 @@ def _add(errors: defaultdict[str, list[float]], found: Part, marked: Part, size:
     """Add the errors of an eye or a mouth to the rows that they count in."""
     values = {kind: error / size for kind, error in part_errors(found, marked)}
     if "upper_lid" in values:
-        height = 0.0 if marked.shut else landmark_labels.gap(marked.curves["upper_lid"], marked.curves["lower_lid"])
+        height = (
+            0.0
+            if marked.shut
+            else landmark_labels.gap(marked.curves["upper_lid"], marked.curves["lower_lid"])
+        )
         state = "nearly shut or shut" if height < _SHUT * size else "open"
         lids = float(np.mean([values[kind] for kind in _LIDS]))
         parts = {"lids and lips": lids, "lids": lids, f"lids, {state}": lids}
         parts |= {"corners of the eyes": values["corners"], "opening of the eyes": values["opening"]}
     else:
-        height = 0.0 if marked.shut else landmark_labels.gap(marked.curves["inner_upper"], marked.curves["inner_lower"])
+        height = (
+            0.0
+            if marked.shut
+            else landmark_labels.gap(marked.curves["inner_upper"], marked.curves["inner_lower"])
+        )
         state = "shut" if marked.shut else "wide open" if height > _WIDE * size else "open"
         outer, inner = (float(np.mean([values[kind] for kind in pair])) for pair in (_LIPS[:2], _LIPS[2:]))
         parts = {"lids and lips": (outer + inner) / 2, "lips, outer edge": outer, "lips, inner edge": inner}
@@ -179,7 +201,10 @@ def _add(errors: defaultdict[str, list[float]], found: Part, marked: Part, size:
 
 def _jitter_table(tested: Sequence[Subject], clips: Sequence[Path]) -> Table:
     """Jitter of the points as the predictor gives them, with the real movement of the head in it."""
-    columns = ["% of the eye distance", *(f"{s.scheme}, {what}" for s in tested for what in ("crop", "points"))]
+    columns = [
+        "% of the eye distance",
+        *(f"{s.scheme}, {what}" for s in tested for what in ("crop", "points")),
+    ]
     rows: list[list[Cell]] = []
     for clip in clips:
         row: list[Cell] = [clip.stem]
@@ -202,8 +227,9 @@ def followed(analyser: FaceAnalyser, clip: Path) -> npt.NDArray[np.float64]:
 
 
 def jitter(points: npt.NDArray[np.float64], analyser: FaceAnalyser) -> tuple[float, float]:
-    """Jitter of landmarks (N, P, 2) of consecutive frames, in eye distances: root mean square of the second difference
-    of the crop's centre, and median length of that of the corners of eyes and mouth and the base of the nose."""
+    """Jitter of landmarks (N, P, 2) of consecutive frames, in eye distances: root mean square of the second
+    difference of the crop's centre, and median length of that of the corners of eyes and mouth and the base
+    of the nose."""
     scheme = analyser.scheme
     size = float(np.median([eye_distance(face.astype(np.float32), scheme) for face in points]))
     back = np.stack([inverse(align(face.astype(np.float32), 256, scheme)) for face in points])
@@ -220,9 +246,11 @@ def jitter(points: npt.NDArray[np.float64], analyser: FaceAnalyser) -> tuple[flo
 
 
 def _size_table(tested: Sequence[Subject], clips: Sequence[Path]) -> Table:
-    """Share of faces found, by width. The faces of the clips are made smaller and stand in the middle of a white
-    frame, as their own background is white."""
-    shown = [frame.rgb() for clip in clips for frame in open_source(clip).frames() if frame.index % _EVERY == 0]
+    """Share of faces found, by width. The faces of the clips are made smaller and stand in the middle of a
+    white frame, as their own background is white."""
+    shown = [
+        frame.rgb() for clip in clips for frame in open_source(clip).frames() if frame.index % _EVERY == 0
+    ]
     rows: list[list[Cell]] = []
     for subject in tested:
         analyser = subject.analyser()
@@ -231,7 +259,11 @@ def _size_table(tested: Sequence[Subject], clips: Sequence[Path]) -> Table:
         row: list[Cell] = [f"{subject.name}: found"]
         off: list[Cell] = ["   landmarks off, median"]
         for width in _WIDTHS:
-            apart = [error for image, points in usable if (error := _made_small(analyser, image, points, width)) is not None]
+            apart = [
+                error
+                for image, points in usable
+                if (error := _made_small(analyser, image, points, width)) is not None
+            ]
             row.append(f"{len(apart) / len(shown):.0%}")
             off.append(f"{np.median(apart):.1%}" if apart else None)
         rows += [row, off]
@@ -239,8 +271,8 @@ def _size_table(tested: Sequence[Subject], clips: Sequence[Path]) -> Table:
 
 
 def _made_small(analyser: FaceAnalyser, image: Image, points: Landmarks, width: int) -> float | None:
-    """How far the landmarks of a face made ``width`` pixels wide are from those of the large one, in eye distances;
-    ``None`` where it is not found."""
+    """How far the landmarks of a face made ``width`` pixels wide are from those of the large one, in eye
+    distances; ``None`` where it is not found."""
     factor = width / box_around(points, analyser.scheme).width
     small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     height, wide = small.shape[:2]

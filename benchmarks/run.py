@@ -32,6 +32,7 @@ BENCHMARKS: dict[str, str] = {
     "warps": "benchmarks.warps",
     "extract": "benchmarks.extract",
     "detectors": "benchmarks.detectors",
+    "landmarks": "benchmarks.landmarks",
     "convert": "benchmarks.convert",
     "compose": "benchmarks.compose",
     "demonstration": "benchmarks.demonstration",
