@@ -200,3 +200,32 @@ def test_a_lower_crf_is_better_and_larger(clips: dict[str, Path], tmp_path: Path
         errors.append(np.abs(next(ClipSource(target).frames()).rgb().astype(int) - images[0]).mean())
     assert sizes[0] > 2 * sizes[1]
     assert errors[0] < errors[1]
+
+
+@pytest.mark.parametrize("aspect", [Fraction(2), Fraction(64, 45), Fraction(8, 9)])
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("out.mkv", "ffv1"),
+        ("out.mkv", "libx264"),
+        ("out.mkv", "prores_ks"),
+        ("out.webm", "libvpx-vp9"),
+        ("out.mov", "prores_ks"),
+        ("out.mp4", "libx265"),
+    ],
+)
+def test_the_shape_of_pixels_is_kept_whatever_the_codec(
+    tmp_path: Path, name: str, codec: str, aspect: Fraction
+) -> None:
+    like = info(tmp_path, 90, 72, sample_aspect=aspect)
+    with open_sink(
+        tmp_path / name, like, ClipEncoding(codec=codec), audio_from=None, overwrite=False
+    ) as sink:
+        for frame in plain(5, 90, 72):
+            sink.write(frame)
+    copy = ClipSource(tmp_path / name)
+    assert copy.info.shown_size == like.shown_size
+    assert [round(float(frame.rgb().mean())) for frame in copy.frames()] == pytest.approx(
+        [0, 20, 40, 60, 80], abs=2
+    )
+    assert len(list(copy.frames(3, 5))) == 2

@@ -14,12 +14,15 @@ from av.stream import Stream
 from facedouble.errors import OutputError
 from facedouble.files import claim, sync_path
 from facedouble.video.info import SourceInfo
-from facedouble.video.libav import LIBAV_ERRORS, create_clip
+from facedouble.video.libav import LIBAV_ERRORS, create_clip, open_clip
 from facedouble.video.registry import CLIP_FORMATS
 from facedouble.video.sinks.base import Marking, write_error
 from facedouble.video.sinks.encoder import Encoding
+from facedouble.video.sinks.matroska_aspect import add_display_size
 from facedouble.video.sinks.stream_copy import Span, StreamCopy
 from facedouble.video.sinks.tags import source_tags, with_comment
+
+_MATROSKA = {".mkv", ".webm"}
 
 
 class ClipFile:
@@ -42,7 +45,7 @@ class ClipFile:
         marking: Marking | None,
         spans: Sequence[Span] | None = None,
     ) -> None:
-        self._path, self._draft, self._marking = path, draft, marking
+        self._path, self._draft, self._marking, self._like = path, draft, marking, like
         self._stream_copy: StreamCopy | None = None
         tags, video_tags = source_tags(like)
         if marking is not None:
@@ -82,12 +85,24 @@ class ClipFile:
                 self._container.mux(packet)
             self._stream_copy.close()
         self._container.close()
+        self._add_shape()
         if self._marking is not None and self._marking.clip is not None:
             self._marking.clip(self._draft, self._path)
         sync_path(self._draft)
         self._draft.replace(self._path)
         if os.name != "nt":  # Windows cannot open a folder to flush it
             sync_path(self._path.parent)
+
+    def _add_shape(self) -> None:
+        """Say in Matroska and WebM that pixels are not square, where FFmpeg's muxer did not."""
+        shown, stored = self._like.shown_size, (self._like.width, self._like.height)
+        if shown == stored or self._path.suffix.lower() not in _MATROSKA:
+            return
+        with open_clip(self._draft) as written:
+            if written.streams.video[0].sample_aspect_ratio not in (None, 1):
+                return  # the coded pictures say it
+        if not add_display_size(self._draft, stored, shown):
+            raise OutputError(f"{self._path}: {self._path.suffix} cannot say that its pixels are not square")
 
     def abort(self) -> None:
         """Close and delete the draft."""
