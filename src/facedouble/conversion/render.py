@@ -44,11 +44,13 @@ class Region:
 @dataclass(slots=True)
 class FrameTask:
     """A frame, the faces to replace in it, and its state on the way through the stages. ``failure`` says why
-    it is copied unchanged; ``output`` is what gets written."""
+    it is copied unchanged; ``output`` is what gets written. Of a frame that is not ``selected`` nothing is
+    wanted but a copy."""
 
     frame: Frame
     faces: Sequence[PlannedFace]
     matte: Frame | None = None
+    selected: bool = True
     regions: list[Region] = field(default_factory=list)
     failure: str | None = None
     output: Frame | None = None
@@ -103,6 +105,11 @@ class FrameRenderer:
 
     def cut(self, task: FrameTask) -> FrameTask:
         """Convert the regions with faces to RGB and cut the crops for the network."""
+        if task.frame.problem is not None:
+            problem, task.frame = task.frame.problem, task.frame.as_it_is()
+            if task.selected:
+                self._fail(task, InputError(problem))
+            return task
         try:
             task.regions = self._regions(task)
             for region in task.regions:

@@ -140,7 +140,12 @@ class FrameStream:
             for frame, matte in self._with_matte(first, last):
                 if self._retiming is not None:
                     frame = self._retiming.retimed(frame)
-                yield FrameTask(frame.loaded(), self._plan.faces.get(frame.index, ()), matte)
+                yield FrameTask(
+                    frame.loaded(),
+                    self._plan.faces.get(frame.index, ()),
+                    matte,
+                    selected=frame.index in self._ranges,
+                )
 
     def _spans(self, first: int) -> Iterator[tuple[int, int | None]]:
         """Spans of frames to decode, from frame ``first`` on; the last one of a span is exclusive."""

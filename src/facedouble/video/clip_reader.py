@@ -1,13 +1,19 @@
-"""Decoding a clip, from its first frame or from a seek point, with every frame checked against the index."""
+"""Decoding a clip, from its first frame or from a seek point, with every frame checked against the index.
+
+A damaged frame does not end a clip: it is marked, and takes its place, so that all others keep their numbers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import av
+import numpy as np
 from av.packet import Packet
 from av.stream import Stream
 
@@ -31,67 +37,114 @@ def stamp_of(frame: av.VideoFrame) -> int | None:
     return frame.pts if frame.pts is not None else frame.dts
 
 
-def decode_all(path: Path, reading: Reading | None = None) -> Iterator[av.VideoFrame]:
+class Decoded(NamedTuple):
+    """A decoded frame, its time stamp, and whether it is damaged: then its picture is what the decoder made
+    of it, or that of a neighbour where it made nothing."""
+
+    frame: av.VideoFrame
+    stamp: int | None
+    damaged: bool
+
+
+def decode_all(path: Path, reading: Reading | None = None, stamps: Ticks | None = None) -> Iterator[Decoded]:
     """All frames of a clip, from the first.
 
-    Raises ``InputError`` at the first damaged frame, or at the end of a file that is cut off.
+    With the ``stamps`` of all its frames, one that damage swallows has its place taken by a neighbour. Raises
+    ``InputError`` for a clip of which nothing can be decoded, and at the end of one that is cut off.
     """
-    count = 0
     with open_clip(path, reading) as container:
         stream = video_stream(container, path, reading)
         tail = LastGop(container, stream)
+        decoder = _Decoder(stream)
+        found = decoder.frames(tail.watched(packets(container, stream, path)))
+        rising = stamps is not None and bool((np.diff(stamps) > 0).all())
         try:
-            for packet in tail.watched(packets(container, stream, path)):
-                for frame in stream.decode(packet):
-                    if frame.is_corrupt:
-                        raise _damaged_frame(path, count)
-                    yield frame
-                    count += 1
+            yield from _without_gaps(tail.checked(found), decoder, stamps if rising else None)
         except LIBAV_ERRORS as error:
-            raise _damaged_after(path, count, error) from error
-        if tail.is_damaged():
-            raise _damaged_frame(path, count - 1)
+            raise _damaged_after(path, decoder.count, error) from error
+        if not decoder.count and decoder.error is not None:
+            raise _damaged_after(path, 0, decoder.error) from decoder.error
 
 
 def decode_from(
     path: Path, stamps: Ticks, point: SeekPoint, *, seek: bool = True, reading: Reading | None = None
-) -> Iterator[av.VideoFrame]:
+) -> Iterator[Decoded]:
     """The frames of a clip from that of ``point`` on; ``stamps`` are those of all its frames.
 
     With ``seek`` the container is asked to go there, which needs time stamps that rise; without, its packets
     are read from the start, and decoded from the seek point on. Raises ``OutOfStepError`` when other frames
-    come out than the index has, ``InputError`` for a clip that is damaged behind the first of them.
+    come out than the index has, ``InputError`` for a clip whose packets cannot be read behind the first.
     """
     number = point.frame
     with open_clip(path, reading) as container:
         stream = video_stream(container, path, reading)
         tail = LastGop(container, stream)
+        decoder = _Decoder(stream)
         try:
             if seek:
                 _seek(container, stream, point)
             skip = 0 if seek else point.packet
             found = tail.watched(packets(container, stream, path))
-            for packet in _from_keyframe(found, point, skip):
-                for frame in stream.decode(packet):
-                    stamp = stamp_of(frame)
-                    if number == point.frame and stamp is not None and stamp < point.pts:
-                        continue  # the leading frames of an open GOP, whose references are missing
-                    if number >= len(stamps) or stamp != stamps[number]:
-                        raise OutOfStepError(f"frame {number} has the time stamp {stamp}")
-                    if frame.is_corrupt:
-                        if number == point.frame:
-                            raise OutOfStepError("the seek point cannot be decoded by itself")
-                        raise _damaged_frame(path, number)
-                    yield frame
-                    number += 1
+            frames = decoder.frames(_from_keyframe(found, point, skip))
+            shown = (
+                (frame, damaged)
+                for frame, damaged in tail.checked(frames)
+                # The leading frames of an open GOP, whose references are missing.
+                if number > point.frame or (stamp := stamp_of(frame)) is None or stamp >= point.pts
+            )
+            rising = bool((np.diff(stamps) > 0).all())
+            for decoded in _without_gaps(shown, decoder, stamps[number:] if rising else None):
+                if number >= len(stamps) or decoded.stamp != stamps[number]:
+                    raise OutOfStepError(f"frame {number} has the time stamp {decoded.stamp}")
+                if decoded.damaged and number == point.frame:
+                    raise OutOfStepError("the seek point cannot be decoded by itself")
+                yield decoded
+                number += 1
         except LIBAV_ERRORS as error:
             if number == point.frame:
                 raise OutOfStepError(reason(error)) from error
             raise _damaged_after(path, number, error) from error
-        if tail.is_damaged():
-            raise _damaged_frame(path, number - 1)
     if number < len(stamps):
         raise OutOfStepError(f"the clip ends after {number} frames")
+
+
+class _Decoder:
+    """Decodes packets, passing over those that cannot be: ``errors`` counts them, ``error`` is the first."""
+
+    def __init__(self, stream: av.VideoStream) -> None:
+        self._stream = stream
+        self.errors = self.count = 0
+        self.error: BaseException | None = None
+
+    def frames(self, found: Iterable[Packet[Stream]]) -> Iterator[av.VideoFrame]:
+        for packet in found:
+            try:
+                decoded = self._stream.decode(packet)
+            except LIBAV_ERRORS as error:
+                self.errors += 1
+                self.error = self.error or error
+                continue
+            self.count += len(decoded)
+            yield from decoded
+
+
+def _without_gaps(
+    frames: Iterator[tuple[av.VideoFrame, bool]], decoder: _Decoder, stamps: Ticks | None
+) -> Iterator[Decoded]:
+    """The frames, with neighbours in the place of those that did not come out; ``stamps`` rise."""
+    expected = deque(() if stamps is None else stamps.tolist())
+    last: av.VideoFrame | None = None
+    for frame, damaged in frames:
+        stamp = stamp_of(frame)
+        while decoder.errors and stamp is not None and expected and expected[0] < stamp:
+            yield Decoded(last or frame, expected.popleft(), True)
+        if expected and expected[0] == stamp:
+            expected.popleft()
+        yield Decoded(frame, stamp, damaged)
+        last = frame
+    if decoder.errors and last is not None:
+        for stamp in expected:
+            yield Decoded(last, stamp, True)
 
 
 def _seek(container: av.container.InputContainer, stream: av.VideoStream, point: SeekPoint) -> None:
@@ -115,10 +168,6 @@ def _from_keyframe(found: Iterator[Packet[Stream]], point: SeekPoint, skip: int)
     else:
         raise OutOfStepError(f"there is no keyframe at {point.pts}")
     yield from found
-
-
-def _damaged_frame(path: Path, number: int) -> InputError:
-    return InputError(f"{path}: frame {number} is damaged; repair the clip or cut it there")
 
 
 def _damaged_after(path: Path, count: int, error: BaseException) -> InputError:

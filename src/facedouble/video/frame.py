@@ -38,7 +38,7 @@ class Frame:
     cannot be read.
 
     ``problem`` says what is wrong with a damaged frame. Nothing is to be worked out from its pixels, so the
-    methods that show them raise ``InputError``; it can be copied (:meth:`loaded`, :meth:`channels`).
+    methods that show them raise ``InputError``; it can be copied (:meth:`as_it_is`).
     """
 
     index: int
@@ -138,7 +138,11 @@ class Frame:
 
     def _check(self) -> None:
         if self.problem is not None:
-            raise InputError(self.problem)
+            raise InputError(f"frame {self.index}: {self.problem}")
+
+    def as_it_is(self) -> Frame:
+        """The frame for copying: what is wrong with it no longer matters."""
+        return self if self.problem is None else replace(self, problem=None)
 
 
 @lru_cache(maxsize=2)
