@@ -47,7 +47,7 @@ def summary(result: ExtractResult) -> list[str]:
     if result.frames_without_face:
         lines.append(f"no face was found in {result.frames_without_face} frames")
     if result.unreadable:
-        lines.append(f"{result.unreadable} images could not be read and were left out")
+        lines.append(f"{result.unreadable} frames are damaged or could not be read, and were left out")
     for verdict, count in result.left_out.items():
         lines.append(f"{count} faces left out: {_VERDICTS[verdict]}")
     spent = {name: seconds for name, seconds in result.seconds.items() if seconds > 0}

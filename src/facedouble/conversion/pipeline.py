@@ -36,7 +36,7 @@ from facedouble.settings.video import ClipEncoding, ImageEncoding
 from facedouble.video import sinks
 from facedouble.video.hashing import source_hash
 from facedouble.video.sinks import WorkFolder
-from facedouble.video.source import Source, open_source
+from facedouble.video.source import Source, open_source, reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,6 @@ def _convert(
     start = time.perf_counter()
     ranges = FrameRanges.parse(settings.frames.ranges if settings.frames is not None else ())
     frames = open_source(source, settings.reading)
-    for remark in frames.remarks:
-        run.warn("source.remark", remark)
     ranges.check(frames.info.frames or 1 << 62)
     inputs = [path for path in (source, settings.matte) if path is not None]
     sinks.check_output(output, overwrite=settings.overwrite, reading=inputs)
@@ -114,6 +112,7 @@ def _convert(
     mode = OUTPUT_MODES[settings.render.mode]
     like = replace(frames.info, width=frames.info.width * mode.width_factor)
     with (
+        reported(frames, run),
         sinks.open_work_folder(
             output, fingerprint, lambda part: settings.keep_going or not part["failures"]
         ) as work,
@@ -190,9 +189,11 @@ def _extract_faces(source: Path, path: Path, settings: ConvertSettings, run: Run
         extract(source, path, ExtractSettings(skip_existing=True, reading=settings.reading), run=run)
     except InputError:
         with Faceset.open(path) as store:
-            usable = store.complete and not store.all_faces()
+            usable, failure = store.complete and not store.all_faces(), store.failure
         if not usable:
-            shutil.rmtree(path)  # the source cannot be read to its end
+            shutil.rmtree(path)
+            if failure is not None:
+                raise InputError(failure) from None
             raise
         run.warn("convert.no_face", f"no face was found in {source}; its frames are copied unchanged")
     return path

@@ -142,7 +142,7 @@ class Observer:
             if first is None or second is None:
                 continue
             face = self.plan.faces.get(first.index)
-            if face is None:
+            if face is None or first.problem or second.problem:
                 before = None
                 continue
             crops = _Crops(first.index, face, first.rgb(), second.rgb(), self.plan.side)

@@ -27,9 +27,7 @@ from facedouble.faceset.store import SMOOTHED, Faceset, output_errors
 from facedouble.run.run import Run, operation
 from facedouble.settings.extract import ExtractSettings, read_recorded, recorded
 from facedouble.video.hashing import source_hash
-from facedouble.video.source import Source, open_source
-
-_FAILURE = "failure"  # key of the reason why the source could not be read to its end
+from facedouble.video.source import Source, open_source, reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,8 @@ class ExtractResult:
     """What an extraction found.
 
     ``faces`` counts those in use, ``left_out`` the others by status, ``unreadable`` images that could not be
-    read. ``seconds`` is the time this run spent on each kind of work, summed over its processes: decode,
-    detect, landmarks, describe, track, crop, write. ``elapsed`` is the wall-clock time.
+    read, and damaged frames. ``seconds`` is the time this run spent on each kind of work, summed over its
+    processes: decode, detect, landmarks, describe, track, crop, write. ``elapsed`` is the wall-clock time.
     """
 
     faceset: Path
@@ -70,11 +68,10 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
         yunet_model(run=run)  # once, before several processes want it
     references = References.read(settings.faces, FaceAnalyser.from_settings(settings))
     frames = open_source(source, settings.reading)
-    for remark in frames.remarks:
-        run.warn("source.remark", remark)
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} exists and is not a faceset; choose another output")
     with (
+        reported(frames, run),
         run.lock(output, inside=True),
         _open(source, frames, output, settings) as faceset,
         output_errors(output),
@@ -84,11 +81,11 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
             try:
                 seconds = detect_faces(frames, faceset, settings, run)
             except InputError as error:
-                faceset.set_meta(_FAILURE, str(error))  # committed with the next pass, for a resumed run
+                faceset.mark_failure(str(error))  # for a resumed run
             seconds["track"] = track_and_smooth(frames, faceset, settings, references, run)
         for name, spent in write_crops(frames, faceset, settings, run).items():
             seconds[name] = seconds.get(name, 0.0) + spent
-        failure = faceset.meta(_FAILURE)
+        failure = faceset.failure
         if failure is None:
             faceset.mark_complete()
             faceset.commit()

@@ -50,6 +50,7 @@ from facedouble.video.hashing import source_hash
 SMOOTHED = "smoothed"
 """Key of :meth:`Faceset.meta` that is set once tracks and smoothed landmarks are stored."""
 _COMPLETE = "complete"
+_FAILURE = "failure"  # why the source could not be read to its end
 
 
 class Faceset:
@@ -132,9 +133,16 @@ class Faceset:
         """Whether the extraction that made it has finished."""
         return self.meta(_COMPLETE) == "1"
 
+    @property
+    def failure(self) -> str | None:
+        """Why the source could not be read to its end; ``None`` where it could, as far as is known."""
+        return self.meta(_FAILURE)
+
     def check_source(self, source: Path, video_stream: int | None = None) -> None:
         """Raise ``InputError`` unless it is complete and was made from the clip or folder ``source``; with
         ``video_stream``, from the video stream of that number."""
+        if not self.complete and self.failure is not None:
+            raise InputError(f"{self.path} holds only a part of its source: {self.failure}")
         if not self.complete:
             raise InputError(f"{self.path}: its extraction did not finish; resume it first")
         record = self.source
@@ -275,6 +283,10 @@ class Faceset:
     def set_meta(self, key: str, value: str) -> None:
         """Store a value about the whole faceset, such as which pass of extraction is done."""
         self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def mark_failure(self, reason: str) -> None:
+        """Note that the source cannot be read to its end; committed with what comes next."""
+        self.set_meta(_FAILURE, reason)
 
     def mark_complete(self) -> None:
         self.set_meta(_COMPLETE, "1")

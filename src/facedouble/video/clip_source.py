@@ -12,7 +12,7 @@ import av
 
 from facedouble.errors import InputError, setting
 from facedouble.settings.reading import Reading
-from facedouble.video.clip_reader import OutOfStepError, decode_all, decode_from, stamp_of
+from facedouble.video.clip_reader import Decoded, OutOfStepError, decode_all, decode_from
 from facedouble.video.clock_reader import clock_of, jumps_in_words
 from facedouble.video.demux import (
     clock_start,
@@ -33,10 +33,14 @@ from facedouble.video.main_stream import Candidate
 from facedouble.video.orientation import Orientation, display_matrix, orientation
 from facedouble.video.pixels import Pixels
 from facedouble.video.planes import YuvPlanes, decoded_planes
-from facedouble.video.yuv import YuvColour, is_full_range, matrix_of, reformatter, to_rgb
+from facedouble.video.yuv import CONVERSION, YuvColour, is_full_range, matrix_of, reformatter, to_rgb
 
 _TIMED_FRAMES = 120  # from which the rate is measured
+_DAMAGED = "the clip is damaged here"
 _STEPS_BACK = (0, 1, 4)  # seek points before the nearest one that are tried
+
+_Numbered = tuple[int, int, Decoded]
+"""The number and time of a decoded frame."""
 
 
 class ClipSource:
@@ -52,6 +56,7 @@ class ClipSource:
 
     def __init__(self, path: Path, reading: Reading | None = None) -> None:
         self.path, self._reading = path, reading
+        self._resized: str | None = None  # said once frames of another size were seen
         self._wanted = None if reading is None else reading.video_stream
         self._index = load_index(path, source_versions(path), self._wanted)
         if self._index is not None:
@@ -87,7 +92,7 @@ class ClipSource:
             known = video_candidates(container)
         chosen = _chosen_in_words(known, self._info.video_stream)
         jumps = jumps_in_words(clock_of(self.path, self._reading))
-        return [f"{self.path.name}: {said}" for said in (chosen, jumps) if said]
+        return [f"{self.path.name}: {said}" for said in (chosen, jumps, self._resized) if said]
 
     def times(self) -> list[int]:
         """The ``pts`` of every frame, as ``frames`` gives them."""
@@ -96,12 +101,12 @@ class ClipSource:
 
     def frames(self, first: int = 0, last: int | None = None) -> Iterator[Frame]:
         """The frames from number ``first`` to ``last`` (exclusive; ``None``: to the end)."""
-        for number, pts, decoded in self._decoded(first, last):
+        for number, pts, (picture, _, damaged) in self._span(first, last):
             try:
-                content = self._content(decoded)
+                content = self._content(self._sized(number, picture))
             except LIBAV_ERRORS as error:
                 raise InputError(
-                    f"{self.path}: the pixels of frame {number} ({decoded.format.name}) cannot be read "
+                    f"{self.path}: the pixels of frame {number} ({picture.format.name}) cannot be read "
                     f"({reason(error)})"
                 ) from error
             yield Frame(
@@ -110,7 +115,8 @@ class ClipSource:
                 self._info.time_base,
                 content,
                 pixel_aspect=self._info.sample_aspect,
-                duration=self._duration(number, decoded),
+                duration=self._duration(number, picture),
+                problem=_DAMAGED if damaged else None,
             )
 
     def _duration(self, number: int, decoded: av.VideoFrame) -> int | None:
@@ -126,18 +132,21 @@ class ClipSource:
         rgb = to_rgb(decoded, self._colour, reformatter(), format="rgb48le" if deep else "rgb24")
         return self._turn.apply(rgb)
 
-    def _decoded(self, first: int, last: int | None) -> Iterator[tuple[int, int, av.VideoFrame]]:
-        """Number, time and picture of the frames of a span, all of one size."""
-        for number, pts, frame in self._span(first, last):
-            if (frame.width, frame.height) != self._coded_size:
-                width, height = self._coded_size
-                raise InputError(
-                    f"{self.path}: frame {number} is {frame.width}x{frame.height}, those before it "
-                    f"{width}x{height}; cut the clip where its size changes"
-                )
-            yield number, pts, frame
+    def _sized(self, number: int, picture: av.VideoFrame) -> av.VideoFrame:
+        """The picture in the size of the clip: that of a video call changes with its connection."""
+        size = picture.width, picture.height
+        if size == self._coded_size:
+            return picture
+        if not self._resized:
+            self._resized = (
+                f"its size changes at frame {number} to {size[0]}x{size[1]}; all are "
+                f"scaled to the {self._coded_size[0]}x{self._coded_size[1]} of the first frame"
+            )
+        return reformatter("sizing", *size).reformat(
+            picture, *self._coded_size, format=picture.format.name, interpolation=CONVERSION
+        )
 
-    def _span(self, first: int, last: int | None) -> Iterator[tuple[int, int, av.VideoFrame]]:
+    def _span(self, first: int, last: int | None) -> Iterator[_Numbered]:
         if last is not None and last <= first:
             return
         position = first  # the next frame to give out
@@ -154,7 +163,7 @@ class ClipSource:
                 continue  # the next way begins at the frame that is still to be given out
             return
 
-    def _ways(self, first: int) -> Iterator[Callable[[int], Iterator[tuple[int, int, av.VideoFrame]]]]:
+    def _ways(self, first: int) -> Iterator[Callable[[int], Iterator[_Numbered]]]:
         """Ways to decode from a frame on, cheapest first. All give the same frames; the last one always
         works."""
         index = self._index_or_none() if first > 0 else None
@@ -170,9 +179,7 @@ class ClipSource:
                 yield self._from
         yield lambda _frame: self._linear()
 
-    def _from(
-        self, frame: int, *, back: int = 0, seek: bool = True
-    ) -> Iterator[tuple[int, int, av.VideoFrame]]:
+    def _from(self, frame: int, *, back: int = 0, seek: bool = True) -> Iterator[_Numbered]:
         """Frames from the seek point before ``frame`` on."""
         index = self._index
         point = None if index is None else index.seek_point(frame, back)
@@ -182,20 +189,19 @@ class ClipSource:
         for number, decoded in enumerate(found, point.frame):
             yield number, int(index.times[number]), decoded
 
-    def _linear(self) -> Iterator[tuple[int, int, av.VideoFrame]]:
+    def _linear(self) -> Iterator[_Numbered]:
         """All frames, from the first."""
         with open_clip(self.path, self._reading) as container:
             start = round(clock_start(container) / self._info.time_base)
-        if clock_of(self.path, self._reading).jumps:
-            self._index_or_none()
-        decoded: list[av.VideoFrame] = []
+        index = self._index_or_none()
+        expected = None if index is None or index.decoded else index.stamps
+        decoded: list[Decoded] = []
 
         def stamps() -> Iterator[int | None]:
-            for number, frame in enumerate(decode_all(self.path, self._reading)):
+            for number, frame in enumerate(decode_all(self.path, self._reading, expected)):
                 decoded.append(frame)
-                stamp = stamp_of(frame)
-                self._compare(number, stamp)
-                yield stamp
+                self._compare(number, frame.stamp)
+                yield frame.stamp
 
         for number, pts in enumerate(rising_times(stamps(), start, nominal_duration(self._info))):
             yield number, self._time(number, pts), decoded.pop()
@@ -237,9 +243,10 @@ def _probe(path: Path, reading: Reading | None) -> tuple[SourceInfo, tuple[int, 
         context = stream.codec_context
         visible = visible_frames(container, stream, path)
         rate = frame_rate(stream.average_rate, stream.guessed_rate, partial(_first_times, path, reading))
-        first = next(decode_all(path, reading), None)
-        if first is None:
+        decoded = next(decode_all(path, reading), None)
+        if decoded is None:
             raise InputError(f"{path}: the clip has no frame that can be decoded")
+        first = decoded.frame
         turn = orientation(display_matrix(side_data(first)), path)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         size = first.width, first.height

@@ -18,7 +18,7 @@ from facedouble.video.info import SourceInfo
 from facedouble.video.libav import open_clip
 from facedouble.video.sampling import exact_rate, sampled
 from facedouble.video.sinks import CLIP_SUFFIXES, open_sink
-from facedouble.video.source import open_source
+from facedouble.video.source import open_source, reported
 
 
 def clip_to_images(
@@ -43,15 +43,20 @@ def clip_to_images(
         raise OutputError(f"{output} is the name of a clip; give the name of a folder")
     with operation("frames", run) as run, run.lock(output):
         opened = open_source(source, reading)
-        for remark in opened.remarks:
-            run.warn("source.remark", remark)
         count = 0
         stage = run.stage("frames", opened.info.frames, "frames")
-        with open_sink(
-            output, opened.info, ClipEncoding(), audio_from=None, overwrite=overwrite, images=image_format
-        ) as sink:
+        with (
+            reported(opened, run),
+            open_sink(
+                output, opened.info, ClipEncoding(), audio_from=None, overwrite=overwrite, images=image_format
+            ) as sink,
+        ):
             for frame, taken in run.each(sampled(opened.frames(), rate)):
                 if taken:
+                    if frame.problem is not None:
+                        run.warn(
+                            "source.damaged_frame", f"written as it is: frame {frame.index}, {frame.problem}"
+                        )
                     sink.write(frame)
                     count += 1
                 stage.progress(frame.index + 1, images=count)
@@ -86,13 +91,14 @@ def images_to_clip(
         raise InputError(f"{folder}: no such folder")
     with operation("video", run) as run:
         source = FolderSource(folder, reading)
-        for remark in source.remarks:
-            run.warn("source.remark", remark)
         timing = _timing(source.info, rate, audio_from, reading, run)
         stage = run.stage("video", source.info.frames, "frames")
-        with open_sink(
-            output, timing.info, settings or ClipEncoding(), audio_from=audio_from, overwrite=overwrite
-        ) as sink:
+        with (
+            reported(source, run),
+            open_sink(
+                output, timing.info, settings or ClipEncoding(), audio_from=audio_from, overwrite=overwrite
+            ) as sink,
+        ):
             for frame, pts in run.each(zip(source.frames(), timing.times, strict=True)):
                 is_last = frame.index == source.info.frames - 1
                 duration = timing.last_duration if is_last else None

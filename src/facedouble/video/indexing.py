@@ -12,7 +12,7 @@ import numpy as np
 
 from facedouble.errors import InputError
 from facedouble.settings.reading import Reading
-from facedouble.video.clip_reader import OutOfStepError, decode_all, decode_from, stamp_of
+from facedouble.video.clip_reader import OutOfStepError, decode_all, decode_from
 from facedouble.video.clock_reader import clock_of
 from facedouble.video.demux import clock_start, packets, video_stream
 from facedouble.video.hashing import source_hash
@@ -74,7 +74,7 @@ def index_clip(
             predicted = _with_stamps(index, stamps, found)
             if _holds(predicted, reading):
                 return predicted
-    decoded = [stamp_of(frame) for frame in decode_all(info.path, reading)]
+    decoded = [frame.stamp for frame in decode_all(info.path, reading)]
     return _with_stamps(replace(index, decoded=True), decoded, found)
 
 
@@ -193,8 +193,8 @@ def _holds(index: SourceIndex, reading: Reading | None) -> bool:
     path, stamps = index.info.path, index.stamps
     number = 0
     try:
-        for frame in islice(decode_all(path, reading), _CHECKED_FRAMES):
-            if number >= len(stamps) or stamp_of(frame) != stamps[number]:
+        for frame in islice(decode_all(path, reading, stamps), _CHECKED_FRAMES):
+            if number >= len(stamps) or frame.stamp != stamps[number]:
                 return False
             number += 1
         if number < min(len(stamps), _CHECKED_FRAMES):

@@ -1,8 +1,8 @@
 """The end of a clip whose container does not say how long it is.
 
 FFmpeg's decoders mark a damaged frame while they decode it. With several threads, the last frames can be
-given out before that, and the damaged end of a recording that was cut off passes for whole. So the last GOP of
-an MPEG stream is decoded a second time, in one thread.
+given out before that, and the damaged end of a recording that was cut off passes for whole. So the last GOP
+of an MPEG stream is decoded a second time, in one thread.
 """
 
 from __future__ import annotations

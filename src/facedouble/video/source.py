@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 from facedouble.errors import InputError
+from facedouble.run.run import Run
 from facedouble.settings.reading import Reading
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.folder_source import FolderSource
@@ -41,6 +44,26 @@ class Source(Protocol):
         """The frames of a span; times rise strictly. Raises ``InputError`` where a clip cannot be read; an
         image of a folder does so when its pixels are asked for."""
         ...
+
+
+_told: WeakKeyDictionary[Run, set[str]] = WeakKeyDictionary()
+
+
+@contextmanager
+def reported(source: Source, run: Run) -> Iterator[None]:
+    """Report what has to be said of a source, once in a run: what is known of it when it is opened, and after
+    it was read what was seen in it."""
+    told = _told.setdefault(run, set())
+
+    def report() -> None:
+        for remark in source.remarks:
+            if remark not in told:
+                told.add(remark)
+                run.warn("source.remark", remark)
+
+    report()
+    yield
+    report()
 
 
 def open_source(path: Path, reading: Reading | None = None) -> Source:
