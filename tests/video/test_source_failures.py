@@ -47,7 +47,7 @@ def test_a_cut_off_recording_is_noticed_however_fast_it_is_read(
 
 
 def test_damage_in_the_middle_is_noticed(clips: dict[str, Path], tmp_path: Path) -> None:
-    """All frames keep their places: those that nothing is left of are damaged, and those that were flagged."""
+    """All frames keep their places, also those that nothing is left of."""
     data = bytearray(clips["sample_03"].read_bytes())
     middle = len(data) // 2
     data[middle : middle + 60_000] = bytes(60_000)
