@@ -187,13 +187,13 @@ def test_chosen_frames_are_those_of_the_whole_and_little_else_is_decoded(
     source = open_source(path)
     whole = keys(source)
     decoded: list[tuple[Any, ...]] = []
-    real = ClipSource._decoded
+    real = ClipSource._span
 
     def noted(self: ClipSource, *span: Any) -> Any:
         decoded.append(span)
         return real(self, *span)
 
-    monkeypatch.setattr(ClipSource, "_decoded", noted)
+    monkeypatch.setattr(ClipSource, "_span", noted)
     chosen = [3, 5, 170, 171, 399]
     assert [keys_of(frame) for frame in frames_at(source, chosen)] == [whole[number] for number in chosen]
     assert decoded == [(3, 6), (170, 172), (399, 400)]
