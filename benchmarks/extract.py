@@ -30,7 +30,7 @@ from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.landmarks import box_around, eye_distance
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset.store import Faceset
-from facedouble.networks.dlib_files import LANDMARKS_68, weights_file
+from facedouble.networks.dlib_extra import LANDMARKS_68, weights_file
 from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Face, Landmarks
 from facedouble.video.source import open_source

@@ -12,6 +12,7 @@ from facedouble import doctor
 from facedouble.assets import cache_folder
 from facedouble.cli.main import main
 from facedouble.doctor import Finding, State, examine
+from facedouble.networks.shipped import SHA256
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +31,14 @@ def test_what_is_looked_for(findings: dict[str, Finding]) -> None:
         "PyTorch",
         "PyAV",
         "OpenCV",
-        "dlib",
         "numpy",
         "scipy",
         "safetensors",
         "SQLite",
     }
     codecs = {"encoder libx264", "encoder aac", "encoder prores_ks", "encoder ffv1"}
-    files = {"landmark weights", "identity weights", "demonstration clips", "free disk"}
-    expected = tools | codecs | files | {"processor", "device auto"}
+    files = {*SHA256, "demonstration clips", "free disk"}
+    expected = tools | codecs | files | {"processor", "device auto", "dlib"}
     assert expected <= findings.keys()
 
 
@@ -52,8 +52,11 @@ def test_every_missing_thing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
         return real_import(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    missing = {finding.name: finding for finding in examine() if finding.blocks}
-    assert missing.keys() == {"PyTorch", "PyAV", "OpenCV", "dlib"}
+    found = {finding.name: finding for finding in examine()}
+    missing = {name: finding for name, finding in found.items() if finding.blocks}
+    assert missing.keys() == {"PyTorch", "PyAV", "OpenCV"}
+    assert found["dlib"].state is State.NOTE
+    assert found["dlib"].remedy == 'pip install "facedouble[dlib]"'
     for finding in missing.values():
         assert finding.value == "not installed"
         assert finding.remedy.startswith("pip install")
@@ -103,13 +106,13 @@ def test_the_command_fails_when_something_is_missing(
 ) -> None:
     found = [
         Finding("Python", "3.11"),
-        Finding("dlib", "not installed", State.MISSING, "pip install dlib-bin"),
+        Finding("PyAV", "not installed", State.MISSING, "pip install av"),
     ]
     monkeypatch.setattr(doctor, "examine", lambda: found)
     assert main(["doctor"]) == 1
     shown = capsys.readouterr().out
-    assert "-> pip install dlib-bin" in shown
-    assert "Not ready: dlib" in shown
+    assert "-> pip install av" in shown
+    assert "Not ready: PyAV" in shown
 
 
 def test_the_command_succeeds_when_only_extras_are_missing(

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import facedouble
 from facedouble.errors import SettingsError
 from facedouble.registry import Entry, Registry
+from facedouble.run.run import Run
 
 SOURCE = Path(facedouble.__file__).parent
 MODULES = sorted(
@@ -73,3 +75,21 @@ def test_registries_are_light() -> None:
     code = f"import sys, {', '.join(MODULES)}; print([name for name in {heavy} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_what_an_entry_needs_is_prepared_when_asked_for() -> None:
+    told: list[object] = []
+    sys.modules["prepared_here"] = ModuleType("prepared_here")
+    vars(sys.modules["prepared_here"])["fetch"] = lambda run: told.append(run)
+    entries = {
+        "fetched": Entry("no.such.module:RED", "", prepare="prepared_here:fetch"),
+        "ready": Entry("no.such.module:BLUE", ""),
+    }
+    registry: Registry[object] = Registry("colour", entries)
+    run = Run()
+    registry.prepare("ready", run)
+    assert told == []
+    registry.prepare("fetched", run)
+    assert told == [run]
+    with pytest.raises(SettingsError, match=r"colour .*fetched, ready"):
+        registry.prepare("green")

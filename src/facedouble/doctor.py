@@ -17,6 +17,7 @@ from pathlib import Path
 from facedouble._version import __version__
 from facedouble.assets import cache_folder, have_demo_clips
 from facedouble.errors import AssetError, FacedoubleError
+from facedouble.networks.shipped import SHA256, shipped_weights
 
 _LOW_DISK = 5e9  # bytes: room for two facesets and a model with its checkpoints
 _SQLITE = (3, 24)  # upserts
@@ -61,7 +62,7 @@ def examine(folder: Path | None = None) -> list[Finding]:
         Finding("facedouble", __version__),
         _python(),
     ]
-    for check in (_torch, _av, _opencv, _dlib, _libraries):
+    for check in (_torch, _av, _opencv, _libraries, _weights, _dlib):
         findings.extend(check())
     findings.append(_sqlite())
     findings.append(_clips())
@@ -139,27 +140,33 @@ def _opencv() -> Iterator[Finding]:
     yield Finding("OpenCV", cv2.__version__)
 
 
+def _weights() -> Iterator[Finding]:
+    """The weights that come with the program."""
+    for name in SHA256:
+        try:
+            shipped_weights(name)
+        except AssetError as error:
+            yield Finding(name, str(error), State.MISSING, "pip install --force-reinstall facedouble")
+        else:
+            yield Finding(name, "as published")
+
+
 def _dlib() -> Iterator[Finding]:
+    """The extra, which nothing needs unless it is asked for."""
+    from facedouble.networks.dlib_extra import INSTALL, LANDMARKS_68, weights_file
+
+    purpose = "the detectors hog, cnn and all, and the landmarks dlib68"
     try:
         import dlib
-    except (ImportError, OSError) as error:
-        yield _broken("dlib", error, "pip install dlib-bin")
+
+        weights_file(LANDMARKS_68)
+    except ImportError:
+        yield Finding("dlib", f"not installed ({purpose})", State.NOTE, INSTALL, required=False)
+    except (OSError, AssetError) as error:
+        yield Finding("dlib", f"cannot be used: {error}", State.NOTE, INSTALL, required=False)
     else:
-        yield Finding("dlib", dlib.__version__)
-
-    from facedouble.networks.dlib_files import CNN_DETECTOR, DESCRIPTOR, LANDMARKS_68, weights_file
-
-    for name, file, note, required in (
-        ("landmark weights", LANDMARKS_68, " (trained on 300-W: for research use)", True),
-        ("identity weights", DESCRIPTOR, "", True),
-        ("CNN detector", CNN_DETECTOR, "", False),
-    ):
-        try:
-            weights_file(file)
-        except AssetError as error:
-            yield Finding(name, str(error), State.MISSING, required=required)
-        else:
-            yield Finding(name, file + note, required=required)
+        value = f"{dlib.__version__}: {purpose}, which was trained on 300-W: for research use only"
+        yield Finding("dlib", value, required=False)
 
 
 def _libraries() -> Iterator[Finding]:

@@ -160,7 +160,9 @@ def read_regular(path: Path, limit: int, *, follow: bool = False) -> bytes:
     """All of a regular file of at most ``limit`` bytes. Raises ``OSError`` for a larger one as well."""
     with open_regular(path, follow=follow) as file:
         size = os.fstat(file.fileno()).st_size
-        data = file.read(limit + 1) if size <= limit else b""
+        data = file.read(size + 1) if size <= limit else b""  # reserves memory for what is asked for
+        if len(data) > size:  # it has grown, or is one that does not tell its size
+            data += file.read(limit + 1 - len(data))
         size = max(size, len(data))
     if size > limit:
         raise OSError(errno.EFBIG, f"{size} bytes are more than the {limit} that it may have")

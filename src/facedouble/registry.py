@@ -8,12 +8,15 @@ that imports nothing but this one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from facedouble.errors import SettingsError
+
+if TYPE_CHECKING:
+    from facedouble.run.run import Run
 
 T = TypeVar("T")
 
@@ -21,15 +24,16 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One choice: ``target`` is where the object is, ``"package.module:name"``; ``summary`` says in a few
-    words what it does, for help texts and forms."""
+    words what it does, for help texts and forms. ``prepare`` is where the function is, if any, that fetches
+    what the object needs or checks that it is installed (see :meth:`Registry.prepare`)."""
 
     target: str
     summary: str
+    prepare: str = ""
 
     def load(self) -> object:
         """Import and return the object."""
-        module, _, name = self.target.partition(":")
-        return getattr(import_module(module), name)
+        return _imported(self.target)
 
 
 class Registry(Mapping[str, T], Generic[T]):
@@ -70,6 +74,19 @@ class Registry(Mapping[str, T], Generic[T]):
         if name not in self.entries:
             raise SettingsError(f"no {self.kind} {name!r}; choose one of: {', '.join(self.entries)}")
 
+    def prepare(self, name: str, run: Run | None = None) -> None:
+        """See to it that the entry ``name`` can be used: what it needs is fetched, once, before several
+        processes want it. ``run`` is told of downloads. Raises ``SettingsError`` if there is no such entry,
+        and ``AssetError`` if something cannot be had."""
+        self.check(name)
+        if target := self.entries[name].prepare:
+            cast("Callable[..., object]", _imported(target))(run=run)
+
     def summaries(self) -> dict[str, str]:
         """Names with what each one does."""
         return {name: entry.summary for name, entry in self.entries.items()}
+
+
+def _imported(target: str) -> object:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)

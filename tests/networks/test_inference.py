@@ -11,12 +11,14 @@ import pytest
 import torch
 
 from facedouble.networks import inference, mediapipe
+from facedouble.networks.face_descriptor import face_descriptor
 from facedouble.networks.inference import ArrayNetwork
 from facedouble.networks.tflite_module import TfliteModule
 
 NETWORKS = {
     "landmarks": (inference.face_landmarks, mediapipe.face_landmarks, (3, 256, 256)),
     "blendshapes": (inference.blendshapes, mediapipe.blendshapes, (146, 2)),
+    "descriptor": (inference.face_descriptor, face_descriptor, (3, 150, 150)),
     "full range": (inference.full_range, mediapipe.full_range, (3, 192, 192)),
 }
 

@@ -3,16 +3,17 @@
 from pathlib import Path
 
 import cv2
-import dlib
 import numpy as np
 import pytest
 import torch
 
 from facedouble.errors import AssetError, SettingsError
 from facedouble.faces.align import extract_crop, map_points
+from facedouble.faces.chip import face_chip
 from facedouble.faces.network_input import InputCrop
+from facedouble.faces.registry import LANDMARK_SCHEMES
 from facedouble.faceset.store import Faceset
-from facedouble.networks.dlib_descriptor import CHIP, CHIP_PADDING
+from facedouble.networks.face_descriptor import DESCRIPTOR
 from facedouble.settings.recipe import DlibPerceptual, Losses, NoPerceptual, Perceptual, Recipe, VggPerceptual
 from facedouble.training.perceptual import FacePerceptual, VggPerceptualLoss, chip_in_view, make_perceptual
 from facedouble.video.images import read_image
@@ -33,25 +34,23 @@ def made(how: Perceptual) -> object:
 
 @pytest.fixture(scope="module")
 def seen(extracted_pair: Path) -> tuple[torch.Tensor, torch.Tensor, list[np.ndarray]]:
-    """Views (N, 3, 128, 128) of both actors, whether they are of the second (N,), and dlib's chips."""
+    """Views (N, 3, 128, 128) of both actors, whether they are of the second (N,), and chips by each face's
+    own points."""
     views, chips, right = [], [], []
     with Faceset.open(extracted_pair) as faceset:
         for face in faceset.faces():
             crop = read_image(faceset.crop_path(face))
             view = InputCrop(RESOLUTION, 0.7).alignment(np.eye(2, 3), face.crop_size)
             views.append(extract_crop(crop, view, RESOLUTION))
-            points = [
-                dlib.point(round(x), round(y)) for x, y in map_points(face.alignment, face.smoothed).tolist()
-            ]
-            shape = dlib.full_object_detection(dlib.rectangle(0, 0, 256, 256), dlib.points(points))
-            chips.append(dlib.get_face_chip(crop, shape, CHIP, CHIP_PADDING))
+            points = map_points(face.alignment, face.smoothed)
+            chips.append(face_chip(crop, points, LANDMARK_SCHEMES[face.scheme]))
             right.append(face.box.left > 640)  # the actors are side by side
     batch = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).float() / 255
     return batch, torch.tensor(right), chips
 
 
-def test_the_chip_is_where_dlib_cuts_it(seen: tuple[torch.Tensor, torch.Tensor, list[np.ndarray]]) -> None:
-    """Moved by a few pixels to fit dlib's own chips best, ours hardly have to move."""
+def test_the_chip_is_that_of_the_mean_face(seen: tuple[torch.Tensor, torch.Tensor, list[np.ndarray]]) -> None:
+    """Moved by a few pixels to fit those by the faces' own points best, chips hardly have to move."""
     views, _, chips = seen
     own = face_loss().chips(views)
     moves = []
@@ -68,17 +67,17 @@ def test_the_chip_is_where_dlib_cuts_it(seen: tuple[torch.Tensor, torch.Tensor, 
     half, half_shift = chip_in_view(0.35)
     assert half == pytest.approx(2 * scale)
     assert half_shift == pytest.approx((2 * shift[0], 2 * shift[1]))
-    assert abs(shift[0]) < 0.02, "the mean face is symmetric, and dlib's very nearly"
+    assert abs(shift[0]) < 0.02, "the mean face is symmetric, and the chip's very nearly"
 
 
-def test_descriptors_of_our_chips_are_near_dlibs_and_tell_people_apart(
+def test_descriptors_of_our_chips_are_near_those_of_their_own_points_and_tell_people_apart(
     seen: tuple[torch.Tensor, torch.Tensor, list[np.ndarray]],
 ) -> None:
     views, other, chips = seen
     loss = face_loss()
     real = torch.from_numpy(np.stack(chips)).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
-        mine, theirs = loss.network(loss.chips(views)), loss.network(real)
+        mine, theirs = (loss.network(chips)[DESCRIPTOR] for chips in (loss.chips(views), real))
     assert float((mine - theirs).norm(dim=1).median()) < 0.35
     means = [mine[mask].mean(dim=0) for mask in (other, ~other)]
     assert float((means[0] - means[1]).norm()) > 0.6

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facedouble._version import __version__
-from facedouble.assets import yunet_model
 from facedouble.errors import InputError, OutputError, setting
 from facedouble.extraction.cropping import write_crops
 from facedouble.extraction.detection import detect_faces
@@ -64,9 +63,9 @@ def extract(
 
 def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) -> ExtractResult:
     start = time.perf_counter()
-    if settings.detector == "yunet":
-        yunet_model(run=run)  # once, before several processes want it
-    references = References.read(settings.faces, FaceAnalyser.from_settings(settings))
+    analyser = FaceAnalyser.from_settings(settings)
+    analyser.prepare(run)
+    references = References.read(settings.faces, analyser)
     frames = open_source(source, settings.reading)
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} exists and is not a faceset; choose another output")

@@ -27,6 +27,7 @@ from facedouble.faces.registry import (
 )
 from facedouble.faces.schemes.predictor import LandmarkPredictor
 from facedouble.faces.schemes.scheme import LandmarkScheme
+from facedouble.run.run import Run
 from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Alignment, Descriptor, FloatArray, Grey, Image, Landmarks, PredictedLandmarks
 
@@ -80,6 +81,13 @@ class FaceAnalyser:
     def from_settings(cls, settings: ExtractSettings) -> FaceAnalyser:
         """The analyser that an extraction with these settings uses."""
         return cls(settings.detector, settings.landmarks, angles=parse_angles(settings.rotate_images))
+
+    def prepare(self, run: Run | None = None) -> None:
+        """Fetch what detector and predictor need, once, before several processes want it. Raises
+        ``AssetError`` if something cannot be had."""
+        detector, landmarks = self._names
+        DETECTORS.prepare(detector, run)
+        LANDMARK_PREDICTORS.prepare(landmarks, run)
 
     @cached_property
     def detector(self) -> Detector:

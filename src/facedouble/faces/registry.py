@@ -13,17 +13,23 @@ if TYPE_CHECKING:
     from facedouble.faces.schemes.predictor import LandmarkPredictor
     from facedouble.faces.schemes.scheme import LandmarkScheme
 
+_DLIB = "facedouble.networks.dlib_extra:require_dlib"
+
 DETECTORS: Registry[Callable[[str], Detector]] = Registry(
     "detector",
     {
         "mediapipe": Entry(
             "facedouble.faces.detectors.mediapipe:MediaPipeDetector", "small, turned and tilted faces"
         ),
-        "hog": Entry("facedouble.faces.detectors.dlib:HogDetector", "dlib, fast"),
-        "cnn": Entry("facedouble.faces.detectors.dlib:CnnDetector", "dlib, slow"),
-        "all": Entry("facedouble.faces.detectors.dlib:HogThenCnnDetector", "cnn where hog finds none"),
+        "hog": Entry("facedouble.faces.detectors.dlib:HogDetector", "dlib, fast; extra", _DLIB),
+        "cnn": Entry("facedouble.faces.detectors.dlib:CnnDetector", "dlib, slow; extra", _DLIB),
+        "all": Entry(
+            "facedouble.faces.detectors.dlib:HogThenCnnDetector", "cnn where hog finds none; extra", _DLIB
+        ),
         "yunet": Entry(
-            "facedouble.faces.detectors.yunet:YunetDetector", "downloaded once, finds small and turned faces"
+            "facedouble.faces.detectors.yunet:YunetDetector",
+            "downloaded once, finds small and turned faces",
+            "facedouble.assets:yunet_model",
         ),
     },
 )
@@ -55,7 +61,7 @@ LANDMARK_PREDICTORS: Registry[Callable[[str], LandmarkPredictor]] = Registry(
             "facedouble.faces.schemes.mediapipe478_predictor:Mediapipe478Predictor", "MediaPipe's network"
         ),
         "dlib68": Entry(
-            "facedouble.faces.schemes.dlib68_predictor:Dlib68Predictor", "dlib's regression trees"
+            "facedouble.faces.schemes.dlib68_predictor:Dlib68Predictor", "dlib's regression trees", _DLIB
         ),
     },
 )

@@ -1,7 +1,7 @@
-"""MediaPipe's networks on arrays: by OpenCV on the CPU, by PyTorch on any other device.
+"""Networks that come with the program, on arrays: by OpenCV on the CPU, by PyTorch on any other device.
 
-On a CPU, OpenCV needs two thirds of PyTorch's time for them, and PyTorch takes seconds to import. Where
-gradients are wanted, :mod:`.mediapipe` has the same networks as PyTorch modules.
+On a CPU, OpenCV is as fast as PyTorch, which takes seconds to import. Where gradients are wanted,
+:mod:`.mediapipe` and :mod:`.face_descriptor` have the same networks as PyTorch modules.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 
 from facedouble.networks import mediapipe
+from facedouble.networks.face_descriptor import DESCRIPTOR, DESCRIPTOR_FILE
+from facedouble.networks.face_descriptor import face_descriptor as descriptor_module
 from facedouble.networks.shipped import shipped_weights
 from facedouble.types import FloatArray
 
@@ -23,15 +25,16 @@ ArrayNetwork = Callable[[FloatArray], dict[str, FloatArray]]
 """From a batch (N, ...) to the outputs by name, each (N, ...), all float32."""
 
 _OUTPUTS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
+    DESCRIPTOR_FILE: {DESCRIPTOR: (128,)},
     mediapipe.LANDMARKS_FILE: {mediapipe.LANDMARKS: (1, 1, 1434), mediapipe.PRESENCE: (1, 1, 1)},
     mediapipe.BLENDSHAPES_FILE: {mediapipe.BLENDSHAPES: (52,)},
     mediapipe.DETECTOR_FILE: {mediapipe.BOXES: (2304, 16), mediapipe.SCORES: (2304, 1)},
 }
-"""Shapes of each network's outputs, without the batch."""
+"""Shapes of each network's outputs that are wanted here, without the batch."""
 
 
 def face_landmarks(device: str = "cpu") -> ArrayNetwork:
-    """:func:`.mediapipe.face_landmarks` for arrays. What this and the next two return is for one thread at a
+    """:func:`.mediapipe.face_landmarks` for arrays. What these functions return is for one thread at a
     time."""
     return _network(mediapipe.LANDMARKS_FILE, mediapipe.face_landmarks, device)
 
@@ -44,6 +47,11 @@ def blendshapes(device: str = "cpu") -> ArrayNetwork:
 def full_range(device: str = "cpu") -> ArrayNetwork:
     """:func:`.mediapipe.full_range` for arrays."""
     return _network(mediapipe.DETECTOR_FILE, mediapipe.full_range, device)
+
+
+def face_descriptor(device: str = "cpu") -> ArrayNetwork:
+    """:func:`.face_descriptor.face_descriptor` for arrays: the descriptor alone."""
+    return _network(DESCRIPTOR_FILE, descriptor_module, device)
 
 
 def _network(name: str, load: Callable[[str], TfliteModule], device: str) -> ArrayNetwork:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
-from facedouble.networks.shipped import shipped_weights
+from facedouble.networks.shipped import shipped_module
 
 if TYPE_CHECKING:
-    import torch
-
     from facedouble.networks.tflite_module import TfliteModule
 
 LANDMARKS_FILE = "face_landmarks_detector.tflite"
@@ -36,13 +33,13 @@ def face_landmarks(device: str = "cpu") -> TfliteModule:
     ``LANDMARKS`` (N, 1, 1, 1434): for each point x, y and depth, in pixels of the input, whose left and upper
     edges are at 0. ``PRESENCE`` (N, 1, 1, 1): logit that there is a face.
     """
-    return _loaded(LANDMARKS_FILE, device)
+    return shipped_module(LANDMARKS_FILE, device)
 
 
 def blendshapes(device: str = "cpu") -> TfliteModule:
     """The network that turns 146 of the points, (N, 146, 2), x and y in pixels, into how far each of 52
     expressions is made: ``BLENDSHAPES`` (N, 52), 0..1."""
-    return _loaded(BLENDSHAPES_FILE, device)
+    return shipped_module(BLENDSHAPES_FILE, device)
 
 
 def full_range(device: str = "cpu") -> TfliteModule:
@@ -52,17 +49,4 @@ def full_range(device: str = "cpu") -> TfliteModule:
     the box and six key points, x and y, in pixels, centre and points from the middle of that cell. ``SCORES``
     (N, 2304, 1): logit that a face is there.
     """
-    return _loaded(DETECTOR_FILE, device)
-
-
-def _loaded(name: str, device: str) -> TfliteModule:
-    import torch  # takes seconds, and extraction on a CPU does without it
-
-    return _cached(name, torch.device(device))
-
-
-@cache
-def _cached(name: str, device: torch.device) -> TfliteModule:
-    from facedouble.networks.tflite_module import TfliteModule
-
-    return TfliteModule(shipped_weights(name), known=True).to(device)
+    return shipped_module(DETECTOR_FILE, device)

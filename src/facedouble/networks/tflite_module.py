@@ -34,7 +34,7 @@ class TfliteModule(nn.Module):
         except (ValueError, RuntimeError, IndexError, TypeError) as error:
             reason = str(error).partition("\n")[0]
             raise AssetError(f"{path}: the network does not fit together ({reason})") from error
-        self.requires_grad_(False).eval()
+        self.eval()
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """The outputs by their names in the file, each of the shape that the file declares, with the batch in
@@ -126,11 +126,12 @@ class _Step(nn.Module):
         super().__init__()
         self.function, self.reads = function, tuple(reads)
         for number, constant in enumerate(constants):
-            self.register_buffer(f"constant_{number}", constant)
+            weight = None if constant is None else nn.Parameter(constant, requires_grad=False)
+            self.register_parameter(f"constant_{number}", weight)
 
     def forward(self, values: dict[int, Tensor]) -> Tensor:
         arguments = [
-            self._buffers[f"constant_{number}"] if index is None else values[index]
+            self._parameters[f"constant_{number}"] if index is None else values[index]
             for number, index in enumerate(self.reads)
         ]
         return self.function(*arguments)

@@ -206,7 +206,7 @@ def _padded(x: Tensor, padding: tuple[int, int, int, int], value: float) -> tupl
 
 
 def _prelu(x: Tensor, slope: Tensor) -> Tensor:
-    return F.relu(x) + slope * x.clamp(max=0)
+    return F.prelu(x.permute(0, 3, 1, 2), slope.flatten()).permute(0, 2, 3, 1)
 
 
 def _dense(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

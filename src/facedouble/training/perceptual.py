@@ -8,16 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-import dlib
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facedouble.assets import vgg19_weights
+from facedouble.faces.align import inverse, map_points
+from facedouble.faces.chip import CHIP, chip_alignment
 from facedouble.faces.schemes.dlib68 import DLIB68
-from facedouble.networks.dlib_descriptor import CHIP, CHIP_PADDING, DlibDescriptorNetwork
-from facedouble.networks.dlib_files import DESCRIPTOR, weights_file
+from facedouble.networks.face_descriptor import DESCRIPTOR, LEVELS, face_descriptor
 from facedouble.networks.vgg import Vgg19
 from facedouble.settings.recipe import DlibPerceptual, Recipe, VggPerceptual
 
@@ -54,8 +54,8 @@ class FacePerceptual:
     """Through dlib's face descriptor: features of its first four levels, and the descriptor itself,
     which says who it is.
 
-    The pictures are cut to the chip that dlib would cut from a face in the middle of the alignment;
-    real ones are aligned, so they are near it.
+    The pictures are cut to the chip of a face in the middle of the alignment; real ones are aligned, so they
+    are near it.
     """
 
     def __init__(
@@ -66,8 +66,7 @@ class FacePerceptual:
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
-        self.network = DlibDescriptorNetwork(weights_file(DESCRIPTOR)).to(device)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = face_descriptor(str(device))
         self.how, self.precision = how, precision
         scale, shift = chip_in_view(coverage)
         # As affine_grid counts: -1 and 1 are the outer edges, here of the chip and of the view.
@@ -86,14 +85,16 @@ class FacePerceptual:
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         with _autocast(output, self.precision):
-            features, descriptors = self.network.features(self.chips(output))
+            mine = self.network(self.chips(output))
             with torch.no_grad():
-                wanted, persons = self.network.features(self.chips(target))
-        loss = self.how.weight * feature_l1(features, wanted)
+                wanted = self.network(self.chips(target))
+        loss = self.how.weight * feature_l1(
+            [mine[name] for name in LEVELS], [wanted[name] for name in LEVELS]
+        )
         if self.how.identity:
             # The person's mean over this batch: all are of one person, and nothing has to be kept.
-            mean = persons.float().mean(dim=0)
-            distance = torch.linalg.vector_norm(descriptors.float() - mean, dim=1).mean()
+            mean = wanted[DESCRIPTOR].float().mean(dim=0)
+            distance = torch.linalg.vector_norm(mine[DESCRIPTOR].float() - mean, dim=1).mean()
             loss = loss + self.how.identity * distance
         return loss
 
@@ -125,19 +126,15 @@ def feature_l1(features: list[Tensor], wanted: list[Tensor]) -> Tensor:
 
 
 def chip_in_view(coverage: float) -> tuple[float, tuple[float, float]]:
-    """Where dlib's chip lies in a model's view: ``scale`` and ``shift`` (x, y) that take chip
+    """Where the chip of the mean face lies in a model's view: ``scale`` and ``shift`` (x, y) that take chip
     coordinates to view coordinates, both from -1 at the left and upper edge to 1 at the other.
 
-    dlib fits the chip to the landmarks; it is asked where it puts that of the mean face. ``coverage``
-    is the central part of the crop that the view shows.
+    ``coverage`` is the central part of the crop that the view shows.
     """
-    large = 1000  # of the mean face: dlib takes whole numbers
-    points = [dlib.point(round(x), round(y)) for x, y in (DLIB68.mean_shape * large - 0.5).tolist()]
-    shape = dlib.full_object_detection(dlib.rectangle(0, 0, large, large), dlib.points(points))
-    chip = dlib.get_face_chip_details(shape, CHIP, CHIP_PADDING).rect
-    edges = np.array([[chip.left() - 0.5, chip.top() - 0.5], [chip.right() + 0.5, chip.bottom() + 0.5]])
-    # From shares of the crop to -1..1 of its central part; pixel centres of the large crop at integers.
-    first, last = (2 * (edges + 0.5) / large - 1) / coverage
+    # The mean face is symmetric: the chip is upright in the crop, whose sides are taken to be 0 to 1 here.
+    back = inverse(chip_alignment(DLIB68.mean_shape, DLIB68))
+    edges = map_points(back, np.array([[-0.5, -0.5], [CHIP - 0.5, CHIP - 0.5]], dtype=np.float32))
+    first, last = (2 * edges - 1) / coverage
     scale, shift = (last - first) / 2, (last + first) / 2
     return float(scale.mean()), (float(shift[0]), float(shift[1]))
 

@@ -13,7 +13,7 @@ import facedouble
 SOURCE = Path(facedouble.__file__).parent
 SCHEMES = SOURCE / "faces" / "schemes"
 # Where dlib's files are and what they are called.
-FILE_FORMATS = {SOURCE / "networks" / "dlib_files.py"}
+FILE_FORMATS = {SOURCE / "networks" / "dlib_extra.py"}
 
 FILES = sorted(
     path for path in SOURCE.rglob("*.py") if SCHEMES not in path.parents and path not in FILE_FORMATS

@@ -1,13 +1,11 @@
-"""dlib's detectors."""
+"""dlib's detectors, for those who install ``facedouble[dlib]``."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import dlib
-
 from facedouble.faces.detectors.base import FAST_SIDES, PATCH, RawDetection, search_pyramid
-from facedouble.networks.dlib_files import CNN_DETECTOR, weights_file
+from facedouble.networks.dlib_extra import CNN_DETECTOR, load_dlib, weights_file
 from facedouble.types import Detection, Grey, Image
 
 
@@ -25,7 +23,7 @@ class HogDetector:
 
     def __init__(self, device: str = "cpu") -> None:
         """``device`` makes no difference: the detector runs on the CPU."""
-        self._detector = dlib.get_frontal_face_detector()
+        self._detector = load_dlib().get_frontal_face_detector()
 
     def detect(self, image: Image | Grey, thorough: bool = True) -> list[Detection]:
         if thorough:
@@ -62,7 +60,7 @@ class CnnDetector:
 
     def __init__(self, device: str = "cpu") -> None:
         """``device`` makes no difference: dlib's wheels run on the CPU."""
-        self._network = dlib.cnn_face_detection_model_v1(str(weights_file(CNN_DETECTOR)))
+        self._network = load_dlib().cnn_face_detection_model_v1(str(weights_file(CNN_DETECTOR)))
 
     def detect(self, image: Image | Grey, thorough: bool = True) -> list[Detection]:
         if thorough:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import dlib
 import numpy as np
 
 from facedouble.faces.align import align, fast_crop, inverse, map_points
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.schemes.dlib68 import DLIB68
-from facedouble.networks.dlib_files import LANDMARKS_68, weights_file
-from facedouble.types import Detection, FloatArray, Grey, Image, Landmarks, PredictedLandmarks
+from facedouble.networks.dlib_extra import LANDMARKS_68, load_dlib, weights_file
+from facedouble.types import Box, Detection, FloatArray, Grey, Image, Landmarks, PredictedLandmarks
 
 
 class Dlib68Predictor:
@@ -31,14 +30,13 @@ class Dlib68Predictor:
 
     def __init__(self, device: str = "cpu") -> None:
         """``device`` makes no difference: the trees run on the CPU."""
+        dlib = load_dlib()
+        self._rectangle = dlib.rectangle
         self._predictor = dlib.shape_predictor(str(weights_file(LANDMARKS_68)))
-        box = box_around(DLIB68.mean_shape * self.PATCH - 0.5, DLIB68)
-        self._box = dlib.rectangle(box.left, box.top, box.right - 1, box.bottom - 1)
+        self._box = box_around(DLIB68.mean_shape * self.PATCH - 0.5, DLIB68)
 
     def predict(self, image: Image | Grey, detections: Sequence[Detection]) -> list[PredictedLandmarks]:
-        boxes = [detection.box for detection in detections]
-        rectangles = [dlib.rectangle(box.left, box.top, box.right - 1, box.bottom - 1) for box in boxes]
-        return [self._refined(image, self._run(image, rectangle)) for rectangle in rectangles]
+        return [self._refined(image, self._run(image, detection.box)) for detection in detections]
 
     def refine(
         self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]
@@ -53,6 +51,6 @@ class Dlib68Predictor:
         found = self._run(fast_crop(image, upright, self.PATCH), self._box)
         return PredictedLandmarks(map_points(inverse(upright), found))
 
-    def _run(self, image: Image | Grey, box: dlib.rectangle) -> Landmarks:
-        shape = self._predictor(image, box)
+    def _run(self, image: Image | Grey, box: Box) -> Landmarks:
+        shape = self._predictor(image, self._rectangle(box.left, box.top, box.right - 1, box.bottom - 1))
         return np.array([(part.x, part.y) for part in shape.parts()], dtype=np.float32)

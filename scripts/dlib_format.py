@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
+import numpy.typing as npt
 
 from facedouble.errors import AssetError
 
-_NONE = torch.zeros(0)
+Values = npt.NDArray[np.float32]
+
+_NONE: Values = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Layer:
     filters, for a dense layer ``(outputs, inputs)``, otherwise none."""
 
     kind: str
-    parameters: Tensor
+    parameters: Values
     numbers: tuple[int, ...] = ()
 
 
@@ -120,12 +121,12 @@ class _Reader:
         for _ in range(10):
             self.integer()
 
-    def tensor(self) -> Tensor:
+    def tensor(self) -> Values:
         if (version := self.integer()) != 2:
             raise ValueError(f"unexpected tensor version {version}")
         count = math.prod(self.integer() for _ in range(4))
         values = np.frombuffer(self.bytes(4 * count), dtype="<f4")
-        return torch.from_numpy(values.astype(np.float32))
+        return values.astype(np.float32)
 
     def integer(self) -> int:
         control = self.bytes(1)[0]

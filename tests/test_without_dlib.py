@@ -1,0 +1,75 @@
+"""The program as it is installed by default, without dlib: in processes that cannot import it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.subprocess
+
+SITE = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("dlib", "face_recognition_models"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """For processes, and those that they start, in which dlib is not installed."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "sitecustomize.py").write_text(SITE)
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+
+
+def python(environment: dict[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def facedouble(environment: dict[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return python(environment, "-m", "facedouble", *arguments)
+
+
+def test_dlib_is_not_there(environment: dict[str, str]) -> None:
+    assert "No module named 'dlib'" in python(environment, "-c", "import dlib").stderr
+
+
+def test_every_module_can_be_imported(environment: dict[str, str]) -> None:
+    script = (
+        "import importlib, pkgutil, facedouble\n"
+        "for module in pkgutil.walk_packages(facedouble.__path__, 'facedouble.'):\n"
+        "    if not module.name.endswith('__main__'): importlib.import_module(module.name)\n"
+        "print('all')"
+    )
+    done = python(environment, "-c", script)
+    assert done.stdout == "all\n", done.stderr
+
+
+def test_doctor_says_what_the_extra_is_for(environment: dict[str, str]) -> None:
+    done = facedouble(environment, "doctor")
+    assert done.returncode == 0, done.stdout
+    assert 'pip install "facedouble[dlib]"' in done.stdout
+
+
+@pytest.mark.parametrize(("option", "name"), [("--detector", "hog"), ("--landmarks", "dlib68")])
+def test_what_needs_dlib_says_so_in_one_line(
+    option: str, name: str, environment: dict[str, str], pair_frames: Path, tmp_path: Path
+) -> None:
+    others = {"--detector": "mediapipe", "--landmarks": "mediapipe478", option: name}
+    options = [part for pair in others.items() for part in pair]
+    done = facedouble(environment, "extract", "-i", pair_frames, "-o", tmp_path / "faces", *options)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert 'pip install "facedouble[dlib]"' in done.stderr
+    assert not (tmp_path / "faces").exists()
