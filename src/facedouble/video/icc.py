@@ -123,7 +123,7 @@ def _curve(tag: bytes) -> Doubles:
 def _parametric(
     x: Doubles, kind: int, g: float, a: float, b: float, c: float, d: float, e: float, f: float
 ) -> Doubles:
-    """Table 68 of ICC.1:2022."""
+    """The curves of parametricCurveType (ICC.1:2022, 10.18)."""
     if kind == 0:
         return np.asarray(x**g)
     with np.errstate(all="ignore"):
