@@ -26,13 +26,18 @@ from facedouble.video.source import open_source
 
 pytestmark = [pytest.mark.slow, pytest.mark.subprocess]
 
+OFFLINE = (
+    "import tests.hostile.guarded as g; g.forbid_connections(); from facedouble.cli.main import run; run()"
+)
+"""The program, killed by the kernel if it opens a connection."""
+
 
 @pytest.fixture(scope="session")
 def demo_run(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Output folder and terminal text of ``facedouble demo --quick``."""
+    """Output folder and terminal text of ``facedouble demo --quick``, which may open no connection."""
     output = tmp_path_factory.mktemp("demo") / "a folder"
     run = subprocess.run(
-        [sys.executable, "-m", "facedouble", "demo", "--quick", "-o", str(output)],
+        [sys.executable, "-c", OFFLINE, "demo", "--quick", "-o", str(output)],
         capture_output=True,
         text=True,
         timeout=600,

@@ -14,12 +14,8 @@ exceeds its place is no JUMBF (ISO 19566-5), and the file counts as changed.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
-import os
-import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -29,6 +25,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from facedouble.errors import InputError
+from facedouble.files import open_regular, read_regular
 from facedouble.provenance.c2pa_library import (
     C2paError,
     NotSupported,
@@ -110,7 +107,7 @@ class Verifier:
         if kind is None:
             raise InputError(f"{path}: not a clip or image format that carries marks")
         try:
-            with _opened(path) as file:
+            with open_regular(path, follow=True) as file:
                 return self._verify(file, path, kind)
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from error
@@ -132,8 +129,7 @@ class Verifier:
         sidecar = path.with_suffix(SIDECAR_SUFFIX)
         labels = _labels(path, kind, found)
         if sidecar.exists():
-            with _opened(sidecar) as beside:
-                manifest = beside.read(_MAX_STORE)
+            manifest = read_regular(sidecar, _MAX_STORE, follow=True)
             fits = Store(jumbf_length(manifest[:16], len(manifest)), len(manifest)).fits
             verdict = replace(self._judged(file, path, kind, fits, manifest), sidecar=sidecar)
             if verdict.state.is_unchanged:
@@ -215,17 +211,6 @@ def _trusting(roots: Sequence[bytes]) -> Any:
         return offline_context({"trust": {"user_anchors": b"\n".join(roots).decode()}} if roots else {})
     except C2paError as error:
         raise InputError(f"the certificates to trust cannot be used ({error_text(error)})") from error
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """A regular file, open for reading; pipes and devices are refused without waiting for them. Raises
-    ``OSError``."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        yield file
 
 
 def _read(file: BinaryIO, kind: str, context: Any, manifest: bytes | None) -> dict[str, Any] | None:
