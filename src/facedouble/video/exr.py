@@ -52,6 +52,8 @@ def encode_exr(pixels: npt.NDArray[Any]) -> bytes:
     assert isinstance(context, av.VideoCodecContext)
     context.width, context.height, context.pix_fmt = width, height, frame.format.name
     context.time_base, context.thread_count = Fraction(1, 25), 1
+    # Otherwise the encoder leaves out an attribute that every file must have; image_aspect writes its value.
+    context.sample_aspect_ratio = Fraction(1)
     context.options = {"compression": "zip1", "format": "half"}
     return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
 

@@ -14,6 +14,7 @@ from facedouble.errors import InputError
 from facedouble.settings.reading import Reading
 from facedouble.video.frame import Frame
 from facedouble.video.hashing import source_hash
+from facedouble.video.image_header import ImageHeader
 from facedouble.video.images import ImageFile, image_files, image_header, profile_remark, read_pixels
 from facedouble.video.index import SourceIndex, frozen
 from facedouble.video.info import SourceInfo
@@ -35,7 +36,7 @@ class FolderSource:
     def __init__(self, path: Path, reading: Reading | None = None) -> None:
         self.path, self._reading = path, reading
         self.files = image_files(path) if path.is_dir() else [path]
-        first, remark = self._first()
+        first, header, remark = self._first()
         self.remarks: Sequence[str] = () if remark is None else (remark,)
         height, width = first.shape[:2]
         self._info = SourceInfo(
@@ -47,17 +48,19 @@ class FolderSource:
             rate=_RATE,
             time_base=1 / _RATE,
             pixel_format=_FORMATS[first.shape[2], first.dtype == np.uint8],
+            sample_aspect=header.upright_aspect,
             is_film=_numbered(self.files),
         )
 
-    def _first(self) -> tuple[Pixels, str | None]:
-        """The first readable image, and what has to be said of it."""
+    def _first(self) -> tuple[Pixels, ImageHeader, str | None]:
+        """The first readable image, its header, and what has to be said of it."""
         problem: InputError | None = None
         for file in self.files:
             try:
                 pixels = read_pixels(file, self._reading, alpha=True)
-                remark = profile_remark(image_header(file, self._reading))
-                return pixels, None if remark is None else f"{file}: {remark}"
+                header = image_header(file, self._reading)
+                remark = profile_remark(header)
+                return pixels, header, None if remark is None else f"{file}: {remark}"
             except InputError as error:
                 problem = problem or error
         raise problem or InputError(f"{self.path}: the folder holds no image")
@@ -88,7 +91,8 @@ class FolderSource:
         they are looked at."""
         for index, file in islice(enumerate(self.files), first, last):
             content = ImageFile(file, self._reading)
-            yield Frame(index, index, self._info.time_base, content, name=file.name)
+            aspect = self._info.sample_aspect
+            yield Frame(index, index, self._info.time_base, content, name=file.name, pixel_aspect=aspect)
 
 
 def _numbered(files: Sequence[Path]) -> bool:

@@ -49,7 +49,12 @@ def _jpeg(pixels: Pixels, _comment: str | None) -> bytes:
 
 def _tiff(pixels: Pixels, _comment: str | None) -> bytes:
     deflate, horizontal = 8, 2  # of the TIFF specification: Adobe Deflate, and differences along a line
-    options = [*(cv2.IMWRITE_TIFF_COMPRESSION, deflate), *(cv2.IMWRITE_TIFF_PREDICTOR, horizontal)]
+    options = [
+        *(cv2.IMWRITE_TIFF_COMPRESSION, deflate),
+        *(cv2.IMWRITE_TIFF_PREDICTOR, horizontal),
+        # Square pixels of no stated size, where image_aspect writes another shape.
+        *(cv2.IMWRITE_TIFF_XDPI, 1, cv2.IMWRITE_TIFF_YDPI, 1, cv2.IMWRITE_TIFF_RESUNIT, 1),
+    ]
     return _by_opencv(".tif", pixels, options)
 
 

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from facedouble.video.image_aspect import SQUARE, read_pixel_aspect
 
 MAX_PROFILE = 8 << 20  # bytes
 _MAX_PARTS = 100_000  # chunks, segments or entries of a file
 _EXIF_ORIENTATION = 0x0112
+_FIRST_TRANSPOSED = 5  # orientations from here on swap rows and columns
 
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
     """``kind`` is png, jpeg, bmp, tiff, webp or exr; ``width`` and ``height`` are those of the stored pixels,
     or of anything larger that has to be decoded for them. ``orientation`` is that of Exif, 1 to 8.
-    ``profile`` is an ICC profile."""
+    ``profile`` is an ICC profile. ``aspect`` is the width of a stored pixel divided by its height."""
 
     kind: str
     width: int
@@ -27,10 +31,16 @@ class ImageHeader:
     alpha: bool = False
     orientation: int = 1
     profile: bytes | None = None
+    aspect: Fraction = SQUARE
 
     @property
     def pixels(self) -> int:
         return self.width * self.height
+
+    @property
+    def upright_aspect(self) -> Fraction:
+        """The pixel aspect ratio of the upright picture."""
+        return 1 / self.aspect if self.orientation >= _FIRST_TRANSPOSED else self.aspect
 
 
 def read_header(data: bytes) -> ImageHeader:
@@ -41,7 +51,7 @@ def read_header(data: bytes) -> ImageHeader:
         raise ValueError("not a readable image (its header is damaged)") from error
     if header is None or header.width < 1 or header.height < 1:
         raise ValueError("not a readable image")
-    return header
+    return replace(header, aspect=read_pixel_aspect(data))
 
 
 def _header(data: bytes) -> ImageHeader | None:

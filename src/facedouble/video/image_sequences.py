@@ -138,6 +138,8 @@ def _timing(
     if len(times) == count:
         run.notice("video.times_of_clip", f"each image takes the time of its frame in {clip.path.name}")
         info = replace(clip.info, width=images.width, height=images.height)
+        if (images.width, images.height) != (clip.info.width, clip.info.height):
+            info = replace(info, sample_aspect=images.sample_aspect)
         return _Timing(info, times, clip.index.duration(count - 1))
     rate = clip.info.rate
     run.warn(

@@ -9,6 +9,7 @@ from pathlib import Path
 from facedouble.errors import OutputError, setting
 from facedouble.files import write_whole
 from facedouble.video.frame import Frame
+from facedouble.video.image_aspect import with_pixel_aspect
 from facedouble.video.image_formats import ImageFormat
 from facedouble.video.registry import IMAGE_FORMATS
 from facedouble.video.sinks.base import Marking, Sink, write_error
@@ -72,6 +73,7 @@ class FolderSink(Sink):
         pixels = frame.channels()
         try:
             data = self._format.encode(pixels, marking.comment if marking else None)
+            data = with_pixel_aspect(data, frame.pixel_aspect)
             if marking is not None and self._format.suffix in SIDECAR_SUFFIXES:
                 if marking.sidecar is not None:
                     write_whole(path.with_suffix(SIDECAR), marking.sidecar(data, name))
