@@ -28,7 +28,7 @@ from facedouble.extraction.extract import ExtractResult, extract
 from facedouble.faces.align import align, inverse
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.landmarks import box_around, eye_distance
-from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.schemes.scheme import common_scheme, scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.networks.dlib_extra import LANDMARKS_68, weights_file
 from facedouble.settings.extract import ExtractSettings
@@ -94,11 +94,12 @@ def distances(faces: Sequence[Face], truth: dict[int, list[Landmarks]]) -> list[
     """Mean distance of each face's landmarks to those of detecting every frame, of the eye distance."""
     result = []
     for face in faces:
-        here = box_around(face.landmarks, DLIB68)
-        same = [p for p in truth.get(face.frame_index, []) if box_around(p, DLIB68).overlap(here) > 0.4]
+        scheme = scheme_of(face)
+        here = box_around(face.landmarks, scheme)
+        same = [p for p in truth.get(face.frame_index, []) if box_around(p, scheme).overlap(here) > 0.4]
         if same:
             apart = np.linalg.norm(face.landmarks - same[0], axis=1).mean()
-            result.append(float(apart) / eye_distance(same[0], DLIB68))
+            result.append(float(apart) / eye_distance(same[0], scheme))
     return result
 
 
@@ -116,10 +117,11 @@ class Steadiness:
 
 def steadiness(faces: Sequence[Face]) -> Steadiness:
     """How steady one track is."""
-    eyes = float(np.median([eye_distance(face.landmarks, DLIB68) for face in faces]))
+    scheme = common_scheme(faces)
+    eyes = float(np.median([eye_distance(face.landmarks, scheme) for face in faces]))
 
     def middles(which: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        back = np.stack([inverse(align(getattr(face, which), 256, DLIB68)) for face in faces])
+        back = np.stack([inverse(align(getattr(face, which), 256, scheme)) for face in faces])
         return np.asarray(back[:, :, :2] @ (127.5, 127.5) + back[:, :, 2])
 
     def size(vectors: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
@@ -133,7 +135,7 @@ def steadiness(faces: Sequence[Face]) -> Steadiness:
     ]
     apart = np.array(
         [
-            np.linalg.norm(f.smoothed - f.landmarks, axis=1).mean() / eye_distance(f.landmarks, DLIB68)
+            np.linalg.norm(f.smoothed - f.landmarks, axis=1).mean() / eye_distance(f.landmarks, scheme)
             for f in faces
         ]
     )

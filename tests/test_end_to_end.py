@@ -16,7 +16,7 @@ import pytest
 from facedouble.conversion.pipeline import convert
 from facedouble.errors import FacedoubleError, InputError, OutputError
 from facedouble.faces.hull import face_hull
-from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.provenance.verify import State, verify
 from facedouble.settings.convert import ConvertSettings, Marked, Unmarked
@@ -73,7 +73,8 @@ def test_the_face_is_changed_and_the_rest_is_not(demo_run: tuple[Path, str], cli
         faces = {face.frame_index: face for face in faceset.faces()}
     source, result = frames(clips["sample_02"]), frames(output / "swap.mp4")
     for index in range(0, len(source), 10):
-        inside = face_hull(faces[index].smoothed, source[index].shape[:2], DLIB68, forehead=0.35) > 0
+        face, size = faces[index], source[index].shape[:2]
+        inside = face_hull(face.smoothed, size, scheme_of(face), forehead=0.35) > 0
         around = cv2.dilate(inside.astype(np.uint8), np.ones((41, 41), np.uint8)) > 0
         difference = np.abs(source[index].astype(float) - result[index]).mean(axis=2)
         assert difference[inside].mean() > 6, "the face is as it was"
@@ -141,7 +142,8 @@ def test_a_deleted_crop_leaves_that_face_unswapped_and_counted(
     assert not np.array_equal(source[7], written[7])
     # In images, pixels away from the face are exactly the source's.
     face = next(f for f in Faceset.open(original) if f.frame_index == 7)
-    away = cv2.dilate(face_hull(face.smoothed, (720, 1280), DLIB68, forehead=0.5), np.ones((31, 31))) == 0
+    hull = face_hull(face.smoothed, (720, 1280), scheme_of(face), forehead=0.5)
+    away = cv2.dilate(hull, np.ones((31, 31))) == 0
     assert np.array_equal(source[7][away], written[7][away])
 
 

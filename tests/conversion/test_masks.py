@@ -4,6 +4,7 @@ import pytest
 from facedouble.conversion.masks import erode, feather
 from facedouble.conversion.registry import MASKS
 from facedouble.errors import SettingsError
+from facedouble.faces.schemes.scheme import scheme_of
 
 
 def disc(size: int, radius: float, centre: float | None = None) -> np.ndarray:
@@ -22,28 +23,35 @@ def alphas(scene) -> dict[str, np.ndarray]:
     }
 
 
-def holds(scene, mask: np.ndarray, *points: int) -> list[bool]:
-    landmarks = scene.plan[5][0].outline
-    return [bool(mask[round(float(y)), round(float(x))]) for x, y in landmarks[list(points)]]
+def holds(scene, mask: np.ndarray) -> list[bool]:
+    """Whether a mask holds the middle of eyes, nose and mouth."""
+    planned = scene.plan[5][0]
+    regions = scheme_of(planned.face).regions
+    parts = (*(eye.contour for eye in regions.eyes), regions.nose, regions.lips)
+    middles = (planned.outline[list(part)].mean(axis=0) for part in parts)
+    return [bool(mask[round(float(y)), round(float(x))]) for x, y in middles]
 
 
 def test_every_mask_contains_eyes_nose_and_mouth_and_differs_from_the_others(scene, alphas) -> None:
     for name, mask in alphas.items():
-        assert all(holds(scene, mask, 37, 40, 43, 46, 30, 33, 51, 57)), name
+        assert all(holds(scene, mask)), name
     shapes = [mask.tobytes() for mask in alphas.values()]
     assert len(set(shapes)) == len(shapes)
 
 
 def test_the_masks_differ_in_forehead_and_jaw(scene, alphas) -> None:
-    landmarks = scene.plan[5][0].outline
-    up = landmarks[27] - landmarks[8]
-    x, y = np.round(landmarks[27] + 0.22 * up).astype(int)
+    planned = scene.plan[5][0]
+    regions = scheme_of(planned.face).regions
+    bridge = planned.outline[regions.nose[0]]
+    chin = planned.outline[regions.jaw[len(regions.jaw) // 2]]
+    up = bridge - chin
+    x, y = np.round(bridge + 0.22 * up).astype(int)
     assert alphas["extended"][y, x]
     assert not alphas["facehull"][y, x]
     assert (alphas["facehull"] & ~alphas["extended"]).sum() == 0
     assert (alphas["facehullandrect"] == (alphas["facehull"] & alphas["rect"])).mean() > 0.9999
     # The chin is in the hull, not in the rectangle.
-    x, y = np.round(landmarks[8] + 0.1 * up).astype(int)
+    x, y = np.round(chin + 0.1 * up).astype(int)
     assert alphas["facehull"][y, x]
     assert not alphas["facehullandrect"][y, x]
 

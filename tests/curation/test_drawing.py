@@ -19,6 +19,7 @@ from facedouble.curation.drawing import (
 from facedouble.curation.review import Reason, SuspectFace
 from facedouble.curation.suspect_spans import SuspectSpan
 from facedouble.errors import InputError, OutputError, SettingsError
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.types import Image
 from facedouble.video.images import read_image
@@ -132,7 +133,8 @@ def test_what_looks_wrong_is_shown_with_its_landmarks(extracted_pair: Path) -> N
         sheet = review_sheet(store, [SuspectSpan(wrong, face, face, 1)])
     shown = sheet[70 : 70 + 256, 12 : 12 + 256]
     different = (shown != plain).any(axis=2)
-    assert 68 < different.sum() < 68 * 20, "68 small dots"
+    dots = len(scheme_of(face).regions.points)
+    assert dots < different.sum() < dots * 20, "small dots"
     below = sheet[70 + 262 :]
     assert ink(below)[3] > 30, "two lines of text"
 

@@ -6,7 +6,7 @@ import pytest
 from facedouble.curation.attributes import side_in_frame
 from facedouble.curation.review import review
 from facedouble.faces.align import align
-from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.types import Face
 
@@ -40,7 +40,7 @@ def test_a_good_faceset_has_nothing_wrong(faces: list[Face]) -> None:
 
 def test_landmarks_that_fit_no_head(faces: list[Face]) -> None:
     points = faces[8].landmarks.copy()
-    points[27:36, 0] += 0.1 * side_in_frame(faces[8])  # the nose on the cheek
+    points[:, 0] += 0.25 * (points[:, 1] - points[:, 1].mean())  # slanted, as no head is
     face, words = only_suspicion(changed(faces, 8, landmarks=points))
     assert face.key == faces[8].key
     assert "fit the head unlike others" in words
@@ -56,7 +56,13 @@ def test_landmarks_off_their_smooth_path(faces: list[Face]) -> None:
 def test_a_crop_that_jumps(faces: list[Face]) -> None:
     moved = faces[8].smoothed + np.array([0.1 * side_in_frame(faces[8]), 0], np.float32)
     face, words = only_suspicion(
-        changed(faces, 8, smoothed=moved, landmarks=moved, alignment=align(moved, faces[8].crop_size, DLIB68))
+        changed(
+            faces,
+            8,
+            smoothed=moved,
+            landmarks=moved,
+            alignment=align(moved, faces[8].crop_size, scheme_of(faces[8])),
+        )
     )
     assert face.key == faces[8].key, "and not those before and after it"
     assert "jumps by 10" in words
@@ -68,7 +74,9 @@ def test_a_head_that_moves_fast_does_not_jump(faces: list[Face]) -> None:
     for face in faces:
         points = face.smoothed + np.array([face.frame_index * 0.1 * side_in_frame(face), 0], np.float32)
         moving.append(
-            face.with_(smoothed=points, landmarks=points, alignment=align(points, face.crop_size, DLIB68))
+            face.with_(
+                smoothed=points, landmarks=points, alignment=align(points, face.crop_size, scheme_of(face))
+            )
         )
     assert review(moving, (5000, 360)) == []
 
@@ -121,7 +129,7 @@ def test_a_detector_that_was_unsure(faces: list[Face]) -> None:
 def test_the_worst_comes_first_with_all_its_reasons(faces: list[Face]) -> None:
     bad = changed(faces, 3, confidence=-1.0)
     moved = bad[8].smoothed + np.array([0.2 * side_in_frame(bad[8]), 0], np.float32)
-    bad = changed(bad, 8, smoothed=moved, alignment=align(moved, 256, DLIB68), confidence=-1.0)
+    bad = changed(bad, 8, smoothed=moved, alignment=align(moved, 256, scheme_of(bad[8])), confidence=-1.0)
     found = review(bad, SIZE)
     assert [s.face.key for s in found] == [faces[8].key, faces[3].key]
     assert len(found[0].reasons) == 3

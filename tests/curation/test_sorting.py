@@ -10,7 +10,7 @@ from facedouble.curation.sorting import SortResult, new_names, sort_crops
 from facedouble.errors import OutputError, SettingsError
 from facedouble.faces.landmarks import mouth_opening
 from facedouble.faces.pose import head_pose
-from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.layout import crop_name
 from facedouble.faceset.store import Faceset
 from facedouble.types import Face
@@ -57,9 +57,9 @@ def test_every_order_is_the_same_faceset_and_goes_back(key: str, pair: Path) -> 
     ("key", "value"),
     [
         ("sharpness", lambda face: face.sharpness),
-        ("yaw", lambda face: head_pose(face.smoothed, DLIB68).yaw),
-        ("pitch", lambda face: head_pose(face.smoothed, DLIB68).pitch),
-        ("mouth", lambda face: mouth_opening(face.smoothed, DLIB68)),
+        ("yaw", lambda face: head_pose(face.smoothed, scheme_of(face), face.depth).yaw),
+        ("pitch", lambda face: head_pose(face.smoothed, scheme_of(face), face.depth).pitch),
+        ("mouth", lambda face: mouth_opening(face.smoothed, scheme_of(face))),
         ("colour", lambda face: face.colour[0] @ (0.2126, 0.7152, 0.0722)),
         ("size", lambda face: -np.hypot(*face.alignment[0, :2])),
     ],

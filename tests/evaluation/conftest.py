@@ -13,7 +13,7 @@ from facedouble.evaluation.evaluate import evaluate
 from facedouble.evaluation.result import Evaluation, ResultEvaluation
 from facedouble.extraction.extract import extract
 from facedouble.faces.hull import face_hull
-from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.settings.extract import ExtractSettings
@@ -50,10 +50,9 @@ class Material:
     def face(self, number: int) -> np.ndarray:
         """A soft mask (H, W, 1) of the face."""
         with Faceset.open(self.faceset) as store:
-            points = store.faces()[number].smoothed
-        return cv2.GaussianBlur(face_hull(points, (SIZE[1], SIZE[0]), DLIB68, forehead=0.3), (0, 0), 3)[
-            ..., None
-        ]
+            face = store.faces()[number]
+        hull = face_hull(face.smoothed, (SIZE[1], SIZE[0]), scheme_of(face), forehead=0.3)
+        return cv2.GaussianBlur(hull, (0, 0), 3)[..., None]
 
 
 @pytest.fixture(scope="session")
@@ -129,8 +128,8 @@ def measured(material: Material) -> Callable[[str], ResultEvaluation]:
 
 def face_hull_of(material: Material, number: int) -> np.ndarray:
     with Faceset.open(material.faceset) as store:
-        points = store.faces()[number].smoothed
-    return face_hull(points, (SIZE[1], SIZE[0]), DLIB68, forehead=0.3)[..., None]
+        face = store.faces()[number]
+    return face_hull(face.smoothed, (SIZE[1], SIZE[0]), scheme_of(face), forehead=0.3)[..., None]
 
 
 def evaluated(material: Material, *results: Path) -> Evaluation:

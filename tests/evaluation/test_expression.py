@@ -95,7 +95,7 @@ def test_shut_eyes_look_nowhere() -> None:
 
 def test_gaze_of_a_real_face_turns_with_the_picture(clips: dict[str, Path]) -> None:
     frame = next(islice(open_source(clips["sample_04"]).frames(), 3, None)).rgb()
-    points = FaceAnalyser().search_image(frame)[0].landmarks
+    points = FaceAnalyser("hog", "dlib68").search_image(frame)[0].landmarks
     mirrored = points.copy()
     mirrored[:, 0] = frame.shape[1] - 1 - mirrored[:, 0]
     order = [39, 38, 37, 36, 41, 40], [45, 44, 43, 42, 47, 46]

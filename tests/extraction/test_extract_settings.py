@@ -9,14 +9,15 @@ import pytest
 
 from facedouble.errors import InputError, SettingsError
 from facedouble.extraction.extract import extract
-from facedouble.faces.landmarks import eye_distance
-from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.align import map_points
+from facedouble.faces.landmarks import eye_centres, eye_distance
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.settings.extract import AtRate, ExtractSettings
 from facedouble.settings.people import FaceChoice
 from facedouble.video.images import read_image, write_png
 from facedouble.video.source import open_source
-from tests.extraction.facesets import ALONE, all_faces, every, images
+from tests.extraction.facesets import all_faces, every, images
 
 
 @pytest.mark.subprocess
@@ -70,16 +71,16 @@ def test_a_reference_without_a_face_is_refused(
 def test_a_frame_on_its_side_is_found_with_rotate_images(clips: dict[str, Path], tmp_path: Path) -> None:
     upright = next(iter(open_source(clips["sample_03"]).frames())).rgb()
     source = images(tmp_path / "in", upright, np.rot90(upright).copy(), np.rot90(upright, 2).copy())
-    assert extract(source, tmp_path / "without", ALONE).faces == 1
+    assert extract(source, tmp_path / "without", ExtractSettings(processes=1, detector="hog")).faces == 1
     for name, angles in (("step", "90"), ("list", "180,270")):
-        settings = ExtractSettings(processes=1, rotate_images=angles)
+        settings = ExtractSettings(processes=1, detector="hog", rotate_images=angles)
         assert extract(source, tmp_path / name, settings).faces == 3
         straight, lying, hanging = all_faces(tmp_path / name)
         assert (straight.rotation, lying.rotation, hanging.rotation) == (0, 270, 180)
         # np.rot90 takes (x, y) of a picture W wide to (y, W - 1 - x).
         expected = np.stack([straight.landmarks[:, 1], 1279 - straight.landmarks[:, 0]], axis=1)
         apart = np.linalg.norm(lying.landmarks - expected, axis=1).mean()
-        assert apart < 0.03 * eye_distance(straight.landmarks, DLIB68)
+        assert apart < 0.03 * eye_distance(straight.landmarks, scheme_of(straight))
         crops = [read_image(tmp_path / name / "faces" / f"00000{i}_0.png").astype(float) for i in range(3)]
         for crop in crops[1:]:
             assert np.corrcoef(crop.ravel(), crops[0].ravel())[0, 1] > 0.97, "its crop stands upright"
@@ -95,8 +96,8 @@ def test_angles_that_are_none(folder: Path, tmp_path: Path, angles: str) -> None
 def test_level_eyes(folder: Path, tmp_path: Path) -> None:
     extract(folder, tmp_path / "faces", ExtractSettings(processes=1, align_eyes=True))
     for face in all_faces(tmp_path / "faces"):
-        points = face.smoothed @ face.alignment[:, :2].T + face.alignment[:, 2]
-        assert abs(points[36:42, 1].mean() - points[42:48, 1].mean()) < 0.01
+        right, left = eye_centres(map_points(face.alignment, face.smoothed), scheme_of(face))
+        assert abs(right[1] - left[1]) < 0.01
 
 
 def test_blurry_faces_go_to_their_own_folder(clips: dict[str, Path], tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import facedouble
 from facedouble.errors import SettingsError
 from facedouble.faces.analyser import FaceAnalyser, parse_angles
 from facedouble.faces.landmarks import eye_distance
-from facedouble.faces.registry import LANDMARK_PREDICTORS, LANDMARK_SCHEMES
+from facedouble.faces.registry import DEFAULT_SCHEME, LANDMARK_PREDICTORS, LANDMARK_SCHEMES
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.settings.extract import ExtractSettings
 from facedouble.video.source import open_source
@@ -48,7 +48,10 @@ def _own_files() -> set[str]:
 
 
 def test_it_is_made_from_settings_and_knows_its_scheme() -> None:
-    analyser = FaceAnalyser.from_settings(ExtractSettings(detector="cnn", rotate_images="90"))
+    assert FaceAnalyser.from_settings(ExtractSettings()).scheme is LANDMARK_SCHEMES[DEFAULT_SCHEME]
+    analyser = FaceAnalyser.from_settings(
+        ExtractSettings(detector="cnn", landmarks="dlib68", rotate_images="90")
+    )
     assert analyser.scheme is LANDMARK_SCHEMES["dlib68"] is DLIB68
     assert analyser.angles == (90, 180, 270)
     assert list(LANDMARK_PREDICTORS) == list(LANDMARK_SCHEMES)
@@ -84,5 +87,5 @@ def test_a_face_is_verified_where_it_is_and_not_elsewhere(image: np.ndarray) -> 
     (found,) = analyser.search_image(image)
     grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     assert (analyser.verify(grey, found.landmarks) or 0) > 0
-    away = found.landmarks - np.array((2 * eye_distance(found.landmarks, DLIB68), 0), np.float32)
+    away = found.landmarks - np.array((2 * eye_distance(found.landmarks, analyser.scheme), 0), np.float32)
     assert analyser.verify(grey, away) is None

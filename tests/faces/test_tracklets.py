@@ -11,7 +11,6 @@ import pytest
 from facedouble.faces.analyser import FaceAnalyser, rotation_matrix
 from facedouble.faces.landmarks import eye_distance
 from facedouble.faces.motion import estimate_motion
-from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.tracklets import Tracklet, track_faces
 from facedouble.types import Box, Grey, Image
 from facedouble.video.source import open_source
@@ -70,7 +69,8 @@ def test_landmarks_are_those_of_detecting_every_frame(
     talking: list[Still], tracklets: list[Tracklet], analyser: FaceAnalyser
 ) -> None:
     apart = [
-        np.linalg.norm(observation.landmarks - landmarks, axis=1).mean() / eye_distance(landmarks, DLIB68)
+        np.linalg.norm(observation.landmarks - landmarks, axis=1).mean()
+        / eye_distance(landmarks, analyser.scheme)
         for observation, landmarks in zip(tracklets[0].observations, detected(talking, analyser), strict=True)
     ]
     assert np.mean(apart) < 0.015
@@ -137,7 +137,7 @@ def test_a_turned_face_is_found_and_followed_upright(talking: list[Still], angle
         assert turned_face.rotation == angle
         expected = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
         apart = np.linalg.norm(turned_face.landmarks - expected, axis=1).mean()
-        assert apart < 0.03 * eye_distance(face.landmarks, DLIB68)
+        assert apart < 0.03 * eye_distance(face.landmarks, analyser.scheme)
 
 
 def test_without_angles_a_turned_face_is_not_found(talking: list[Still], analyser: FaceAnalyser) -> None:
@@ -151,11 +151,11 @@ def test_motion_of_a_picture_that_is_moved(talking: list[Still], analyser: FaceA
     turn = cv2.getRotationMatrix2D((640.0, 300.0), 4.0, 1.03)
     turn[:, 2] += np.array((5.3, -3.6))
     after = cv2.warpAffine(before.grey(), turn, (1280, 720), flags=cv2.INTER_CUBIC)
-    moved = estimate_motion(before.grey(), np.asarray(after, dtype=np.uint8), landmarks, DLIB68)
+    moved = estimate_motion(before.grey(), np.asarray(after, dtype=np.uint8), landmarks, analyser.scheme)
     assert moved.tracked > 0.9
-    corners = landmarks[list(DLIB68.regions.right_eye.contour)]
+    corners = landmarks[list(analyser.scheme.regions.right_eye.contour)]
     apart = np.linalg.norm(corners @ (moved.matrix - turn)[:, :2].T + (moved.matrix - turn)[:, 2], axis=1)
-    assert apart.max() < 0.004 * eye_distance(landmarks, DLIB68)
+    assert apart.max() < 0.004 * eye_distance(landmarks, analyser.scheme)
 
 
 def test_motion_to_another_picture_is_known_to_be_unknown(
@@ -163,8 +163,8 @@ def test_motion_to_another_picture_is_known_to_be_unknown(
 ) -> None:
     landmarks = detected([talking[0]], analyser)[0]
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280), dtype=np.uint8)
-    assert estimate_motion(talking[0].grey(), noise, landmarks, DLIB68).tracked < 0.5
-    assert estimate_motion(talking[0].grey(), np.zeros_like(noise), landmarks, DLIB68).tracked < 0.5
+    assert estimate_motion(talking[0].grey(), noise, landmarks, analyser.scheme).tracked < 0.5
+    assert estimate_motion(talking[0].grey(), np.zeros_like(noise), landmarks, analyser.scheme).tracked < 0.5
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ def test_a_face_is_kept_as_conversion_will_see_it(faces: Dataset, whole_clips: F
     inner = InputCrop(128, 0.7).alignment(np.eye(2, 3), face.crop_size)
     points = map_points(inner, map_points(face.alignment, face.smoothed))
     kept = side.store.take(torch.tensor([4]))[0].numpy()
-    expected = network_input(extract_crop(crop, inner, 128), points, DLIB68, side.colours[4])
+    expected = network_input(extract_crop(crop, inner, 128), points, side.scheme, side.colours[4])
     assert np.abs(kept[:3].transpose(1, 2, 0) / 255 - expected).max() < 0.003
     assert np.allclose((side.landmarks[4].numpy() + 1) * 64 - 0.5, points, atol=1e-3)
 
@@ -60,7 +60,7 @@ def test_weights_and_mask_lie_where_the_face_is(faces: Dataset) -> None:
     side = faces.training["b"]
     pixels = side.store.take(torch.arange(len(side))).float() / 255
     weights, mask = pixels[:, 3] * 4, pixels[:, 4]
-    mouth = ((side.landmarks[:, 48:].mean(dim=1) + 1) * 64).long()
+    mouth = ((side.landmarks[:, list(side.scheme.regions.lips)].mean(dim=1) + 1) * 64).long()
     at_mouth = weights[torch.arange(len(side)), mouth[:, 1], mouth[:, 0]]
     assert at_mouth.min() > 2.5, "eyes and mouth count most"
     assert weights[:, 0, 0].max() < 0.2, "corners hardly count"
@@ -168,7 +168,7 @@ def test_neighbours_are_alike_in_expression_and_not_in_who_they_are() -> None:
 def test_faces_are_drawn_with_their_neighbours_of_the_other_side(faces: Dataset) -> None:
     batch = faces.training["a"].draw(6, seeded())
     assert batch.neighbours is not None
-    assert batch.neighbours.shape == (6, 10, 68, 2)
+    assert batch.neighbours.shape == (6, 10, faces.scheme.count, 2)
     other = faces.training["b"].landmarks.flatten(1)
     assert apart(batch.neighbours.flatten(2).flatten(0, 1), other).amin(dim=1).max() == 0
 

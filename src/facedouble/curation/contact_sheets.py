@@ -94,9 +94,10 @@ def _used(faceset: Faceset) -> list[Face]:
 
 
 def _with_landmarks(image: Image, face: Face) -> Image:
-    """A crop with the landmarks measured on its frame, as dots."""
-    picture = image.copy()
+    """A crop with the landmarks of the face's regions, as measured on its frame, as dots."""
+    picture, scheme = image.copy(), scheme_of(face)
     size = max(1, image.shape[0] // 170)
-    for x, y in np.rint(map_points(face.alignment, face.landmarks)).astype(int).tolist():
+    known = scheme.points(face.landmarks, scheme.regions.points)
+    for x, y in np.rint(map_points(face.alignment, known)).astype(int).tolist():
         cv2.circle(picture, (x, y), size, _DOT, -1, cv2.LINE_AA)
     return picture

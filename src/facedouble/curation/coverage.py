@@ -216,7 +216,7 @@ def _uncovered(here: Array, there: Array, reach: Sequence[float]) -> Mask:
     if not len(here):
         return np.ones(len(there), dtype=np.bool_)
     near = cKDTree(here / reach).query_ball_point(there / np.asarray(reach), 1.0, return_length=True)
-    return np.asarray(near < max(2, 0.003 * len(here)))
+    return np.asarray(near < max(1, 0.003 * len(here)))
 
 
 def _summary_and_gaps(

@@ -172,10 +172,11 @@ def sharpness(crop: Image) -> float:
 
 
 def draw_landmarks(image: Image, face: Face) -> Image:
-    """A crop with its landmarks: measured ones in red, smoothed ones in green on top."""
-    picture = image.copy()
+    """A crop with the landmarks of the face's regions: measured ones in red, smoothed ones in green on
+    top."""
+    picture, scheme = image.copy(), scheme_of(face)
     for points, colour in ((face.landmarks, (255, 40, 40)), (face.smoothed, (60, 255, 60))):
-        known = points[~np.isnan(points).any(axis=1)]
+        known = scheme.points(points, scheme.regions.points)
         for x, y in np.rint(map_points(face.alignment, known)).astype(int).tolist():
             cv2.circle(picture, (x, y), max(1, face.crop_size // 170), colour, -1, cv2.LINE_AA)
     return picture

@@ -35,7 +35,7 @@ DETECTORS: Registry[Callable[[str], Detector]] = Registry(
 )
 """Detector classes; their constructors take the device to run on."""
 
-DEFAULT_DETECTOR = "hog"
+DEFAULT_DETECTOR = "mediapipe"
 """The detector of a new faceset."""
 
 LANDMARK_SCHEMES: Registry[LandmarkScheme] = Registry(
@@ -51,7 +51,7 @@ LANDMARK_SCHEMES: Registry[LandmarkScheme] = Registry(
 )
 """What the points of a face are. A face names its scheme here."""
 
-DEFAULT_SCHEME = "dlib68"
+DEFAULT_SCHEME = "mediapipe478"
 """The landmark scheme of a new faceset."""
 
 LANDMARK_PREDICTORS: Registry[Callable[[str], LandmarkPredictor]] = Registry(

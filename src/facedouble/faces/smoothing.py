@@ -28,10 +28,10 @@ PosePath = npt.NDArray[np.float64]
 """(N, 4), for each frame: x, y, logarithm of the scale, angle in radians."""
 
 _SIZE = 256  # side of the crop in which shapes are compared; any would do
-_MOTION = 10.0  # weight of the picture's motion against landmarks: the ratio of their variances
-_EVENNESS = 80.0  # weight of even motion against landmarks, while the face moves evenly
+_MOTION = 30.0  # weight of the picture's motion against landmarks: the ratio of their variances
+_EVENNESS = 20.0  # weight of even motion against landmarks, while the face moves evenly
 _SHAKEN = 0.01  # acceleration at which evenness counts half: eye distances per frame squared
-_EXPRESSION = 0.6  # standard deviation in frames of the Gaussian that smooths the shape within the crop
+_EXPRESSION = 0.45  # standard deviation in frames of the Gaussian that smooths the shape within the crop
 
 
 def smooth_track(faces: Sequence[Face], strength: float = 1.0) -> list[Face]:

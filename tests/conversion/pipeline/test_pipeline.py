@@ -18,7 +18,7 @@ from facedouble.conversion.pipeline import ConvertResult, convert
 from facedouble.errors import OutputError
 from facedouble.extraction.extract import extract
 from facedouble.faces.hull import face_hull
-from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.run.events import Event, Finished, Notice, Progress, StageFinished, StageStarted
 from facedouble.run.run import Run
@@ -65,7 +65,7 @@ def test_outside_the_face_every_sample_is_the_sources_own(
     with Faceset.open(faces) as store:
         found = {face.frame_index: face for face in store.faces()}
     for index, (old, new) in enumerate(zip(planes(rich), planes(path), strict=True)):
-        hull = face_hull(found[index].smoothed, (360, 640), DLIB68, forehead=0.6)
+        hull = face_hull(found[index].smoothed, (360, 640), scheme_of(found[index]), forehead=0.6)
         reach = cv2.dilate((hull > 0).astype(np.uint8), np.ones((25, 25))) > 0
         assert np.array_equal(old[0][~reach], new[0][~reach])
         blocks = reach.reshape(180, 2, 320, 2).any(axis=(1, 3))

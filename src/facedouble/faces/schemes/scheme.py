@@ -73,6 +73,12 @@ class Regions:
     def lips(self) -> Indices:
         return self.outer_lips + self.inner_lips
 
+    @property
+    def points(self) -> Indices:
+        """The points of all regions, each once, in order. A dense mesh has many others, which would hide a
+        face if they were drawn."""
+        return tuple(sorted({index for region in self.named().values() for index in region}))
+
     def named(self) -> dict[str, Indices]:
         """Every region as indices, by name."""
         return {
