@@ -148,10 +148,21 @@ def cache_folder() -> Path:
     if configured:
         return Path(configured)
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "facedouble/cache"
+        return Path(os.environ.get("LOCALAPPDATA") or _home() / "AppData/Local") / "facedouble/cache"
     if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/facedouble"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "facedouble"
+        return _home() / "Library/Caches/facedouble"
+    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "facedouble"
+
+
+def _home() -> Path:
+    """The user's home folder. Raises ``AssetError`` for a user without one, as in some containers."""
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise AssetError(
+            "this user has no home folder; set HOME, or FACEDOUBLE_CACHE and FACEDOUBLE_CONFIG, to folders "
+            "that can be written to"
+        ) from error
 
 
 def config_folder() -> Path:
@@ -161,10 +172,10 @@ def config_folder() -> Path:
     if configured:
         return Path(configured)
     if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA") or Path.home() / "AppData/Roaming") / "facedouble"
+        return Path(os.environ.get("APPDATA") or _home() / "AppData/Roaming") / "facedouble"
     if sys.platform == "darwin":
-        return Path.home() / "Library/Application Support/facedouble"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "facedouble"
+        return _home() / "Library/Application Support/facedouble"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or _home() / ".config") / "facedouble"
 
 
 def _verified(folder: Path) -> bool:

@@ -24,7 +24,7 @@ from facedouble.extraction.extract import extract
 from facedouble.faces.align import extract_crop
 from facedouble.faces.network_input import InputCrop
 from facedouble.faceset.store import Faceset
-from facedouble.files import write_whole
+from facedouble.files import path_text, write_whole
 from facedouble.models import checkpoint
 from facedouble.run.run import Run, operation
 from facedouble.settings.compute import ConvertCompute, TrainCompute
@@ -102,7 +102,7 @@ def _demo(settings: DemoSettings, run: Run) -> DemoResult:
     trained_on = faces_a[:-1] if settings.unseen else faces_a
     mode = "-unseen" if settings.unseen else ""
     model = output / (f"model{mode}-quick" if settings.quick else f"model{mode}")
-    facesets = {"a": [str(path) for path in trained_on], "b": [str(path) for path in faces_b]}
+    facesets = {"a": [path_text(path) for path in trained_on], "b": [path_text(path) for path in faces_b]}
     if checkpoint.exists(model) and checkpoint.read_card(model).facesets != facesets:
         raise SettingsError("output", output, f"{model} was trained on other clips; choose another folder")
     for clip, path in zip((*clips_a, *clips_b), (*faces_a, *faces_b), strict=True):

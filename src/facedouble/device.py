@@ -8,6 +8,7 @@ import torch
 
 from facedouble.errors import SettingsError
 
+_DEVICES = ("cpu", "cuda", "mps", "xpu")
 _BF16_PRODUCTS = ("avx512_bf16", "amx_bf16")  # sets of instructions, as PyTorch calls them
 
 
@@ -22,6 +23,8 @@ def choose_device(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type not in _DEVICES:
+            raise SettingsError(f"device {name!r} cannot be used; there are: auto, {', '.join(_DEVICES)}")
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise SettingsError(f"device {name!r} is not there (see: facedouble doctor)") from error

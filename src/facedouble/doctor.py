@@ -188,7 +188,11 @@ def _sqlite() -> Finding:
 
 
 def _clips() -> Finding:
-    name, folder = "demonstration clips", cache_folder()
+    name = "demonstration clips"
+    try:
+        folder = cache_folder()
+    except AssetError as error:
+        return Finding(name, "no cache folder", State.NOTE, str(error), required=False)
     if have_demo_clips():
         return Finding(name, f"in {folder}", required=False)
     if find_spec("pip") is None:

@@ -114,6 +114,12 @@ def is_full(error: OSError) -> bool:
     return error.errno in _FULL
 
 
+def path_text(path: Path | str) -> str:
+    """``path`` as text that can be stored and sent anywhere: bytes of its name that are no UTF-8, as old
+    disks and archives have them, are written as escapes."""
+    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def hidden_beside(path: Path, suffix: str) -> Path:
     """The hidden name ``.NAME.SUFFIX`` beside ``path``, cut and told apart by a hash where it would be longer
     than file systems allow."""

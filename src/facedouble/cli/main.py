@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from facedouble._version import __version__
 from facedouble.cli import init
+from facedouble.cli.streams import prepare_streams
 from facedouble.errors import FacedoubleError
 from facedouble.printable import MAX_LINE, printable
 from facedouble.run.cancel import Cancelled
@@ -150,6 +151,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def run() -> None:
     """Entry point of the installed program."""
+    prepare_streams()
     sys.exit(main(sys.argv[1:]))
 
 

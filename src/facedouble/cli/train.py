@@ -38,7 +38,7 @@ def train(command: TrainCommand, events: EventsOption = None) -> None:
 
 def _cancel_on_enter(run: Run) -> None:
     """Cancel ``run`` when Enter is pressed, where there is a person to press it."""
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         return
 
     def wait() -> None:

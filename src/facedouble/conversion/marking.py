@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from facedouble._version import __version__
+from facedouble.files import path_text
 from facedouble.provenance.credentials import Credentials, consent_hash
 from facedouble.provenance.marker import Marker, sidecar_of
 from facedouble.provenance.media_types import SIDECAR_TYPES
@@ -34,7 +35,7 @@ def make_marking(
     signer = marking.signer
     identity = own_identity() if signer is None else load_identity(signer.certificate, signer.key)
     credentials = Credentials(
-        source_name=source.name,
+        source_name=path_text(source.name),
         source_sha256=source_hash(source),
         source=source if source.is_file() else None,
         consent_sha256=consent_hash(marking.consent) if marking.consent else None,

@@ -23,6 +23,7 @@ from facedouble.faces.references import References
 from facedouble.faceset.codec import SourceRecord
 from facedouble.faceset.layout import CROPS, DATABASE
 from facedouble.faceset.store import SMOOTHED, Faceset, output_errors
+from facedouble.files import path_text
 from facedouble.run.run import Run, operation
 from facedouble.settings.extract import ExtractSettings, read_recorded, recorded
 from facedouble.video.hashing import source_hash
@@ -114,7 +115,7 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
 def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings) -> Faceset:
     width, height = frames.info.shown_size
     record = SourceRecord(
-        path=str(path),
+        path=path_text(path),
         sha256=source_hash(path),
         width=width,
         height=height,

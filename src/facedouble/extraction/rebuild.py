@@ -14,6 +14,7 @@ from facedouble.faceset.codec import FrameRecord, SourceRecord
 from facedouble.faceset.layout import DATABASE, iter_crops, parse_crop_name
 from facedouble.faceset.record import decode_record
 from facedouble.faceset.store import SMOOTHED, Faceset
+from facedouble.files import path_text
 from facedouble.run.run import Run, operation
 from facedouble.settings.extract import ExtractSettings, read_recorded
 from facedouble.types import Face, FloatArray
@@ -80,7 +81,7 @@ def _rebuild(path: Path, source: Path | None, run: Run) -> RebuildResult:
     if source_hash(clip) != record.sha256:
         raise InputError(f"{clip} is not what {path} was made from; name another one ({setting('source')})")
     if source is not None:
-        record = replace(record, path=str(source))
+        record = replace(record, path=path_text(source))
     read, index, failure = _scan_frames(clip, _recorded(record.settings), run)
     record = replace(record, index=index)
     frames = _merged_frames(read, entries, clip)

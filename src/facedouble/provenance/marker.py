@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from facedouble.errors import InputError, OutputError
-from facedouble.files import draft, write_whole
+from facedouble.files import draft, path_text, write_whole
 from facedouble.provenance import mp4
 from facedouble.provenance.credentials import Credentials
 from facedouble.provenance.image_xmp import read_xmp, with_xmp
@@ -61,7 +61,7 @@ class Marker:
             # Durable, because it replaces what may be hours of work.
             with draft(path, durable=True) as target, path.open("rb") as file, path.open("rb") as original:
                 labelled = mp4.labelled(file, path, self._credentials.aigc(), xmp_packet)
-                self._signer.clip(named.name, labelled, target, original)
+                self._signer.clip(path_text(named.name), labelled, target, original)
         except OSError as error:
             raise OutputError(f"{path}: cannot be marked ({error.strerror})") from error
 
@@ -69,7 +69,9 @@ class Marker:
         sidecar = sidecar_of(named)
         try:
             previous = sidecar.read_bytes() if sidecar.exists() else None
-            write_whole(sidecar, self._signer.clip_sidecar(path, named.name, previous), durable=True)
+            write_whole(
+                sidecar, self._signer.clip_sidecar(path, path_text(named.name), previous), durable=True
+            )
         except OSError as error:
             raise OutputError(f"{sidecar}: cannot be written ({error.strerror})") from error
         return sidecar

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from facedouble.errors import InputError, OutputError
+from facedouble.files import path_text
 from facedouble.provenance.c2pa_library import (
     C2paError,
     error_text,
@@ -170,7 +171,11 @@ class ManifestSigner:
                     return None
                 file.seek(0)
                 empty = manifest(
-                    self._credentials, source.name, format, marked_before=False, source_has_credentials=True
+                    self._credentials,
+                    path_text(source.name),
+                    format,
+                    marked_before=False,
+                    source_has_credentials=True,
                 )
                 with make_builder(empty, self._contexts[True]) as builder:
                     ingredient = source_ingredient(self._credentials, parent=True)

@@ -24,7 +24,7 @@ class EventLog:
     def __init__(self, path: Path, run: str = "", now: Callable[[], float] = time.time) -> None:
         self._path, self._run, self._now = path, run, now
         try:
-            self._file: TextIO = path.open("a", encoding="utf-8")
+            self._file: TextIO = path.open("a", encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise OutputError(f"{path}: events cannot be written ({error.strerror})") from error
 

@@ -66,7 +66,7 @@ def hold(path: Path, *, inside: bool = False, run: str = "") -> Iterator[bool]:
     """
     file = lock_file(path, inside=inside)
     made = inside and not path.exists()
-    content = json.dumps(asdict(this_writer(run)), ensure_ascii=False).encode()
+    content = json.dumps(asdict(this_writer(run)), ensure_ascii=False).encode(errors="backslashreplace")
     with ExitStack() as held:
         if made:
             held.callback(_remove_if_empty, path)  # nothing came of it

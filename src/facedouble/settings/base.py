@@ -7,15 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    Strict,
+)
 from pydantic import ValidationError as PydanticError
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticUndefined, core_schema
 
 from facedouble.errors import UNSET, setting
+from facedouble.files import path_text
 from facedouble.registry import Registry
 
 # In files paths are texts, and tuples are lists; both are taken for what they stand for.
-File = Annotated[Path, Strict(False)]
+File = Annotated[Path, Strict(False), PlainSerializer(path_text, return_type=str, when_used="json")]
 Files = Annotated[tuple[File, ...], Strict(False)]
 Texts = Annotated[tuple[str, ...], Strict(False)]
 Integers = Annotated[tuple[int, ...], Strict(False)]

@@ -12,8 +12,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
+import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,15 +25,20 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
-from facedouble.errors import FacedoubleError, SettingsError, TrainingError
+from facedouble.errors import FacedoubleError, ProcessError, SettingsError, TrainingError, setting
 from facedouble.run.cancel import Cancelled, follow_parent
 from facedouble.run.events import Event
 from facedouble.run.run import Run
 
 _BACKEND = "cpu:gloo,cuda:nccl"
+_START = timedelta(minutes=10)
 _PATIENCE = timedelta(days=7)  # with the main process, which may wait for room on its disk
+_OF_THE_OTHERS = re.compile(r"gloo|nccl|connection (closed|reset)|socket", re.IGNORECASE)
+_SECONDS_TO_CONNECT = 5.0
+_SECONDS_TO_END = 3.0  # in which a process that is lost is seen to have ended
 _POLL = 0.2  # seconds between looks at whether the run is cancelled
 
 
@@ -73,11 +80,22 @@ def process_group() -> Iterator[World]:
     if not is_distributed():
         yield World()
         return
-    dist.init_process_group(_BACKEND if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
     try:
-        yield World(dist.get_rank(), dist.get_world_size())
-    finally:
-        dist.destroy_process_group()
+        backend = _BACKEND if torch.cuda.is_available() else "gloo"
+        # All have to come within minutes; then they wait for each other as long as it takes.
+        store, rank, size = next(rendezvous("env://", timeout=_START))
+        store.set_timeout(_PATIENCE)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_PATIENCE)
+        try:
+            yield World(dist.get_rank(), dist.get_world_size())
+        finally:
+            dist.destroy_process_group()
+    except RuntimeError as error:
+        if isinstance(error, dist.DistError) or _OF_THE_OTHERS.search(str(error)):
+            raise ProcessError(
+                "another process of this training was lost, or cannot be reached; the same command resumes it"
+            ) from error
+        raise
 
 
 def local_device(device: torch.device, world: World) -> torch.device:
@@ -196,6 +214,7 @@ def _listen(processes: list[Any], messages: Any, cancelled: Any, run: Run) -> An
         try:
             kind, value = messages.get(timeout=_POLL)
         except queue.Empty:
+            _raise_for_lost(processes, wait=0)
             if not any(process.is_alive() for process in processes):
                 raise TrainingError(
                     "the training processes ended without a result (in a script of your own, calls belong "
@@ -205,11 +224,28 @@ def _listen(processes: list[Any], messages: Any, cancelled: Any, run: Run) -> An
         if kind == "event":
             run.emit(value)
         elif kind == "error":
+            if isinstance(value, ProcessError):
+                _raise_for_lost(processes)
             raise value
         elif kind == "cancelled":
             run.check()
         else:
             return value
+
+
+def _raise_for_lost(processes: list[Any], wait: float = _SECONDS_TO_END) -> None:
+    """Raise ``ProcessError`` if one of the processes was killed, or is seen to be within ``wait`` seconds."""
+    until = time.monotonic() + wait
+    while True:
+        for rank, process in enumerate(processes):
+            if process.exitcode is not None and process.exitcode < 0:
+                raise ProcessError(
+                    f"process {rank} of {len(processes)} was killed (signal {-process.exitcode}; by the "
+                    "system where memory is exhausted); the same command resumes training from its last save"
+                )
+        if time.monotonic() >= until:
+            return
+        time.sleep(0.05)
 
 
 def _process(
@@ -253,6 +289,15 @@ def _process(
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Raises ``ProcessError`` where there is no loopback interface, as in some containers."""
+    try:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            probe.listen(1)
+            with socket.create_connection(probe.getsockname(), timeout=_SECONDS_TO_CONNECT):
+                return int(probe.getsockname()[1])
+    except OSError as error:
+        raise ProcessError(
+            f"several processes talk over the loopback interface, which this machine does not have "
+            f"({error.strerror}); train in one ({setting('compute.gpus', 1)}), or bring it up"
+        ) from error

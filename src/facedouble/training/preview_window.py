@@ -34,7 +34,10 @@ def show(path: Path) -> str:
 def _follow(path: Path, owner: int) -> None:
     import tkinter
 
-    root = tkinter.Tk()
+    try:
+        root = tkinter.Tk()
+    except tkinter.TclError as error:
+        sys.exit(f"no window: {error}")
     root.title(str(path))
     label = tkinter.Label(root, text="waiting for the first preview", padx=40, pady=40)
     label.pack()

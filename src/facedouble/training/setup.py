@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from facedouble.device import choose_device, choose_precision
 from facedouble.errors import SettingsError
+from facedouble.files import path_text
 from facedouble.models import checkpoint
 from facedouble.models.checkpoint import ModelCard
 from facedouble.run.run import Run
@@ -113,7 +114,7 @@ def prepare(
         architecture=architecture.dump(),
         resolution=network.resolution,
         coverage=recipe.coverage,
-        facesets={side: [str(path) for path in paths] for side, paths in facesets.items()},
+        facesets={side: [path_text(path) for path in paths] for side, paths in facesets.items()},
         colour={side: faces.colour.tolist() for side, faces in data.training.items()},
         settings=settings.dump(),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -198,7 +197,7 @@ def _exchanged(there: ModelCard, wanted: ModelCard) -> bool:
     """Whether the sides of a model in ``there`` are the other way round in ``wanted``: by the paths of their
     facesets, or, wherever these lie now, by the colours of their faces."""
     old, new = (
-        {side: {os.path.realpath(path) for path in card.facesets.get(side, [])} for side in SIDES}
+        {side: {Path(path).resolve() for path in card.facesets.get(side, [])} for side in SIDES}
         for card in (there, wanted)
     )
     if old["a"] != old["b"] and (old["a"], old["b"]) == (new["b"], new["a"]):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facedouble.assets import cache_folder
-from facedouble.errors import InputError
+from facedouble.errors import AssetError, InputError
 from facedouble.files import write_whole
 from facedouble.video.hashing import FileVersion
 from facedouble.video.index import VERSION, SourceIndex
@@ -33,13 +33,13 @@ def load_index(
         if file.stat().st_size > _MAX_BYTES:
             return None
         return SourceIndex.from_json(file.read_text("utf-8"), path)
-    except (OSError, InputError, UnicodeDecodeError, RuntimeError):  # RuntimeError: there is no home folder
+    except (OSError, InputError, UnicodeDecodeError, AssetError):  # AssetError: there is no home folder
         return None
 
 
 def store_index(index: SourceIndex, versions: Sequence[FileVersion], video_stream: int | None = None) -> None:
     """Keep an index, if the cache folder can be written to."""
-    with contextlib.suppress(OSError, RuntimeError):
+    with contextlib.suppress(OSError, AssetError):
         file = _file(versions, video_stream)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, index.to_json().encode())
@@ -48,7 +48,7 @@ def store_index(index: SourceIndex, versions: Sequence[FileVersion], video_strea
 
 def forget_index(versions: Sequence[FileVersion], video_stream: int | None = None) -> None:
     """Remove an index that proved wrong."""
-    with contextlib.suppress(OSError, RuntimeError):
+    with contextlib.suppress(OSError, AssetError):
         _file(versions, video_stream).unlink(missing_ok=True)
 
 

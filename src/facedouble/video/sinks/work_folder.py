@@ -59,7 +59,7 @@ class WorkFolder:
     ) -> None:
         self.path = path
         self.folder = hidden_beside(path, ".work")
-        self._fingerprint = json.dumps(fingerprint, sort_keys=True, ensure_ascii=False, indent=1)
+        self._fingerprint = json.dumps(fingerprint, sort_keys=True, indent=1)
         self.discarded = False
         if self.folder.is_symlink():
             raise OutputError(f"{self.folder}: a link, which would lead elsewhere; remove it")
@@ -101,7 +101,7 @@ class WorkFolder:
     def record(self, record: dict[str, Any]) -> None:
         """Record the next part as finished. Raises ``OSError``."""
         self.make()
-        data = json.dumps(record, ensure_ascii=False).encode()
+        data = json.dumps(record).encode()
         write_whole(self.file(len(self.parts), ".json"), data, durable=True)
         self.parts.append(record)
 
