@@ -44,13 +44,19 @@ def test_two_people_keep_their_tracks_through_stretches() -> None:
 
 
 def test_a_short_gap_is_filled_by_a_straight_line() -> None:
-    faces = [*(make_face(i) for i in range(4)), *(make_face(i, tracklet=1, x=30.0) for i in range(7, 10))]
+    low, high = np.zeros(68, np.float32), np.full(68, 8, np.float32)
+    faces = [
+        *(make_face(i, depth=low, expression=low[:2]) for i in range(4)),
+        *(make_face(i, tracklet=1, x=30.0, depth=high, expression=high[:2]) for i in range(7, 10)),
+    ]
     (track,) = link_tracklets(faces, [], range(10), set())
     assert [f.frame_index for f in track] == list(range(10))
     assert [f.origin for f in track[3:8]] == ["detected", "filled", "filled", "filled", "detected"]
     assert [float(f.landmarks[0, 0] - track[0].landmarks[0, 0]) for f in track[3:8]] == pytest.approx(
         [0, 7.5, 15, 22.5, 30], abs=1e-3
     )
+    for name in ("depth", "expression"):
+        assert [float(getattr(f, name)[1]) for f in track[3:8]] == pytest.approx([0, 2, 4, 6, 8])
 
 
 def test_gaps_are_counted_in_frames_looked_at() -> None:

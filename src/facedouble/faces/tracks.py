@@ -160,7 +160,7 @@ def _with_gaps_filled(
                     confidence=min(before.confidence, face.confidence),
                     descriptor=None,
                     motion=None,
-                    expression=None,
+                    expression=_between(before.expression, face.expression, share),
                     origin="filled",
                 )
             )
