@@ -80,12 +80,14 @@ def load(
         training = {side: loader.side(found[side][0]) for side in SIDES}
         held_out = {side: loader.side(found[side][1]) for side in SIDES}
     stage.finish(faces=len(everything))
+    # Not all of a dense mesh: most of it is cheeks, and eyes and mouth would hardly count.
+    compared = [index for index in scheme.regions.points if index not in scheme.optional]
     for side, here in list(training.items()):
         there = training[OTHER_SIDE[side]]
         training[side] = replace(
             here,
             others=there.landmarks,
-            like=nearest(here.landmarks[:, scheme.required], there.landmarks[:, scheme.required]),
+            like=nearest(here.landmarks[:, compared], there.landmarks[:, compared]),
             sampling_weights=_balanced(found[side][0]) if balanced else None,
         )
     return Dataset(training, held_out)
