@@ -25,6 +25,7 @@ from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Image
 from facedouble.video.opencv_codec import encode
+from facedouble.video.source import open_source, reported
 
 _JPEG_QUALITY = 84
 
@@ -53,12 +54,15 @@ def evaluate(
         settings = settings or EvaluateSettings()
         for path in (*target, *a, *gallery, *((faceset,) if faceset else ()), *((model,) if model else ())):
             run.reading(path)
-        if faceset is not None:
-            return run.finish(_evaluate(results, source, target, settings, faceset, a, gallery, model, run))
-        with tempfile.TemporaryDirectory(prefix="facedouble-") as folder:
-            found = Path(folder) / "faces"
-            extract(source, found, ExtractSettings(reading=settings.reading), run=run)
-            return run.finish(_evaluate(results, source, target, settings, found, a, gallery, model, run))
+        with reported(open_source(source, settings.reading), run):
+            if faceset is not None:
+                done = _evaluate(results, source, target, settings, faceset, a, gallery, model, run)
+            else:
+                with tempfile.TemporaryDirectory(prefix="facedouble-") as folder:
+                    found = Path(folder) / "faces"
+                    extract(source, found, ExtractSettings(reading=settings.reading), run=run)
+                    done = _evaluate(results, source, target, settings, found, a, gallery, model, run)
+        return run.finish(done)
 
 
 def _check_paths(results: Sequence[Path], source: Path, target: Sequence[Path]) -> None:

@@ -19,6 +19,7 @@ CLOCK_FORMATS = frozenset({"mpegts", "mpeg"})
 
 _BACK = Fraction(1, 10)  # seconds; less is sound that overlaps where two recordings were joined
 _AHEAD = Fraction(10)  # seconds; less is a gap
+_FIRST = 500  # packets of sound after a jump that may overlap with those before it
 _RECENT = 8  # epochs that a subtitle may belong to
 _KINDS = ("video", "audio")
 
@@ -46,11 +47,13 @@ class Clock:
     """What is added to the times of packets.
 
     ``shifts``: for each stream, from which of its packets on (counted from 0, in the order of the file) how
-    many seconds are added. ``jumps`` are those that were found.
+    many seconds are added. ``jumps`` are those that were found. ``overlaps`` counts packets of sound whose
+    time has been filled by those before them.
     """
 
     shifts: Mapping[int, Sequence[tuple[int, Fraction]]] = field(default_factory=dict)
     jumps: Sequence[Jump] = ()
+    overlaps: int = 0
 
     def shift(self, stream: int, packet: int) -> Fraction:
         """The seconds to add to packet number ``packet`` of a stream."""
@@ -79,6 +82,16 @@ class _Span:
     start: Fraction
     end: Fraction
     step: Fraction
+    heard: Fraction | None = None  # the last dts of sound
+    overlaps: int = 0
+    first: list[Fraction] = field(default_factory=list)  # the first times of sound
+
+    def hear(self, dts: Fraction) -> None:
+        """Note a packet of sound."""
+        self.overlaps += self.heard is not None and dts <= self.heard
+        self.heard = dts if self.heard is None else max(self.heard, dts)
+        if len(self.first) < _FIRST:
+            self.first.append(dts)
 
 
 @dataclass(slots=True)
@@ -112,10 +125,12 @@ class _Epochs:
         shown = dts if packet.pts is None else packet.pts
         span = self.spans[epoch].get(stream)
         if span is None:
-            self.spans[epoch][stream] = _Span(number, shown, shown + packet.duration, packet.duration)
+            span = self.spans[epoch][stream] = _Span(number, shown, shown + packet.duration, packet.duration)
         else:
             span.start, span.end = min(span.start, shown), max(span.end, shown + packet.duration)
             span.step = packet.duration or span.step
+        if packet.kind == "audio":
+            span.hear(dts)
         if packet.kind in _KINDS:
             self.last[stream], self.follows[stream] = dts, dts + packet.duration
             moved = dts + self.guess[epoch]
@@ -172,4 +187,20 @@ class _Epochs:
         for epoch, spans in enumerate(self.spans[1:], 1):
             for stream, span in spans.items():
                 found.setdefault(stream, []).append((span.first_packet, shifts[epoch]))
-        return Clock({stream: tuple(sorted(steps)) for stream, steps in found.items()}, tuple(jumps))
+        steps = {stream: tuple(sorted(moves)) for stream, moves in found.items()}
+        return Clock(steps, tuple(jumps), self._overlaps(shifts))
+
+    def _overlaps(self, shifts: Sequence[Fraction]) -> int:
+        count = 0
+        heard: dict[int, Fraction] = {}
+        for spans, shift in zip(self.spans, shifts, strict=True):
+            for stream, span in spans.items():
+                if span.heard is None:
+                    continue
+                before = heard.get(stream)
+                count += span.overlaps
+                if before is not None:
+                    count += sum(dts + shift <= before for dts in span.first)
+                moved = span.heard + shift
+                heard[stream] = moved if before is None else max(before, moved)
+        return count

@@ -28,13 +28,18 @@ def clock_of(path: Path, reading: Reading | None = None) -> Clock:
 
 
 def jumps_in_words(clock: Clock) -> str | None:
-    """What is said of a clock that jumps, in one line; ``None`` for one that does not."""
-    if not clock.jumps:
+    """What is said of a clock that jumps or steps back, in one line; ``None`` for one that runs on."""
+    if not clock.jumps and not clock.overlaps:
         return None
+    many = "1 packet of sound" if clock.overlaps == 1 else f"{clock.overlaps} packets of sound"
+    left_out = f"{many} overlapping with what is heard before left out"
+    if not clock.jumps:
+        return left_out
     said = [f"{float(jump.by):+.1f} s at {float(jump.at):.1f} s" for jump in clock.jumps[:_SAID]]
     more = len(clock.jumps) - _SAID
     rest = f" and {more} more" if more > 0 else ""
-    return f"its clock jumps ({', '.join(said)}{rest}); sound and picture go on as if it did not"
+    text = f"its clock jumps ({', '.join(said)}{rest}); sound and picture go on as if it did not"
+    return f"{text}; {left_out}" if clock.overlaps else text
 
 
 @lru_cache(maxsize=8)
