@@ -80,7 +80,7 @@ def measure() -> list[Table]:
         rows: list[list[Cell]] = [["cut out and looked at", milliseconds(lambda: swapper.crop(image, item))]]
         for settings in VARIANTS:
             how = from_options(ConvertSettings, **settings)
-            compositor = Compositor(how, swapper.view)
+            compositor = Compositor(how, swapper)
             fitted = fit_plan(plan, faceset, swapper, compositor.steps)
             planned = fitted.faces[frame.index][0]
             faces = [(planned, swapper.draw([swapper.crop(image, planned)])[0])]

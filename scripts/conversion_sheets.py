@@ -44,7 +44,7 @@ _OPTIONS: tuple[Sequence[dict[str, Any]], ...] = (
         *({"colour": name, "colour_space": "lab"} for name in COLOUR_TRANSFERS if name != "none"),
         {"match_histogram": True},
     ],
-    [{"sharpen": name} for name in SHARPENERS],
+    [{"detail": "none"}, *({"detail": "sharpen", "sharpener": name} for name in SHARPENERS)],
     [
         *({"blend": name} for name in BLENDS),
         *({"colour": "none", "blend": name} for name in BLENDS if name != "alpha"),
@@ -75,7 +75,7 @@ class Bench:
 
     def tile(self, side: int, **settings: Any) -> Image | None:
         """The part of the converted frame around the face, ``None`` where the model cannot do it."""
-        compositor = Compositor(from_options(ConvertSettings, **settings), self._swapper.view)
+        compositor = Compositor(from_options(ConvertSettings, **settings), self._swapper)
         try:
             items = self._fit(compositor).faces[self._index]
         except SettingsError:

@@ -16,12 +16,15 @@ from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.plan import ConversionPlan, PlannedFace, plan_faces
 from facedouble.conversion.swapper import DrawnFace, Swapper
 from facedouble.conversion.track_fits import fit_plan
+from facedouble.faceset.reference_set import ReferenceSet
 from facedouble.faceset.store import Faceset
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.checkpoint import ModelCard, Save
 from facedouble.settings.convert import ConvertSettings
 from facedouble.settings.options import from_options
-from facedouble.types import Side
+from facedouble.training.preprocess import FaceCrop
+from facedouble.training.reference_selection import make_reference_set
+from facedouble.types import SIDES, Side
 from facedouble.video.source import open_source
 
 COVERAGE = 0.7
@@ -58,9 +61,13 @@ class Scene:
     frames: list[np.ndarray]
     plan: dict[int, list[PlannedFace]]
     faceset: Path
+    references: ReferenceSet
     fitted: dict[tuple[object, ...], ConversionPlan] = field(default_factory=dict)
 
-    def swapper(self, resolution: int = 96, *, learns_mask: bool = False) -> Swapper:
+    def swapper(
+        self, resolution: int = 96, *, learns_mask: bool = False, references: bool = False
+    ) -> Swapper:
+        """The mirror as a loaded model; with ``references`` of whom it draws."""
         card = ModelCard(
             architecture={"kind": "mirror"},
             resolution=resolution,
@@ -70,7 +77,8 @@ class Scene:
             saves=[Save(0, "", f"mirror {resolution}", "", "")],
         )
         network = Mirror(resolution, learns_mask=learns_mask).eval()
-        return Swapper(network, card, "b", torch.device("cpu"), torch.float32)
+        sets: dict[Side, ReferenceSet] = dict.fromkeys(SIDES, self.references) if references else {}
+        return Swapper(network, card, "b", torch.device("cpu"), torch.float32, sets)
 
     def composed(
         self,
@@ -83,8 +91,8 @@ class Scene:
     ) -> np.ndarray:
         """Frame ``index`` converted by these settings."""
         how = from_options(ConvertSettings, **settings)
-        swapper = self.swapper(learns_mask=learns_mask)
-        key = (how.converter, how.occlusion, learns_mask)
+        swapper = self.swapper(learns_mask=learns_mask, references=settings.get("detail") == "real")
+        key = (how.converter, how.occlusion, how.detail.kind, learns_mask)
         if key not in self.fitted:
             self.fitted[key] = self.fit(swapper, how)
         plan = self.fitted[key].faces
@@ -93,13 +101,13 @@ class Scene:
             frame = frame.astype(np.uint16) * np.uint16(257)
         drawn = self.drawn(swapper, frame, plan[index])
         faces = list(zip(plan[index], drawn, strict=True))
-        return Compositor(how, swapper.view).compose(frame, faces, matte)
+        return Compositor(how, swapper).compose(frame, faces, matte)
 
     def fit(
         self, swapper: Swapper, how: ConvertSettings, faces: dict[int, list[PlannedFace]] | None = None
     ) -> ConversionPlan:
         plan = ConversionPlan("", self.plan if faces is None else faces, 0, 0)
-        return fit_plan(plan, self.faceset, swapper, make_steps(how, swapper.view))
+        return fit_plan(plan, self.faceset, swapper, make_steps(how, swapper))
 
     @staticmethod
     def drawn(swapper: Swapper, frame: np.ndarray, items: Sequence[PlannedFace]) -> list[DrawnFace]:
@@ -116,4 +124,11 @@ def scene(pair_frames: Path, extracted_pair: Path) -> Scene:
     for item in items:
         if item.face.box.centre[0] < 640:
             plan.setdefault(item.face.frame_index, []).append(item)
-    return Scene([frame.rgb() for frame in open_source(pair_frames).frames()], plan, extracted_pair)
+    frames = [frame.rgb() for frame in open_source(pair_frames).frames()]
+    with Faceset.open(extracted_pair) as faceset:
+        crops = [
+            FaceCrop(item.face, faceset.crop_path(item.face), item.statistics)
+            for item in planned
+            if item.face.box.centre[0] < 640  # whom the mirror draws
+        ]
+    return Scene(frames, plan, extracted_pair, make_reference_set(crops))

@@ -105,7 +105,7 @@ def test_on_a_real_frame_the_new_face_takes_on_the_colours_of_the_old(scene) -> 
     old = frame[inside]
 
     def new(**settings) -> np.ndarray:
-        return scene.composed(sharpen="none", **settings)[inside].astype(float)
+        return scene.composed(detail="none", **settings)[inside].astype(float)
 
     raw = new(colour="none")
     assert np.abs(raw.mean(axis=0) - old.mean(axis=0)).max() > 25

@@ -29,12 +29,18 @@ REGISTRIES = {
     "mask_type": MASKS,
     "colour": COLOUR_TRANSFERS,
     "colour_space": COLOUR_SPACES,
-    "sharpen": SHARPENERS,
+    "detail": ("real", "sharpen", "none"),
+    "sharpener": SHARPENERS,
     "blend": BLENDS,
     "occlusion": OCCLUSIONS,
     "output_mode": OUTPUT_MODES,
 }
 ENTRIES = [(option, name) for option, registry in REGISTRIES.items() for name in registry]
+
+
+def chosen(option: str, name: str) -> dict[str, str]:
+    """The options that choose an entry."""
+    return {option: name, **({"detail": "sharpen"} if option == "sharpener" else {})}
 
 
 def view_area(scene, index: int = 5) -> np.ndarray:
@@ -49,7 +55,7 @@ def view_area(scene, index: int = 5) -> np.ndarray:
 @pytest.mark.parametrize(("option", "name"), ENTRIES)
 @pytest.mark.parametrize("bits", [8, 16])
 def test_every_entry_paints_the_face_and_nothing_else(scene, option: str, name: str, bits: int) -> None:
-    settings = {option: name}
+    settings = chosen(option, name)
     result = scene.composed(learns_mask=True, bits=bits, **settings)
     mask = scene.composed(learns_mask=True, bits=bits, **{**settings, "output_mode": "mask"})[..., 0]
     frame = scene.frames[5] if bits == 8 else scene.frames[5].astype(np.uint16) * np.uint16(257)
@@ -67,8 +73,8 @@ def test_every_entry_paints_the_face_and_nothing_else(scene, option: str, name: 
 
 @pytest.mark.parametrize(("option", "name"), ENTRIES)
 def test_sixteen_bits_show_what_eight_bits_show_only_finer(scene, option: str, name: str) -> None:
-    eight = scene.composed(learns_mask=True, **{option: name}).astype(float)
-    sixteen = scene.composed(learns_mask=True, bits=16, **{option: name})
+    eight = scene.composed(learns_mask=True, **chosen(option, name)).astype(float)
+    sixteen = scene.composed(learns_mask=True, bits=16, **chosen(option, name))
     assert len(np.unique(sixteen[::5])) > len(np.unique(eight))
     sixteen = sixteen / 257
     if eight.shape[2] == 4:  # colours of what is hardly there are not well determined
@@ -80,7 +86,7 @@ def test_sixteen_bits_show_what_eight_bits_show_only_finer(scene, option: str, n
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     for option, registry in REGISTRIES.items():
         with pytest.raises(SettingsError, match="nonesuch.*" + next(iter(registry))):
-            from_options(ConvertSettings, **{option: "nonesuch"})
+            from_options(ConvertSettings, **chosen(option, "nonesuch"))
     with pytest.raises(SettingsError, match="exclude"):
         from_options(ConvertSettings, seamless=True, blend="multiband")
 
@@ -88,7 +94,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
 def test_frames_may_come_in_any_order(scene) -> None:
     how, swapper = ConvertSettings(), scene.swapper()
     plan = scene.fit(swapper, how).faces
-    compositor = Compositor(how, swapper.view)
+    compositor = Compositor(how, swapper)
 
     def composed(index: int) -> np.ndarray:
         drawn = scene.drawn(swapper, scene.frames[index], plan[index])
@@ -101,9 +107,9 @@ def test_frames_may_come_in_any_order(scene) -> None:
 
 
 def test_a_frame_without_faces_is_what_each_mode_shows_of_none(scene) -> None:
-    frame, view = scene.frames[0], InputCrop(96, 0.7)
+    frame, swapper = scene.frames[0], scene.swapper()
     shown = {
-        name: Compositor(from_options(ConvertSettings, output_mode=name), view).compose(frame, [])
+        name: Compositor(from_options(ConvertSettings, output_mode=name), swapper).compose(frame, [])
         for name in OUTPUT_MODES
     }
     assert np.array_equal(shown["composite"], frame)
@@ -148,7 +154,7 @@ def test_a_face_may_cross_the_frames_edge_or_lie_outside(scene, shift: tuple[int
     moved = scene.plan[5][0].relative_to(-shift[0], -shift[1])
     drawn = scene.drawn(swapper, frame, [moved])[0]
     for mode, blend in itertools.product(OUTPUT_MODES, BLENDS):
-        compositor = Compositor(from_options(ConvertSettings, output_mode=mode, blend=blend), swapper.view)
+        compositor = Compositor(from_options(ConvertSettings, output_mode=mode, blend=blend), swapper)
         result, empty = compositor.compose(frame, [(moved, drawn)]), compositor.compose(frame, [])
         assert np.array_equal(result, empty) == (3000 in np.abs(shift)), (mode, blend)
 
@@ -159,7 +165,7 @@ def test_the_picture_is_as_fine_as_model_and_frame_allow(scene, resolution: int)
     y, x = np.mgrid[:resolution, :resolution] / resolution
     waves = 0.5 + 0.4 * np.sin(2 * np.pi * 6 * x) * np.sin(2 * np.pi * 6 * y)
     picture = np.repeat(waves[..., None], 3, axis=2).astype(np.float32)
-    compositor = Compositor(from_options(ConvertSettings, sharpen="none", output_mode="rgba"), swapper.view)
+    compositor = Compositor(from_options(ConvertSettings, detail="none", output_mode="rgba"), swapper)
     rgba = compositor.compose(frame, [(item, DrawnFace(picture, None))])
     seen = rgba[..., 1][rgba[..., 3] == 255].astype(float)
     contrast = item.statistics[1, 1] / 0.18 * 255
@@ -183,7 +189,7 @@ def test_a_turned_face_comes_back_turned(scene, turn: int) -> None:
     face = item.face.with_(smoothed=along(item.face.smoothed), alignment=alignment, rotation=turn)
     there = replace(item, face=face, outline=along(item.outline))
     swapper = scene.swapper()
-    compositor = Compositor(ConvertSettings(), swapper.view)
+    compositor = Compositor(ConvertSettings(), swapper)
     upright = compositor.compose(frame, [(item, scene.drawn(swapper, frame, [item])[0])])
     drawn = scene.drawn(swapper, turned(frame), [there])[0]
     result = compositor.compose(turned(frame), [(there, drawn)]).astype(float)

@@ -15,13 +15,11 @@ from facedouble.conversion.face_step import FaceStep, FittedStep
 from facedouble.conversion.plan import FitRecord
 from facedouble.conversion.plan_file import load_plan, save_plan
 from facedouble.conversion.registry import FACE_STEPS
+from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.track_fits import Track
-from facedouble.faces.network_input import InputCrop
 from facedouble.registry import Entry
 from facedouble.settings.convert import ConvertSettings
 from facedouble.settings.options import from_options
-
-VIEW = InputCrop(96, 0.7)
 
 
 @pytest.mark.parametrize("name", FACE_STEPS)
@@ -31,12 +29,14 @@ def test_every_step_is_what_the_registry_says(name: str) -> None:
     assert step.name == name
 
 
-def test_settings_choose_the_steps_and_the_registry_orders_them() -> None:
+def test_settings_choose_the_steps_and_the_registry_orders_them(scene) -> None:
     def names(**settings: object) -> list[str]:
-        return [step.name for step in make_steps(from_options(ConvertSettings, **settings), VIEW)]
+        swapper = scene.swapper(references=True)
+        return [step.name for step in make_steps(from_options(ConvertSettings, **settings), swapper)]
 
-    assert names() == ["tones", "sharpen", "mask"]
-    assert names(occlusion="learned", sharpen_amount=0) == ["tones", "mask", "occlusion"]
+    assert names() == ["detail", "expression", "tones", "mask"]
+    assert names(detail="sharpen", retargeting=0.0) == ["tones", "sharpen", "mask"]
+    assert names(occlusion="learned", detail="none", retargeting=0.0) == ["tones", "mask", "occlusion"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Flatten(FittedStep):
     name = "flatten"
 
     @classmethod
-    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> Flatten:
+    def from_settings(cls, settings: ConvertSettings, swapper: Swapper) -> Flatten:
         return cls()
 
     def fit_key(self) -> str:
@@ -79,7 +79,7 @@ def test_a_new_step_is_one_class_and_one_entry(
 ) -> None:
     monkeypatch.setitem(FACE_STEPS.entries, "flatten", Entry(f"{__name__}:Flatten", "plain"))
     how, swapper = ConvertSettings(), scene.swapper()
-    compositor = Compositor(how, swapper.view)
+    compositor = Compositor(how, swapper)
     plan = scene.fit(swapper, how)
     path = tmp_path / "plan"
     save_plan(plan, path)

@@ -35,7 +35,7 @@ def test_a_loaded_plan_gives_the_same_frames(scene, plan: ConversionPlan, tmp_pa
     assert len({id(faces[0].fits) for faces in again.faces.values()}) == 1, "one fit for a track"
     how = from_options(ConvertSettings, colour="mkl", match_histogram=True, colour_space="lab")
     swapper = scene.swapper()
-    compositor = Compositor(how, swapper.view)
+    compositor = Compositor(how, swapper)
     for index in (0, 5):
         frames = []
         for one in (plan, again):

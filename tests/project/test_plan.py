@@ -182,7 +182,7 @@ def test_changed_settings_make_stale_and_say_which(steps: tuple[Step, ...]) -> N
     assert states(changed, disk) == {"convert shot-1": State.STALE, "convert other-way": State.STALE}
     assert reasons(changed, disk, "convert shot-1") == "render.label was not set, is 'AI'"
     faster = tuple(
-        changed_by(step, compute={"threads": 2}, sharpen={"kind": "unsharp"})
+        changed_by(step, compute={"threads": 2}, detail={"kind": "sharpen"})
         if step.kind == "convert"
         else step
         for step in steps

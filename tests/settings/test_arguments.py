@@ -62,7 +62,7 @@ def read_back(kind: type[Settings], arguments: list[str]) -> Settings:
         ("convert", {**PLACES, "converter": {"kind": "adjust", "smooth_mask": False}}),
         ("convert", {**PLACES, "converter": {"mask": {"kind": "facehull", "erosion": -3.0}}}),
         ("convert", {**PLACES, "encoding": {"kind": "clip", "crf": 30}, "render": {"label": "AI 生成 'x'"}}),
-        ("convert", {**PLACES, "sharpen": {"kind": "none"}, "faces": {"track": [3, 5]}}),
+        ("convert", {**PLACES, "detail": {"kind": "none"}, "faces": {"track": [3, 5]}}),
         ("evaluate", {"results": ["r"], "source": "s", "target": ["t", "u"], "a": ["v"], "output": "o.html"}),
         ("faces", {"task": {"kind": "curate", "sort": "yaw"}, "faceset": "f"}),
     ],

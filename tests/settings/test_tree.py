@@ -11,7 +11,7 @@ import pytest
 
 from facedouble.errors import SettingsError
 from facedouble.settings.base import Settings
-from facedouble.settings.convert import Adjust, ConvertCommand, ConvertSettings, Masked, NoSharpening
+from facedouble.settings.convert import Adjust, ConvertCommand, ConvertSettings, Masked, NoDetail
 from facedouble.settings.curate import FacesCommand
 from facedouble.settings.extract import AtRate, ExtractSettings
 from facedouble.settings.recipe import Recipe
@@ -33,15 +33,18 @@ def refusal(kind: type[Settings], values: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"sharpen": {"amount": 9}}, "`sharpen.amount=9`: must be from 0 to 5"),
-        ({"sharpen": {"amount": True}}, "`sharpen.amount=True`: must be a number"),
-        ({"sharpen": {"amount": "1"}}, "`sharpen.amount=1`: must be a number"),
-        ({"sharpen": {"amount": float("nan")}}, "`sharpen.amount=nan`: must be a finite number"),
+        ({"detail": {"kind": "sharpen", "amount": 9}}, "`detail.amount=9`: must be from 0 to 5"),
+        ({"detail": {"kind": "sharpen", "amount": True}}, "`detail.amount=True`: must be a number"),
+        ({"detail": {"kind": "sharpen", "amount": "1"}}, "`detail.amount=1`: must be a number"),
+        (
+            {"detail": {"kind": "sharpen", "amount": float("nan")}},
+            "`detail.amount=nan`: must be a finite number",
+        ),
         ({"compute": {"batch_size": 0}}, "`compute.batch_size=0`: must be 1 or more"),
         ({"compute": {"batch_size": 1.5}}, "`compute.batch_size=1.5`: must be a whole number"),
         ({"overwrite": 1}, "`overwrite=1`: must be true or false"),
         ({"matte": 3}, "`matte=3`: must be a path"),
-        ({"shrpen": {}}, "`shrpen`: there is no such setting; is sharpen meant?"),
+        ({"detial": {}}, "`detial`: there is no such setting; is detail meant?"),
         ({"compute": {"cores": 2}}, "`compute.cores`: there is no such setting"),
         ({"compute": 3}, "`compute=3`: must be a group of settings"),
         ({"converter": {"mask": {"kind": "hull"}}}, "`converter.mask.kind=hull`: no such mask"),
@@ -51,8 +54,8 @@ def refusal(kind: type[Settings], values: dict[str, Any]) -> str:
             "`converter.smooth_mask`: belongs to `converter.kind=a",
         ),
         (
-            {"sharpen": {"kind": "none", "amount": 1.0}},
-            "`sharpen.amount`: belongs to `sharpen.kind=bsharpen`",
+            {"detail": {"kind": "none", "amount": 1.0}},
+            "`detail.amount`: belongs to `detail.kind=sharpen`",
         ),
         ({"encoding": {"format": "png", "crf": 3}}, "`encoding.crf`: excludes `format`"),
         ({"frames": {"discard": True}}, "`frames.ranges`: is missing"),
@@ -95,7 +98,7 @@ def test_other_operations(kind: type[Settings], values: dict[str, Any], expected
 def test_alternatives() -> None:
     assert ConvertSettings().converter == Masked()
     assert ConvertSettings.read({"converter": {"kind": "adjust"}}).converter == Adjust()
-    assert ConvertSettings.read({"sharpen": {"kind": "none"}}).sharpen == NoSharpening()
+    assert ConvertSettings.read({"detail": {"kind": "none"}}).detail == NoDetail()
     assert ConvertSettings.read({"encoding": {"crf": 3}}).encoding == ClipEncoding(crf=3)
     assert ConvertSettings.read({"encoding": {"format": "tiff"}}).encoding == ImageEncoding(format="tiff")
     assert ExtractSettings.read({"sampling": {"fps": 2}}).sampling == AtRate(fps=2)
@@ -116,14 +119,15 @@ def test_replace_changes_single_fields_and_keeps_what_another_kind_shares() -> N
     settings = ConvertSettings().replace(converter={"mask": {"erosion": 3.0}}, overwrite=True)
     assert isinstance(settings.converter, Masked)
     assert (settings.converter.mask.erosion, settings.converter.mask.kind) == (3.0, "extended")
-    other = settings.replace(converter={"mask": {"kind": "rect"}}, sharpen={"amount": 0.5})
+    other = settings.replace(converter={"mask": {"kind": "rect"}}, detail={"kind": "sharpen", "amount": 0.5})
     assert isinstance(other.converter, Masked)
     assert other.converter.mask.erosion == 3.0
-    assert other.replace(sharpen={"kind": "gsharpen"}).sharpen.model_dump() == {
-        "kind": "gsharpen",
+    assert other.replace(detail={"sharpener": "gsharpen"}).detail.model_dump() == {
+        "kind": "sharpen",
+        "sharpener": "gsharpen",
         "amount": 0.5,
     }
-    assert other.replace(sharpen={"kind": "none"}).sharpen == NoSharpening()
+    assert other.replace(detail={"kind": "none"}).detail == NoDetail()
     with pytest.raises(SettingsError, match="batch_size"):
         settings.replace(compute={"batch_size": 0})
 
@@ -168,8 +172,8 @@ def test_alternatives_are_known_to_the_walk() -> None:
     found = {leaf.name: leaf for leaf in leaves(ConvertSettings)}
     assert kinds_of(found["converter.kind"]) == {"masked", "adjust"}
     assert found["converter.smooth_mask"].when == ((("converter",), ("adjust",)),)
-    assert kinds_of(found["sharpen.kind"]) == {"none", "bsharpen", "gsharpen", "unsharp"}
-    assert found["sharpen.kind"].default == "unsharp"
+    assert kinds_of(found["detail.kind"]) == {"real", "sharpen", "none"}
+    assert found["detail.kind"].default == "real"
 
 
 @pytest.mark.parametrize("name", RECIPES)

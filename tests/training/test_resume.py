@@ -124,7 +124,7 @@ def test_killed_at_any_moment_it_goes_on_from_the_last_save(facesets: Facesets, 
         f"{kind}-{save.iteration:08d}.safetensors"
         for kind in ("weights", "state")
         for save in checkpoint.read_card(model).saves
-    }
+    } | {"references-a.safetensors", "references-b.safetensors"}
     assert {path.name for path in model.glob("*.safetensors*")} == kept, "nothing half done is left"
 
 

@@ -12,7 +12,7 @@ from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.output_modes import OutputMode, Overlay
 from facedouble.conversion.plan import PlannedFace
 from facedouble.conversion.registry import BLENDS, OUTPUT_MODES
-from facedouble.conversion.swapper import DrawnFace
+from facedouble.conversion.swapper import DrawnFace, Swapper
 from facedouble.faces.align import inverse, map_points, recrop, scale_of
 from facedouble.faces.colour import to_float
 from facedouble.faces.network_input import InputCrop
@@ -26,9 +26,9 @@ class Compositor:
     """Puts drawn faces into their frames. It keeps no state between frames, so frames may be composed in
     any order and in any thread."""
 
-    def __init__(self, settings: ConvertSettings, view: InputCrop) -> None:
-        self.view = view
-        self.steps = make_steps(settings, view)
+    def __init__(self, settings: ConvertSettings, swapper: Swapper) -> None:
+        self.view = swapper.view
+        self.steps = make_steps(settings, swapper)
         self.blend = BLENDS[settings.blend.kind]
         self.output_mode: OutputMode = OUTPUT_MODES[settings.render.mode]
         self._mask_size = max([_MIN_MASK_SIZE, *(step.min_mask_size for step in self.steps)])
@@ -44,9 +44,8 @@ class Compositor:
             layer = FaceLayer(planned, image, drawn.picture, drawn.mask, *self._canvas(planned))
             for step in self.steps:
                 layer = step(layer)
-            overlay = warp_to_frame(
-                layer, self.view.alignment(planned.face.alignment, planned.face.crop_size)
-            )
+            view = InputCrop(layer.picture.shape[0], self.view.coverage)
+            overlay = warp_to_frame(layer, view.alignment(planned.face.alignment, planned.face.crop_size))
             if overlay is None:
                 continue
             mask = overlay.alpha

@@ -12,10 +12,10 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from facedouble.conversion.face_layer import FaceLayer
-from facedouble.conversion.plan import FitRecord, TrackFit
-from facedouble.faces.network_input import InputCrop
+from facedouble.conversion.plan import ConversionPlan, FitRecord, TrackFit
 
 if TYPE_CHECKING:
+    from facedouble.conversion.swapper import Swapper
     from facedouble.conversion.track_fits import Track
     from facedouble.settings.convert import ConvertSettings
 
@@ -32,8 +32,12 @@ class FaceStep(ABC):
 
     @classmethod
     @abstractmethod
-    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> Self | None:
-        """The step as the settings want it; ``None`` if they leave it out. ``view``: the model's view."""
+    def from_settings(cls, settings: ConvertSettings, swapper: Swapper) -> Self | None:
+        """The step as the settings want it; ``None`` if they leave it out, or the model cannot serve it."""
+
+    def prepare(self, plan: ConversionPlan) -> None:  # noqa: B027  (most steps need nothing)
+        """Load what the faces of a fitted plan need, before the first frame: called in one thread, more than
+        once."""
 
     @abstractmethod
     def __call__(self, layer: FaceLayer) -> FaceLayer:

@@ -8,8 +8,8 @@ from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_step import FaceStep
 from facedouble.conversion.masks import erode, feather, whole_square
 from facedouble.conversion.registry import MASKS, OCCLUSIONS
+from facedouble.conversion.swapper import Swapper
 from facedouble.faces.align import scale_of
-from facedouble.faces.network_input import InputCrop
 from facedouble.settings.convert import Adjust, ConvertSettings
 
 _INSET = 0.02  # of the square: landmarks of the jaw lie on the edge of the face, and sometimes beside it
@@ -35,7 +35,7 @@ class FaceMask(FaceStep):
         self.min_mask_size = _FEATHER_PIXELS / feather_width if feather_width else np.inf
 
     @classmethod
-    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> FaceMask:
+    def from_settings(cls, settings: ConvertSettings, swapper: Swapper) -> FaceMask:
         converter = settings.converter
         if isinstance(converter, Adjust):
             return cls(None, 0.0, _SQUARE_FEATHER if converter.smooth_mask else 0.0)
@@ -61,8 +61,8 @@ class Occlusion(FaceStep):
         self.min_mask_size = 2 * resolution  # what is in front of the face has sharp edges of its own
 
     @classmethod
-    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> Occlusion | None:
-        return None if settings.occlusion == "none" else cls(settings.occlusion, view.resolution)
+    def from_settings(cls, settings: ConvertSettings, swapper: Swapper) -> Occlusion | None:
+        return None if settings.occlusion == "none" else cls(settings.occlusion, swapper.view.resolution)
 
     def __call__(self, layer: FaceLayer) -> FaceLayer:
         return layer.with_(mask=layer.mask * self._visible(layer))

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from facedouble.conversion.detail.step import CarryDetail, DetailFit
 from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.fingerprint import conversion_fingerprint
 from facedouble.conversion.frame_ranges import FrameRanges
@@ -27,10 +28,11 @@ from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.track_fits import fit_keys, fit_plan
 from facedouble.errors import InputError
 from facedouble.extraction.extract import extract
+from facedouble.faces.network_input import InputCrop
 from facedouble.faces.references import References
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run, operation
-from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.convert import ConvertSettings, RealDetail
 from facedouble.settings.extract import ExtractSettings
 from facedouble.settings.video import ClipEncoding, ImageEncoding
 from facedouble.video import sinks
@@ -130,7 +132,8 @@ def _convert(
     ):
         if work.discarded:
             run.notice("convert.discarded", "discarded the unfinished output of a run with other settings")
-        steps = make_steps(settings, swapper.view)
+        steps = make_steps(settings, swapper)
+        _warn_of_missing_references(settings, swapper, model, run)
         fitted = _saved_plan(work, fit_keys(swapper, steps))
         if fitted is None:
             if plan is None or faceset is None:
@@ -211,14 +214,25 @@ def _saved_plan(work: WorkFolder, keys: FitKeys) -> ConversionPlan | None:
     return plan if plan.fit_keys == keys else None
 
 
+def _warn_of_missing_references(settings: ConvertSettings, swapper: Swapper, model: Path, run: Run) -> None:
+    if isinstance(settings.detail, RealDetail) and swapper.side not in swapper.references:
+        run.warn(
+            "convert.no_references",
+            f"{model} holds no pictures of {swapper.side.upper()}, so the new face is sharpened instead of "
+            "getting real detail; training the model further writes them",
+        )
+
+
 def _warn_of_upscaling(plan: ConversionPlan, swapper: Swapper, run: Run) -> None:
-    upscaled = count_upscaled(plan.faces, swapper.view)
+    fits = [planned.fits.get(CarryDetail.name) for faces in plan.faces.values() for planned in faces]
+    details = [fit.size for fit in fits if isinstance(fit, DetailFit)]
+    side = max([swapper.view.resolution, *details])
+    upscaled = count_upscaled(plan.faces, InputCrop(side, swapper.view.coverage))
     if upscaled.faces:
-        side = swapper.view.resolution
         run.warn(
             "convert.upscaling",
             f"{upscaled.faces} of {upscaled.total} faces are larger in the frame than the {side} pixels "
-            f"the model draws, up to {upscaled.largest:.1f} times; they will look softer than their "
+            f"of the new face, up to {upscaled.largest:.1f} times; they will look softer than their "
             "surroundings",
             faces=upscaled.faces,
             largest=upscaled.largest,

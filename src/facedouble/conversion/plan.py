@@ -26,10 +26,10 @@ _OUTLINE_SIGMA = 1.5  # frames; Gaussian that smooths the outline of masks withi
 
 @dataclass(frozen=True, slots=True)
 class FitRecord:
-    """A fit as data: ``values`` of JSON's types and float arrays by name."""
+    """A fit as data: ``values`` of JSON's types and arrays by name."""
 
     values: dict[str, Any]
-    arrays: dict[str, npt.NDArray[np.float32]]
+    arrays: dict[str, npt.NDArray[Any]]
 
 
 class TrackFit(Protocol):

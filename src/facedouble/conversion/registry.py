@@ -19,6 +19,10 @@ _HERE = "facedouble.conversion"
 FACE_STEPS: Registry[type[FaceStep]] = Registry(
     "step",
     {
+        "detail": Entry(f"{_HERE}.detail.step:CarryDetail", "real detail, from pictures of the person"),
+        "expression": Entry(
+            f"{_HERE}.retarget_step:RetargetExpression", "lids and brows as the performer has them"
+        ),
         "tones": Entry(f"{_HERE}.tone_transfer:ToneTransfer", "from the standard colouring to the frame's"),
         "sharpen": Entry(f"{_HERE}.sharpen:Sharpen", "restore fine detail that the model softens"),
         "mask": Entry(f"{_HERE}.mask_step:FaceMask", "draw the mask and feather its edge"),
@@ -71,7 +75,6 @@ COLOUR_SPACES: Registry[tuple[int, ...]] = Registry(
 SHARPENERS: Registry[Callable[[FloatArray, float], FloatArray]] = Registry(
     "sharpener",
     {
-        "none": Entry(f"{_HERE}.sharpen:unsharpened", "as soft as the model draws it"),
         "bsharpen": Entry(f"{_HERE}.sharpen:bsharpen", "detail against a box blur"),
         "gsharpen": Entry(f"{_HERE}.sharpen:gsharpen", "detail against a Gaussian blur"),
         "unsharp": Entry(f"{_HERE}.sharpen:unsharp", "detail against a Gaussian blur, except faint detail"),

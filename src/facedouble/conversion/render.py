@@ -78,17 +78,22 @@ class FrameRenderer:
         """The renderer that the settings ask for. Raises ``SettingsError``."""
         return cls(
             swapper,
-            Compositor(settings, swapper.view),
+            Compositor(settings, swapper),
             whole_frame=settings.render.mode != "composite",
             label=VisibleLabel(settings.render.label) if settings.render.label else None,
             keep_going=settings.keep_going,
         )
 
-    def check(self, plan: ConversionPlan) -> None:
-        """Raise ``ConversionError`` if the plan was fitted for another model, or for settings that would
-        have been fitted otherwise."""
+    def prepare(self, plan: ConversionPlan) -> None:
+        """Load what the faces of ``plan`` need.
+
+        Raises ``ConversionError`` if the plan was fitted for another model, or for settings that would have
+        been fitted otherwise.
+        """
         if plan.fit_keys != fit_keys(self._swapper, self._compositor.steps):
             raise ConversionError("the plan was fitted for another model or other settings; fit it again")
+        for step in self._compositor.steps:
+            step.prepare(plan)
 
     def render(self, frame: Frame, plan: ConversionPlan, matte: Frame | None = None) -> Frame:
         """One decoded frame exactly as a conversion writes it.
@@ -97,7 +102,7 @@ class FrameRenderer:
         Raises ``ConversionError`` if the frame cannot be converted, or the plan was fitted for another
         renderer.
         """
-        self.check(plan)
+        self.prepare(plan)
         task = self.cut(FrameTask(frame, plan.faces.get(frame.index, ()), matte))
         self.draw([task])
         output = self.compose(task).output

@@ -11,8 +11,8 @@ import numpy as np
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_step import FaceStep
 from facedouble.conversion.registry import SHARPENERS
-from facedouble.faces.network_input import InputCrop
-from facedouble.settings.convert import ConvertSettings, NoSharpening
+from facedouble.conversion.swapper import Swapper
+from facedouble.settings.convert import ConvertSettings, RealDetail, Sharpened
 from facedouble.types import FloatArray
 
 _RADIUS = 1 / 96  # of the side of the picture: the scale of fine detail
@@ -28,11 +28,13 @@ class Sharpen(FaceStep):
         self._sharpener, self._amount = SHARPENERS[kind], amount
 
     @classmethod
-    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> Sharpen | None:
-        sharpen = settings.sharpen
-        if isinstance(sharpen, NoSharpening) or not sharpen.amount:
+    def from_settings(cls, settings: ConvertSettings, swapper: Swapper) -> Sharpen | None:
+        detail = settings.detail
+        if isinstance(detail, RealDetail) and swapper.side not in swapper.references:
+            detail = Sharpened()
+        if not isinstance(detail, Sharpened) or not detail.amount:
             return None
-        return cls(sharpen.kind, sharpen.amount)
+        return cls(detail.sharpener, detail.amount)
 
     def __call__(self, layer: FaceLayer) -> FaceLayer:
         sharpened = self._sharpener(layer.picture, self._amount)
@@ -56,11 +58,6 @@ def unsharp(picture: FloatArray, amount: float) -> FloatArray:
     detail = picture - _gaussian(picture)
     energy = np.abs(detail).max(axis=2, keepdims=True) ** 2
     return np.asarray(picture + amount * detail * (energy / (energy + _CORING**2)), dtype=np.float32)
-
-
-def unsharpened(picture: FloatArray, amount: float) -> FloatArray:
-    """The picture as it is."""
-    return picture
 
 
 def _gaussian(picture: FloatArray) -> FloatArray:

@@ -70,7 +70,7 @@ class FrameStream:
 
     def write(self, renderer: FrameRenderer, sink: PartsSink) -> FrameCounts:
         """Write every frame that is not written yet, part by part; return the counts of all parts."""
-        renderer.check(self._plan)
+        renderer.prepare(self._plan)
         start = time.perf_counter()
         written = self.resumed = FrameCounts(sink.parts).frames
         stage = self._run.stage("convert", self._expected_frames(), "frames")

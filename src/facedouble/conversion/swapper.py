@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from facedouble.conversion.drawn_landmarks import DrawnLandmarks
 from facedouble.conversion.plan import PlannedFace
 from facedouble.device import choose_device, choose_precision
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faces.schemes.scheme import scheme_of
+from facedouble.faceset.reference_set import ReferenceSet, load_references
 from facedouble.models import checkpoint
 from facedouble.models.base import SwapModel
 from facedouble.run.run import Run
@@ -41,10 +44,18 @@ class Swapper:
         side: Side,
         device: torch.device,
         precision: torch.dtype,
+        references: Mapping[Side, ReferenceSet] | None = None,
     ) -> None:
         self.network, self.card, self.side = network, card, side
+        self.references: Mapping[Side, ReferenceSet] = references or {}
+        """Real pictures of both people, as far as the model's folder has some."""
         self.device, self.precision = device, precision
         self.view = InputCrop(network.resolution, card.coverage)
+
+    @cached_property
+    def drawn_landmarks(self) -> DrawnLandmarks:
+        """Finds landmarks on drawn faces, of the scheme that the references of its person follow."""
+        return DrawnLandmarks(self.references[self.side].scheme, self.view, str(self.device))
 
     @property
     def fingerprint(self) -> str:
@@ -58,7 +69,8 @@ class Swapper:
         precision = choose_precision(settings.compute.precision, device)
         network, card = checkpoint.load(model, run=run)
         network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(network, card, "a" if settings.swap_model else "b", device, precision)
+        side: Side = "a" if settings.swap_model else "b"
+        return cls(network, card, side, device, precision, load_references(model))
 
     def crop(self, image: Image, planned: PlannedFace) -> FloatArray:
         """The network's input for a face: (R, R, 3) float32 0..1 in the standard colouring."""
@@ -69,6 +81,13 @@ class Swapper:
 
     def draw(self, crops: Sequence[FloatArray]) -> list[DrawnFace]:
         """Draw the model's person for crops made by :meth:`crop`, in one call of the network."""
+        return self._draw(crops, OTHER_SIDE[self.side])
+
+    def redraw(self, crops: Sequence[FloatArray]) -> list[DrawnFace]:
+        """Draw the model's person for crops of that person."""
+        return self._draw(crops, self.side)
+
+    def _draw(self, crops: Sequence[FloatArray], source: Side) -> list[DrawnFace]:
         if not crops:
             return []
         batch = torch.from_numpy(np.stack(crops).transpose(0, 3, 1, 2)).to(self.device)
@@ -77,7 +96,7 @@ class Swapper:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16),
         ):
-            picture, mask = self.network(batch, OTHER_SIDE[self.side], self.side)
+            picture, mask = self.network(batch, source, self.side)
         pictures = picture.float().permute(0, 2, 3, 1).cpu().numpy()
         masks = [None] * len(crops) if mask is None else mask.float()[:, 0].cpu().numpy()
         return [DrawnFace(*drawn) for drawn in zip(pictures, masks, strict=True)]

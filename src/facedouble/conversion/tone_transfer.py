@@ -19,10 +19,10 @@ from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_step import FittedStep
 from facedouble.conversion.plan import FitRecord, TrackFit
 from facedouble.conversion.registry import COLOUR_TRANSFERS
+from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.track_fits import Track
 from facedouble.faces.colour import apply_statistics, standardise, to_float
 from facedouble.faces.hull import inner_face_mask
-from facedouble.faces.network_input import InputCrop
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.settings.convert import Adjust, ConvertSettings
 from facedouble.types import FloatArray
@@ -42,7 +42,7 @@ class ToneTransfer(FittedStep):
         self._transfers, self._space, self._keeps_contrast = tuple(transfers), space, keeps_contrast
 
     @classmethod
-    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> ToneTransfer:
+    def from_settings(cls, settings: ConvertSettings, swapper: Swapper) -> ToneTransfer:
         converter = settings.converter
         if isinstance(converter, Adjust):
             transfers = ["mean"] if converter.average_colour else []

@@ -6,12 +6,13 @@ flickers. So faces of the track, evenly spread, are drawn from the faceset's cro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from facedouble.conversion.drawn_landmarks import eight_bits
 from facedouble.conversion.face_step import FaceStep, FittedStep
 from facedouble.conversion.plan import ConversionPlan, FitKeys, PlannedFace, TrackFit
 from facedouble.conversion.swapper import DrawnFace, Swapper
@@ -21,7 +22,7 @@ from facedouble.faces.network_input import network_input
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
-from facedouble.types import Image, Landmarks
+from facedouble.types import FloatArray, Image, Landmarks
 
 SAMPLE_SIZE = 12
 """Faces of a track that are drawn for every fit."""
@@ -38,11 +39,24 @@ class SampledFace:
     drawn: DrawnFace
 
 
+@dataclass(frozen=True, slots=True)
+class DrawnTrack:
+    """What the model draws of the N faces of a track: ``pictures`` (D, D, 3) in 8 bits, and the ``landmarks``
+    (N, P, 2) found on them, in shares of the side."""
+
+    pictures: Sequence[Image]
+    landmarks: FloatArray
+
+
 class Track:
     """The faces of one track, in frame order, and the model that will draw them."""
 
-    def __init__(self, faces: Sequence[PlannedFace], store: Faceset, swapper: Swapper) -> None:
+    def __init__(
+        self, faces: Sequence[PlannedFace], store: Faceset, swapper: Swapper, run: Run | None = None
+    ) -> None:
         self.faces, self.swapper = faces, swapper
+        self.run = run or Run()
+        self._drawn: DrawnTrack | None = None
         self._store = store
         self._samples: dict[int, list[SampledFace]] = {}
 
@@ -63,6 +77,30 @@ class Track:
                 for planned, view, face in zip(chosen, views, drawn, strict=True)
             ]
         return self._samples[count]
+
+    def drawn(self) -> DrawnTrack:
+        """What the model draws of every face. It is drawn once, for all steps that need it."""
+        if self._drawn is None:
+            # Kept in 8 bits: a track may be long.
+            pictures = [eight_bits(picture) for picture in self._every()]
+            self._drawn = DrawnTrack(pictures, self.swapper.drawn_landmarks(pictures))
+        return self._drawn
+
+    def _every(self, batch: int = 16) -> Iterator[FloatArray]:
+        stage = self.run.stage("survey", len(self.faces), "faces")
+        for start in range(0, len(self.faces), batch):
+            self.run.check()
+            chosen = self.faces[start : start + batch]
+            inputs = [self._input(planned) for planned in chosen]
+            # Kernels differ in the last bit with the batch size.
+            drawn = self.swapper.draw([*inputs, *inputs[:1] * (batch - len(inputs))])
+            yield from (face.picture for face in drawn[: len(chosen)])
+            stage.progress(start + len(chosen))
+        stage.finish()
+
+    def _input(self, planned: PlannedFace) -> FloatArray:
+        crop, landmarks = self._view(planned)
+        return network_input(crop, landmarks, scheme_of(planned.face), planned.statistics)
 
     def _view(self, planned: PlannedFace) -> tuple[Image, Landmarks]:
         """The model's view of a face, from its crop in the faceset, and its landmarks there."""
@@ -93,7 +131,7 @@ def fit_plan(
     with Faceset.open(faceset) as store:
         for number in (run or Run()).each(sorted(tracks)):
             members = tracks[number]
-            fits = _fit(Track(members, store, swapper), steps, valid)
+            fits = _fit(Track(members, store, swapper, run), steps, valid)
             for planned in members:
                 faces[planned.face.frame_index].append(replace(planned, fits=fits))
     for members in faces.values():

@@ -82,15 +82,22 @@ class Adjust(Settings):
         return self
 
 
-class Sharpen(Settings):
-    """Sharpening of the drawn face."""
+class RealDetail(Settings):
+    """Fine detail comes from real pictures of the person, which the model's folder holds."""
 
-    kind: Annotated[str, Choice(SHARPENERS, but=("none",))] = "unsharp"
+    kind: Literal["real"] = "real"
+
+
+class Sharpened(Settings):
+    """Fine detail comes from sharpening what the model draws."""
+
+    kind: Literal["sharpen"] = "sharpen"
+    sharpener: Annotated[str, Choice(SHARPENERS)] = field("unsharp", "how the new face is sharpened")
     amount: float = field(1.4, "how much fine detail sharpening adds", option="sharpen-amount", min=0, max=5)
 
 
-class NoSharpening(Settings):
-    """No sharpening."""
+class NoDetail(Settings):
+    """The face as soft as the model draws it."""
 
     kind: Literal["none"] = "none"
 
@@ -159,8 +166,14 @@ class ConvertSettings(Settings):
     converter: Annotated[Masked | Adjust, OneOf("masked")] = field(
         Masked(), "what is laid over the frame", short="-c"
     )
-    sharpen: Annotated[Sharpen | NoSharpening, OneOf("unsharp")] = field(
-        Sharpen(), "sharpening of the new face"
+    detail: Annotated[RealDetail | Sharpened | NoDetail, OneOf("real")] = field(
+        RealDetail(), "where the fine detail of the new face comes from"
+    )
+    retargeting: float = field(
+        1.0,
+        "how far lids and brows of the new face are bent to where the performer has them, 0 for not at all",
+        min=0,
+        max=1,
     )
     blend: Blend = field(
         Blend(), "how the face is laid over the frame", flags={"--seamless": "seamless", "-S": "seamless"}

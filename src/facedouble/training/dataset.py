@@ -15,6 +15,7 @@ from torch import Tensor
 from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.training.batch import Batch, Shard
 from facedouble.training.crop_cache import CropCache, chunks
+from facedouble.training.preprocess import FaceCrop
 from facedouble.types import FloatArray, Side
 
 _ALONE = Shard()
@@ -100,6 +101,8 @@ class Dataset:
 
     training: dict[Side, SideDataset]
     held_out: dict[Side, SideDataset]
+    crops: dict[Side, list[FaceCrop]]
+    """Where the crops of both lie."""
 
     @property
     def scheme(self) -> LandmarkScheme:

@@ -90,7 +90,7 @@ def load(
             like=nearest(here.landmarks[:, compared], there.landmarks[:, compared]),
             sampling_weights=_balanced(found[side][0]) if balanced else None,
         )
-    return Dataset(training, held_out)
+    return Dataset(training, held_out, {side: [*found[side][0], *found[side][1]] for side in SIDES})
 
 
 def _balanced(faces: Sequence[FaceCrop]) -> Tensor:

@@ -17,10 +17,12 @@ from facedouble.run.run import Run, operation
 from facedouble.settings.train import TrainSettings
 from facedouble.training import memory, parallel, schedule
 from facedouble.training.prefetch import Prefetcher
+from facedouble.training.reference_selection import write_reference_set
 from facedouble.training.reporter import Reporter
 from facedouble.training.schedule import StopReason
 from facedouble.training.setup import Setup, prepare
 from facedouble.training.subscribers import subscribers
+from facedouble.types import SIDES
 
 _DRY_RUN_STEPS = 3
 _TRY_AGAIN = 5.0  # seconds between attempts to save on a full disk
@@ -103,6 +105,7 @@ class Trainer:
         # A new model is saved before its first step, so that there is something to roll back to.
         self.saved_iteration = -1 if setup.fresh else self.state.card.iteration
         self.rollbacks = 0
+        self.references_kept = False
 
     def fit(self) -> TrainResult:
         """Train until there is a reason to stop, and save."""
@@ -168,8 +171,16 @@ class Trainer:
             self.reporter.measure(self.state, final=final)
             with self.reporter.saving():
                 self.save_when_there_is_room()
+                self.keep_references()
             self.reporter.draw(self.state)
         self.saved_at, self.saved_iteration = time.perf_counter(), self.state.card.iteration
+
+    def keep_references(self) -> None:
+        """Keep real pictures of both people with the model, once in a run."""
+        if not self.references_kept:
+            for side in SIDES:
+                write_reference_set(self.setup.dataset.crops[side], self.folder, side, self.run)
+            self.references_kept = True
 
     def save_when_there_is_room(self) -> None:
         """Save the model. A disk that has become full does not end a training of days: it waits until there

@@ -19,8 +19,8 @@ from av.packet import Packet
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_step import FaceStep
 from facedouble.conversion.registry import FACE_STEPS
+from facedouble.conversion.swapper import Swapper
 from facedouble.extraction.extract import extract
-from facedouble.faces.network_input import InputCrop
 from facedouble.models import checkpoint
 from facedouble.models.base import build
 from facedouble.models.checkpoint import ModelCard
@@ -160,7 +160,7 @@ class BrokenStep(FaceStep):
     frames: ClassVar[set[int]] = set()
 
     @classmethod
-    def from_settings(cls, settings: ConvertSettings, view: InputCrop) -> BrokenStep:
+    def from_settings(cls, settings: ConvertSettings, swapper: Swapper) -> BrokenStep:
         return cls()
 
     def __call__(self, layer: FaceLayer) -> FaceLayer:

@@ -72,9 +72,9 @@ def test_a_clip_whose_size_changes_midway(
         ("out.mp4", {"colour": "none", "colour_space": "lab"}, SettingsError, "no colours are matched"),
         (
             "out.mp4",
-            {"sharpen": "none", "sharpen_amount": 1.0},
+            {"detail": "none", "sharpen_amount": 1.0},
             SettingsError,
-            "`sharpen.amount`: belongs to",
+            "`detail.amount`: belongs to",
         ),
         ("out.mp4", {"ref_threshold": 0.4}, SettingsError, "`faces.threshold`: has no effect"),
         ("out.mp4", {"mask_type": "learned", "occlusion": "learned"}, SettingsError, "`occlusion`: "),
@@ -135,7 +135,19 @@ def test_a_saved_file_gives_the_same_bytes_as_the_options_did(
 ) -> None:
     file, first, second = tmp_path / "run.yaml", tmp_path / "one.mp4", tmp_path / "two.mp4"
     command = ["convert", "-i", str(rich), "-m", str(stand_in), "-a", str(faces), "-o", str(first)]
-    command += ["--frame-ranges", "10-14", "-M", "facehull", "-S", "--sharpen", "gsharpen", "--crf", "20"]
+    command += [
+        "--frame-ranges",
+        "10-14",
+        "-M",
+        "facehull",
+        "-S",
+        "--detail",
+        "sharpen",
+        "--sharpener",
+        "gsharpen",
+        "--crf",
+        "20",
+    ]
     command += ["--preset", "ultrafast", "--no-credentials", "--device", "cpu", "--set", "faces.track=[0]"]
     assert main([*command, "--save-config", str(file)]) == 0
     whole = first.read_bytes()
@@ -150,9 +162,9 @@ def test_a_saved_file_gives_the_same_bytes_as_the_options_did(
     ("text", "says"),
     [
         ("converter: {mask: {kind: hull}}", "converter.mask.kind=hull`: no such mask; choose one of: rect"),
-        ("sharpn: {}", "`sharpn`: there is no such setting; is sharpen meant?"),
+        ("detial: {}", "`detial`: there is no such setting; is detail meant?"),
         ("compute: {batch_size: many}", "`compute.batch_size=many`: must be a whole number"),
-        ("sharpen: {amount: 1}\nsharpen: {}", "sharpen is there twice"),
+        ("blend: {kind: alpha}\nblend: {}", "blend is there twice"),
     ],
 )
 def test_a_file_that_does_not_fit_is_named_with_field_and_value(

@@ -99,7 +99,7 @@ def test_events(converted: tuple[Path, ConvertResult, list[Event]]) -> None:
     assert set(result.stage_utilisation) == {"decode", "cut", "network", "compose", "encode"}
     assert all(0 < share <= 1.01 for share in result.stage_utilisation.values())
     warnings = [e.text for e in events if isinstance(e, Notice) and e.severity == "warning"]
-    assert any("larger in the frame than the 64 pixels the model draws" in text for text in warnings)
+    assert any("larger in the frame than the 64 pixels of the new face" in text for text in warnings)
     text = "\n".join(summary(result))
     assert "40 faces replaced in 40 of 40 frames" in text
     assert "not marked as synthetic" in text

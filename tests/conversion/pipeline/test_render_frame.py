@@ -38,14 +38,20 @@ def swapper(stand_in: Path) -> Swapper:
 @pytest.fixture(scope="module")
 def plan(rich: Path, faces: Path, swapper: Swapper) -> ConversionPlan:
     plan = make_plan(rich, faces, FaceSelection(FrameRanges()))
-    return fit_plan(plan, faces, swapper, make_steps(settings(), swapper.view))
+    return fit_plan(plan, faces, swapper, make_steps(settings(), swapper))
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {},
-        {"mask_type": "facehull", "blur_size": 0.02, "erosion": 4.0, "sharpen": "gsharpen"},
+        {
+            "mask_type": "facehull",
+            "blur_size": 0.02,
+            "erosion": 4.0,
+            "detail": "sharpen",
+            "sharpener": "gsharpen",
+        },
         {"blend": "seamless", "label": "AI generated"},
     ],
     ids=["defaults", "mask", "blend"],
@@ -84,9 +90,9 @@ def test_settings_that_are_fitted_need_a_fit(
         render_frame(source, 3, plan, renderer)
     with pytest.raises(ConversionError, match="fit it again"):
         renderer.render(next(source.frames(3, 4)), plan)
-    again = fit_plan(plan, faces, swapper, make_steps(how, swapper.view))
+    again = fit_plan(plan, faces, swapper, make_steps(how, swapper))
     assert isinstance(render_frame(source, 3, again, renderer).content, YuvPlanes)
-    assert fit_plan(again, faces, swapper, make_steps(how, swapper.view)) is again, "nothing to fit"
+    assert fit_plan(again, faces, swapper, make_steps(how, swapper)) is again, "nothing to fit"
 
 
 def test_a_frame_that_is_not_there(rich: Path, swapper: Swapper, plan: ConversionPlan) -> None:
@@ -116,9 +122,7 @@ def test_ranges_and_mattes_give_the_frames_of_the_whole(
     result = convert(rich, stand_in, output, how, faceset=faces)
     assert (result.frames, result.frames_swapped) == (4, 4)
     ranges = FrameRanges.parse(("31-33", "12"))
-    plan = fit_plan(
-        make_plan(rich, faces, FaceSelection(ranges)), faces, swapper, make_steps(how, swapper.view)
-    )
+    plan = fit_plan(make_plan(rich, faces, FaceSelection(ranges)), faces, swapper, make_steps(how, swapper))
     renderer = FrameRenderer.from_settings(swapper, how)
     for written, index in zip(open_source(output).frames(), (12, 31, 32, 33), strict=True):
         rendered = render_frame(source, index, plan, renderer, open_source(mattes))

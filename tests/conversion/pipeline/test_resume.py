@@ -157,7 +157,7 @@ def test_a_second_run_cannot_interfere_with_the_first(
         first.send_signal(signal.SIGSTOP)
         held = {file: file.stat().st_mtime_ns for file in work.iterdir()}
         # With other words, which would drop the first's work if nothing held it.
-        second = subprocess.run([*command, "--sharpen", "none"], capture_output=True, text=True)
+        second = subprocess.run([*command, "--detail", "none"], capture_output=True, text=True)
         assert second.returncode == 1
         errors = [line for line in second.stderr.splitlines() if line.startswith("error:")]
         assert len(errors) == 1
@@ -174,7 +174,11 @@ def test_a_second_run_cannot_interfere_with_the_first(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"sharpen_amount": 0.5}, {"encoding": ClipEncoding(crf=30)}, {"frame_ranges": ("0-3",)}],
+    [
+        {"detail": "sharpen", "sharpen_amount": 0.5},
+        {"encoding": ClipEncoding(crf=30)},
+        {"frame_ranges": ("0-3",)},
+    ],
     ids=["look", "encoder", "frames"],
 )
 def test_other_settings_start_over(

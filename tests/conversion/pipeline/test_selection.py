@@ -143,7 +143,7 @@ def test_a_model_that_draws_nan_fails_the_frame(
             tensor.fill_(float("nan"))
 
     model = make_model(tmp_path / "model", spoiled)
-    how = settings(frame_ranges=("0-3",), colour="none", sharpen="none")
+    how = settings(frame_ranges=("0-3",), colour="none", detail="none")
     with pytest.raises(FacedoubleError, match=r"frame 0 cannot be converted .*not a number"):
         convert(rich, model, tmp_path / "out.mkv", how, faceset=faces)
     assert only(tmp_path, "model")

@@ -1,0 +1,169 @@
+"""Reference sets: real crops of a person that stay with a model, so that conversion can use their detail.
+
+A set is one safetensors file in the model's folder, ``references-a.safetensors`` for A: encoded pictures,
+their landmarks and colours, and a JSON header. It shows the person as photographs do, and is to be guarded as
+they are. Nothing in it is executed, and all of it is checked when it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from facedouble.errors import FullError, ModelError, OutputError
+from facedouble.faces.registry import LANDMARK_SCHEMES
+from facedouble.faces.schemes.scheme import LandmarkScheme
+from facedouble.files import is_full, read_regular, write_whole
+from facedouble.types import SIDES, FloatArray, Image, Side
+from facedouble.video.image_header import read_header
+
+FORMAT = 1
+MAX_BYTES = 512 << 20
+MAX_COUNT = 1000
+MAX_SIZE = 1024
+"""Pixels a side of a crop."""
+
+_HEADER = "references"
+_QUALITY = 97  # of JPEG, without chroma subsampling
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSet:
+    """N real crops of one person.
+
+    ``pictures``: encoded, each ``size`` pixels a side. ``landmarks`` (N, P, 2) follow ``scheme``, in shares
+    of the crop's side, 0 at its left and upper edge. ``statistics`` (N, 2, 3) are the colours of each face.
+    """
+
+    pictures: Sequence[bytes]
+    size: int
+    landmarks: FloatArray
+    statistics: FloatArray
+    scheme: LandmarkScheme
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that is in it."""
+        digest = hashlib.sha256(f"{self.size} {self.scheme.name} {self.scheme.version}".encode())
+        for part in (*self.pictures, self.landmarks.tobytes(), self.statistics.tobytes()):
+            digest.update(part)
+        return digest.hexdigest()
+
+    def crop(self, number: int) -> Image:
+        """A crop (size, size, 3). Raises ``ModelError`` for one that is damaged."""
+        data = self.pictures[number]
+        try:
+            header = read_header(data)
+        except ValueError as error:
+            raise ModelError(f"reference {number} of the model is damaged") from error
+        image = None
+        if (header.kind, header.width, header.height) == ("jpeg", self.size, self.size):
+            image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
+        if image is None or image.shape != (self.size, self.size, 3):
+            raise ModelError(f"reference {number} of the model is damaged")
+        return np.asarray(image, dtype=np.uint8)
+
+    def points(self, number: int) -> FloatArray:
+        """The landmarks (P, 2) of a crop in its pixels."""
+        return np.asarray(self.landmarks[number] * self.size - 0.5, dtype=np.float32)
+
+
+def encode(crop: Image) -> bytes:
+    """A crop as a file in memory."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+    options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), options)
+    assert done
+    return bytes(data)
+
+
+def file_name(side: Side) -> str:
+    """The name of a side's set in a model's folder."""
+    return f"references-{side}.safetensors"
+
+
+def save_references(folder: Path, side: Side, references: ReferenceSet) -> None:
+    """Write the set of ``side`` into a model's folder. Raises ``OutputError``."""
+    lengths = [len(picture) for picture in references.pictures]
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "pictures": np.frombuffer(b"".join(references.pictures), dtype=np.uint8),
+        "ends": np.cumsum(lengths, dtype=np.int64),
+        "landmarks": np.ascontiguousarray(references.landmarks, dtype=np.float32),
+        "statistics": np.ascontiguousarray(references.statistics, dtype=np.float32),
+    }
+    header = {
+        "format": FORMAT,
+        "about": f"likeness of {side.upper()}: pictures of the person that this model was trained on",
+        "scheme": references.scheme.name,
+        "size": references.size,
+    }
+    path = folder / file_name(side)
+    try:
+        write_whole(path, save(arrays, {_HEADER: json.dumps(header)}), durable=True)
+    except OSError as error:
+        kind = FullError if is_full(error) else OutputError
+        raise kind(f"{path}: the references cannot be written ({error.strerror})") from error
+
+
+def load_references(folder: Path) -> dict[Side, ReferenceSet]:
+    """The sets in a model's folder, of each side that has one. Raises ``ModelError``."""
+    files: dict[Side, Path] = {side: folder / file_name(side) for side in SIDES}
+    return {side: _read(path) for side, path in files.items() if path.exists()}
+
+
+def _read(path: Path) -> ReferenceSet:
+    try:
+        data = read_regular(path, MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ValueError("too large")
+        return _parse(data)
+    except OSError as error:
+        raise ModelError(f"{path}: the references cannot be read ({error.strerror})") from error
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: damaged, or not a reference set ({error})") from error
+
+
+def _parse(data: bytes) -> ReferenceSet:
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_HEADER])
+    if header["format"] != FORMAT:
+        raise ValueError(f"format {header['format']!r:.20} is not known to this version")
+    size, name = header["size"], header["scheme"]
+    if not isinstance(size, int) or not 16 <= size <= MAX_SIZE or name not in LANDMARK_SCHEMES:
+        raise ValueError("its header is damaged")
+    scheme = LANDMARK_SCHEMES[name]
+    arrays = load(data)
+    ends, landmarks, statistics = arrays["ends"], arrays["landmarks"], arrays["statistics"]
+    count = len(ends)
+    shapes = {
+        "pictures": ("uint8", arrays["pictures"].shape[:1]),
+        "ends": ("int64", (count,)),
+        "landmarks": ("float32", (count, scheme.count, 2)),
+        "statistics": ("float32", (count, 2, 3)),
+    }
+    for part, (kind, shape) in shapes.items():
+        if arrays[part].dtype != kind or arrays[part].shape != shape:
+            raise ValueError(f"its {part} are damaged")
+    edges = [0, *ends.tolist()]
+    if not 1 <= count <= MAX_COUNT or edges != sorted(edges) or edges[-1] != len(arrays["pictures"]):
+        raise ValueError("its pictures are damaged")
+    required = landmarks[:, list(scheme.required)]
+    if not np.isfinite(required).all() or np.isinf(landmarks).any() or not np.isfinite(statistics).all():
+        raise ValueError("its landmarks or colours are damaged")
+    raw = arrays["pictures"].tobytes()
+    pictures = [raw[start:end] for start, end in pairwise(edges)]
+    return ReferenceSet(pictures, size, landmarks, statistics, scheme)

@@ -1,0 +1,81 @@
+"""The steps that carry detail and bend expressions, on real faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facedouble.conversion.compositor import Compositor
+from facedouble.conversion.detail.step import DetailFit
+from facedouble.conversion.plan import ConversionPlan, FitRecord
+from facedouble.conversion.plan_file import load_plan, save_plan
+from facedouble.conversion.retarget_step import RetargetFit
+from facedouble.errors import InputError
+from facedouble.settings.convert import ConvertSettings
+
+
+@pytest.fixture(scope="module")
+def fitted(scene):
+    """The settings, a swapper with references, and a plan fitted for a few frames."""
+    how, swapper = ConvertSettings(), scene.swapper(32, references=True)
+    faces = {index: scene.plan[index] for index in (3, 4, 5, 6)}
+    return how, swapper, scene.fit(swapper, how, faces)
+
+
+def composed(scene, how: ConvertSettings, swapper, plan: ConversionPlan, index: int = 5) -> np.ndarray:
+    drawn = scene.drawn(swapper, scene.frames[index], plan.faces[index])
+    faces = list(zip(plan.faces[index], drawn, strict=True))
+    return Compositor(how, swapper).compose(scene.frames[index], faces)
+
+
+def test_references_give_each_region_of_each_face_its_detail(fitted) -> None:
+    _, _, plan = fitted
+    fit = plan.faces[5][0].fits["detail"]
+    assert isinstance(fit, DetailFit)
+    assert list(fit.faces) == [plan.faces[index][0].face.key for index in (3, 4, 5, 6)]
+    for face in fit.faces.values():
+        shares = np.sum([donation.weights for donation in face.donated], axis=0)
+        assert shares == pytest.approx(face.strength, abs=1e-5)
+        assert (shares <= 1 + 1e-5).all()
+
+
+def test_a_saved_plan_gives_the_same_frame(fitted, scene, tmp_path: Path) -> None:
+    how, swapper, plan = fitted
+    save_plan(plan, tmp_path / "plan")
+    loaded = load_plan(tmp_path / "plan")
+    first = composed(scene, how, swapper, plan)
+    assert np.array_equal(composed(scene, how, scene.swapper(32, references=True), loaded), first)
+    assert not np.array_equal(first, scene.frames[5])
+
+
+def test_detail_is_finer_than_what_the_model_draws(fitted, scene) -> None:
+    how, swapper, plan = fitted
+    x, y = np.round(plan.faces[5][0].face.box.centre).astype(int)
+    area = np.s_[y - 40 : y + 40, x - 40 : x + 40]
+
+    def fine(settings: ConvertSettings) -> float:
+        picture = composed(scene, settings, swapper, plan)[area].astype(float)
+        return float(np.abs(np.diff(picture, axis=1)).mean())
+
+    assert fine(how) > 1.2 * fine(how.replace(detail={"kind": "none"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "broken"),
+    [
+        ("detail", "rows", np.full((1, 2), 99, np.int64)),
+        ("detail", "motion", np.zeros((3, 1), np.int8)),
+        ("detail", "weights", np.full((1, 3), np.nan, np.float32)),
+        ("detail", "keys", np.zeros((0, 2), np.int64)),
+        ("expression", "drawn", np.zeros((1, 1), np.float32)),
+        ("expression", "target", np.zeros((2, 5, 2), np.float64)),
+    ],
+)
+def test_a_damaged_fit_is_refused(fitted, name: str, part: str, broken: np.ndarray) -> None:
+    kind: type[DetailFit] | type[RetargetFit] = DetailFit if name == "detail" else RetargetFit
+    record = fitted[2].faces[5][0].fits[name].to_record()
+    with pytest.raises((InputError, KeyError, ValueError, IndexError)):
+        kind.from_record(FitRecord(record.values, {**record.arrays, part: broken}))
+    kind.from_record(record)
