@@ -92,7 +92,7 @@ class Scene:
         """Frame ``index`` converted by these settings."""
         how = from_options(ConvertSettings, **settings)
         swapper = self.swapper(learns_mask=learns_mask, references=settings.get("detail") == "real")
-        key = (how.converter, how.occlusion, how.detail.kind, learns_mask)
+        key = (how.converter, how.occlusion, settings.get("detail"), learns_mask)
         if key not in self.fitted:
             self.fitted[key] = self.fit(swapper, how)
         plan = self.fitted[key].faces
