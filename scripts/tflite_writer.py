@@ -13,7 +13,7 @@ import numpy.typing as npt
 Values = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int32]
 
-_OPERATORS = {
+OPERATORS = {
     "ADD": 0,
     "AVERAGE_POOL_2D": 1,
     "CONV_2D": 3,
@@ -196,7 +196,7 @@ class NetworkWriter:
         """Append an operation, and return its result's tensor."""
         result = self.tensor(name, shape)
         fields: dict[int, Value] = {
-            0: Scalar("I", list(_OPERATORS).index(kind)),
+            0: Scalar("I", list(OPERATORS).index(kind)),
             1: integers(inputs),
             2: integers([result]),
         }
@@ -208,7 +208,7 @@ class NetworkWriter:
     def file(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
         codes = [
             Table({0: Scalar("b", number), 2: Scalar("i", 1), 3: Scalar("i", number)})
-            for number in _OPERATORS.values()
+            for number in OPERATORS.values()
         ]
         graph = Table({0: self._tensors, 1: integers(inputs), 2: integers(outputs), 3: self._operations})
         fields: dict[int, Value] = {

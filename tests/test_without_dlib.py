@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from facedouble.faceset.store import Faceset
+from tests.conftest import PAIR_FRAMES
+
 pytestmark = pytest.mark.subprocess
 
 SITE = """
@@ -73,3 +76,16 @@ def test_what_needs_dlib_says_so_in_one_line(
     assert done.stderr.count("\n") == 1, done.stderr
     assert 'pip install "facedouble[dlib]"' in done.stderr
     assert not (tmp_path / "faces").exists()
+
+
+def test_faces_are_found_and_told_apart(
+    environment: dict[str, str], pair_frames: Path, tmp_path: Path
+) -> None:
+    done = facedouble(environment, "extract", "-i", pair_frames, "-o", tmp_path / "faces")
+    assert done.returncode == 0, done.stderr
+    with Faceset.open(tmp_path / "faces") as faceset:
+        faces = faceset.faces()
+        assert {face.scheme for face in faces} == {"mediapipe478"}
+        assert len(faces) == 2 * PAIR_FRAMES
+        assert len({face.track for face in faces}) == 2
+        assert any(face.descriptor is not None for face in faces)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import struct
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,8 @@ from facedouble.networks.tflite import parse_tflite, read_tflite
 from facedouble.networks.tflite_module import TfliteModule
 from facedouble.networks.tflite_operators import padding
 from facedouble.video.source import open_source
+from scripts import tflite_writer
+from scripts.tflite_writer import NetworkWriter, Scalar
 
 NETWORKS = ("face_landmarks_detector.tflite", "face_blendshapes.tflite", "face_detection_full_range.tflite")
 Values = npt.NDArray[np.float32]
@@ -194,3 +197,71 @@ def test_damage_anywhere_is_refused_or_only_changes_values(tmp_path: Path) -> No
             reasons.append(str(error))
     assert len(reasons) > 30
     assert all("\n" not in reason for reason in reasons)
+
+
+def written(
+    kind: str = "", options: dict[int, Scalar] | None = None, number: int = 0, unknown: int = 0
+) -> bytes:
+    """A network of one convolution, and one operation more if ``kind`` names it. ``unknown`` is the operator
+    that it says is one for convolutions."""
+    net = NetworkWriter("made up")
+    x = net.tensor("in", (1, 5, 5, 2))
+    weight = np.arange(3 * 3 * 3 * 2, dtype=np.float32).reshape(3, 3, 3, 2) / 50
+    bias = np.array([1, -2, 3], np.float32)
+    y = net.convolution(x, "convolution", weight, bias, stride=3, relu=False)
+    if kind:
+        shape = [1, 2, 2, 3] if kind != "AVERAGE_POOL_2D" else [1, 1, 1, 3]
+        y = net.operation(kind, [y], "more", shape, number, options or {})
+    with pytest.MonkeyPatch.context() as patch:
+        if unknown:
+            patch.setitem(tflite_writer.OPERATORS, "CONV_2D", unknown)
+        return net.file([x], [y])
+
+
+def test_a_stride_that_leaves_an_odd_pixel_is_as_in_opencv(tmp_path: Path) -> None:
+    (tmp_path / "small.tflite").write_bytes(written())
+    x = np.random.default_rng(4).random((2, 2, 5, 5), dtype=np.float32)
+    reference = cv2.dnn.readNetFromTFLite(str(tmp_path / "small.tflite"), cv2.dnn.ENGINE_CLASSIC)
+    reference.setInput(x[:1])
+    ours = TfliteModule(tmp_path / "small.tflite")(torch.from_numpy(x))["convolution"]
+    assert ours.shape == (2, 2, 2, 3)
+    assert float(ours.detach().max()) > 1
+    expected = reference.forward("convolution").transpose(0, 2, 3, 1)
+    assert ours[:1].numpy() == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (written()[:-1], "too early|out of the file"),
+        (
+            written("AVERAGE_POOL_2D", {0: Scalar("b", 0), 3: Scalar("i", 3), 4: Scalar("i", 3)}, 5),
+            "stride 0, padding 0",
+        ),
+        (
+            written(
+                "AVERAGE_POOL_2D",
+                {0: Scalar("b", 0), 3: Scalar("i", 3), 4: Scalar("i", 3)}
+                | {1: Scalar("i", 2), 2: Scalar("i", 2)},
+                5,
+            ),
+            "means over padded windows are not supported",
+        ),
+        (written("AVERAGE_POOL_2D", {0: Scalar("b", 0)}, 11), "has the options of another"),
+        (written(unknown=117), "operator number 117 is not supported"),
+        (written("PAD"), "the network does not fit together"),
+    ],
+)
+def test_what_is_not_supported_is_named(data: bytes, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "odd.tflite"
+    path.write_bytes(data)
+    with pytest.raises(AssetError, match=reason) as caught:
+        TfliteModule(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_result_of_another_shape_than_declared_is_refused(tmp_path: Path) -> None:
+    data = written().replace(struct.pack("<4i", 1, 2, 2, 3), struct.pack("<4i", 1, 2, 3, 2))
+    (tmp_path / "odd.tflite").write_bytes(data)
+    with pytest.raises(AssetError, match=r"a result of the shape \[2, 2, 2, 3\] instead of \[1, 2, 3, 2\]"):
+        TfliteModule(tmp_path / "odd.tflite")
