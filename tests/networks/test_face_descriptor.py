@@ -13,7 +13,7 @@ import torch
 from facedouble.errors import AssetError
 from facedouble.faces.chip import CHIP, chip_alignment, face_chip, five_points
 from facedouble.faces.identity import SAME_PERSON, DlibDescriptor
-from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.registry import DEFAULT_SCHEME, LANDMARK_SCHEMES
 from facedouble.faceset.store import Faceset
 from facedouble.networks.dlib_extra import LANDMARKS_68, weights_file
 from facedouble.networks.face_descriptor import (
@@ -29,6 +29,7 @@ from scripts.convert_dlib_descriptor import SOURCE, convert
 from scripts.dlib_format import read_network
 
 dlib = pytest.importorskip("dlib")
+SCHEME = LANDMARK_SCHEMES[DEFAULT_SCHEME]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def faces(extracted_pair: Path, pair_frames: Path) -> list[tuple[Image, Landmark
     """Frames with both actors, and where a face's points are in them."""
     frames = [frame.rgb() for frame in open_source(pair_frames).frames()]
     with Faceset.open(extracted_pair) as faceset:
-        assert faceset.faces()[0].scheme == "dlib68"
+        assert {face.scheme for face in faceset.faces()} == {SCHEME.name}
         return [(frames[face.frame_index], face.smoothed) for face in faceset.faces()[::3]]
 
 
@@ -47,7 +48,7 @@ def chips(faces: list[tuple[Image, Landmarks]]) -> list[Image]:
 
 
 def dlib_shape(landmarks: Landmarks) -> Any:
-    points = [dlib.point(round(x), round(y)) for x, y in five_points(landmarks, DLIB68).tolist()]
+    points = [dlib.point(round(x), round(y)) for x, y in five_points(landmarks, SCHEME).tolist()]
     return dlib.full_object_detection(dlib.rectangle(0, 0, 10, 10), dlib.points(points))
 
 
@@ -73,22 +74,22 @@ def test_chips_and_their_descriptors_are_like_dlibs(
 ) -> None:
     expected = by_dlib(chips)
     images, landmarks = [image for image, _ in faces], [points for _, points in faces]
-    found = np.array(DlibDescriptor().describe(images, landmarks, DLIB68))
+    found = np.array(DlibDescriptor().describe(images, landmarks, SCHEME))
     distances = np.linalg.norm(found - expected, axis=1)
     assert np.median(distances) < 0.06
     assert distances.max() < 0.12
-    moved = chip_alignment(landmarks[0] + np.float32(2), DLIB68)
-    other = DlibDescriptor().describe(images[:1], [landmarks[0] + 12], DLIB68)[0]
+    moved = chip_alignment(landmarks[0] + np.float32(2), SCHEME)
+    other = DlibDescriptor().describe(images[:1], [landmarks[0] + 12], SCHEME)[0]
     assert np.linalg.norm(other - expected[0]) > 2 * distances[0], "another place gives another descriptor"
     assert moved[:, 2] == pytest.approx(
-        chip_alignment(landmarks[0], DLIB68)[:, 2] - 2 * moved[:, :2].sum(axis=1), abs=1e-3
+        chip_alignment(landmarks[0], SCHEME)[:, 2] - 2 * moved[:, :2].sum(axis=1), abs=1e-3
     )
-    ours = face_chip(images[0], landmarks[0], DLIB68)
+    ours = face_chip(images[0], landmarks[0], SCHEME)
     assert np.abs(ours.astype(int) - chips[0]).mean() < 6
 
 
 def test_nothing_is_described_without_faces() -> None:
-    assert DlibDescriptor().describe([], [], DLIB68) == []
+    assert DlibDescriptor().describe([], [], SCHEME) == []
 
 
 def test_gradients_reach_the_picture_and_not_the_weights(chips: list[Image]) -> None:

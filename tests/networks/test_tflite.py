@@ -206,7 +206,7 @@ def written(
     that it says is one for convolutions."""
     net = NetworkWriter("made up")
     x = net.tensor("in", (1, 5, 5, 2))
-    weight = np.arange(3 * 3 * 3 * 2, dtype=np.float32).reshape(3, 3, 3, 2) / 50
+    weight = np.arange(3 * 3 * 3 * 2, dtype=np.float32).reshape(3, 3, 3, 2) / np.float32(50)
     bias = np.array([1, -2, 3], np.float32)
     y = net.convolution(x, "convolution", weight, bias, stride=3, relu=False)
     if kind:

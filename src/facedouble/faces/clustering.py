@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from facedouble.types import Descriptor, Face
 
@@ -36,6 +35,8 @@ def cluster_descriptors(
         return np.zeros(0, dtype=np.int64)
     if len(descriptors) == 1:
         return np.zeros(1, dtype=np.int64)
+    from scipy.cluster.hierarchy import fcluster, linkage  # takes a third of a second, and is seldom needed
+
     tree = linkage(descriptors.astype(np.float64), method="average")
     groups = fcluster(tree, CLUSTER_DISTANCE, criterion="distance") - 1
     totals = np.bincount(groups, weights=np.asarray(weights, dtype=np.float64))

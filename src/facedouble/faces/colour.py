@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
+from facedouble.faces.time_filters import gaussian
 from facedouble.types import Face, FloatArray, Image, Mask
 
 STANDARD_MEAN = 0.5
@@ -52,7 +52,7 @@ def smooth_statistics(faces: Sequence[Face]) -> FloatArray:
                 raise ValueError("a face without colour statistics")
             statistics.append(colour)
         series = np.stack(statistics)
-        result[positions] = gaussian_filter1d(series, _SMOOTHING_FRAMES, axis=0, mode="nearest")
+        result[positions] = gaussian(series, _SMOOTHING_FRAMES)
     return result
 
 

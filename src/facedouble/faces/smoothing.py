@@ -14,12 +14,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import solveh_banded
-from scipy.ndimage import gaussian_filter1d
 
 from facedouble.faces.align import align, inverse, map_points
 from facedouble.faces.landmarks import eye_distance
 from facedouble.faces.schemes.scheme import common_scheme
+from facedouble.faces.time_filters import gaussian, solve_banded
 from facedouble.types import Alignment, Face, Landmarks
 
 _Float = TypeVar("_Float", bound=np.floating[Any])
@@ -68,9 +67,9 @@ def smooth_points(points: npt.NDArray[_Float], deviation: float) -> npt.NDArray[
     ``deviation`` in frames. Missing points (NaN) stay missing and do not affect their neighbours."""
     missing = np.isnan(points)
     if not missing.any():
-        return np.asarray(gaussian_filter1d(points, deviation, axis=0, mode="nearest"))
-    weights = gaussian_filter1d((~missing).astype(points.dtype), deviation, axis=0, mode="nearest")
-    sums = gaussian_filter1d(np.nan_to_num(points), deviation, axis=0, mode="nearest")
+        return gaussian(points, deviation)
+    weights = gaussian((~missing).astype(points.dtype), deviation)
+    sums = gaussian(np.nan_to_num(points), deviation)
     return np.asarray(np.where(missing, np.nan, sums / np.maximum(weights, 1e-6)), dtype=points.dtype)
 
 
@@ -117,7 +116,7 @@ def _evenness(velocity: PosePath, known: npt.NDArray[np.bool_], strength: float)
     change = np.zeros(len(velocity))
     both = known[2:] & known[1:-1]
     change[1:-1] = np.where(both, np.linalg.norm(velocity[2:] - velocity[1:-1], axis=1), 0.0)
-    change = np.sqrt(gaussian_filter1d(change**2, 1.0, mode="nearest"))
+    change = np.sqrt(gaussian(change**2, 1.0))
     return np.asarray(strength * _EVENNESS / (1 + (change / _SHAKEN) ** 2), dtype=np.float64)
 
 
@@ -150,4 +149,4 @@ def _fuse(
     band[1, :-2] -= 2 * bend
     band[1, 1:-1] -= 2 * bend
     band[2, :-2] += bend
-    return np.asarray(solveh_banded(band, right, lower=True))
+    return solve_banded(band, right)
