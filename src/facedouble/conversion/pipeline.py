@@ -31,6 +31,7 @@ from facedouble.extraction.extract import extract
 from facedouble.faces.network_input import InputCrop
 from facedouble.faces.references import References
 from facedouble.faceset.store import Faceset
+from facedouble.models.extraction import extraction_settings
 from facedouble.run.run import Run, operation
 from facedouble.settings.convert import ConvertSettings, RealDetail
 from facedouble.settings.extract import ExtractSettings
@@ -82,10 +83,11 @@ def convert(
 ) -> ConvertResult:
     """Write ``source`` to ``output`` with the faces of ``faceset`` replaced by the model's person.
 
-    Without ``faceset`` the faces are extracted first. Faces whose crop was deleted from the faceset stay as
-    they are and are counted. Raises ``InputError`` (also for the faceset of another source), ``ModelError``,
-    ``SettingsError``, ``OutputError`` or ``ConversionError``; then nothing appears under the output's name,
-    and finished parts are kept, so that the same call resumes.
+    Without ``faceset`` the faces are extracted first, with the settings of those the model was trained on.
+    Faces whose crop was deleted from the faceset stay as they are and are counted. Raises ``InputError``
+    (also for the faceset of another source), ``ModelError``, ``SettingsError``, ``OutputError`` or
+    ``ConversionError``; then nothing appears under the output's name, and finished parts are kept, so that
+    the same call resumes.
     """
     with operation("convert", run) as run:
         return run.finish(_convert(source, model, output, settings or ConvertSettings(), faceset, run))
@@ -137,7 +139,9 @@ def _convert(
         fitted = _saved_plan(work, fit_keys(swapper, steps))
         if fitted is None:
             if plan is None or faceset is None:
-                faceset = _extract_faces(source, work.make() / "faces", settings, run)
+                found_with = extraction_settings(swapper.card, model, run)
+                found_with = found_with.replace(skip_existing=True, reading=settings.reading)
+                faceset = _extract_faces(source, work.make() / "faces", found_with, run)
                 plan = make_plan(source, faceset, selection, video_stream=number)
             fitted = fit_plan(plan, faceset, swapper, steps, run)
             work.make()
@@ -186,10 +190,10 @@ def _credential_parameters(model: Path, swapper: Swapper) -> dict[str, str | int
     return {"model": model.name, "architecture": card.kind, "iteration": card.iteration}
 
 
-def _extract_faces(source: Path, path: Path, settings: ConvertSettings, run: Run) -> Path:
+def _extract_faces(source: Path, path: Path, settings: ExtractSettings, run: Run) -> Path:
     """Extract the faceset of ``source`` at ``path``, or resume. A faceset without any face is valid here."""
     try:
-        extract(source, path, ExtractSettings(skip_existing=True, reading=settings.reading), run=run)
+        extract(source, path, settings, run=run)
     except InputError:
         with Faceset.open(path) as store:
             usable, failure = store.complete and not store.all_faces(), store.failure

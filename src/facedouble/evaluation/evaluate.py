@@ -20,6 +20,7 @@ from facedouble.evaluation.result import Evaluation, ResultEvaluation
 from facedouble.evaluation.verdict import judge
 from facedouble.extraction.extract import extract
 from facedouble.models import checkpoint
+from facedouble.models.extraction import extraction_settings
 from facedouble.run.run import Run, operation
 from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.settings.extract import ExtractSettings
@@ -44,10 +45,11 @@ def evaluate(
 ) -> Evaluation:
     """Measure ``results``, clips or folders in which the faces of ``source`` were replaced by B's.
 
-    ``target`` are facesets of B. ``faceset`` is that of the source; without it, faces are extracted first.
-    ``a`` are further facesets of A, ``gallery`` facesets of other people whom a face could be taken for.
-    ``model`` is the model that made the swap, to be measured as well. Nothing is written. Raises
-    ``InputError`` for files that cannot be read or do not belong together, ``ModelError`` for the model.
+    ``target`` are facesets of B. ``faceset`` is that of the source; without it, faces are extracted first,
+    with the settings of those that the ``model`` was trained on. ``a`` are further facesets of A, ``gallery``
+    facesets of other people whom a face could be taken for. ``model`` is the model that made the swap, to be
+    measured as well. Nothing is written. Raises ``InputError`` for files that cannot be read or do not belong
+    together, ``ModelError`` for the model.
     """
     with operation("evaluate", run) as run:
         _check_paths(results, source, target)
@@ -60,7 +62,10 @@ def evaluate(
             else:
                 with tempfile.TemporaryDirectory(prefix="facedouble-") as folder:
                     found = Path(folder) / "faces"
-                    extract(source, found, ExtractSettings(reading=settings.reading), run=run)
+                    found_with = ExtractSettings()
+                    if model is not None:
+                        found_with = extraction_settings(checkpoint.read_card(model), model, run)
+                    extract(source, found, found_with.replace(reading=settings.reading), run=run)
                     done = _evaluate(results, source, target, settings, found, a, gallery, model, run)
         return run.finish(done)
 

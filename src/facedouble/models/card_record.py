@@ -41,13 +41,16 @@ class SaveRecord(Settings):
 
 
 class CardRecord(ProgressRecord):
-    """All of ``model.json``. What ``architecture`` and ``settings`` hold is checked by the classes that they
-    are read back into."""
+    """All of ``model.json``. What ``architecture``, ``extraction`` and ``settings`` hold is checked by the
+    classes that they are read back into."""
 
     architecture: dict[str, Any]
     resolution: int = Field(ge=16, le=4096)
     coverage: float = Field(gt=0, le=1)
     facesets: dict[Literal["a", "b"], Paths]
+    extraction: dict[Literal["a", "b"], Annotated[list[dict[str, Any]], Field(max_length=10_000)]] = Field(
+        default_factory=dict
+    )
     colour: dict[Literal["a", "b"], Statistics]
     settings: dict[str, Any] = Field(default_factory=dict)
     iteration: Count = 0

@@ -72,9 +72,11 @@ class Save:
 
 @dataclass(slots=True)
 class ModelCard:
-    """What ``model.json`` says. ``colour`` (side to 2x3) are the sides' mean colour statistics,
-    ``history`` rows of iteration, smoothed loss of A, of B; ``measures`` what was measured on faces
-    held out, with the iteration; ``saves`` are newest first.
+    """What ``model.json`` says. ``extraction`` says for each of the ``facesets`` how its faces were found
+    (the settings in :data:`~facedouble.settings.extract.FINDING`; empty in models of older versions).
+    ``colour`` (side to 2x3) are the sides' mean colour statistics, ``history`` rows of iteration, smoothed
+    loss of A, of B; ``measures`` what was measured on faces held out, with the iteration; ``saves`` are
+    newest first.
 
     How far training is: ``seconds`` and ``faces_seen`` over all runs; whether the decoders have
     ``decoders_split``; ``learning_rate_scale``, the factor that mishaps have put on the learning rate;
@@ -86,6 +88,7 @@ class ModelCard:
     coverage: float
     facesets: dict[Side, list[str]]
     colour: dict[Side, list[list[float]]]
+    extraction: dict[Side, list[dict[str, Any]]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     iteration: int = 0
     seconds: float = 0.0

@@ -83,6 +83,11 @@ def recorded(settings: ExtractSettings) -> dict[str, Any]:
     return values
 
 
+FINDING = ("detector", "landmarks", "smoothing", "align_eyes", "rotate_images")
+"""Fields that decide where in the frame a face's crop lies. A model expects faces that were found in the same
+way as those it was trained on."""
+
+
 def read_recorded(values: Mapping[str, Any]) -> ExtractSettings:
     """The settings that a faceset was made with, from its record; also from that of schema 2, where they were
     not nested. Raises ``SettingsError``."""

@@ -23,7 +23,9 @@ from facedouble.device import free_memory
 from facedouble.errors import TrainingError
 from facedouble.faces.colour import smooth_statistics
 from facedouble.faces.pose import face_poses, pose_bins
+from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme
+from facedouble.faces.schemes.to_dlib68 import as_dlib68
 from facedouble.faceset.held_out import MIN_FACES, split_held_out
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run, Stage
@@ -58,7 +60,7 @@ def load(
     faces, ``InputError`` for a faceset that is not one and for crops that do not fit it.
     """
     run = run or Run()
-    found = {side: _known(side, facesets.get(side, ()), run) for side in SIDES}
+    found = _of_one_scheme({side: _known(side, facesets.get(side, ()), run) for side in SIDES}, run)
     everything = [face for trained, held in found.values() for face in (*trained, *held)]
     scheme = common_scheme([known.face for known in everything])
     size = cached_size(resolution, max(known.face.crop_size for known in everything) * coverage)
@@ -91,6 +93,32 @@ def load(
             sampling_weights=_balanced(found[side][0]) if balanced else None,
         )
     return Dataset(training, held_out, {side: [*found[side][0], *found[side][1]] for side in SIDES})
+
+
+_Known = tuple[list[FaceCrop], list[FaceCrop]]  # training faces and held-out ones
+
+
+def _of_one_scheme(found: Mapping[Side, _Known], run: Run) -> Mapping[Side, _Known]:
+    """The faces with landmarks of one scheme. Crops do not depend on it, so facesets of different schemes may
+    be mixed; the points that all have then count."""
+    schemes = sorted({known.face.scheme for faces in found.values() for part in faces for known in part})
+    if len(schemes) < 2:
+        return found
+    names = ", ".join(schemes)
+    run.notice(
+        "train.mixed_schemes",
+        f"the facesets have landmarks of different schemes ({names}); training uses the points of "
+        f"{DLIB68.name}, which all of them have",
+        schemes=names,
+    )
+    changed: dict[Side, _Known] = {}
+    for side, (trained, held) in found.items():
+        changed[side] = (_on_dlib68(trained), _on_dlib68(held))
+    return changed
+
+
+def _on_dlib68(faces: Sequence[FaceCrop]) -> list[FaceCrop]:
+    return [replace(known, face=as_dlib68(known.face)) for known in faces]
 
 
 def _balanced(faces: Sequence[FaceCrop]) -> Tensor:

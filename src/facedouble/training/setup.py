@@ -6,15 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from facedouble.device import choose_device, choose_precision
 from facedouble.errors import SettingsError
+from facedouble.faceset.store import Faceset
 from facedouble.files import path_text
 from facedouble.models import checkpoint
 from facedouble.models.checkpoint import ModelCard
+from facedouble.models.extraction import finding_record
 from facedouble.run.run import Run
 from facedouble.settings.recipe import Recipe
 from facedouble.settings.train import TrainSettings
@@ -115,6 +118,7 @@ def prepare(
         resolution=network.resolution,
         coverage=recipe.coverage,
         facesets={side: [path_text(path) for path in paths] for side, paths in facesets.items()},
+        extraction={side: [_found_with(path) for path in paths] for side, paths in facesets.items()},
         colour={side: faces.colour.tolist() for side, faces in data.training.items()},
         settings=settings.dump(),
     )
@@ -165,6 +169,13 @@ def prepare(
         free=free,
     )
     return Setup(recipe, device, world, data, state, step, fresh, estimate)
+
+
+def _found_with(path: Path) -> dict[str, Any]:
+    """How the faces of a faceset were found, for the model's record."""
+    with Faceset.open(path) as faceset:
+        schemes = sorted({face.scheme for face in faceset.faces()})
+        return finding_record(faceset.source.settings, schemes)
 
 
 def _description(state: TrainState, data: Dataset, recipe: Recipe, precision: torch.dtype) -> str:

@@ -132,7 +132,7 @@ class TrainState:
                 "decoder will learn the other person. If that is not meant, stop it and exchange them",
                 model=folder,
             )
-        for name in ("facesets", "colour", "settings", "program"):
+        for name in ("facesets", "extraction", "colour", "settings", "program"):
             setattr(card, name, getattr(self.card, name))
         self.card, self.pending = card, []
         try:

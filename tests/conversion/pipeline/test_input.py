@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,12 @@ import pytest
 
 from facedouble.cli.main import main
 from facedouble.conversion.pipeline import convert
-from facedouble.errors import FacedoubleError, InputError, OutputError, SettingsError
+from facedouble.errors import FacedoubleError, InputError, ModelError, OutputError, SettingsError
+from facedouble.faceset.layout import DATABASE
+from facedouble.faceset.store import Faceset
+from facedouble.models.checkpoint import DESCRIPTION
+from facedouble.run.events import Event
+from facedouble.run.run import Run
 from facedouble.video.clip_source import ClipSource
 from tests.conversion.pipeline.clips import (
     FAST,
@@ -176,3 +183,30 @@ def test_a_file_that_does_not_fit_is_named_with_field_and_value(
     [line] = capsys.readouterr().err.splitlines()
     assert str(file) in line
     assert says in line
+
+
+@pytest.mark.subprocess
+def test_without_a_faceset_faces_are_found_as_those_that_the_model_was_trained_on(
+    rich: Path, stand_in: Path, tmp_path: Path
+) -> None:
+    model = shutil.copytree(stand_in, tmp_path / "model")
+    card = json.loads((model / DESCRIPTION).read_text())
+    card["extraction"] = {
+        "a": [{"detector": "hog", "landmarks": "dlib68", "smoothing": 0, "align_eyes": True}]
+    }
+    (model / DESCRIPTION).write_text(json.dumps(card))
+    found: dict[str, object] = {}
+
+    def look(_: Event) -> None:
+        """Keep what the faceset in the work folder says of itself while there is one."""
+        for database in tmp_path.glob(f".*/faces/{DATABASE}"):
+            with Faceset.open(database.parent) as store:
+                found.update(store.source.settings)
+
+    convert(rich, model, tmp_path / "out.mkv", settings(frame_ranges=("0-3",)), run=Run([look]))
+    assert found["smoothing"] == 0
+    assert found["align_eyes"] is True
+    card["extraction"] = {"a": [{"detector": "of tomorrow"}]}
+    (model / DESCRIPTION).write_text(json.dumps(card))
+    with pytest.raises(ModelError, match=r"how faces were found cannot be used.*of tomorrow"):
+        convert(rich, model, tmp_path / "other.mkv", settings(frame_ranges=("0-3",)))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from facedouble.errors import InputError
+from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.types import Face, FloatArray
 
 _Float = TypeVar("_Float", bound=np.floating[Any])
 
@@ -48,3 +53,27 @@ def to_dlib68(points: npt.NDArray[_Float]) -> npt.NDArray[_Float]:
     share = _SHARE.astype(points.dtype)
     mixed = share * points[..., _FIRST, :] + (1 - share) * points[..., _SECOND, :]
     return np.asarray(mixed, dtype=points.dtype)
+
+
+TO_DLIB68: Mapping[str, Callable[[FloatArray], FloatArray]] = {
+    "mediapipe478": to_dlib68,
+    DLIB68.name: lambda points: points,
+}
+"""For each scheme by name what gives its landmarks (..., P, K) in the places of dlib68."""
+
+
+def as_dlib68(face: Face) -> Face:
+    """A face with its landmarks in the places of dlib68. Its alignment stays: all schemes place a face at the
+    same spot of its crop. Raises ``InputError`` for a scheme without such a map."""
+    if face.scheme == DLIB68.name:
+        return face
+    if face.scheme not in TO_DLIB68:
+        raise InputError(f"landmarks of the scheme {face.scheme} cannot be brought to those of {DLIB68.name}")
+    change = TO_DLIB68[face.scheme]
+    return face.with_(
+        landmarks=change(face.landmarks),
+        smoothed=change(face.smoothed),
+        depth=None if face.depth is None else change(face.depth[:, None])[:, 0],
+        expression=None,
+        scheme=DLIB68.name,
+    )
