@@ -37,6 +37,7 @@ from facedouble.settings.convert import ConvertSettings, RealDetail
 from facedouble.settings.extract import ExtractSettings
 from facedouble.settings.video import ClipEncoding, ImageEncoding
 from facedouble.video import sinks
+from facedouble.video.frame_extras import without_alpha
 from facedouble.video.hashing import source_hash
 from facedouble.video.sinks import WorkFolder
 from facedouble.video.source import Source, open_source, reported
@@ -115,6 +116,8 @@ def _convert(
     fingerprint = conversion_fingerprint(source_hash(source), swapper, plan, settings)
     mode = OUTPUT_MODES[settings.render.mode]
     like = replace(frames.info, width=frames.info.width * mode.width_factor)
+    if settings.render.mode != "composite":  # the others show something else where the source is clear
+        like = replace(like, pixel_format=without_alpha(like.pixel_format))
     with (
         reported(frames, run),
         sinks.open_work_folder(
@@ -132,6 +135,8 @@ def _convert(
             alpha=mode.channels == 4,
         ) as sink,
     ):
+        for remark in sink.remarks:
+            run.warn("output.remark", f"{output.name}: {remark}")
         if work.discarded:
             run.notice("convert.discarded", "discarded the unfinished output of a run with other settings")
         steps = make_steps(settings, swapper)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from facedouble.settings.base import Choice, File, Settings, field
+from pydantic import field_validator
+
+from facedouble.settings.base import Choice, File, Settings, field, problem
 from facedouble.settings.reading import Reading
 from facedouble.video.registry import IMAGE_FORMATS
 
@@ -24,6 +27,18 @@ class ClipEncoding(Settings):
     codec: str = field("libx264", "video encoder, such as libx264, libx265, prores_ks or ffv1")
     crf: int = field(15, "quality, 0 (lossless) to 51; lower is better and larger", min=0, max=51)
     preset: str = field("medium", "encoder's speed: ultrafast to veryslow")
+    streams: str = field(
+        "all",
+        "streams of the source that are kept beside the picture: all that the container holds, sound, "
+        "subtitles, none, or their numbers in the file (1,3)",
+    )
+
+    @field_validator("streams")
+    @classmethod
+    def _streams(cls, text: str) -> str:
+        if not re.fullmatch(r"all|sound|subtitles|none|\d{1,4}(,\d{1,4})*", text):
+            raise problem("", "must be all, sound, subtitles, none, or numbers such as 1,3")
+        return text
 
 
 class ImageEncoding(Settings):

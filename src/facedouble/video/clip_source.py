@@ -22,6 +22,13 @@ from facedouble.video.demux import (
     visible_frames,
 )
 from facedouble.video.frame import Frame
+from facedouble.video.frame_extras import (
+    field_order,
+    has_alpha,
+    light_level,
+    lost_extras,
+    mastering_display,
+)
 from facedouble.video.frame_rate import frame_rate
 from facedouble.video.hashing import source_versions
 from facedouble.video.index import SourceIndex, rising_times
@@ -129,7 +136,8 @@ class ClipSource:
         if planes is not None:
             return planes
         deep = any(component.bits > 8 for component in decoded.format.components)
-        rgb = to_rgb(decoded, self._colour, reformatter(), format="rgb48le" if deep else "rgb24")
+        formats = ("rgba64le", "rgba") if has_alpha(self._info.pixel_format) else ("rgb48le", "rgb24")
+        rgb = to_rgb(decoded, self._colour, reformatter(), format=formats[0 if deep else 1])
         return self._turn.apply(rgb)
 
     def _sized(self, number: int, picture: av.VideoFrame) -> av.VideoFrame:
@@ -247,7 +255,8 @@ def _probe(path: Path, reading: Reading | None) -> tuple[SourceInfo, tuple[int, 
         if decoded is None:
             raise InputError(f"{path}: the clip has no frame that can be decoded")
         first = decoded.frame
-        turn = orientation(display_matrix(side_data(first)), path)
+        extras = side_data(first)
+        turn = orientation(display_matrix(extras), path)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         size = first.width, first.height
         width, height = size[::-1] if turn.transposed else size
@@ -259,13 +268,17 @@ def _probe(path: Path, reading: Reading | None) -> tuple[SourceInfo, tuple[int, 
             frames=stream.frames if visible is None else visible,
             rate=Fraction(rate),
             time_base=Fraction(stream.time_base or 1 / rate),
-            pixel_format=context.pix_fmt or first.format.name,
+            pixel_format=_pixel_format(context.pix_fmt or first.format.name, first),
             colour_range=int(context.color_range),
             colour_matrix=int(context.colorspace),
             colour_primaries=int(context.color_primaries),
             colour_transfer=int(context.color_trc),
             has_audio=bool(container.streams.audio),
             sample_aspect=1 / aspect if turn.transposed else aspect,
+            mastering_display=mastering_display(extras),
+            light_level=light_level(extras),
+            field_order=field_order(first, context),
+            lost_extras=lost_extras(extras),
             video_stream=video_stream_number(container, path, reading),
         )
     return info, size, turn
@@ -286,3 +299,11 @@ def _first_times(path: Path, reading: Reading | None) -> list[Fraction]:
         stream = video_stream(container, path, reading)
         times = (p.pts * p.time_base for p in container.demux(stream) if p.pts is not None)
         return list(islice(times, _TIMED_FRAMES))
+
+
+def _pixel_format(name: str, first: av.VideoFrame) -> str:
+    """The pixel format of a clip. An animated GIF always has an alpha channel, and seldom needs it."""
+    if name != "bgra" or not has_alpha(name):
+        return name
+    opacity = first.to_ndarray(format="bgra")[..., 3]
+    return "bgr0" if bool((opacity == 255).all()) else name

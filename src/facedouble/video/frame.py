@@ -110,7 +110,8 @@ class Frame:
         """The upright frame with all that it has: (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16."""
         content = self.loaded().content
         if isinstance(content, YuvPlanes):
-            return content.pixels()
+            opacity = content.opacity()
+            return content.pixels() if opacity is None else np.dstack([content.pixels(), opacity])
         assert not isinstance(content, ImageFile)
         return content
 

@@ -17,7 +17,7 @@ from facedouble.video.folder_source import FolderSource
 from facedouble.video.info import SourceInfo
 from facedouble.video.libav import open_clip
 from facedouble.video.sampling import exact_rate, sampled
-from facedouble.video.sinks import CLIP_SUFFIXES, open_sink
+from facedouble.video.sinks import CLIP_SUFFIXES, Sink, open_sink
 from facedouble.video.source import open_source, reported
 
 
@@ -51,6 +51,7 @@ def clip_to_images(
                 output, opened.info, ClipEncoding(), audio_from=None, overwrite=overwrite, images=image_format
             ) as sink,
         ):
+            _report_losses(sink, output, run)
             for frame, taken in run.each(sampled(opened.frames(), rate)):
                 if taken:
                     if frame.problem is not None:
@@ -99,6 +100,7 @@ def images_to_clip(
                 output, timing.info, settings or ClipEncoding(), audio_from=audio_from, overwrite=overwrite
             ) as sink,
         ):
+            _report_losses(sink, output, run)
             for frame, pts in run.each(zip(source.frames(), timing.times, strict=True)):
                 is_last = frame.index == source.info.frames - 1
                 duration = timing.last_duration if is_last else None
@@ -108,6 +110,11 @@ def images_to_clip(
         stage.finish(frames=count)
         run.finish({"output": output, "frames": count})
         return count
+
+
+def _report_losses(sink: Sink, output: Path, run: Run) -> None:
+    for remark in sink.remarks:
+        run.warn("output.remark", f"{output.name}: {remark}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,11 @@ from facedouble.errors import InputError
 from facedouble.video.info import SourceInfo
 from facedouble.video.orientation import UPRIGHT, Orientation
 
-VERSION = 4
+VERSION = 5
 _READABLE = {2, 3, VERSION}  # version 2 did not put jumps of the clock right
 MAX_FRAMES = 1 << 24  # 77 hours at 60 frames a second
 _MAX_TICKS = 1 << 62
-_MAX_TEXT = 64  # characters of a name such as a pixel format
+_MAX_TEXT = 200  # characters of a name such as a pixel format
 _MAX_SIDE = 1 << 16  # pixels
 
 Ticks = npt.NDArray[np.int64]

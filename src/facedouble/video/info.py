@@ -20,7 +20,8 @@ class SourceInfo:
     numbers: range 1 is limited, 2 full, 0 unspecified; matrix, primaries and transfer are those of ITU-T
     H.273, 2 unspecified. ``sample_aspect`` is the width of a pixel divided by its height
     (:mod:`.pixel_aspect`). ``is_film`` is false for images that do not follow one another in time.
-    ``video_stream`` is the number of the stream among a clip's video streams, from 0.
+    ``video_stream`` is the number of the stream among a clip's video streams, from 0. The last four are what
+    comes with its first frame (:mod:`.frame_extras`), empty where there is none.
     """
 
     path: Path
@@ -39,6 +40,10 @@ class SourceInfo:
     sample_aspect: Fraction = Fraction(1)
     is_film: bool = True
     video_stream: int = 0
+    mastering_display: str = ""
+    light_level: str = ""
+    field_order: str = ""
+    lost_extras: str = ""
 
     @property
     def shown_size(self) -> tuple[int, int]:

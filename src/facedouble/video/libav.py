@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import av
 import av.error
@@ -85,6 +85,11 @@ def open_clip(path: Path, reading: Reading | None = None) -> InputContainer:
 def create_clip(path: Path, format: str, options: dict[str, str]) -> OutputContainer:
     """Open a container of a ``format`` of FFmpeg's for writing. Raises one of :data:`LIBAV_ERRORS`."""
     return av.open(f"file:{path}", "w", format=format, options=options)
+
+
+def open_trial(file: BinaryIO, format: str) -> OutputContainer:
+    """A container of a ``format`` in memory, to see what it takes. Raises one of :data:`LIBAV_ERRORS`."""
+    return av.open(file, "w", format=format)
 
 
 def reason(error: BaseException) -> str:

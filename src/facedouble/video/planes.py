@@ -18,6 +18,7 @@ import numpy.typing as npt
 from av.video.reformatter import ColorRange
 
 from facedouble.types import Box, Grey, Image
+from facedouble.video.frame_extras import has_alpha, without_alpha
 from facedouble.video.orientation import UPRIGHT, Orientation
 from facedouble.video.pixels import Pixels
 from facedouble.video.yuv import CONVERSION, YuvColour, reformatter, to_rgb
@@ -55,13 +56,15 @@ class YuvPlanes:
 
     ``planes`` are Y, Cb and Cr as they are stored, (H, W) each, chroma smaller as ``format`` (FFmpeg's name)
     has it; uint8, or uint16 for formats of more bits. Do not change them. ``turn`` brings them upright; all
-    boxes and pixels that go in and out are upright.
+    boxes and pixels that go in and out are upright. ``alpha`` is a plane of the size and depth of Y: it is
+    kept with the picture, whatever is painted.
     """
 
     format: str
     planes: tuple[Samples, Samples, Samples]
     colour: YuvColour
     turn: Orientation = UPRIGHT
+    alpha: Samples | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -148,7 +151,14 @@ class YuvPlanes:
         if self.turn.transposed and self.layout.across != self.layout.down:
             return None
         y, cb, cr = (self.turn.apply(plane) for plane in self.planes)
-        return YuvPlanes(self.format, (y, cb, cr), self.colour)
+        alpha = None if self.alpha is None else self.turn.apply(self.alpha)
+        return YuvPlanes(self.format, (y, cb, cr), self.colour, alpha=alpha)
+
+    def opacity(self) -> Samples | None:
+        """The upright alpha in the type and range of :meth:`pixels`; ``None`` where all is opaque."""
+        if self.alpha is None:
+            return None
+        return self.turn.apply(_rescaled(self.alpha, self.layout.depth, 8 if self.layout.depth == 8 else 16))
 
     def to_av(self) -> av.VideoFrame:
         """The stored planes as a frame of PyAV's, copied.
@@ -193,13 +203,14 @@ class YuvPlanes:
 def decoded_planes(frame: av.VideoFrame, colour: YuvColour, turn: Orientation) -> YuvPlanes | None:
     """The planes of a decoded frame, without a copy; ``None`` for a format that is not planar YUV, or a size
     that its chroma does not divide."""
-    layout = LAYOUTS.get(frame.format.name)
+    name = without_alpha(frame.format.name)
+    layout = LAYOUTS.get(name)
     if layout is None:
         return None
     if frame.width % (1 << layout.across) or frame.height % (1 << layout.down):
         return None
-    y, cb, cr = _views(frame, layout.depth)
-    return YuvPlanes(frame.format.name, (y, cb, cr), colour, turn)
+    y, cb, cr, *alpha = _views(frame, layout.depth)
+    return YuvPlanes(name, (y, cb, cr), colour, turn, alpha[0] if alpha else None)
 
 
 def pixels_to_av(pixels: Pixels) -> av.VideoFrame:
@@ -211,6 +222,8 @@ def pixels_to_av(pixels: Pixels) -> av.VideoFrame:
 
 def to_format(content: YuvPlanes | Pixels, format: str, colour: YuvColour) -> av.VideoFrame:
     """An upright picture as a frame in ``format``, a YUV format of FFmpeg's, with the coding ``colour``."""
+    if isinstance(content, YuvPlanes) and has_alpha(format):
+        return _with_alpha(to_format(content, without_alpha(format), colour), format, content.opacity())
     planes = content.upright() if isinstance(content, YuvPlanes) else None
     if planes is None:
         pixels = content.pixels() if isinstance(content, YuvPlanes) else content
@@ -228,6 +241,26 @@ def to_format(content: YuvPlanes | Pixels, format: str, colour: YuvColour) -> av
         dst_color_range=coded,
         interpolation=CONVERSION,
     )
+
+
+def _with_alpha(frame: av.VideoFrame, format: str, opacity: Samples | None) -> av.VideoFrame:
+    """A frame of a YUV format as one with alpha, opaque where no ``opacity`` is given."""
+    depth = LAYOUTS[without_alpha(format)].depth
+    result = av.VideoFrame(frame.width, frame.height, format)
+    *colours, alpha = _views(result, depth)
+    for target, plane in zip(colours, _views(frame, depth), strict=True):
+        target[:] = plane
+    given = (1 << depth) - 1 if opacity is None else _rescaled(opacity, 8 * opacity.dtype.itemsize, depth)
+    alpha[:] = given
+    return result
+
+
+def _rescaled(values: Samples, depth: int, wanted: int) -> Samples:
+    """Samples of full range in another number of bits."""
+    if depth == wanted:
+        return values
+    scaled = values.astype(np.float64) * (((1 << wanted) - 1) / ((1 << depth) - 1))
+    return np.asarray(np.rint(scaled), dtype=np.uint8 if wanted == 8 else np.uint16)
 
 
 @lru_cache(maxsize=8)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from facedouble.errors import OutputError
 from facedouble.settings.video import ClipEncoding
+from facedouble.video.frame_extras import has_alpha
 from facedouble.video.image_formats import image_format
 from facedouble.video.images import IMAGE_SUFFIXES
 from facedouble.video.info import SourceInfo
@@ -65,7 +66,14 @@ def open_sink(
     if _is_clip(path, like, audio_from, overwrite=overwrite):
         return ClipSink(path, like, settings, audio_from=audio_from, marking=marking, alpha=alpha)
     format = image_format(images)
-    return FolderSink(path, format=format, overwrite=overwrite, marking=marking, alpha=alpha)
+    return FolderSink(
+        path,
+        format=format,
+        overwrite=overwrite,
+        marking=marking,
+        alpha=alpha,
+        keeps_alpha=not alpha and has_alpha(like.pixel_format),
+    )
 
 
 def open_parts(
@@ -84,7 +92,15 @@ def open_parts(
     if _is_clip(path, like, audio_from, overwrite=overwrite):
         return ClipParts(path, like, settings, work, audio_from=audio_from, marking=marking, alpha=alpha)
     format = image_format(images)
-    return FolderParts(path, work, format=format, overwrite=overwrite, marking=marking, alpha=alpha)
+    return FolderParts(
+        path,
+        work,
+        format=format,
+        overwrite=overwrite,
+        marking=marking,
+        alpha=alpha,
+        keeps_alpha=not alpha and has_alpha(like.pixel_format),
+    )
 
 
 def check_output(path: Path, *, overwrite: bool, reading: list[Path]) -> None:

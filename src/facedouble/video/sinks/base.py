@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,12 @@ _PASSING = frozenset(
 
 
 class Sink(Protocol):
-    """Takes frames in presentation order. A context manager: leaving it by an exception aborts."""
+    """Takes frames in presentation order. A context manager: leaving it by an exception aborts.
+
+    ``remarks`` says what the result does not have of its source, or has otherwise, a line each.
+    """
+
+    remarks: Sequence[str]
 
     def write(self, frame: Frame) -> None:
         """Write a frame, at its time or under its name.

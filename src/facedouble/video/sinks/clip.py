@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -58,6 +59,7 @@ class ClipSink(Sink):
         with ExitStack() as held:
             held.enter_context(hold(path))
             self._file = ClipFile(path, draft, like, self._encoding, audio_from=audio_from, marking=marking)
+            self.remarks: Sequence[str] = self._file.remarks
             self._held = held.pop_all()
 
     def write(self, frame: Frame) -> None:

@@ -19,6 +19,7 @@ from facedouble.video.registry import CLIP_FORMATS
 from facedouble.video.sinks.base import Marking, write_error
 from facedouble.video.sinks.encoder import Encoding
 from facedouble.video.sinks.matroska_aspect import add_display_size
+from facedouble.video.sinks.other_streams import suffixes_for
 from facedouble.video.sinks.stream_copy import Span, StreamCopy
 from facedouble.video.sinks.tags import source_tags, with_comment
 
@@ -29,9 +30,9 @@ class ClipFile:
     """A container, written as ``draft`` and renamed to ``path`` when it is complete.
 
     The sound streams of ``audio_from`` are copied, and where that is ``like`` itself also its subtitles
-    and chapters; ``spans`` restricts that to parts of the source. Raises ``OutputError`` when
-    the container cannot hold one of them or cannot be written, ``InputError`` when the source cannot be
-    read.
+    and chapters; ``spans`` restricts that to parts of the source. ``remarks`` says what the result does not
+    have, or has otherwise. Raises ``OutputError`` when the container cannot hold the picture or a stream
+    that was asked for, or cannot be written, ``InputError`` when the source cannot be read.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class ClipFile:
     ) -> None:
         self._path, self._draft, self._marking, self._like = path, draft, marking, like
         self._stream_copy: StreamCopy | None = None
+        self.remarks = list(encoding.remarks)
         tags, video_tags = source_tags(like)
         if marking is not None:
             tags = with_comment(tags, marking.comment) | dict(marking.tags)
@@ -63,8 +65,15 @@ class ClipFile:
             if audio_from is not None:
                 whole = like.kind == "clip" and audio_from == like.path
                 self._stream_copy = StreamCopy(
-                    audio_from, self._container, path, subtitles=whole, spans=spans
+                    audio_from,
+                    self._container,
+                    path,
+                    whole=whole,
+                    streams=encoding.streams,
+                    video_stream=like.video_stream,
+                    spans=spans,
                 )
+                self.remarks += self._stream_copy.remarks
             self.attempt(self._container.start_encoding)
         except BaseException:
             self.abort()
@@ -127,8 +136,8 @@ class ClipFile:
             )
         except ValueError as error:
             raise OutputError(
-                f"{self._path}: {self._path.suffix} cannot hold video of {encoding.codec}; "
-                "choose another codec (libvpx-vp9 for .webm), or write .mkv"
+                f"{self._path}: {self._path.suffix} cannot hold video of {encoding.codec}; choose another "
+                f"codec{_advice(encoding.codec)}"
             ) from error
         assert isinstance(stream, av.VideoStream)
         encoding.configure(stream.codec_context)
@@ -141,3 +150,9 @@ def _options(format: str, like: SourceInfo) -> dict[str, str]:
     ticks = str(like.time_base.denominator)
     # Left alone, the muxer multiplies small time bases, and rounds the start to a millisecond.
     return {"movflags": "+faststart", "video_track_timescale": ticks, "movie_timescale": ticks}
+
+
+def _advice(codec: str) -> str:
+    """Which containers hold video of an encoder."""
+    suffixes = suffixes_for(codec)
+    return f" (libvpx-vp9 for .webm), or write {' or '.join(suffixes)}" if suffixes else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,7 @@ from av.video.reformatter import ColorRange
 from facedouble.errors import OutputError, SettingsError, setting
 from facedouble.settings.video import ClipEncoding
 from facedouble.video.frame import Frame
+from facedouble.video.frame_extras import has_alpha, without_alpha
 from facedouble.video.images import ImageFile
 from facedouble.video.info import SourceInfo
 from facedouble.video.planes import LAYOUTS, to_format
@@ -41,6 +43,12 @@ _CHROMA_PREFERENCE = {
 }
 
 _HELD = 1.5  # average durations of a frame
+_HDR = {16: "HDR (PQ)", 18: "HDR (HLG)"}  # by the transfer function's number in H.273
+_EXTRA_PARAMETERS = {
+    "libx264": {"mastering": "mastering-display", "light": "cll"},
+    "libx265": {"mastering": "master-display", "light": "max-cll"},
+}
+
 _PRORES_4444 = "4"  # FFmpeg's number of the profile
 
 
@@ -48,7 +56,8 @@ _PRORES_4444 = "4"  # FFmpeg's number of the profile
 class Encoding:
     """An encoder's settings, and the colour coding of its input.
 
-    ``tags`` are range, matrix, primaries and transfer of the stream (ITU-T H.273).
+    ``tags`` are range, matrix, primaries and transfer of the stream (ITU-T H.273). ``streams`` chooses what
+    is copied beside the picture. ``remarks`` says what the encoder cannot hold of the source.
     """
 
     codec: str
@@ -61,6 +70,8 @@ class Encoding:
     rate: Fraction
     time_base: Fraction
     sample_aspect: Fraction
+    streams: str = "all"
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def choose(cls, path: Path, like: SourceInfo, settings: ClipEncoding, *, alpha: bool = False) -> Encoding:
@@ -70,7 +81,12 @@ class Encoding:
         for a preset that it does not have.
         """
         codec = _encoder(settings.codec, path)
-        format = _pixel_format(codec, like, path, alpha=alpha)
+        kept = not alpha and has_alpha(like.pixel_format)
+        format = (_alpha_format(codec, like) if kept else None) or _pixel_format(
+            codec, like, path, alpha=alpha
+        )
+        options = _options(codec, settings, format, path)
+        remarks = [*_lost_alpha(codec, format, kept=kept), *_add_extras(options, codec, format, like)]
         full_range = is_full_range(like.colour_range, like.pixel_format)
         range_tag, matrix_tag = like.colour_range, like.colour_matrix
         if av.VideoFormat(like.pixel_format).is_rgb:
@@ -79,7 +95,7 @@ class Encoding:
                 matrix_tag = 1 if like.height >= 720 else 6
         return cls(
             codec=settings.codec,
-            options=_options(codec, settings, format, path),
+            options=options,
             pixel_format=format,
             colour=YuvColour(matrix_of(like.colour_matrix, like.height, path), full_range),
             tags=(range_tag, matrix_tag, like.colour_primaries, like.colour_transfer),
@@ -88,6 +104,8 @@ class Encoding:
             rate=like.rate,
             time_base=like.time_base,
             sample_aspect=like.sample_aspect,
+            streams=settings.streams,
+            remarks=tuple(remarks),
         )
 
     def configure(self, context: av.VideoCodecContext) -> None:
@@ -163,9 +181,9 @@ def _pixel_format(codec: av.Codec, like: SourceInfo, path: Path, *, alpha: bool)
     else the one that every player supports."""
     source = av.VideoFormat(like.pixel_format)
     depth = max(component.bits for component in source.components)
-    deep = ["10le", "12le", ""] if 8 < depth <= 10 else ["12le", "10le", ""] if depth > 10 else ["", "10le"]
+    deep = _depths(depth)
     odd = like.width % 2 or like.height % 2
-    layout = LAYOUTS.get(like.pixel_format)
+    layout = LAYOUTS.get(without_alpha(like.pixel_format))
     chroma = ["444", "420"] if odd else ["420", "422", "444"]
     if _quality(codec) is None:
         if layout is not None and not odd:
@@ -175,10 +193,8 @@ def _pixel_format(codec: av.Codec, like: SourceInfo, path: Path, *, alpha: bool)
             chroma = ["444", "422", "420"]
     known = {format.name for format in codec.video_formats or ()}
     if alpha:
-        for bits in deep:
-            for name in ("444", *chroma):
-                if (format := f"yuva{name}p{bits}") in known:
-                    return format
+        if found := _alpha_format(codec, like):
+            return found
         prores, ffv1 = setting("encoding.codec", "prores_ks"), setting("encoding.codec", "ffv1")
         raise OutputError(
             f"{path}: {codec.name} cannot hold alpha; choose {prores} (.mov), {ffv1} (.mkv), "
@@ -189,6 +205,71 @@ def _pixel_format(codec: av.Codec, like: SourceInfo, path: Path, *, alpha: bool)
             if (format := f"yuv{name}p{bits}") in known:
                 return format
     raise OutputError(f"{path}: {codec.name} supports no pixel format available here; choose libx264")
+
+
+def _depths(depth: int) -> list[str]:
+    """Endings of pixel formats to try, by the bits of the source: as many, rather more than fewer."""
+    return ["10le", "12le", ""] if 8 < depth <= 10 else ["12le", "10le", ""] if depth > 10 else ["", "10le"]
+
+
+def _alpha_format(codec: av.Codec, like: SourceInfo) -> str | None:
+    """The encoder's input format with alpha; ``None`` if it has none."""
+    known = {format.name for format in codec.video_formats or ()}
+    depth = max(component.bits for component in av.VideoFormat(like.pixel_format).components)
+    layout = LAYOUTS.get(without_alpha(like.pixel_format))
+    own = [] if layout is None else [{(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout[:2]]]
+    for bits in _depths(depth):
+        for name in (*own, "444", "422", "420"):
+            if (format := f"yuva{name}p{bits}") in known:
+                return format
+    return None
+
+
+def _lost_alpha(codec: av.Codec, format: str, *, kept: bool) -> list[str]:
+    if not kept or has_alpha(format):
+        return []
+    prores, ffv1 = setting("encoding.codec", "prores_ks"), setting("encoding.codec", "ffv1")
+    return [
+        f"the source's alpha is left out: {codec.name} cannot hold it; {prores} (.mov) and {ffv1} (.mkv) can"
+    ]
+
+
+def _add_extras(options: dict[str, str], codec: av.Codec, format: str, like: SourceInfo) -> list[str]:
+    """Add what comes with the source's pixels to the encoder's ``options``; a line on what it cannot hold."""
+    remarks = []
+    deep = max(component.bits for component in av.VideoFormat(format).components) > 8
+    hdr = _HDR.get(like.colour_transfer)
+    x265 = setting("encoding.codec", "libx265")
+    if hdr and not deep:
+        remarks.append(f"{hdr} is written in 8 bits, which shows bands; {x265} keeps 10")
+    elif deep and codec.name == "libx264":
+        what = hdr or "more than 8 bits"
+        remarks.append(f"{what} is written as H.264 High 10, which few players show; more show {x265}")
+    extras = (
+        (like.mastering_display, "mastering", "the mastering display of its HDR grading is"),
+        (like.light_level, "light", "the light levels of its HDR grading are"),
+    )
+    for value, name, what in extras:
+        parameter = _EXTRA_PARAMETERS.get(codec.name, {}).get(name)
+        if not value or not re.fullmatch(r"[0-9A-Z(),]{1,120}", value):
+            continue
+        if parameter is None or not deep:
+            remarks.append(f"{what} left out: {codec.name} in {format} is not told of it")
+        else:
+            _add_parameter(options, codec, f"{parameter}={value}")
+    if like.field_order and codec.name == "libx264":
+        _add_parameter(options, codec, "tff=1" if like.field_order == "top" else "bff=1")
+    elif like.field_order:
+        x264 = setting("encoding.codec", "libx264")
+        remarks.append(f"the source is interlaced, and the result does not say so; {x264} does")
+    if like.lost_extras:
+        remarks.append(f"{like.lost_extras} is left out")
+    return remarks
+
+
+def _add_parameter(options: dict[str, str], codec: av.Codec, text: str) -> None:
+    name = "x265-params" if codec.name == "libx265" else "x264-params"
+    options[name] = f"{options[name]}:{text}" if name in options else text
 
 
 def _known(codec: av.Codec) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from facedouble.errors import OutputError, setting
@@ -34,9 +35,14 @@ class FolderSink(Sink):
         overwrite: bool = False,
         marking: Marking | None = None,
         alpha: bool = False,
+        keeps_alpha: bool = False,
     ) -> None:
         self._path, self._format, self._marking = path, format, marking
         self._written: set[str] = set()
+        self.remarks: Sequence[str] = ()
+        if keeps_alpha and not format.alpha:
+            png = setting("encoding.format", "png")
+            self.remarks = (f"the source's alpha is left out: {format.suffix} cannot hold it; {png} can",)
         self._unfinished: list[str] = []  # what abort() removes again
         self._done = False
         if alpha and not format.alpha:
@@ -70,7 +76,7 @@ class FolderSink(Sink):
         if name in self._written:
             raise OutputError(f"{path}: two images have this name; rename one of them")
         marking = self._marking
-        pixels = frame.channels()
+        pixels = frame.channels() if self._format.alpha else frame.as_it_is().pixels()
         try:
             data = self._format.encode(pixels, marking.comment if marking else None)
             data = with_pixel_aspect(data, frame.pixel_aspect)

@@ -74,7 +74,9 @@ class ClipParts(PartsSink):
         self._done = False
         work.make()
         try:
-            self._open_file().abort()  # fail now if the container cannot hold a stream
+            trial = self._open_file()  # fail now if the container cannot hold a stream
+            self.remarks: Sequence[str] = trial.remarks
+            trial.abort()
         except BaseException:
             work.remove_if_empty()
             raise
@@ -187,10 +189,13 @@ class FolderParts(FolderSink, PartsSink):
         overwrite: bool,
         marking: Marking | None,
         alpha: bool,
+        keeps_alpha: bool = False,
     ) -> None:
         self._work = work
         overwrite = overwrite or work.exists
-        super().__init__(path, format=format, overwrite=overwrite, marking=marking, alpha=alpha)
+        super().__init__(
+            path, format=format, overwrite=overwrite, marking=marking, alpha=alpha, keeps_alpha=keeps_alpha
+        )
         for number, record in enumerate(work.parts):
             if not self.adopt(record["images"]):
                 work.discard_from(number)

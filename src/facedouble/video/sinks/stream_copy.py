@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
-from av.codec.context import CodecContext
 from av.packet import Packet
 from av.stream import Stream
 
-from facedouble.errors import InputError, OutputError
+from facedouble.errors import InputError
 from facedouble.video.clock_reader import clock_of
 from facedouble.video.libav import LIBAV_ERRORS, open_clip, reason
 from facedouble.video.played_packets import played_packets
-from facedouble.video.sinks.tags import copyable_tags
+from facedouble.video.sinks.base import write_error
+from facedouble.video.sinks.other_streams import OtherStream, add_stream, choose_streams, converted
 
+_TIMED = {"audio", "subtitle", "data"}
 _WITH_EDIT_LISTS = {"mp4", "mov"}
-_KINDS = {"audio": "sound", "subtitle": "subtitles"}
 
 
 class Span(NamedTuple):
@@ -35,13 +35,16 @@ class Span(NamedTuple):
 
 
 class StreamCopy:
-    """The sound and subtitle packets of a file, in file order, for streams that it adds to an output.
+    """The packets of a file's other streams, in file order, for streams that it adds to an output: its sound,
+    and where the file is the source itself (``whole``) its subtitles, attachments and chapters too.
+
+    ``remarks`` says what is converted and what is left out (:mod:`.other_streams`).
 
     What an edit list of the source hides is not copied (:mod:`..played_packets`); for MP4 and MOV, which have
     edit lists themselves, some lead-in is, and stays hidden. With ``spans``, only packets that start inside a
     span are copied, shifted with it. Sound is cut at packet borders (about 20 ms), so it is never off by more
     than that, however many cuts there are. Raises ``InputError`` when the file cannot be read,
-    ``OutputError`` when the output cannot hold a stream.
+    ``OutputError`` when the output cannot hold a stream that was asked for by its number.
     """
 
     def __init__(
@@ -50,19 +53,30 @@ class StreamCopy:
         output: av.container.OutputContainer,
         path: Path,
         *,
-        subtitles: bool = True,
+        whole: bool = True,
+        streams: str = "all",
+        video_stream: int = 0,
         spans: Sequence[Span] | None = None,
     ) -> None:
         self._source, self._spans = source, spans
         self._container = open_clip(source)
         try:
-            streams = [
-                *self._container.streams.audio,
-                *(self._container.streams.subtitles if subtitles else ()),
-            ]
-            self._streams = {s.index: _like_stream(s, output, path) for s in streams}
-            if subtitles:
+            pictures = self._container.streams.video
+            chosen, self.remarks = choose_streams(
+                self._container,
+                path.suffix.lower(),
+                streams,
+                picture=pictures[video_stream].index if whole else -1,
+                whole=whole,
+            )
+            self._streams: dict[int, tuple[OtherStream, Stream]] = {
+                other.stream.index: (other, add_stream(other, output)) for other in chosen
+            }
+            if whole and streams != "none":
                 _copy_chapters(self._container, output, spans)
+        except LIBAV_ERRORS as error:
+            self._container.close()
+            raise write_error(path, error) from error
         except BaseException:
             self._container.close()
             raise
@@ -82,7 +96,7 @@ class StreamCopy:
         self._container.close()
 
     def _read(self) -> Iterator[Packet[Stream]]:
-        streams = [self._container.streams[index] for index in self._streams]
+        streams = [other.stream for other, _ in self._streams.values() if other.stream.type in _TIMED]
         if not streams:
             return
         try:
@@ -90,10 +104,14 @@ class StreamCopy:
             for packet in played_packets(self._container, streams, clock, lead_in=self._lead_in):
                 if self._spans is not None and not _shifted(packet, self._spans):
                     continue
-                packet.stream = self._streams[packet.stream.index]
-                yield packet
+                other, target = self._streams[packet.stream.index]
+                for result in converted(packet, target) if other.codec else (packet,):
+                    result.stream = target
+                    yield result
         except LIBAV_ERRORS as error:
-            raise InputError(f"{self._source}: its sound is damaged ({reason(error)})") from error
+            raise InputError(
+                f"{self._source}: its sound or subtitles are damaged ({reason(error)})"
+            ) from error
 
 
 def _shifted(packet: Packet[Stream], spans: Sequence[Span]) -> bool:
@@ -129,19 +147,3 @@ def _copy_chapters(
             chapters.append({**chapter, **moved, "id": len(chapters) + 1})
     if chapters:
         output.set_chapters(chapters)
-
-
-def _like_stream(stream: Any, output: av.container.OutputContainer, path: Path) -> Stream:
-    """Add a stream to ``output`` for the packets of ``stream``, with its language and title."""
-    context: CodecContext | None = stream.codec_context  # None for codecs that FFmpeg does not know
-    codec = context.codec.canonical_name if context is not None else "an unknown codec"
-    try:
-        copy: Stream = output.add_stream_from_template(stream)
-    except ValueError as error:
-        kind = _KINDS[stream.type]
-        raise OutputError(
-            f"{path}: {path.suffix} cannot hold the source's {kind} ({codec}); write .mkv or .mov instead"
-        ) from error
-    copy.metadata.update(copyable_tags(stream.metadata))
-    copy.disposition = stream.disposition
-    return copy
