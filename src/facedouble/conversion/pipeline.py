@@ -199,7 +199,7 @@ def _extract_faces(source: Path, path: Path, settings: ExtractSettings, run: Run
     """Extract the faceset of ``source`` at ``path``, or resume. A faceset without any face is valid here."""
     try:
         extract(source, path, settings, run=run)
-    except InputError:
+    except InputError as error:
         with Faceset.open(path) as store:
             usable, failure = store.complete and not store.all_faces(), store.failure
         if not usable:
@@ -207,7 +207,7 @@ def _extract_faces(source: Path, path: Path, settings: ExtractSettings, run: Run
             if failure is not None:
                 raise InputError(failure) from None
             raise
-        run.warn("convert.no_face", f"no face was found in {source}; its frames are copied unchanged")
+        run.warn("convert.no_face", f"its frames are copied unchanged: {error}")
     return path
 
 

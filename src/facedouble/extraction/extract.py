@@ -16,6 +16,7 @@ from facedouble._version import __version__
 from facedouble.errors import InputError, OutputError, setting
 from facedouble.extraction.cropping import write_crops
 from facedouble.extraction.detection import detect_faces
+from facedouble.extraction.nothing_found import probable_reason
 from facedouble.extraction.segments import index_of
 from facedouble.extraction.tracking import track_and_smooth
 from facedouble.faces.analyser import FaceAnalyser
@@ -97,7 +98,9 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
     if unreadable == len(records):
         raise InputError(f"{source}: none of its {unreadable} images can be read")
     if not faces:
-        raise InputError(f"{source}: no face was found in its {len(records) - unreadable} frames")
+        reason = probable_reason(frames, settings)
+        text = f"{source}: no face was found in its {len(records) - unreadable} frames"
+        raise InputError(text if reason is None else f"{text}; {reason}")
     statuses: Counter[str] = Counter(face.status for face in faces)
     kept = statuses.pop("kept", 0)
     return ExtractResult(

@@ -82,7 +82,7 @@ class Encoding:
         """
         codec = _encoder(settings.codec, path)
         kept = not alpha and has_alpha(like.pixel_format)
-        format = (_alpha_format(codec, like) if kept else None) or _pixel_format(
+        format = (_alpha_format(codec, like, own=True) if kept else None) or _pixel_format(
             codec, like, path, alpha=alpha
         )
         options = _options(codec, settings, format, path)
@@ -193,7 +193,7 @@ def _pixel_format(codec: av.Codec, like: SourceInfo, path: Path, *, alpha: bool)
             chroma = ["444", "422", "420"]
     known = {format.name for format in codec.video_formats or ()}
     if alpha:
-        if found := _alpha_format(codec, like):
+        if found := _alpha_format(codec, like, own=False):
             return found
         prores, ffv1 = setting("encoding.codec", "prores_ks"), setting("encoding.codec", "ffv1")
         raise OutputError(
@@ -212,14 +212,15 @@ def _depths(depth: int) -> list[str]:
     return ["10le", "12le", ""] if 8 < depth <= 10 else ["12le", "10le", ""] if depth > 10 else ["", "10le"]
 
 
-def _alpha_format(codec: av.Codec, like: SourceInfo) -> str | None:
-    """The encoder's input format with alpha; ``None`` if it has none."""
+def _alpha_format(codec: av.Codec, like: SourceInfo, *, own: bool) -> str | None:
+    """The encoder's input format with alpha, ``None`` if it has none; in the source's ``own`` chroma
+    subsampling where that is wanted and possible."""
     known = {format.name for format in codec.video_formats or ()}
     depth = max(component.bits for component in av.VideoFormat(like.pixel_format).components)
     layout = LAYOUTS.get(without_alpha(like.pixel_format))
-    own = [] if layout is None else [{(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout[:2]]]
+    first = [{(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout[:2]]] if layout and own else []
     for bits in _depths(depth):
-        for name in (*own, "444", "422", "420"):
+        for name in (*first, "444", "422", "420"):
             if (format := f"yuva{name}p{bits}") in known:
                 return format
     return None
