@@ -102,10 +102,10 @@ def test_an_opaque_gif_has_no_alpha_to_lose(tmp_path: Path) -> None:
 
 
 def graded(path: Path) -> Path:
-    """An HDR10 clip of two frames."""
+    """An HDR10 clip."""
     flat = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 90, np.uint8), format="rgb24")
-    frames = [flat.reformat(format="yuv420p10le") for _ in range(2)]
-    parameters = f"log-level=none:master-display={GRADED}:max-cll=1000,400"
+    frames = [flat.reformat(format="yuv420p10le") for _ in range(12)]
+    parameters = f"log-level=none:bframes=0:master-display={GRADED}:max-cll=1000,400"
     tags: dict[str, int | Fraction] = {
         "colorspace": 9,
         "color_primaries": 9,
@@ -117,7 +117,7 @@ def graded(path: Path) -> Path:
 
 @pytest.mark.parametrize(("codec", "lines"), [("libx265", 0), ("libx264", 1), ("libvpx-vp9", 3)])
 def test_how_hdr_was_graded_is_kept_or_said(tmp_path: Path, codec: str, lines: int) -> None:
-    source = graded(tmp_path / "hdr.mp4")
+    source = graded(tmp_path / "hdr.mkv")
     info = ClipSource(source).info
     assert (info.mastering_display, info.light_level) == (GRADED, "1000,400")
     target = tmp_path / "out.mkv"
