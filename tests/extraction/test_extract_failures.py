@@ -49,7 +49,7 @@ def test_images_of_every_kind_and_bad_ones_among_them(
     (source / "notes.txt").write_text("not looked at")
     run = facedouble("extract", "-i", source, "-o", tmp_path / "faces", "-j", 1)
     assert run.returncode == 0, run.stderr
-    assert "3 images could not be read" in run.stdout
+    assert "3 frames are damaged or could not be read" in run.stdout
     assert "Traceback" not in run.stdout + run.stderr
     for name in ("empty.png", "half.png", "letter.jpg"):
         assert name in run.stdout + run.stderr
