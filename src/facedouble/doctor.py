@@ -148,7 +148,7 @@ def _weights() -> Iterator[Finding]:
         except AssetError as error:
             yield Finding(name, str(error), State.MISSING, "pip install --force-reinstall facedouble")
         else:
-            yield Finding(name, "as published")
+            yield Finding(name, "weights, complete")
 
 
 def _dlib() -> Iterator[Finding]:
