@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,8 @@ import numpy as np
 
 from facedouble.errors import InputError
 from facedouble.evaluation.gallery import demo_people, load_person
-from facedouble.evaluation.measure import Evidence, Outcome, Values
+from facedouble.evaluation.judges import Judged, describe_judges
+from facedouble.evaluation.measure import Evidence, Measure, Outcome, Values
 from facedouble.evaluation.media_info import read_media_info
 from facedouble.evaluation.observation import ObservationPlan, Observer, plan_observation
 from facedouble.evaluation.reconstruction import Reconstruction, reconstruct
@@ -149,7 +151,35 @@ def _evaluate(
 
 def compute_measures(evidence: Evidence) -> dict[str, Outcome]:
     """The outcomes of all registered measures, by name."""
-    return {name: measure.compute(evidence) for name, measure in MEASURES.items()}
+    return {
+        name: _by_judges(measure, evidence) if measure.by_landmarks else measure.compute(evidence)
+        for name, measure in MEASURES.items()
+    }
+
+
+def _by_judges(measure: Measure, evidence: Evidence) -> Outcome:
+    """The outcome of the judge that decides, with the values of all."""
+    outcomes = {
+        judged.name: _in_all_frames(measure.compute(replace(evidence, judged=judged)), judged)
+        if judged.found.any()
+        else Outcome(None)
+        for judged in evidence.observed.judges
+    }
+    first = next(iter(outcomes.values()))
+    return replace(first, by_scheme={name: outcome.value for name, outcome in outcomes.items()})
+
+
+def _in_all_frames(outcome: Outcome, judged: Judged) -> Outcome:
+    """An outcome with NaN in the frames in which the judge saw no face."""
+
+    def spread(series: Values | None) -> Values | None:
+        if series is None:
+            return None
+        everywhere = np.full(len(judged.found), np.nan)
+        everywhere[judged.found] = series
+        return everywhere
+
+    return replace(outcome, series=spread(outcome.series), source_series=spread(outcome.source_series))
 
 
 def frame_badness(outcomes: Mapping[str, Outcome], frames: int) -> Values:
@@ -173,14 +203,17 @@ def _interpolated(values: Values, series: Values) -> Values:
 def _measured(path: Path, evidence: Evidence, pictures: Mapping[int, bytes]) -> ResultEvaluation:
     observed = evidence.observed
     outcomes = compute_measures(evidence)
+    seen = {judged.name: int(judged.found.sum()) for judged in observed.judges}
     return ResultEvaluation(
         path,
         outcomes,
-        judge(outcomes),
+        judge(outcomes, describe_judges(observed.driver, seen, len(observed))),
         observed.index.tolist(),
         observed.seconds.tolist(),
         frame_badness(outcomes, len(observed)),
         pictures,
+        observed.driver,
+        seen,
     )
 
 

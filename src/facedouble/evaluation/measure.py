@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facedouble.evaluation.gallery import Person
+from facedouble.evaluation.judges import Judged
 from facedouble.evaluation.media_info import MediaInfo
 from facedouble.evaluation.observation import Observed
 from facedouble.evaluation.reconstruction import Reconstruction
@@ -36,7 +37,8 @@ GROUPS: dict[str, str] = {
 class Evidence:
     """Everything that measures are computed from.
 
-    ``observed`` is what was extracted from the frames of result and source. ``b`` is the person the face
+    ``observed`` is what was extracted from the frames of result and source; ``judged`` is what the one of its
+    judges found whose view measures ``by_landmarks`` are to take. ``b`` is the person the face
     should be, ``a`` the one it was; ``others`` are further people it could be taken for. ``result`` and
     ``source`` describe the files. ``reconstructions`` maps each side to how well the model reconstructs its
     faces; ``model_resolution`` is the side in pixels of what the model draws, and ``model_coverage`` the
@@ -52,26 +54,29 @@ class Evidence:
     reconstructions: Mapping[str, Reconstruction] = field(default_factory=dict)
     model_resolution: int = 0
     model_coverage: float = 1.0
+    judged: Judged | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a measure gives: one ``value``, ``None`` if it is not available; and for measures of frames a
     ``series`` with a value for each frame (NaN where it was not examined), with the source's own as
-    ``source_series`` where they are to be compared."""
+    ``source_series`` where they are to be compared. ``by_scheme`` has the value of every judge by its
+    landmark scheme, the one that decides first; empty for measures that do not depend on landmarks."""
 
     value: float | None
     series: Values | None = None
     source_series: Values | None = None
+    by_scheme: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
     """A formula with its scale. ``good`` and ``fair`` are closed ranges of the value; anything beyond
-    ``fair`` is poor. ``per_frame``: the values of single frames have the unit and scale of the whole, so
-    that a frame can be good or poor by itself. ``with_source``: they come with the source's own, for
-    comparison. ``praise`` and ``blame`` are what the verdict says of a good and of a poor value, with
-    ``{}`` for the value."""
+    ``fair`` is poor. ``per_frame``: the values of single frames have the unit and scale of the whole, so that
+    a frame can be good or poor by itself. ``with_source``: they come with the source's own, for comparison.
+    ``by_landmarks``: it depends on landmarks, and every judge has a value of its own. ``praise`` and
+    ``blame`` are what the verdict says of a good and of a poor value, with ``{}`` for the value."""
 
     compute: Callable[[Evidence], Outcome]
     group: str
@@ -84,6 +89,7 @@ class Measure:
     number_format: str = "{:.2f}"
     per_frame: bool = False
     with_source: bool = False
+    by_landmarks: bool = False
 
     def rate(self, value: float | None) -> Rating:
         """The rating of a value."""
@@ -139,3 +145,10 @@ def measure(**scale: Any) -> Callable[[Callable[[Evidence], Outcome]], Measure]:
 def mean_known(series: Values) -> float | None:
     """Mean of the values that are not NaN; ``None`` if there are none."""
     return None if np.isnan(series).all() else float(np.nanmean(series))
+
+
+def judged_by(evidence: Evidence) -> Judged:
+    """What the judge of this evidence found. Only measures ``by_landmarks`` are given one."""
+    if evidence.judged is None:
+        raise ValueError("this evidence has no judge: the measure is not marked as one by landmarks")
+    return evidence.judged

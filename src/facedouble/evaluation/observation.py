@@ -19,12 +19,11 @@ import numpy.typing as npt
 
 from facedouble.errors import InputError
 from facedouble.evaluation import gallery, seam, steadiness
-from facedouble.evaluation.expression import gaze
 from facedouble.evaluation.image_quality import fine_detail, psnr, ssim
+from facedouble.evaluation.judges import Judge, Judged, Sighting, available_judges
 from facedouble.faces.align import extract_crop, map_points, recrop, scale_of
-from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.hull import FOREHEAD, face_hull
-from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme, scheme_of
+from facedouble.faces.schemes.scheme import common_scheme, scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
 from facedouble.settings.evaluate import EvaluateSettings
@@ -50,10 +49,10 @@ REPORT_CROP = 224
 class Observed:
     """What was extracted from the N frames with a face; NaN where it was not computed.
 
-    ``index`` and ``seconds`` (N,). ``source_landmarks`` and ``landmarks`` (N, P, 2), in frame pixels, were
-    detected anew in source and result and follow ``scheme``. ``detected`` is 1 where the detector sees a
-    face in the result. ``gaze``, ``change`` (see ``steadiness.flicker``), ``detail`` (inside the face) and
-    ``detail_around`` are (N, 2): result, source. ``lab`` (N, 2, 3): mean colours of the face, result and
+    ``index`` and ``seconds`` (N,). ``judges`` are what each landmark scheme found anew in source and result,
+    the one that decides first; ``driver`` is the scheme that the swap follows. ``detected`` is 1 where the
+    detector sees a face in the result. ``change`` (see ``steadiness.flicker``), ``detail`` (inside the face)
+    and ``detail_around`` are (N, 2): result, source. ``lab`` (N, 2, 3): mean colours of the face, result and
     source. ``psnr`` and ``ssim`` are of the picture outside the face, ``step`` and ``ring`` of its seam.
     ``detail_small`` is that of the result in ``gallery.DETAIL_CROP``. ``width``: frame pixels that the side
     of the crop covers. ``descriptor`` (N, 128), of the result.
@@ -61,10 +60,7 @@ class Observed:
 
     index: npt.NDArray[np.int64]
     seconds: Values
-    source_landmarks: npt.NDArray[np.float32]
-    landmarks: npt.NDArray[np.float32]
     detected: Values
-    gaze: Values
     change: Values
     lab: Values
     psnr: Values
@@ -76,7 +72,8 @@ class Observed:
     detail_small: Values
     width: Values
     descriptor: npt.NDArray[np.float32]
-    scheme: LandmarkScheme
+    judges: tuple[Judged, ...]
+    driver: str
 
     def __len__(self) -> int:
         return len(self.index)
@@ -118,7 +115,10 @@ class Observer:
 
     def __init__(self, source: Path, plan: ObservationPlan, reading: Reading | None = None) -> None:
         self.source, self.plan, self.reading = source, plan, reading
-        self.analyser = FaceAnalyser(landmarks=common_scheme(plan.faces.values()).name)
+        self.driver = common_scheme(plan.faces.values()).name
+        self.judges = available_judges(self.driver)
+        # What is not a matter of landmarks is measured where the swap has its own.
+        self._own: Judge = self.judges[-1]
 
     def observe(self, result: Path, on_crops: OnCrops | None = None, run: Run | None = None) -> Observed:
         """Analyse ``result``. Frames are paired by number, as long as both have one.
@@ -136,6 +136,7 @@ class Observer:
             )
         stage = run.stage(f"measure {result.name}", source.info.frames, "frames")
         rows: list[dict[str, Any]] = []
+        sightings: list[list[Sighting]] = []
         before: _Crops | None = None
         # To the end of both, so that a damaged end is noticed.
         for first, second in run.each(zip_longest(source.frames(), other.frames())):
@@ -148,7 +149,9 @@ class Observer:
             crops = _Crops(first.index, face, first.rgb(), second.rgb(), self.plan.side)
             if before is not None and (before.index != crops.index - 1 or crops.index in self.plan.cuts):
                 before = None
-            rows.append({"seconds": first.seconds, **self._frame(crops, before)})
+            images = (crops.result_frame, crops.source_frame)
+            sightings.append([judge.look(images, face) for judge in self.judges])
+            rows.append({"seconds": first.seconds, **self._frame(crops, before, sightings[-1][-1])})
             if on_crops is not None:
                 on_crops(first.index, *crops.for_report())
             before = crops.without_full_size()
@@ -156,21 +159,24 @@ class Observer:
         if not rows:
             raise InputError(f"{result}: none of its frames has a face in the source")
         stage.finish(faces=len(rows))
+        index = [row["index"] for row in rows]
         return Observed(
             **{
                 f.name: np.array([row[f.name] for row in rows])
                 for f in fields(Observed)
-                if f.name != "scheme"
+                if f.name not in ("judges", "driver")
             },
-            scheme=self.analyser.scheme,
+            judges=tuple(
+                judge.judged(index, seen)
+                for judge, seen in zip(self.judges, zip(*sightings, strict=True), strict=True)
+            ),
+            driver=self.driver,
         )
 
-    def _frame(self, crops: _Crops, before: _Crops | None) -> dict[str, Any]:
+    def _frame(self, crops: _Crops, before: _Crops | None, own: Sighting) -> dict[str, Any]:
         face, images = crops.face, (crops.result_frame, crops.source_frame)
-        landmarks, source_landmarks = (
-            found.points for found in self.analyser.refine_all(images, [face.landmarks] * 2)
-        )
-        scheme, detailed = self.analyser.scheme, crops.index in self.plan.detailed
+        landmarks, source_landmarks = own.native
+        analyser, detailed = self._own.analyser, crops.index in self.plan.detailed
         change = (np.nan, np.nan)
         if before is not None:
             change = steadiness.flicker(
@@ -186,10 +192,7 @@ class Observer:
         nothing = np.full(128, np.nan, dtype=np.float32)
         return {
             "index": crops.index,
-            "source_landmarks": source_landmarks,
-            "landmarks": landmarks,
-            "detected": float(self.analyser.verify(grey, landmarks) is not None),
-            "gaze": (gaze(images[0], landmarks, scheme), gaze(images[1], source_landmarks, scheme)),
+            "detected": float(analyser.verify(grey, landmarks) is not None),
             "change": change,
             "lab": [
                 steadiness.mean_lab(small, crops.small_mask)
@@ -201,9 +204,11 @@ class Observer:
             "ring": seam.ring_step(crops.small_result, crops.small_source, crops.small_distance),
             "detail": [fine_detail(crop, crops.inner) for crop in (crops.result, crops.source)],
             "detail_around": [fine_detail(crop, crops.around) for crop in (crops.result, crops.source)],
-            "detail_small": gallery.face_detail(images[0], view, map_points(view, source_landmarks), scheme),
+            "detail_small": gallery.face_detail(
+                images[0], view, map_points(view, source_landmarks), analyser.scheme
+            ),
             "width": crops.extent,
-            "descriptor": self.analyser.describe(images[0], landmarks) if detailed else nothing,
+            "descriptor": analyser.describe(images[0], landmarks) if detailed else nothing,
         }
 
 

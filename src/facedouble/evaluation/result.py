@@ -20,7 +20,8 @@ class ResultEvaluation:
     """One result: the ``outcomes`` of all measures by name (see ``registry.MEASURES``), the verdict, and
     for each frame examined its number, its time in seconds and its ``badness``: 0 if good in everything,
     plus 1 for each measure at the end of what is fair. ``pictures`` are JPEG crops of some frames, by
-    number."""
+    number. ``driver`` is the landmark scheme that the swap follows, ``judges`` in how many frames each scheme
+    saw the face, the one that decides first."""
 
     path: Path
     outcomes: Mapping[str, Outcome]
@@ -29,6 +30,8 @@ class ResultEvaluation:
     seconds: Sequence[float]
     badness: Values
     pictures: Mapping[int, bytes] = field(default_factory=dict, repr=False)
+    driver: str = ""
+    judges: Mapping[str, int] = field(default_factory=dict)
 
     def value(self, name: str) -> float | None:
         """The value of measure ``name``; ``None`` if it is not available."""
@@ -75,7 +78,7 @@ class Evaluation:
 
 
 def _result_as_json(result: ResultEvaluation) -> dict[str, Any]:
-    measures = {}
+    measures: dict[str, dict[str, Any]] = {}
     for name, measure in MEASURES.items():
         outcome = result.outcomes[name]
         measures[name] = {
@@ -86,6 +89,10 @@ def _result_as_json(result: ResultEvaluation) -> dict[str, Any]:
             "good": [_number(limit) for limit in measure.good],
             "rate": result.rate(name),
         }
+        if outcome.by_scheme:
+            measures[name]["by_scheme"] = {
+                scheme: _number(value) for scheme, value in outcome.by_scheme.items()
+            }
     series = {
         name: [_number(float(value)) for value in outcome.series]
         for name, outcome in result.outcomes.items()
@@ -99,6 +106,7 @@ def _result_as_json(result: ResultEvaluation) -> dict[str, Any]:
     return {
         "path": str(result.path),
         "verdict": {"rate": result.verdict.rate, "sentences": list(result.verdict.sentences)},
+        "landmarks": {"driver": result.driver, "judges": dict(result.judges)},
         "measures": measures,
         "frames": list(result.index),
         "seconds": [round(value, 4) for value in result.seconds],

@@ -37,6 +37,18 @@ def lines(evaluation: Evaluation) -> Iterator[str]:
                 for result, room in zip(evaluation.results, rooms, strict=True)
             ]
             yield f"  {title(name):{width}}{'  '.join(cells)}   (good: {measure.describe_good()})"
+            for scheme in _beside(name, evaluation.results):
+                cells = [
+                    f"{measure.describe(result.outcomes[name].by_scheme.get(scheme))}  ".rjust(room)
+                    for result, room in zip(evaluation.results, rooms, strict=True)
+                ]
+                yield f"  {f'  by {scheme}':{width}}{'  '.join(cells)}"
+
+
+def _beside(name: str, results: Sequence[ResultEvaluation]) -> list[str]:
+    """Schemes whose values of a measure stand beside those of the one that decides."""
+    found = [list(result.outcomes[name].by_scheme)[1:] for result in results]
+    return list(dict.fromkeys(scheme for schemes in found for scheme in schemes))
 
 
 def summary(result: ResultEvaluation) -> tuple[str, str, str]:

@@ -30,8 +30,9 @@ class Verdict:
     sentences: tuple[str, ...]
 
 
-def judge(outcomes: Mapping[str, Outcome]) -> Verdict:
-    """The verdict on a result, from the outcomes of all measures by name.
+def judge(outcomes: Mapping[str, Outcome], judges: str = "") -> Verdict:
+    """The verdict on a result, from the outcomes of all measures by name. ``judges`` is a sentence on whose
+    landmarks they are.
 
     It is poor if anything that a viewer sees or hears is poor, and fair if more than three measures are only
     fair. Faults come first, group by group, then what could be better, then what is good.
@@ -51,6 +52,8 @@ def judge(outcomes: Mapping[str, Outcome]) -> Verdict:
         ]
         sentences.append(f"Fair, and could be better: {', '.join(parts)}.")
     sentences += _praises(outcomes, rates)
+    if judges:
+        sentences.append(judges)
     return Verdict(rate, tuple(sentences))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facedouble.evaluation import expression
-from facedouble.evaluation.measure import Evidence, Outcome, mean_known, measure
+from facedouble.evaluation.measure import Evidence, Outcome, judged_by, mean_known, measure
 from facedouble.faces.landmarks import eye_distance, eye_opening, mouth_opening
 from facedouble.faces.pose import head_poses
 
@@ -16,6 +16,7 @@ _MIN_SPREAD = {"mouth": 0.02, "eyes": 0.015, "gaze": 0.1}
 
 @measure(
     group="expression",
+    by_landmarks=True,
     unit="°",
     better="lower",
     good=(0, 3),
@@ -38,6 +39,7 @@ def pose(evidence: Evidence) -> Outcome:
 
 @measure(
     group="expression",
+    by_landmarks=True,
     unit="°",
     better="lower",
     good=(0, 6),
@@ -56,6 +58,7 @@ def pose_offset(evidence: Evidence) -> Outcome:
 
 @measure(
     group="expression",
+    by_landmarks=True,
     unit="%",
     better="lower",
     good=(0, 0.07),
@@ -70,7 +73,7 @@ def place(evidence: Evidence) -> Outcome:
     the face, in percent of the eye distance. Mean over the frames; lower is better. Another person's
     features alone account for about 3; good up to 7.
     """
-    seen = evidence.observed
+    seen = judged_by(evidence)
     inner = [i for i in seen.scheme.inner if i not in seen.scheme.optional]
     apart = np.take(seen.landmarks - seen.source_landmarks, inner, axis=1).mean(axis=1)
     size = np.array([eye_distance(points, seen.scheme) for points in seen.source_landmarks])
@@ -80,10 +83,11 @@ def place(evidence: Evidence) -> Outcome:
 
 @measure(
     group="expression",
+    by_landmarks=True,
     unit="%",
     better="lower",
-    good=(0, 0.02),
-    fair=(0, 0.04),
+    good=(0, 0.035),
+    fair=(0, 0.06),
     praise="Expressions are A's.",
     blame="Expressions differ from A's by {} of the eye distance.",
     number_format="{:.1f}",
@@ -93,15 +97,16 @@ def expression_error(evidence: Evidence) -> Outcome:
     """Mean distance between the landmarks within the face of result and source, after both were turned to a
     frontal pose and each person's own shape was subtracted (``expression.expression_distance``), in percent
     of the eye distance, the normalisation of 300-W (Sagonas et al. 2013). Lower is better; landmark
-    detection alone contributes 0.1 with ``mediapipe478`` and 1 with ``dlib68``; good up to 2.
+    detection alone contributes 0.1 with ``mediapipe478`` and 1 with ``dlib68``; good up to 3.5 by the latter.
     """
-    seen = evidence.observed
+    seen = judged_by(evidence)
     series = expression.expression_distance(seen.landmarks, seen.source_landmarks, seen.scheme)
     return Outcome(mean_known(series), series)
 
 
 @measure(
     group="expression",
+    by_landmarks=True,
     better="higher",
     good=(0.88, 1),
     fair=(0.7, 1),
@@ -119,6 +124,7 @@ def mouth(evidence: Evidence) -> Outcome:
 
 @measure(
     group="expression",
+    by_landmarks=True,
     better="higher",
     good=(0.7, 1),
     fair=(0.4, 1),
@@ -135,6 +141,7 @@ def eyes(evidence: Evidence) -> Outcome:
 
 @measure(
     group="expression",
+    by_landmarks=True,
     better="higher",
     good=(0.6, 1),
     fair=(0.3, 1),
@@ -152,15 +159,15 @@ def gaze(evidence: Evidence) -> Outcome:
 
 def _poses_apart(evidence: Evidence) -> npt.NDArray[np.float64]:
     """Yaw, pitch and roll (N, 3) of the result less those of the source, the short way round."""
+    seen = judged_by(evidence)
     result, source = (
-        head_poses(points, evidence.observed.scheme)[:, :3]
-        for points in (evidence.observed.landmarks, evidence.observed.source_landmarks)
+        head_poses(points, seen.scheme)[:, :3] for points in (seen.landmarks, seen.source_landmarks)
     )
     return np.asarray((result - source + 180) % 360 - 180)
 
 
 def _follows(evidence: Evidence, what: str) -> Outcome:
-    seen = evidence.observed
+    seen = judged_by(evidence)
     if what == "gaze":
         of_result, of_source = seen.gaze.T
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facedouble.evaluation import steadiness
-from facedouble.evaluation.measure import Evidence, Outcome, measure
+from facedouble.evaluation.measure import Evidence, Outcome, judged_by, measure
 from facedouble.faces.align import fit_similarity, map_points
 from facedouble.faces.landmarks import eye_distance
 
@@ -14,6 +14,7 @@ _MIN_CHANGE = 0.5  # levels: below it, the changes of the source are the encoder
 
 @measure(
     group="steadiness",
+    by_landmarks=True,
     unit="%",
     better="lower",
     good=(0, 0.02),
@@ -28,7 +29,7 @@ def jitter(evidence: Evidence) -> Outcome:
     of the eye distance; lower is better. The re-encoded source has about 1 while the head is shaken, from
     landmark detection alone; good up to 2.
     """
-    seen = evidence.observed
+    seen = judged_by(evidence)
     size = np.array([eye_distance(points, seen.scheme) for points in seen.source_landmarks])
     # Single landmarks jitter by 2% because they are detected anew; the similarity they agree on does not.
     required = list(seen.scheme.required)

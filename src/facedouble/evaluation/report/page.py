@@ -135,7 +135,11 @@ def _row(name: str, measure: Measure, names: list[str], results: Sequence[Result
         rate = result.rate(name)
         mark = f'<span class="mark {rate}">{rate}</span>' if rate != "unknown" else ""
         of = f' data-of="{html.escape(label)}"' if len(names) > 1 else ""
-        cells.append(f'<td class="value"{of}>{strong} {mark}</td>')
+        beside = "".join(
+            f'<div class="beside">{html.escape(measure.describe(other))} by {html.escape(scheme)}</div>'
+            for scheme, other in list(result.outcomes[name].by_scheme.items())[1:]
+        )
+        cells.append(f'<td class="value"{of}>{strong} {mark}{beside}</td>')
     explained = html.escape(" ".join((inspect.getdoc(measure.compute) or "").replace("``", "").split()))
     return (
         f'<tr data-measure="{name}"><th scope="row"><details><summary>{html.escape(title(name))}</summary>'
