@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facedouble.faces import clustering
 from facedouble.faces.clustering import (
     CLUSTER_DISTANCE,
     UNKNOWN_PERSON,
@@ -97,3 +98,27 @@ def test_two_actors_in_four_clips_are_two_people(clips: dict[str, Path]) -> None
     found_people = assign_people(faces)
     assert {found_people[f.frame_index, f.face_index] for f in faces if f.track in (0, 1)} == {0}
     assert {found_people[f.frame_index, f.face_index] for f in faces if f.track in (2, 3)} == {1}
+
+
+@pytest.mark.parametrize("count", [20, 200])
+def test_many_tracks_are_grouped_some_at_a_time_as_if_at_once(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(3)
+    people = random.normal(size=(5, 128))
+    people /= np.linalg.norm(people, axis=1, keepdims=True)
+    who = random.permutation(np.arange(count) % 5)
+    tracks = (people[who] + random.normal(size=(count, 128)) * 0.01).astype(np.float32)
+    weights = random.integers(1, 100, count)
+    whole = cluster_descriptors(tracks, weights)
+    assert len(np.unique(whole)) == 5
+    assert len({(a, b) for a, b in zip(who.tolist(), whole.tolist(), strict=True)}) == 5
+    monkeypatch.setattr(clustering, "_AT_ONCE", 7)
+    assert np.array_equal(cluster_descriptors(tracks, weights), whole)
+
+
+def test_tracks_that_belong_nowhere_are_each_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clustering, "_AT_ONCE", 4)
+    labels = cluster_descriptors(np.eye(30, 128, dtype=np.float32), np.arange(30))
+    assert sorted(labels.tolist()) == list(range(30))
+    assert labels[29] == 0, "the one with the most faces comes first"

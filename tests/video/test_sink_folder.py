@@ -11,8 +11,10 @@ import pytest
 from facedouble.errors import OutputError
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.folder_source import FolderSource
+from facedouble.video.image_formats import image_format
 from facedouble.video.images import read_image
-from facedouble.video.sinks import Marking, open_sink
+from facedouble.video.sinks import Marking, WorkFolder, open_sink, open_work_folder
+from facedouble.video.sinks.parts import FolderParts
 from facedouble.video.source import open_source
 from tests.video.sinks import FINE, info, plain
 
@@ -81,3 +83,40 @@ def test_a_folder_is_not_left_behind_empty(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OutputError, match="cannot be used as a folder"):
         open_sink(tmp_path / "file", info(tmp_path), FINE, audio_from=None, overwrite=False)
+
+
+def test_stopped_after_it_was_killed_the_same_command_goes_on(tmp_path: Path) -> None:
+    """Killed in its first part, then stopped in it, then run to its end."""
+    folder = tmp_path / "out"
+
+    def images() -> list[str]:
+        return sorted(path.name for path in folder.iterdir())
+
+    def sink(work: WorkFolder) -> FolderParts:
+        format = image_format("png")
+        return FolderParts(folder, work, format=format, overwrite=False, marking=None, alpha=False)
+
+    for frames, ending in ((3, "killed"), (1, "stopped"), (0, "stopped"), (2, "finished")):
+        with open_work_folder(folder, {"clip": 1}) as work:
+            parts = sink(work)
+            for frame in plain(frames):
+                parts.write(frame)
+            if ending == "stopped":
+                parts.abort()
+            elif ending == "finished":
+                parts.finish_part({})
+                parts.close()
+    assert images() == ["000000.png", "000001.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    with pytest.raises(OutputError, match="holds files"), open_work_folder(folder, {"clip": 1}) as work:
+        sink(work)
+
+
+def test_half_an_image_that_a_killed_run_left_is_no_file_of_the_users(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / ".0123456789abcdef.new").write_bytes(b"half")
+    with open_sink(folder, info(tmp_path), FINE, audio_from=None, overwrite=False) as sink:
+        for frame in plain(1):
+            sink.write(frame)
+    assert [path.name for path in folder.iterdir()] == ["000000.png"]

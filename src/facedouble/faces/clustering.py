@@ -12,6 +12,8 @@ from facedouble.types import Descriptor, Face
 UNKNOWN_PERSON = -1
 """The person of a face whose track has no descriptor."""
 
+_AT_ONCE = 2000  # tracks in one tree
+
 CLUSTER_DISTANCE = 0.48
 """Largest mean distance at which groups of track descriptors are merged into one person.
 
@@ -31,21 +33,59 @@ def cluster_descriptors(
     Groups are merged, nearest first, by the mean distance between their members (average linkage), as long as
     that is at most :data:`CLUSTER_DISTANCE`. ``weights`` (N,) decide only the order of the labels.
     """
-    if len(descriptors) == 0:
+    count = len(descriptors)
+    if count == 0:
         return np.zeros(0, dtype=np.int64)
-    if len(descriptors) == 1:
-        return np.zeros(1, dtype=np.int64)
-    from scipy.cluster.hierarchy import fcluster, linkage  # takes a third of a second, and is seldom needed
-
-    tree = linkage(descriptors.astype(np.float64), method="average")
-    groups = fcluster(tree, CLUSTER_DISTANCE, criterion="distance") - 1
+    heaviest = np.argsort(-np.asarray(weights, dtype=np.float64), kind="stable")
+    groups = _groups(descriptors.astype(np.float64), np.arange(count) if count <= _AT_ONCE else heaviest)
     totals = np.bincount(groups, weights=np.asarray(weights, dtype=np.float64))
     # Groups of equal weight in order of appearance, so that the result does not depend on the tree.
-    first = [int(np.flatnonzero(groups == group)[0]) for group in range(len(totals))]
-    order = sorted(range(len(totals)), key=lambda group: (-totals[group], first[group]))
+    _, first = np.unique(groups, return_index=True)
+    order = np.lexsort((first, -totals))
     labels = np.zeros(len(order), dtype=np.int64)
     labels[order] = np.arange(len(order))
     return np.asarray(labels[groups], dtype=np.int64)
+
+
+def _groups(descriptors: npt.NDArray[np.float64], order: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+    """The group of each descriptor. A tree of many takes time and memory by their square: they are grouped
+    some at a time, in this order, and those that come later join the groups there are where they belong."""
+    from scipy.cluster.hierarchy import fcluster, linkage  # takes a third of a second, and is seldom needed
+
+    groups = np.zeros(len(descriptors), dtype=np.int64)
+    found = 0
+    while len(order):
+        some, order = order[:_AT_ONCE], order[_AT_ONCE:]
+        own = np.zeros(1, dtype=np.int64)
+        if len(some) > 1:
+            tree = linkage(descriptors[some], method="average")
+            own = fcluster(tree, CLUSTER_DISTANCE, criterion="distance").astype(np.int64) - 1
+        groups[some] = own + found
+        members = np.bincount(own)
+        left = []
+        for part in np.array_split(order, len(order) // _AT_ONCE + 1):
+            distances = _distances(descriptors[part], descriptors[some])
+            # One column for each group: the mean distance from its members.
+            means = np.add.reduceat(
+                distances[:, np.argsort(own, kind="stable")],
+                np.concatenate([[0], np.cumsum(members)[:-1]]),
+                axis=1,
+            )
+            means /= members
+            nearest = means.argmin(axis=1)
+            joins = means[np.arange(len(part)), nearest] <= CLUSTER_DISTANCE
+            groups[part[joins]] = nearest[joins] + found
+            left.append(part[~joins])
+        order = np.concatenate(left)
+        found += len(members)
+    return groups
+
+
+def _distances(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The distance of each of ``a`` (N, 128) from each of ``b`` (M, 128), as (N, M), by one product."""
+    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * (a @ b.T)
+    distances: npt.NDArray[np.float64] = np.sqrt(np.maximum(squares, 0))
+    return distances
 
 
 def assign_people(faces: Sequence[Face]) -> dict[tuple[int, int], int]:

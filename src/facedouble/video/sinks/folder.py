@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facedouble.errors import OutputError, setting
-from facedouble.files import write_whole
+from facedouble.files import remove_drafts, write_whole
 from facedouble.video.frame import Frame
 from facedouble.video.image_aspect import with_pixel_aspect
 from facedouble.video.image_formats import ImageFormat
@@ -51,6 +51,7 @@ class FolderSink(Sink):
         try:
             self._made = not path.exists()
             path.mkdir(parents=True, exist_ok=True)
+            remove_drafts(path)
             if not overwrite and any(path.iterdir()):
                 raise OutputError(f"{path} holds files; choose another output, or allow overwriting")
             if not os.access(path, os.W_OK):

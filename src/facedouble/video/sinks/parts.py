@@ -192,9 +192,14 @@ class FolderParts(FolderSink, PartsSink):
         keeps_alpha: bool = False,
     ) -> None:
         self._work = work
-        overwrite = overwrite or work.exists
+        self._resumes = work.exists
         super().__init__(
-            path, format=format, overwrite=overwrite, marking=marking, alpha=alpha, keeps_alpha=keeps_alpha
+            path,
+            format=format,
+            overwrite=overwrite or self._resumes,
+            marking=marking,
+            alpha=alpha,
+            keeps_alpha=keeps_alpha,
         )
         for number, record in enumerate(work.parts):
             if not self.adopt(record["images"]):
@@ -224,4 +229,7 @@ class FolderParts(FolderSink, PartsSink):
 
     def abort(self) -> None:
         super().abort()
-        self._work.remove_if_empty()
+        # As long as images of a run that was killed may lie there, the work folder says whose they are:
+        # without it the same command would be refused.
+        if not (self._resumes and self._path.exists() and any(self._path.iterdir())):
+            self._work.remove_if_empty()
