@@ -177,6 +177,10 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "many saves": {"saves": [{}] * 101},
     "colours": {"colour": {"a": [[1]], "b": []}},
     "sides": {"facesets": {"c": []}},
+    "one side": {"colour": {"a": [[0.5] * 3, [0.2] * 3]}},
+    "one side's facesets": {"facesets": {"a": []}},
+    "no name": {"facesets": {"a": ["x\0y"], "b": []}},
+    "measures": {"measures": [{"ssim": 1.0}]},
 }
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AllowInfNan, Field, StringConstraints
+from pydantic import AllowInfNan, Field, StringConstraints, model_validator
 
-from facedouble.settings.base import Settings
+from facedouble.settings.base import Settings, problem
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
 Seconds = Annotated[float, Field(ge=0)]
 Number = Annotated[float, AllowInfNan(True)]  # a loss that is not known yet is no number
-Paths = list[str]
+PathText = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=4096)]
+Paths = list[PathText]
 Statistics = Annotated[
     list[Annotated[list[float], Field(min_length=3, max_length=3)]], Field(min_length=2, max_length=2)
 ]
@@ -59,3 +60,12 @@ class CardRecord(ProgressRecord):
     saves: list[SaveRecord] = Field(default_factory=list, max_length=100)
     program: str = ""
     format: int = 0
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for name, sides in (("facesets", self.facesets), ("colour", self.colour)):
+            if len(sides) != 2:
+                raise problem(name, "must be given for both sides")
+        if not all("iteration" in row for row in self.measures):
+            raise problem("measures", "must each have an iteration")
+        return self
