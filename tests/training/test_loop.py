@@ -179,15 +179,6 @@ def test_a_model_of_another_kind_is_not_overwritten(
     assert not (tmp_path / "n").exists()
 
 
-def test_a_damaged_description_stops_it(facesets: Facesets, tmp_path: Path) -> None:
-    run(facesets, tmp_path / "m", varied(SMALL, iterations=1))
-    (tmp_path / "m" / "model.json").write_text("{")
-    before = contents(tmp_path / "m")
-    with pytest.raises(ModelError, match="damaged"):
-        run(facesets, tmp_path / "m", SMALL)
-    assert contents(tmp_path / "m") == before
-
-
 def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(
     facesets: Facesets, tmp_path: Path
 ) -> None:

@@ -8,9 +8,8 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.network_input import InputCrop
-from facedouble.faces.registry import LANDMARK_PREDICTORS
-from facedouble.faces.schemes.predictor import LandmarkPredictor
 from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.types import FloatArray, Image, Landmarks
 
@@ -25,8 +24,8 @@ class DrawnLandmarks:
         self.scheme, self._view, self._device = scheme, view, device
 
     @cached_property
-    def _predictor(self) -> LandmarkPredictor:
-        return LANDMARK_PREDICTORS[self.scheme.name](self._device)
+    def _analyser(self) -> FaceAnalyser:
+        return FaceAnalyser(landmarks=self.scheme.name, device=self._device)
 
     def __call__(self, pictures: Sequence[Image]) -> FloatArray:
         """Landmarks (N, P, 2), in shares of the side, of N drawn faces (D, D, 3)."""
@@ -37,7 +36,7 @@ class DrawnLandmarks:
             some = pictures[first : first + _BATCH]
             large = [cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC) for picture in some]
             images = [np.asarray(picture, dtype=np.uint8) for picture in large]
-            placed = self._predictor.refine(images, [start - np.float32(0.5)] * len(images))
+            placed = self._analyser.refine_all(images, [start - np.float32(0.5)] * len(images))
             found += [face.points for face in placed]
         return np.stack([(points + np.float32(0.5)) / np.float32(_SIDE) for points in found])
 

@@ -26,6 +26,7 @@ from facedouble.faces.registry import LANDMARK_SCHEMES
 from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.files import is_full, read_regular, write_whole
 from facedouble.types import SIDES, FloatArray, Image, Side
+from facedouble.video import opencv_codec
 from facedouble.video.image_header import read_header
 
 FORMAT = 1
@@ -68,13 +69,11 @@ class ReferenceSet:
         data = self.pictures[number]
         try:
             header = read_header(data)
+            if (header.kind, header.width, header.height) != ("jpeg", self.size, self.size):
+                raise ValueError("another kind or size")
+            image = opencv_codec.decode(data, cv2.IMREAD_COLOR_RGB)
         except ValueError as error:
-            raise ModelError(f"reference {number} of the model is damaged") from error
-        image = None
-        if (header.kind, header.width, header.height) == ("jpeg", self.size, self.size):
-            image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
-        if image is None or image.shape != (self.size, self.size, 3):
-            raise ModelError(f"reference {number} of the model is damaged")
+            raise ModelError(f"reference {number} of the model is damaged ({error})") from error
         return np.asarray(image, dtype=np.uint8)
 
     def points(self, number: int) -> FloatArray:
@@ -86,9 +85,7 @@ def encode(crop: Image) -> bytes:
     """A crop as a file in memory."""
     options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
     options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), options)
-    assert done
-    return bytes(data)
+    return opencv_codec.encode(".jpg", crop[..., ::-1], options)
 
 
 def file_name(side: Side) -> str:
