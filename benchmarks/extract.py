@@ -85,8 +85,7 @@ def every_frame(clip: Path) -> dict[int, list[Landmarks]]:
     finder = FaceAnalyser(ExtractSettings().detector)
     found = {}
     for raw in open_source(clip).frames():
-        seen = raw.rgb() if finder.detector.colour else raw.grey()
-        found[raw.index] = [face.landmarks for face in finder.search(seen, raw.grey(), thorough=True)]
+        found[raw.index] = [face.landmarks for face in finder.search(raw).others]
     return found
 
 

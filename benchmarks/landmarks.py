@@ -29,6 +29,7 @@ from facedouble.faces.align import align, inverse
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.landmarks import box_around, eye_distance
 from facedouble.faces.registry import DEFAULT_DETECTOR, LANDMARK_PREDICTORS
+from facedouble.faces.views import StillPicture
 from facedouble.types import Image, Landmarks
 from facedouble.video.sampling import frames_at
 from facedouble.video.source import open_source
@@ -95,7 +96,7 @@ def largest_face(analyser: FaceAnalyser, image: Image) -> Landmarks | None:
     """Landmarks of the largest face, placed again from where they were found, as on a frame that follows
     another."""
     faces = analyser.search_image(image)
-    return analyser.refine(image, faces[0].landmarks).points if faces else None
+    return analyser.refine(StillPicture(image), faces[0].landmarks).points if faces else None
 
 
 # -- labels ------------------------------------------------------------------------------------------------
@@ -220,7 +221,9 @@ def followed(analyser: FaceAnalyser, clip: Path) -> npt.NDArray[np.float64]:
     found: list[Landmarks] = []
     for frame in open_source(clip).frames():
         image = frame.rgb()
-        points = analyser.refine(image, found[-1]).points if found else largest_face(analyser, image)
+        points = (
+            analyser.refine(StillPicture(image), found[-1]).points if found else largest_face(analyser, image)
+        )
         if points is not None:
             found.append(points)
     return np.stack(found).astype(np.float64)
@@ -302,7 +305,7 @@ def _time_table(tested: Sequence[Subject], clip: Path) -> Table:
                 points = largest_face(analyser, image)
                 continue
             start = time.perf_counter()
-            points = analyser.refine(image, points).points
+            points = analyser.refine(StillPicture(image), points).points
             seconds.append(time.perf_counter() - start)
         rows.append([subject.scheme, 1e3 * median(seconds)])
     return Table("landmarks-time", ["landmarks of one face", "ms"], rows)

@@ -20,12 +20,9 @@ SCRIPT = """
 from pathlib import Path
 import facedouble as fd
 {guard}
-    fd.extract(Path(r"{images}"), Path(r"{out}"), fd.ExtractSettings(processes=2))
+    settings = fd.ExtractSettings(detector="hog", landmarks="dlib68", processes=2)
+    fd.extract(Path(r"{images}"), Path(r"{out}"), settings)
 """
-
-
-def nothing() -> None:
-    """Nothing to prepare."""
 
 
 def end(code: int) -> int:
@@ -35,7 +32,7 @@ def end(code: int) -> int:
 
 def test_a_process_that_is_gone_is_one_clear_line() -> None:
     with pytest.raises(ProcessError, match="worker process died") as error:
-        list(map_in_processes(end, [1, 2, 3], 2, nothing, Run()))
+        list(map_in_processes(end, [1, 2, 3], 2, Run()))
     assert "\n" not in str(error.value)
 
 

@@ -7,7 +7,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
@@ -17,6 +16,7 @@ from facedouble.faces.analyser import FaceAnalyser, parse_angles
 from facedouble.faces.landmarks import eye_distance
 from facedouble.faces.registry import DEFAULT_SCHEME, LANDMARK_PREDICTORS, LANDMARK_SCHEMES
 from facedouble.faces.schemes.dlib68 import DLIB68
+from facedouble.faces.views import StillPicture
 from facedouble.settings.extract import ExtractSettings
 from facedouble.video.source import open_source
 
@@ -76,7 +76,7 @@ def test_several_faces_at_once_are_each_by_itself(image: np.ndarray) -> None:
     points = [found.points for found in few.refine_all(images, starts)]
     assert len(points) == 3
     for number, (picture, start) in enumerate(zip(images, starts, strict=True)):
-        assert np.array_equal(points[number], one.refine(picture, start).points)
+        assert np.array_equal(points[number], one.refine_all([picture], [start])[0].points)
         assert np.array_equal(few.describe_all(images, points)[number], one.describe(picture, points[number]))
     assert few.refine_all([], []) == []
     assert few.seconds["landmarks"] > 0 < few.seconds["describe"]
@@ -85,7 +85,6 @@ def test_several_faces_at_once_are_each_by_itself(image: np.ndarray) -> None:
 def test_a_face_is_verified_where_it_is_and_not_elsewhere(image: np.ndarray) -> None:
     analyser = FaceAnalyser()
     (found,) = analyser.search_image(image)
-    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-    assert (analyser.verify(grey, found.landmarks) or 0) > 0
+    assert (analyser.verify(StillPicture(image), found.landmarks) or 0) > 0
     away = found.landmarks - np.array((2 * eye_distance(found.landmarks, analyser.scheme), 0), np.float32)
-    assert analyser.verify(grey, away) is None
+    assert analyser.verify(StillPicture(image), away) is None

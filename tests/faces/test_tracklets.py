@@ -12,25 +12,12 @@ from facedouble.faces.analyser import FaceAnalyser, rotation_matrix
 from facedouble.faces.landmarks import eye_distance
 from facedouble.faces.motion import estimate_motion
 from facedouble.faces.tracklets import Tracklet, track_faces
-from facedouble.types import Box, Grey, Image
+from facedouble.faces.views import StillPicture
 from facedouble.video.source import open_source
 
 
-class Still:
-    """A picture in memory, to make films of known motion from."""
-
-    def __init__(self, image: Image) -> None:
-        self.image = image
-
-    def grey(self) -> Grey:
-        return np.asarray(cv2.cvtColor(self.image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-
-    def rgb(self, part: Box | None = None) -> Image:
-        return self.image if part is None else self.image[part.top : part.bottom, part.left : part.right]
-
-
-def stills(clip: Path, count: int, start: int = 0) -> list[Still]:
-    return [Still(frame.rgb()) for frame in islice(open_source(clip).frames(), start, start + count)]
+def stills(clip: Path, count: int, start: int = 0) -> list[StillPicture]:
+    return [StillPicture(frame.rgb()) for frame in islice(open_source(clip).frames(), start, start + count)]
 
 
 def positions(tracklet: Tracklet) -> list[int]:
@@ -43,18 +30,18 @@ def analyser() -> FaceAnalyser:
 
 
 @pytest.fixture(scope="module")
-def talking(clips: dict[str, Path]) -> list[Still]:
+def talking(clips: dict[str, Path]) -> list[StillPicture]:
     """Frames of the clip with the fastest motion."""
     return stills(clips["sample_02"], 31, 40)
 
 
 @pytest.fixture(scope="module")
-def tracklets(talking: list[Still], analyser: FaceAnalyser) -> list[Tracklet]:
+def tracklets(talking: list[StillPicture], analyser: FaceAnalyser) -> list[Tracklet]:
     return track_faces(talking, (), analyser)
 
 
-def detected(frames: Sequence[Still], analyser: FaceAnalyser) -> list[np.ndarray]:
-    return [analyser.search(f.grey(), f.grey(), thorough=True)[0].landmarks for f in frames]
+def detected(frames: Sequence[StillPicture], analyser: FaceAnalyser) -> list[np.ndarray]:
+    return [analyser.search(frame).others[0].landmarks for frame in frames]
 
 
 def test_one_face_is_one_tracklet_over_all_frames(tracklets: list[Tracklet]) -> None:
@@ -66,7 +53,7 @@ def test_one_face_is_one_tracklet_over_all_frames(tracklets: list[Tracklet]) -> 
 
 
 def test_landmarks_are_those_of_detecting_every_frame(
-    talking: list[Still], tracklets: list[Tracklet], analyser: FaceAnalyser
+    talking: list[StillPicture], tracklets: list[Tracklet], analyser: FaceAnalyser
 ) -> None:
     apart = [
         np.linalg.norm(observation.landmarks - landmarks, axis=1).mean()
@@ -78,9 +65,9 @@ def test_landmarks_are_those_of_detecting_every_frame(
 
 
 def test_a_face_that_comes_in_is_tracked_back_to_where_it_came_in(
-    talking: list[Still], analyser: FaceAnalyser
+    talking: list[StillPicture], analyser: FaceAnalyser
 ) -> None:
-    empty = Still(np.full_like(talking[0].image, 200))
+    empty = StillPicture(np.full_like(talking[0].image, 200))
     frames = [*[empty] * 7, *talking[:14]]
     found = track_faces(frames, {7}, analyser)
     assert [positions(tracklet) for tracklet in found] == [list(range(7, 21))]
@@ -89,10 +76,10 @@ def test_a_face_that_comes_in_is_tracked_back_to_where_it_came_in(
 
 
 def test_a_face_that_goes_is_not_seen_in_what_comes_after(
-    talking: list[Still], analyser: FaceAnalyser
+    talking: list[StillPicture], analyser: FaceAnalyser
 ) -> None:
     random = np.random.default_rng(0)
-    leaves = Still(random.integers(0, 255, talking[0].image.shape, dtype=np.uint8))
+    leaves = StillPicture(random.integers(0, 255, talking[0].image.shape, dtype=np.uint8))
     frames = [*talking[:9], *[leaves] * 6]
     for cuts in ((), {9}):
         assert [positions(tracklet) for tracklet in track_faces(frames, cuts, analyser)] == [list(range(9))]
@@ -103,10 +90,10 @@ def test_two_people_are_two_tracklets_and_a_cut_ends_both(
 ) -> None:
     left, right = stills(clips["sample_01"], 16), stills(clips["sample_03"], 16)
     both = [
-        Still(np.hstack([a.image[:, 300:1000], b.image[:, 300:1000]]))
+        StillPicture(np.hstack([a.image[:, 300:1000], b.image[:, 300:1000]]))
         for a, b in zip(left, right, strict=True)
     ]
-    swapped = [Still(still.image[:, ::-1].copy()) for still in both]
+    swapped = [StillPicture(still.image[:, ::-1].copy()) for still in both]
     found = track_faces([*both[:8], *swapped[8:]], {8}, analyser)
     assert (
         sorted(positions(tracklet) for tracklet in found) == [list(range(8))] * 2 + [list(range(8, 16))] * 2
@@ -116,7 +103,7 @@ def test_two_people_are_two_tracklets_and_a_cut_ends_both(
 
 
 def test_faces_smaller_than_wanted_are_seen_and_not_tracked(
-    talking: list[Still], analyser: FaceAnalyser
+    talking: list[StillPicture], analyser: FaceAnalyser
 ) -> None:
     found = track_faces(talking[:10], (), analyser, smallest=2000)
     assert all(len(tracklet.observations) == 1 for tracklet in found)
@@ -124,11 +111,13 @@ def test_faces_smaller_than_wanted_are_seen_and_not_tracked(
 
 
 @pytest.mark.parametrize("angle", [90, 180, 270])
-def test_a_turned_face_is_found_and_followed_upright(talking: list[Still], angle: int) -> None:
+def test_a_turned_face_is_found_and_followed_upright(talking: list[StillPicture], angle: int) -> None:
     upright = talking[:5]
     height, width = upright[0].image.shape[:2]
     matrix, size = rotation_matrix(-angle, width, height)
-    lying = [Still(np.asarray(cv2.warpAffine(still.image, matrix, size), np.uint8)) for still in upright]
+    lying = [
+        StillPicture(np.asarray(cv2.warpAffine(still.image, matrix, size), np.uint8)) for still in upright
+    ]
     analyser = FaceAnalyser("hog", angles=(angle,))
     found = track_faces(lying, (), analyser)
     assert [positions(tracklet) for tracklet in found] == [list(range(5))]
@@ -140,12 +129,14 @@ def test_a_turned_face_is_found_and_followed_upright(talking: list[Still], angle
         assert apart < 0.03 * eye_distance(face.landmarks, analyser.scheme)
 
 
-def test_without_angles_a_turned_face_is_not_found(talking: list[Still], analyser: FaceAnalyser) -> None:
-    lying = [Still(np.rot90(still.image).copy()) for still in talking[:2]]
+def test_without_angles_a_turned_face_is_not_found(
+    talking: list[StillPicture], analyser: FaceAnalyser
+) -> None:
+    lying = [StillPicture(np.rot90(still.image).copy()) for still in talking[:2]]
     assert track_faces(lying, (), analyser) == []
 
 
-def test_motion_of_a_picture_that_is_moved(talking: list[Still], analyser: FaceAnalyser) -> None:
+def test_motion_of_a_picture_that_is_moved(talking: list[StillPicture], analyser: FaceAnalyser) -> None:
     before = talking[0]
     landmarks = detected([before], analyser)[0]
     turn = cv2.getRotationMatrix2D((640.0, 300.0), 4.0, 1.03)
@@ -159,7 +150,7 @@ def test_motion_of_a_picture_that_is_moved(talking: list[Still], analyser: FaceA
 
 
 def test_motion_to_another_picture_is_known_to_be_unknown(
-    talking: list[Still], analyser: FaceAnalyser
+    talking: list[StillPicture], analyser: FaceAnalyser
 ) -> None:
     landmarks = detected([talking[0]], analyser)[0]
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280), dtype=np.uint8)
@@ -174,7 +165,7 @@ def test_a_face_that_only_the_cnn_sees_is_borne_out_by_it(clips: dict[str, Path]
     for still in stills(clips["sample_03"], 8):
         image = still.image[::2, ::2].copy()
         image[:, 310:] = 90
-        half.append(Still(image))
+        half.append(StillPicture(image))
     analyser = FaceAnalyser("all")
-    assert FaceAnalyser("hog").search(half[0].image, half[0].grey(), thorough=True) == []
+    assert FaceAnalyser("hog").search(half[0]).others == []
     assert [positions(tracklet) for tracklet in track_faces(half, (), analyser)] == [list(range(8))]

@@ -99,7 +99,7 @@ def _described(clips: Sequence[Path]) -> Iterator[Descriptor]:
         source = open_source(clip)
         step = max(1, source.info.frames // _FRAMES_OF_A_CLIP)
         for frame in frames_at(source, range(0, source.index.count, step)):
-            for face in analyser.search(frame.grey(), frame.grey())[:1]:
+            for face in analyser.search(frame).others[:1]:
                 yield analyser.describe(frame.rgb(), face.landmarks)
 
 

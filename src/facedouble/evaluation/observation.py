@@ -24,6 +24,7 @@ from facedouble.evaluation.judges import Judge, Judged, Sighting, available_judg
 from facedouble.faces.align import extract_crop, map_points, recrop, scale_of
 from facedouble.faces.hull import FOREHEAD, face_hull
 from facedouble.faces.schemes.scheme import common_scheme, scheme_of
+from facedouble.faces.views import StillPicture
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
 from facedouble.settings.evaluate import EvaluateSettings
@@ -192,7 +193,7 @@ class Observer:
         nothing = np.full(128, np.nan, dtype=np.float32)
         return {
             "index": crops.index,
-            "detected": float(analyser.verify(grey, landmarks) is not None),
+            "detected": float(analyser.verify(StillPicture(images[0]), landmarks) is not None),
             "change": change,
             "lab": [
                 steadiness.mean_lab(small, crops.small_mask)

@@ -6,6 +6,7 @@ may be analysed in any order, on any machine.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,8 +53,8 @@ class _DecodedFrame:
     def grey(self) -> Grey:
         return self.luma
 
-    def rgb(self, part: Box | None = None) -> Image:
-        return self.frame.rgb(part)
+    def rgb(self, part: Box | None = None, size: tuple[int, int] | None = None) -> Image:
+        return self.frame.rgb(part, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,23 +209,21 @@ def _numbered(faces: Iterable[Face]) -> tuple[Face, ...]:
     return tuple(result)
 
 
-# -- in a process of a pool ----------------------------------------------------------------------------
+# -- in a process or a thread of a pool ----------------------------------------------------------------
 
-_settings: ExtractSettings | None = None
-_analyser: FaceAnalyser | None = None  # made by this process when it first needs one
+_own = threading.local()
 
 
-def prepare_process(settings: ExtractSettings) -> None:
-    """Called once in each process, before :func:`analyse_in_process`."""
-    global _settings, _analyser
+def prepare_worker(settings: ExtractSettings) -> None:
+    """Called once in each process or thread, before :func:`analyse_in_worker`."""
     cv2.setNumThreads(1)
-    _settings, _analyser = settings, None
+    _own.settings, _own.analyser = settings, None
 
 
-def analyse_in_process(segment: Segment) -> SegmentResult:
-    """:func:`analyse_segment` with this process's analyser and settings."""
-    global _analyser
-    assert _settings is not None
-    if _analyser is None:
-        _analyser = FaceAnalyser.from_settings(_settings)
-    return analyse_segment(segment, _analyser, _settings)
+def analyse_in_worker(segment: Segment) -> SegmentResult:
+    """:func:`analyse_segment` with this worker's settings, and an analyser that it makes when it first needs
+    one."""
+    settings: ExtractSettings = _own.settings
+    if _own.analyser is None:
+        _own.analyser = FaceAnalyser.from_settings(settings)
+    return analyse_segment(segment, _own.analyser, settings)

@@ -42,6 +42,7 @@ NEVER_CROPPED = ("small", "surplus")
 
 _REDUCED_SCALE = 0.8  # crop pixels per pixel of the reduced frame; enough to lose no sharpness
 _COMMIT_SECONDS = 0.5
+_QUEUED = 4  # frames that wait for a thread, while this one writes to the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def write_crops(source: Source, faceset: Faceset, settings: ExtractSettings, run
         )
         last_commit = stage.start
         try:
-            for result in map_in_threads(work, jobs, settings.processes, run):
+            for result in map_in_threads(work, jobs, settings.processes, run, queued=_QUEUED):
                 faceset.put_faces(result.faces)
                 done += 1
                 for name, spent in result.seconds.items():

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from functools import partial
 
 from facedouble.errors import InputError
-from facedouble.extraction.analysis import analyse_in_process, prepare_process
-from facedouble.extraction.pool import map_in_processes
+from facedouble.extraction.analysis import analyse_in_worker, prepare_worker
+from facedouble.extraction.pool import map_in_processes, map_in_threads
 from facedouble.extraction.segments import (
     expected_frames,
     segment_length,
     split_into_segments,
     unfinished_frames,
 )
+from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
 from facedouble.settings.extract import ExtractSettings
@@ -41,9 +42,10 @@ def detect_faces(source: Source, faceset: Faceset, settings: ExtractSettings, ru
         if any(frame.index not in done for frame in segment.own)
     )
     last_commit = stage.start
-    prepare = partial(prepare_process, settings)
+    prepare = partial(prepare_worker, settings)
+    pool = map_in_threads if FaceAnalyser.from_settings(settings).in_threads else map_in_processes
     try:
-        for result in map_in_processes(analyse_in_process, todo, settings.processes, prepare, run):
+        for result in pool(analyse_in_worker, todo, settings.processes, run, prepare=prepare):
             faceset.merge(result.shard)
             for frame in result.shard.frames:
                 if frame.problem:

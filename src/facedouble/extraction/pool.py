@@ -11,6 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeVar
 
+import cv2
+
 from facedouble.errors import ProcessError, setting
 from facedouble.run.cancel import follow_parent
 from facedouble.run.run import Run
@@ -22,12 +24,17 @@ _POLL = 0.1  # seconds between looks at whether the run is cancelled
 _QUEUED = 1  # items that wait for a process to be free
 
 
+def _nothing() -> None:
+    pass
+
+
 def map_in_processes(
     work: Callable[[Item], Result],
     items: Iterable[Item],
     processes: int,
-    prepare: Callable[[], None],
     run: Run,
+    *,
+    prepare: Callable[[], None] = _nothing,
 ) -> Generator[Result]:
     """``work`` of each item, in the order of the items; errors in a process are raised here.
 
@@ -60,16 +67,25 @@ def map_in_processes(
 
 
 def map_in_threads(
-    work: Callable[[Item], Result], items: Iterable[Item], threads: int, run: Run
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    threads: int,
+    run: Run,
+    *,
+    prepare: Callable[[], None] = _nothing,
+    queued: int = _QUEUED,
 ) -> Generator[Result]:
     """The same in threads, for work that mostly runs outside Python (OpenCV, FFmpeg, files), so that nothing
-    has to be sent. ``threads`` 0 means one per core."""
+    has to be sent and nothing to be started. ``threads`` 0 means one per core. ``queued`` items wait for one
+    to be free."""
     count = threads or os.cpu_count() or 1
-    executor = ThreadPoolExecutor(count)
+    executor = ThreadPoolExecutor(count, initializer=prepare)
+    of_opencv = cv2.getNumThreads()
     try:
-        yield from _map_in_order(executor, 2 * count, work, items, run)
+        yield from _map_in_order(executor, count + queued, work, items, run)
     finally:
         executor.shutdown(cancel_futures=True)
+        cv2.setNumThreads(of_opencv)  # which a worker may have changed, and is the same for all threads
 
 
 def _map_in_order(

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from facedouble.faces.align import align, fast_crop, inverse, map_points
-from facedouble.faces.detectors.base import Detector
+from facedouble.faces.detectors.base import FAST_SIDES, Detector
 from facedouble.faces.identity import DlibDescriptor, IdentityDescriptor
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.registry import (
@@ -27,12 +27,26 @@ from facedouble.faces.registry import (
 )
 from facedouble.faces.schemes.predictor import LandmarkPredictor
 from facedouble.faces.schemes.scheme import LandmarkScheme
+from facedouble.faces.views import Picture, StillPicture, around_box, around_points, whole_frame
 from facedouble.run.run import Run
 from facedouble.settings.extract import ExtractSettings
-from facedouble.types import Alignment, Descriptor, FloatArray, Grey, Image, Landmarks, PredictedLandmarks
+from facedouble.types import (
+    Alignment,
+    Box,
+    Descriptor,
+    Detection,
+    FloatArray,
+    Grey,
+    Image,
+    Landmarks,
+    PredictedLandmarks,
+)
 
 _PATCH = 200  # side of the upright patch on which a tracked face is verified
 _MIN_OVERLAP = 0.3
+_MIN_PRESENCE = 0.5
+SAME_FACE = 0.4
+"""Boxes that overlap more (intersection over union) belong to one face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,15 @@ class DetectedFace:
     def landmarks(self) -> Landmarks:
         """Its landmarks (P, 2), in pixels of the frame."""
         return self.found.points
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search of a frame found: for each face known before the detector's confidence, ``None`` where it
+    did not see it, and the other faces, largest first."""
+
+    known: Sequence[float | None]
+    others: Sequence[DetectedFace]
 
 
 class FaceAnalyser:
@@ -97,55 +120,74 @@ class FaceAnalyser:
     def predictor(self) -> LandmarkPredictor:
         return LANDMARK_PREDICTORS[self._names[1]](self.device)
 
+    @property
+    def in_threads(self) -> bool:
+        """Whether threads that each have their own analyser can work at once."""
+        return self.detector.in_threads and self.predictor.in_threads
+
+    @property
+    def knows_presence(self) -> bool:
+        """Whether the landmark predictor tells faces from what is none."""
+        return self.predictor.knows_presence
+
     @cached_property
     def descriptor(self) -> IdentityDescriptor:
         return DlibDescriptor(self.device)
 
-    def search(self, image: Image | Grey, grey: Grey, *, thorough: bool = True) -> list[DetectedFace]:
-        """Faces of a frame, largest first. ``image`` is the detector's input (grey or RGB, as
-        ``detector.colour`` says), ``grey`` the luma of the same frame.
+    def search(self, frame: Picture, *, thorough: bool = True, known: Sequence[Landmarks] = ()) -> Search:
+        """The faces of a frame. Those that lie where one of ``known`` landmarks (P, 2) is are only confirmed.
 
         If a ``thorough`` search finds none, the frame is rotated by each of the angles until one shows faces;
-        landmarks are always those of the frame as it is.
+        landmarks are always those of the frame as it is. What the landmark predictor does not take for a face
+        is left out.
         """
         with self.timed("detect"):
-            detections = self.detector.detect(image, thorough)
-        if detections:
+            detections, angle = self._detect(frame, thorough)
+        boxes = [box_around(landmarks, self.scheme) for landmarks in known]
+        confidences: list[float | None] = [None] * len(boxes)
+        others: list[DetectedFace] = []
+        for detection in detections:
+            overlaps = [box.overlap(detection.box) for box in boxes]
+            best = int(np.argmax(overlaps)) if overlaps else -1
+            if overlaps and overlaps[best] >= SAME_FACE:
+                confidences[best] = max(detection.confidence, confidences[best] or -np.inf)
+                continue
             with self.timed("landmarks"):
-                predicted = self.predictor.predict(grey, detections)
-            return [
-                DetectedFace(found, detection.confidence)
-                for found, detection in zip(predicted, detections, strict=True)
-            ]
-        for angle in self.angles if thorough else ():
-            matrix, size = rotation_matrix(angle, image.shape[1], image.shape[0])
-            with self.timed("detect"):
-                detections = self.detector.detect(_rotate(image, matrix, size), thorough)
-            if detections:
-                with self.timed("landmarks"):
-                    upright, back = _rotate(grey, matrix, size), inverse(matrix)
-                    predicted = self.predictor.predict(upright, detections)
-                return [
-                    DetectedFace(
-                        replace(found, points=map_points(back, found.points)), detection.confidence, angle
-                    )
-                    for found, detection in zip(predicted, detections, strict=True)
-                ]
-        return []
+                view = around_box(frame, detection.box, colour=self.predictor.colour)
+                (found,) = self.predictor.predict(view.image, [view.detection_in_view(detection)])
+            if is_present(found):
+                others.append(DetectedFace(view.in_frame(found), detection.confidence, angle))
+        return Search(confidences, others)
 
-    def search_image(self, image: Image) -> list[DetectedFace]:
+    def search_image(self, image: Image) -> Sequence[DetectedFace]:
         """Faces of a single RGB picture, largest first."""
-        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-        return self.search(image if self.detector.colour else grey, grey)
+        return self.search(StillPicture(image)).others
 
-    def refine(self, image: Image | Grey, landmarks: Landmarks) -> PredictedLandmarks:
+    def _detect(self, frame: Picture, thorough: bool) -> tuple[list[Detection], int]:
+        """What the detector sees in the frame, and by how many degrees it had to be rotated."""
+        side = None if thorough else FAST_SIDES[-1]
+        view = whole_frame(frame, colour=self.detector.colour, side=side)
+        if detections := self.detector.detect(view.image, thorough):
+            return [view.detection_in_frame(detection) for detection in detections], 0
+        height, width = view.image.shape[:2]
+        for angle in self.angles if thorough else ():
+            matrix, size = rotation_matrix(angle, width, height)
+            detections = self.detector.detect(_rotate(view.image, matrix, size), thorough)
+            if detections:
+                return [_rotated_back(detection, matrix, angle) for detection in detections], angle
+        return [], 0
+
+    def refine(self, frame: Picture, landmarks: Landmarks) -> PredictedLandmarks:
         """The landmarks of the face that ``landmarks`` (P, 2) already lie close to."""
-        return self.refine_all([image], [landmarks])[0]
+        with self.timed("landmarks"):
+            view = around_points(frame, landmarks, colour=self.predictor.colour)
+            (found,) = self.predictor.refine([view.image], [view.to_view(landmarks)])
+            return view.in_frame(found)
 
     def refine_all(
         self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]
     ) -> list[PredictedLandmarks]:
-        """:meth:`refine` for one face in each of several images."""
+        """The same for one face in each of several images, which landmarks are in pixels of."""
         found: list[PredictedLandmarks] = []
         with self.timed("landmarks"):
             for part in self._batches(len(images)):
@@ -161,13 +203,14 @@ class FaceAnalyser:
                 found += self.predictor.expressions(landmarks[part])
         return found
 
-    def verify(self, image: Image | Grey, landmarks: Landmarks) -> float | None:
+    def verify(self, frame: Picture, landmarks: Landmarks) -> float | None:
         """The detector's confidence that there is a face under ``landmarks``, ``None`` if it sees none. It is
         shown the face alone and upright, which is cheap and works at any rotation."""
         with self.timed("detect"):
-            upright = align(landmarks, _PATCH, self.scheme)
-            expected = box_around(map_points(upright, landmarks), self.scheme)
-            patch = fast_crop(image, upright, _PATCH)
+            view = around_points(frame, landmarks, colour=self.detector.colour)
+            upright = align(view.to_view(landmarks), _PATCH, self.scheme)
+            expected = box_around(map_points(upright, view.to_view(landmarks)), self.scheme)
+            patch = fast_crop(view.image, upright, _PATCH)
             return max(
                 (
                     detection.confidence
@@ -203,6 +246,12 @@ class FaceAnalyser:
             self.seconds[name] += time.perf_counter() - start
 
 
+def is_present(found: PredictedLandmarks, least: float | None = None) -> bool:
+    """Whether the predictor takes what it was shown for a face, with at least this presence; true where it
+    cannot tell."""
+    return found.presence is None or found.presence >= (_MIN_PRESENCE if least is None else least)
+
+
 def parse_angles(text: str) -> tuple[int, ...]:
     """Angles in degrees from the setting ``rotate_images``: the multiples of a single number up to a full
     turn, or the numbers of a list."""
@@ -229,3 +278,17 @@ def rotation_matrix(angle: int, width: int, height: int) -> tuple[Alignment, tup
 
 def _rotate(image: Image | Grey, matrix: Alignment, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def _rotated_back(detection: Detection, matrix: Alignment, angle: int) -> Detection:
+    """A detection in a picture that was rotated, as one in the picture before: a box of the same size around
+    the same place."""
+    box = detection.box
+    centre = np.array([box.centre], dtype=np.float32)
+    x, y = map_points(inverse(matrix), centre)[0].tolist()
+    left, top = round(x - (box.width - 1) / 2), round(y - (box.height - 1) / 2)
+    return replace(
+        detection,
+        box=Box(left, top, left + box.width, top + box.height),
+        roll=(detection.roll + angle + 180) % 360 - 180,
+    )

@@ -1,27 +1,28 @@
 """Tracking faces through a segment of frames, with the detector consulted only now and then.
 
 A detector takes far longer than landmarks do. So it searches the whole frame at both ends of a segment; in
-between each face is tracked by the motion of its picture, its landmarks are refined on every frame, and the
-detector verifies the face alone every few frames. Where a step is implausible, the whole frame is searched
-again. A face that appears inside the segment is tracked backwards to where it came in. The result depends
-on the segment's own frames only, so segments can be analysed in parallel, and again after a crash, with the
-same result.
+between each face is tracked by the motion of its picture, and its landmarks are refined on every frame. A
+landmark predictor that knows whether there is a face verifies that by itself; with any other, the detector
+verifies the face alone every few frames. Where a step is implausible, the whole frame is searched again. A
+face that appears inside the segment is tracked backwards to where it came in. The result depends on the
+segment's own frames only, so segments can be analysed in parallel, and again after a crash, with the same
+result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 
-from facedouble.faces.align import inverse
-from facedouble.faces.analyser import DetectedFace, FaceAnalyser
+from facedouble.faces.align import inverse, map_points
+from facedouble.faces.analyser import SAME_FACE, FaceAnalyser, is_present
 from facedouble.faces.landmarks import box_around, eye_distance
 from facedouble.faces.motion import FaceMotion, estimate_motion
 from facedouble.faces.schemes.scheme import LandmarkScheme
-from facedouble.types import Alignment, Box, FloatArray, Grey, Image, Landmarks, Origin, PredictedLandmarks
+from facedouble.faces.views import Picture
+from facedouble.types import Alignment, FloatArray, Landmarks, Origin, PredictedLandmarks
 
 _VERIFY_EVERY = 6  # frames between verifications of a tracked face
 _PATIENCE = 12  # frames for which a face may go unverified before it is dropped
@@ -31,15 +32,8 @@ _MAX_MISFIT = 0.012  # median distance of points from their common motion, as a 
 _MAX_SCALING = 0.18  # natural logarithm, from frame to frame
 _MAX_TURN = 0.3  # radians, from frame to frame
 _MAX_DISAGREEMENT = 0.12  # between motion and landmarks, as a share of the eye distance
-_SAME_FACE = 0.4  # overlap of two boxes (intersection over union)
-
-
-class DecodedFrame(Protocol):
-    """A frame to analyse. Its luma is requested several times."""
-
-    def grey(self) -> Grey: ...
-
-    def rgb(self, part: Box | None = None) -> Image: ...
+_SURE = 0.9  # presence that keeps a face whose motion is unknown
+_SMALL = 1 / 9  # of the long side of the frame; every fast search finds larger faces
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,58 +65,66 @@ class Tracklet:
         return self.observations[-1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A face on a neighbouring frame, and how its picture moved there; ``None`` where that is not known."""
+
+    found: PredictedLandmarks
+    motion: Alignment | None
+
+
 class _Segment:
     """The frames of a segment and the questions that can be asked about them."""
 
-    def __init__(self, frames: Sequence[DecodedFrame], cuts: Collection[int], analyser: FaceAnalyser) -> None:
+    def __init__(self, frames: Sequence[Picture], cuts: Collection[int], analyser: FaceAnalyser) -> None:
         self.frames, self.cuts, self.analyser = frames, cuts, analyser
         self.scheme: LandmarkScheme = analyser.scheme
 
-    def grey(self, position: int) -> Grey:
-        return self.frames[position].grey()
-
-    def search(self, position: int, *, thorough: bool) -> list[DetectedFace]:
-        return self.analyser.search(self._input(position), self.grey(position), thorough=thorough)
-
     def verify(self, position: int, landmarks: Landmarks) -> float | None:
-        return self.analyser.verify(self._input(position), landmarks)
+        return self.analyser.verify(self.frames[position], landmarks)
 
-    def step(
-        self, start: int, end: int, landmarks: Landmarks
-    ) -> tuple[PredictedLandmarks, FaceMotion] | None:
+    def step(self, start: int, end: int, landmarks: Landmarks) -> _Step | None:
         """Landmarks on the neighbouring frame ``end`` and how the picture moved; ``None`` if it is doubtful
         that this is still the face."""
         with self.analyser.timed("landmarks"):
-            moved = estimate_motion(self.grey(start), self.grey(end), landmarks, self.scheme)
-        if not _plausible(moved):
+            before, after = self.frames[start].grey(), self.frames[end].grey()
+            moved = estimate_motion(before, after, landmarks, self.scheme)
+        plausible = _plausible(moved)
+        expected = map_points(moved.matrix, landmarks) if plausible else landmarks
+        if not (plausible or self.analyser.knows_presence):
             return None
-        expected = landmarks @ moved.matrix[:, :2].T + moved.matrix[:, 2]
-        found = self.analyser.refine(self.grey(end), expected.astype(np.float32))
+        found = self.analyser.refine(self.frames[end], expected)
+        if not is_present(found, _SURE if not plausible else None) or not self._inside(found.points):
+            return None
+        agrees = plausible and self._agree(expected, found.points)
+        if not agrees and not (self.analyser.knows_presence and self.overlap(expected, found.points)):
+            return None
+        return _Step(found, moved.matrix if agrees else None)
+
+    def _agree(self, expected: Landmarks, found: Landmarks) -> bool:
+        """Whether the motion of the picture and the landmarks say the same."""
         stable = list(self.scheme.stable)
-        apart = np.linalg.norm(found.points[stable] - expected[stable], axis=1).mean()
-        if apart / eye_distance(found.points, self.scheme) > _MAX_DISAGREEMENT:
-            return None
-        if not self._inside(found.points):
-            return None
-        return found, moved
+        apart = float(np.linalg.norm(found[stable] - expected[stable], axis=1).mean())
+        return apart <= _MAX_DISAGREEMENT * eye_distance(found, self.scheme)
 
     def overlap(self, a: Landmarks, b: Landmarks) -> bool:
         """Whether two sets of landmarks lie on one face."""
-        return box_around(a, self.scheme).overlap(box_around(b, self.scheme)) >= _SAME_FACE
+        return box_around(a, self.scheme).overlap(box_around(b, self.scheme)) >= SAME_FACE
 
-    def _input(self, position: int) -> Image | Grey:
-        """The picture for the detector."""
-        return self.frames[position].rgb() if self.analyser.detector.colour else self.grey(position)
+    def is_small(self, tracklet: Tracklet) -> bool:
+        """Whether a fast search could miss it."""
+        width = box_around(tracklet.last.landmarks, self.scheme).width
+        return bool(width < _SMALL * max(self.frames[0].grey().shape))
 
     def _inside(self, landmarks: Landmarks) -> bool:
         """Whether the middle of the face lies in the frame."""
-        height, width = self.grey(0).shape
+        height, width = self.frames[0].grey().shape
         x, y = self.scheme.points(landmarks, self.scheme.inner).mean(axis=0)
         return bool(0 <= x < width and 0 <= y < height)
 
 
 def track_faces(
-    frames: Sequence[DecodedFrame], cuts: Collection[int], analyser: FaceAnalyser, *, smallest: int = 1
+    frames: Sequence[Picture], cuts: Collection[int], analyser: FaceAnalyser, *, smallest: int = 1
 ) -> list[Tracklet]:
     """The faces of a segment of frames.
 
@@ -141,7 +143,8 @@ def track_faces(
         tracked, doubtful = _advance(segment, position, active)
         due = begins or bool(doubtful) or position == len(frames) - 1
         if due or (not tracked and position % _IDLE_EVERY == 0):
-            fresh = _search(segment, position, due, tracked, doubtful)
+            thorough = begins or any(segment.is_small(tracklet) for tracklet in doubtful)
+            fresh = _search(segment, position, thorough, tracked, doubtful)
             for tracklet in fresh:
                 if box_around(tracklet.last.landmarks, segment.scheme).width < smallest:
                     done.append(tracklet)
@@ -165,15 +168,14 @@ def _advance(
         if step is None or position - tracklet.verified > _PATIENCE:
             doubtful.append(tracklet)
             continue
-        found, moved = step
         tracklet.observations.append(
             replace(
                 tracklet.last,
                 position=position,
-                landmarks=found.points,
-                depth=found.depth,
+                landmarks=step.found.points,
+                depth=step.found.depth,
                 origin="followed",
-                motion=moved.matrix,
+                motion=step.motion,
             )
         )
         _verify(segment, tracklet)
@@ -182,8 +184,12 @@ def _advance(
 
 
 def _verify(segment: _Segment, tracklet: Tracklet) -> None:
-    """Let the detector verify the last observation, if that is due."""
+    """Let the detector verify the last observation, if that is due. A landmark predictor that knows whether
+    there is a face has done so already."""
     last = tracklet.last
+    if segment.analyser.knows_presence:
+        tracklet.verified = last.position
+        return
     if abs(last.position - tracklet.verified) < _VERIFY_EVERY:
         return
     confidence = segment.verify(last.position, last.landmarks)
@@ -197,8 +203,16 @@ def _search(
 ) -> list[Tracklet]:
     """Search the whole frame: verify the tracklets that are seen, recover doubtful ones, and return a new
     tracklet for every other face."""
+    known = [tracklet.last.landmarks for tracklet in tracked]
+    search = segment.analyser.search(segment.frames[position], thorough=thorough, known=known)
+    for tracklet, confidence in zip(tuple(tracked), search.known, strict=True):
+        if confidence is not None:
+            tracklet.observations[-1] = replace(tracklet.last, confidence=confidence, origin="detected")
+            tracklet.verified = position
     fresh = []
-    for found in segment.search(position, thorough=thorough):
+    for found in search.others:
+        if any(segment.overlap(points, found.landmarks) for points in known):
+            continue  # its box is far from the landmarks found in it
         seen = Observation(
             position,
             found.landmarks,
@@ -207,11 +221,6 @@ def _search(
             "detected",
             depth=found.found.depth,
         )
-        known = next((t for t in tracked if segment.overlap(t.last.landmarks, found.landmarks)), None)
-        if known is not None:
-            known.observations[-1] = replace(known.last, confidence=found.confidence, origin="detected")
-            known.verified = position
-            continue
         lost = next((t for t in doubtful if segment.overlap(t.last.landmarks, found.landmarks)), None)
         if lost is not None:
             lost.observations.append(seen)
@@ -232,20 +241,19 @@ def _track_back(segment: _Segment, tracklet: Tracklet, others: Sequence[Tracklet
         step = segment.step(position, position - 1, back.last.landmarks)
         if step is None or abs(back.verified - position) > _PATIENCE:
             break
-        found, moved = step
-        if any(
-            at == position - 1 and segment.overlap(other, found.points) for (at, _), other in taken.items()
-        ):
+        points = step.found.points
+        if any(at == position - 1 and segment.overlap(other, points) for (at, _), other in taken.items()):
             break
-        back.observations[-1] = replace(back.last, motion=inverse(moved.matrix))
+        motion = None if step.motion is None else inverse(step.motion)
+        back.observations[-1] = replace(back.last, motion=motion)
         back.observations.append(
             Observation(
                 position - 1,
-                found.points,
+                points,
                 back.last.confidence,
                 first.rotation,
                 "followed",
-                depth=found.depth,
+                depth=step.found.depth,
             )
         )
         _verify(segment, back)

@@ -79,6 +79,9 @@ class SparsePredictor:
     """dlib's points, reduced; irises of eyes that are nearly shut are missing."""
 
     scheme = SPARSE
+    colour = False
+    knows_presence = False
+    in_threads = True
 
     def __init__(self, device: str = "cpu") -> None:
         self._dlib = Dlib68Predictor(device)

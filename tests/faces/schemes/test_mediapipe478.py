@@ -18,6 +18,7 @@ from facedouble.faces.pose import head_pose, head_poses
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.mediapipe478 import MEDIAPIPE478
 from facedouble.faces.schemes.to_dlib68 import to_dlib68
+from facedouble.faces.views import StillPicture
 from facedouble.types import Detection, FloatArray, Image, Landmarks, PredictedLandmarks
 from facedouble.video.source import open_source
 
@@ -74,7 +75,7 @@ def test_presence_tells_faces_from_other_things(
     assert mesh.presence is not None
     assert mesh.presence > 0.9
     away = mesh.points - np.array((3 * eye_distance(mesh.points, SCHEME), 0), np.float32)
-    assert (analyser.refine(image, away).presence or 0) < 0.5
+    assert (analyser.refine(StillPicture(image), away).presence or 0) < 0.5
 
 
 def test_a_picture_at_any_rotation_gives_the_same_points(
@@ -89,7 +90,7 @@ def test_a_picture_at_any_rotation_gives_the_same_points(
         expected = map_points(matrix, mesh.points)
         box = box_around(mesh.points, SCHEME)
         (predicted,) = analyser.predictor.predict(turned, [Detection(box, 1.0, float(angle))])
-        for found in (predicted, analyser.refine(turned, expected)):
+        for found in (predicted, analyser.refine(StillPicture(turned), expected)):
             apart = np.linalg.norm(found.points - expected, axis=1).mean()
             assert apart < 0.02 * eye_distance(mesh.points, SCHEME)
 
@@ -99,7 +100,9 @@ def test_grey_pictures_are_good_enough(
 ) -> None:
     image, _, mesh = pairs[0]
     grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-    apart = np.linalg.norm(analyser.refine(grey, mesh.points).points - mesh.points, axis=1).mean()
+    apart = np.linalg.norm(
+        analyser.refine(StillPicture(grey), mesh.points).points - mesh.points, axis=1
+    ).mean()
     assert apart < 0.015 * eye_distance(mesh.points, SCHEME)
 
 

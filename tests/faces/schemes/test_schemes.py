@@ -28,6 +28,7 @@ from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme, scheme_of
 from facedouble.faces.smoothing import smooth_points, smooth_track
 from facedouble.faces.tracklets import track_faces
+from facedouble.faces.views import StillPicture
 from facedouble.faceset.store import Faceset
 from facedouble.registry import Entry
 from facedouble.settings.extract import ExtractSettings
@@ -238,19 +239,6 @@ def test_the_landmark_warp_takes_the_schemes_handles() -> None:
 # -- from the film to the smoothed track -------------------------------------------------------------
 
 
-class Still:
-    """A frame in memory."""
-
-    def __init__(self, image: np.ndarray) -> None:
-        self.image = image
-
-    def grey(self) -> np.ndarray:
-        return np.asarray(cv2.cvtColor(self.image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-
-    def rgb(self, part: object = None) -> np.ndarray:
-        return self.image
-
-
 @pytest.fixture(scope="module")
 def frames(clips: dict[str, Path]) -> list[np.ndarray]:
     return [frame.rgb() for frame in islice(open_source(clips["sample_02"]).frames(), 40, 52)]
@@ -259,7 +247,7 @@ def frames(clips: dict[str, Path]) -> list[np.ndarray]:
 def tracked(frames: list[np.ndarray], scheme: str) -> list[Face]:
     """The faces of a film, as extraction's passes make them."""
     analyser = FaceAnalyser(landmarks=scheme)
-    (tracklet,) = track_faces([Still(image) for image in frames], (), analyser)
+    (tracklet,) = track_faces([StillPicture(image) for image in frames], (), analyser)
     faces = [
         Face(
             frame_index=seen.position,

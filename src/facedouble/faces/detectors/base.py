@@ -24,6 +24,9 @@ class Detector(Protocol):
     colour: bool
     """Whether it needs RGB; otherwise it works on grey images (H, W) just as well."""
 
+    in_threads: bool
+    """Whether threads that each have their own can run it at once, because it works outside Python's lock."""
+
     def detect(self, image: Image | Grey, thorough: bool = True) -> list[Detection]:
         """Faces in ``image``, (H, W, 3) uint8 RGB or (H, W): largest first, each once, boxes inside the
         image.

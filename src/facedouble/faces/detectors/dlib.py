@@ -20,6 +20,7 @@ class HogDetector:
     """
 
     colour = False  # it finds the same faces on grey images, in three quarters of the time
+    in_threads = True
 
     def __init__(self, device: str = "cpu") -> None:
         """``device`` makes no difference: the detector runs on the CPU."""
@@ -48,6 +49,7 @@ class CnnDetector:
     """
 
     colour = True
+    in_threads = False
 
     # From its box to HOG's: offset of the centre to the right and down, and ratio of the sides, in units of
     # its side. Medians over 327 searches (83 frames of eight clips and six photographs, at 320 to 1280
@@ -87,6 +89,7 @@ class HogThenCnnDetector:
     """
 
     colour = True  # for the CNN
+    in_threads = False
 
     def __init__(self, device: str = "cpu") -> None:
         self._hog = HogDetector(device)

@@ -94,6 +94,7 @@ class MediaPipeDetector:
     """
 
     colour = True  # on grey images it finds almost as many
+    in_threads = True
 
     def __init__(self, device: str = "cpu") -> None:
         self._network = full_range(device)

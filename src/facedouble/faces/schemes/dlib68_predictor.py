@@ -12,6 +12,8 @@ from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.networks.dlib_extra import LANDMARKS_68, load_dlib, weights_file
 from facedouble.types import Box, Detection, FloatArray, Grey, Image, Landmarks, PredictedLandmarks
 
+_UPRIGHT = 20.0  # degrees by which a face may be tilted and still be found as it is
+
 
 class Dlib68Predictor:
     """dlib's ensemble of regression trees (Kazemi and Sullivan 2014), trained on iBUG 300-W.
@@ -24,6 +26,9 @@ class Dlib68Predictor:
     """
 
     scheme = DLIB68
+    colour = False
+    knows_presence = False
+    in_threads = False
 
     PATCH = 512
     """Side of the upright patch in pixels."""
@@ -36,7 +41,7 @@ class Dlib68Predictor:
         self._box = box_around(DLIB68.mean_shape * self.PATCH - 0.5, DLIB68)
 
     def predict(self, image: Image | Grey, detections: Sequence[Detection]) -> list[PredictedLandmarks]:
-        return [self._refined(image, self._run(image, detection.box)) for detection in detections]
+        return [self._refined(image, self._first(image, detection)) for detection in detections]
 
     def refine(
         self, images: Sequence[Image | Grey], landmarks: Sequence[Landmarks]
@@ -45,6 +50,16 @@ class Dlib68Predictor:
 
     def expressions(self, landmarks: Sequence[Landmarks]) -> list[FloatArray | None]:
         return [None] * len(landmarks)
+
+    def _first(self, image: Image | Grey, detection: Detection) -> Landmarks:
+        """Landmarks for a detector's box. The trees know upright faces; others are cut out upright."""
+        box = detection.box
+        if abs(detection.roll) < _UPRIGHT:
+            return self._run(image, box)
+        turn = self._box.width / box.width * np.exp(-1j * np.deg2rad(detection.roll))
+        linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
+        upright = np.column_stack([linear, self._box.centre - linear @ box.centre])
+        return map_points(inverse(upright), self._run(fast_crop(image, upright, self.PATCH), self._box))
 
     def _refined(self, image: Image | Grey, landmarks: Landmarks) -> PredictedLandmarks:
         upright = align(landmarks, self.PATCH, DLIB68)

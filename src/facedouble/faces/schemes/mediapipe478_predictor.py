@@ -46,6 +46,9 @@ class Mediapipe478Predictor:
     """
 
     scheme = MEDIAPIPE478
+    colour = True
+    knows_presence = True
+    in_threads = True
 
     def __init__(self, device: str = "cpu") -> None:
         self._landmarks, self._expressions = face_landmarks(device), blendshapes(device)

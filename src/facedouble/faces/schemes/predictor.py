@@ -18,6 +18,15 @@ class LandmarkPredictor(Protocol):
 
     scheme: LandmarkScheme
 
+    colour: bool
+    """Whether it needs RGB; otherwise it works on grey images (H, W) just as well."""
+
+    knows_presence: bool
+    """Whether it says if there is a face under the points."""
+
+    in_threads: bool
+    """Whether threads that each have their own can run it at once, because it works outside Python's lock."""
+
     def predict(self, image: Image | Grey, detections: Sequence[Detection]) -> list[PredictedLandmarks]:
         """The landmarks, in pixels of ``image``, of the face of each of a detector's ``detections``."""
         ...
