@@ -1,8 +1,8 @@
 """Extraction: how fast, how steady, how much memory: ``python -m benchmarks.extract [CLIP ...]``.
 
 Everything is measured in one run, so that ratios mean something on a machine whose speed drifts. The
-baselines are decoding, and the loop people write with dlib: detector and landmarks on every full-size
-frame. Without clips, those of the demonstration are taken.
+baselines are decoding, the loop people write with dlib (detector and landmarks on every full-size frame), and
+extraction with dlib's detector and landmarks. Without clips, those of the demonstration are taken.
 """
 
 from __future__ import annotations
@@ -226,12 +226,14 @@ def measure(clips: Sequence[Path] = ()) -> list[Table]:
         plain = {up: {clip: plain_loop(clip, up) for clip in clips} for up in (0, 1)}
         for up, title in ((0, "dlib's loop, no upsampling"), (1, "dlib's loop, one upsampling")):
             rates[title] = total / sum(plain[up][clip][0] * counts[clip] for clip in clips)
-        results = {clip: extract(clip, folder / clip.stem) for clip in clips}
-        rates["extract, start to end"] = total / sum(result.elapsed for result in results.values())
         long = looped(clips[-1], folder / "long.mkv", TIMES_LONGER)
-        of_long = extract(long, folder / "long")
-        rates[f"extract, clip {TIMES_LONGER} times as long"] = of_long.frames / of_long.elapsed
-        faces = {clip: _faces(folder / clip.stem) for clip in clips}
+        dlibs = ExtractSettings(detector="hog", landmarks="dlib68")
+        for settings, title in ((dlibs, "extract with dlib"), (ExtractSettings(), "extract")):
+            results = {clip: extract(clip, folder / f"{title} {clip.stem}", settings) for clip in clips}
+            rates[f"{title}, start to end"] = total / sum(result.elapsed for result in results.values())
+            of_long = extract(long, folder / f"{title} long", settings)
+            rates[f"{title}, clip {TIMES_LONGER} times as long"] = of_long.frames / of_long.elapsed
+        faces = {clip: _faces(folder / f"extract {clip.stem}") for clip in clips}
         once, often = peak_memory(clips[-1], folder / "m1"), peak_memory(long, folder / "m20")
         return [
             Table("extract-speed", [f"{total} frames", "frames a second"], [[*row] for row in rates.items()]),

@@ -169,3 +169,37 @@ def test_a_face_that_only_the_cnn_sees_is_borne_out_by_it(clips: dict[str, Path]
     analyser = FaceAnalyser("all")
     assert FaceAnalyser("hog").search(half[0]).others == []
     assert [positions(tracklet) for tracklet in track_faces(half, (), analyser)] == [list(range(8))]
+
+
+@pytest.fixture(scope="module")
+def mesh() -> FaceAnalyser:
+    return FaceAnalyser("mediapipe", "mediapipe478")
+
+
+def test_the_mesh_follows_without_a_detector(talking: list[StillPicture], mesh: FaceAnalyser) -> None:
+    frames = talking[:12]
+    (found,) = track_faces(frames, (), mesh)
+    assert positions(found) == list(range(12))
+    assert [seen.origin for seen in found.observations] == ["detected", *["followed"] * 10, "detected"]
+    for seen, frame in zip(found.observations[::4], frames[::4], strict=True):
+        (alone,) = mesh.search(frame).others
+        apart = np.linalg.norm(seen.landmarks - alone.landmarks, axis=1).mean()
+        assert apart < 0.02 * eye_distance(alone.landmarks, mesh.scheme)
+
+
+def test_the_mesh_keeps_a_face_whose_motion_is_not_known(
+    talking: list[StillPicture], mesh: FaceAnalyser
+) -> None:
+    """When the light goes out from one frame to the next, points cannot be tracked."""
+    dark = [StillPicture((still.image // 8).astype(np.uint8)) for still in talking[4:7]]
+    (found,) = track_faces([*talking[:4], *dark], (), mesh)
+    assert positions(found) == list(range(7))
+    assert [seen.motion is None for seen in found.observations] == [True, *[False] * 3, True, False, False]
+
+
+def test_the_mesh_lets_go_of_what_is_no_face(talking: list[StillPicture], mesh: FaceAnalyser) -> None:
+    covered = talking[5].image.copy()
+    covered[150:680, 380:900] = 120
+    hidden = [StillPicture(covered)] * 4
+    (found,) = track_faces([*talking[:5], *hidden], (), mesh)
+    assert positions(found) == list(range(5))

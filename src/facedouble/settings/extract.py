@@ -50,7 +50,7 @@ class ExtractSettings(Settings):
     )
     align_eyes: bool = field(False, "turn each crop until the eyes are level")
     blur_threshold: float = field(0.0, "put faces less sharp than this into blurry/, 0 for none", min=0)
-    min_face_size: int = field(40, "leave out faces narrower than this", unit="pixels", min=1)
+    min_face_size: int = field(20, "leave out faces narrower than this", unit="pixels", min=1)
     max_faces: int = field(0, "largest faces kept in each frame, 0 for all", unit="faces", min=0)
     smoothing: float = field(
         1.0, "how strongly landmarks are smoothed in time, 0 for not at all", min=0, max=100
@@ -58,7 +58,7 @@ class ExtractSettings(Settings):
     debug_landmarks: bool = field(False, "draw the landmarks of each face into pictures in landmarks/")
     reading: Reading = field(Reading(), "how clips and images are read")
     processes: int = field(
-        0, "processes that look for faces, 0 for one per core", short="-j", unit="processes", min=0
+        0, "processes or threads that look for faces, 0 for one per core", short="-j", unit="processes", min=0
     )
     skip_existing: bool = field(False, "resume a run that stopped: keep what is done", short="-s")
 
