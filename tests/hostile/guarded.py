@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import pkgutil
 import platform
 import resource
 import signal
@@ -21,8 +22,11 @@ import sys
 import tempfile
 import traceback
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+import facedouble
 
 CPU_SECONDS = 10
 """Processor time after which a command is taken to hang."""
@@ -119,14 +123,9 @@ def _serve() -> None:
 
 
 def _import_everything() -> None:
-    from importlib import import_module
-
-    from facedouble.cli.main import COMMANDS
-
-    for name, _ in COMMANDS.values():
-        import_module(f"facedouble.cli.{name.partition(':')[0]}")
-    for name in ("torch", "av", "cv2", "c2pa", "scipy.ndimage", "facedouble.conversion.pipeline"):
-        import_module(name)
+    for module in pkgutil.walk_packages(facedouble.__path__, "facedouble."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
 
 
 def _forked(arguments: list[str], folder: str, *, limited: bool) -> dict[str, Any]:

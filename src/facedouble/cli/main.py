@@ -140,10 +140,13 @@ def main(arguments: Sequence[str]) -> int:
     except FacedoubleError as error:
         _explain(str(error), debug)
         return FAILED
+    except OSError as error:
+        if not isinstance(error.filename, str):  # nothing that a user could act on
+            return _unexpected(error, debug)
+        _explain(f"{error.filename}: {error.strerror}", debug)
+        return FAILED
     except Exception as error:  # noqa: BLE001  (the last stop: it is told, and the exit code says so)
-        hint = "" if debug else " (run again with --debug to see where)"
-        _explain(f"{type(error).__name__}: {error}{hint}", debug)
-        return UNEXPECTED
+        return _unexpected(error, debug)
     if code == STOPPED:  # Typer turns Ctrl-C into this code by itself
         print("stopped", file=sys.stderr)
     return code if isinstance(code, int) else 0
@@ -181,6 +184,12 @@ def _wrong_arguments(error: TyperException, arguments: Sequence[str]) -> int:
     path = f"facedouble {arguments[0]}" if known else "facedouble"
     _explain(f"{error.format_message()} (see: {path} --help)", debug=False)
     return error.exit_code
+
+
+def _unexpected(error: Exception, debug: bool) -> int:
+    hint = "" if debug else " (run again with --debug to see where)"
+    _explain(f"{type(error).__name__}: {printable(error, MAX_LINE // 2)}{hint}", debug)
+    return UNEXPECTED
 
 
 def _explain(text: str, debug: bool) -> None:

@@ -142,7 +142,7 @@ def connect(file: Path) -> sqlite3.Connection:
         if opened is not database:
             opened.close()
         database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_ROW)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the second: names in it that are no text
         database.close()
         raise InputError(damaged(file, error)) from error
     except BaseException:

@@ -15,9 +15,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from facedouble.assets import config_folder
 from facedouble.errors import InputError, OutputError
+from facedouble.printable import printable
 from facedouble.project.file import check_inside, state_folder
 from facedouble.project.model import STATE
 
@@ -78,6 +80,7 @@ def open_database(folder: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise OutputError(f"{file}: cannot be opened ({error})") from error
     try:
+        database.text_factory = lambda text: text.decode("utf-8", "replace")
         database.execute("PRAGMA trusted_schema = OFF")
         _prepare(database, file)
     except BaseException:
@@ -103,6 +106,10 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
 
 def _prepare(database: sqlite3.Connection, file: Path) -> None:
     try:
+        database.execute("PRAGMA cell_size_check = ON")
+        (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":  # it would show in the middle of something
+            raise InputError(f"{file}: damaged ({printable(found)}); move it away to begin anew")
         version = _version(database)
         if version == 0:
             with transaction(database):
@@ -113,9 +120,24 @@ def _prepare(database: sqlite3.Connection, file: Path) -> None:
                     database.execute(f"PRAGMA user_version = {SCHEMA}")
         elif version != SCHEMA:
             raise InputError(f"{file}: made by another version of facedouble; move it away to begin anew")
+        if _layout(database) != _expected_layout():  # no trigger or view of somebody else's runs here
+            raise InputError(f"{file}: its tables are not those of this program; move it away to begin anew")
         _disown(database)
-    except sqlite3.DatabaseError as error:
-        raise InputError(f"{file}: damaged ({error}); move it away to begin anew") from error
+    except (
+        sqlite3.DatabaseError,
+        UnicodeDecodeError,
+    ) as error:  # the second: its own messages quote the file
+        raise InputError(f"{file}: damaged ({printable(error)}); move it away to begin anew") from error
+
+
+def _layout(database: sqlite3.Connection) -> set[tuple[Any, ...]]:
+    return set(database.execute("SELECT type, name, sql FROM sqlite_master"))
+
+
+def _expected_layout() -> set[tuple[Any, ...]]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(_TABLES)
+        return _layout(database)
 
 
 def _version(database: sqlite3.Connection) -> int:

@@ -24,8 +24,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from facedouble.assets import config_folder
 from facedouble.errors import AssetError, InputError
+from facedouble.files import read_regular
 
 ORGANISATION = "facedouble (self-signed)"
+MAX_PEM = 1 << 20
+"""Bytes of a file of certificates, or of a key."""
 _CHAIN, _KEY = "chain.pem", "key.pem"
 _YEARS = 20  # without a third party's time stamp, credentials expire with their certificate
 _DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # RFC 9336
@@ -151,7 +154,7 @@ def _name_of(certificate: x509.Certificate) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, MAX_PEM, follow=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 

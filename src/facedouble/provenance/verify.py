@@ -36,7 +36,7 @@ from facedouble.provenance.c2pa_library import (
 from facedouble.provenance.carried import Carried, Store, jumbf_length, read_at
 from facedouble.provenance.contents import MAX_PARTS, contents_of
 from facedouble.provenance.media_types import MEDIA_TYPES, SIDECAR_SUFFIX, SIDECAR_TYPES
-from facedouble.provenance.signing_identity import SigningIdentity, known_identity
+from facedouble.provenance.signing_identity import MAX_PEM, SigningIdentity, known_identity
 from facedouble.provenance.statements import Statements, signer_of, statements_of
 from facedouble.provenance.xmp import AIGC, Labels, read_aigc, read_packet, read_provenance
 from facedouble.video.libav import open_clip
@@ -235,7 +235,7 @@ def _check_size(file: BinaryIO, path: Path, kind: str, found: Carried) -> None:
 
 def _certificates(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        data = read_regular(path, MAX_PEM, follow=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 from typing import Any
 
 from facedouble._version import __version__
 from facedouble.errors import InputError, OutputError, SettingsError
+from facedouble.files import read_regular
+from facedouble.printable import printable
 from facedouble.settings.base import Settings
 
 _LARGEST = 1 << 20  # bytes: nothing that a person wrote is larger
@@ -19,13 +22,14 @@ def load(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(f"{path}: too large for a file of settings")
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())
+        text = read_regular(path, _LARGEST, follow=True).decode()
+        values = yaml.load(text, Loader=_loader())
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise InputError(f"{path}: too large for a file of settings") from error
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        reason = " ".join(str(getattr(error, "problem", None) or error).split())
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # TypeError: a list as a name
+        reason = printable(" ".join(str(getattr(error, "problem", None) or error).split()))
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
         raise InputError(f"{path}{where}: not a file of settings ({reason})") from error
@@ -54,7 +58,7 @@ def parse_value(text: str) -> Any:
 
     try:
         return yaml.load(text, Loader=_loader())
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
         return text
 
 

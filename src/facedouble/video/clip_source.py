@@ -298,7 +298,10 @@ def _first_times(path: Path, reading: Reading | None) -> list[Fraction]:
     with open_clip(path, reading) as container:
         stream = video_stream(container, path, reading)
         times = (p.pts * p.time_base for p in container.demux(stream) if p.pts is not None)
-        return list(islice(times, _TIMED_FRAMES))
+        try:
+            return list(islice(times, _TIMED_FRAMES))
+        except LIBAV_ERRORS as error:
+            raise InputError(f"{path}: cannot be read ({reason(error)})") from error
 
 
 def _pixel_format(name: str, first: av.VideoFrame) -> str:
