@@ -45,7 +45,7 @@ ROAD = {
     "convert": [
         "convert -i a.mp4 -a faces/a -m model -o swap.mp4",
         "convert -i pictures -m model -o swapped",
-        "convert -i b.mov -a faces/b -m model -o swap.mkv --swap-model",
+        "convert -i b.mp4 -a faces/b -m model -o swap.mkv --swap-model",
     ],
     "evaluate": [
         "evaluate -r swap.mp4 -i a.mp4 -B faces/b -a faces/a -m model -o report.html --detailed-frames 2"
