@@ -230,6 +230,13 @@ def _warn_of_missing_references(settings: ConvertSettings, swapper: Swapper, mod
             f"{model} holds no pictures of {swapper.side.upper()}, so the new face is sharpened instead of "
             "getting real detail; training the model further writes them",
         )
+    schemes = {references.scheme.name for references in swapper.references.values()}
+    if settings.retargeting and len(schemes) > 1:
+        run.warn(
+            "convert.no_retargeting",
+            f"lids and brows stay as the model draws them: its pictures of A and B have different landmarks "
+            f"({', '.join(sorted(schemes))})",
+        )
 
 
 def _warn_of_upscaling(plan: ConversionPlan, swapper: Swapper, run: Run) -> None:

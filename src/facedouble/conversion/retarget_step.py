@@ -78,7 +78,13 @@ class RetargetExpression(FittedStep):
         faces = [planned.face for planned in track.faces]
         drawn = _steady(track.drawn().landmarks)
         target = drawn
-        if all(face.scheme == self._scheme.name for face in faces):
+        if any(face.scheme != self._scheme.name for face in faces):
+            track.run.warn(
+                "convert.no_retargeting",
+                "lids and brows stay as the model draws them: the clip's faces have other landmarks than "
+                f"the model's pictures ({self._scheme.name}); extract the clip with these",
+            )
+        else:
             performer = np.stack(
                 [
                     map_points(view.alignment(face.alignment, face.crop_size), face.smoothed) + 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,13 @@ from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.detail.step import DetailFit
 from facedouble.conversion.plan import ConversionPlan, FitRecord
 from facedouble.conversion.plan_file import load_plan, save_plan
-from facedouble.conversion.retarget_step import RetargetFit
+from facedouble.conversion.retarget_step import RetargetExpression, RetargetFit
+from facedouble.conversion.track_fits import Track
 from facedouble.errors import InputError
+from facedouble.faces.registry import LANDMARK_SCHEMES
+from facedouble.faceset.store import Faceset
+from facedouble.run.events import Event, Notice
+from facedouble.run.run import Run
 from facedouble.settings.convert import ConvertSettings
 
 
@@ -79,3 +85,21 @@ def test_a_damaged_fit_is_refused(fitted, name: str, part: str, broken: np.ndarr
     with pytest.raises((InputError, KeyError, ValueError, IndexError)):
         kind.from_record(FitRecord(record.values, {**record.arrays, part: broken}))
     kind.from_record(record)
+
+
+def test_faces_of_another_scheme_keep_their_expression_and_a_line_says_so(scene) -> None:
+    swapper = scene.swapper(32, references=True)
+    step = RetargetExpression(1.0, swapper)
+    other = next(name for name in LANDMARK_SCHEMES if name != swapper.references["b"].scheme.name)
+    faces = [
+        replace(item, face=item.face.with_(scheme=other)) for item in (scene.plan[3][0], scene.plan[4][0])
+    ]
+    heard: list[Event] = []
+    run = Run()
+    with Faceset.open(scene.faceset) as store, run.subscribed(heard.append):
+        track = Track(own, store, swapper, run)
+        track.drawn()
+        track.faces = faces
+        fit = step.fit(track)
+    assert np.array_equal(fit.drawn, fit.target)
+    assert [event.code for event in heard if isinstance(event, Notice)] == ["convert.no_retargeting"]
