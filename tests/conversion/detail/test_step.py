@@ -97,7 +97,7 @@ def test_faces_of_another_scheme_keep_their_expression_and_a_line_says_so(scene)
     heard: list[Event] = []
     run = Run()
     with Faceset.open(scene.faceset) as store, run.subscribed(heard.append):
-        track = Track(own, store, swapper, run)
+        track = Track([scene.plan[3][0], scene.plan[4][0]], store, swapper, run)
         track.drawn()
         track.faces = faces
         fit = step.fit(track)
