@@ -18,7 +18,16 @@ _BLOCK = re.compile(r"^(?:```(?:bash|sh)?\n(.*?)^```$|((?: {4}\S.*\n)+))", re.DO
 _TABLE = re.compile(r"<!-- table .*?<!-- end -->", re.DOTALL)  # made from the program anyway
 _INLINE = re.compile(r"`([^`\n]+)`")
 # Options in the documents that are not facedouble's.
-_OTHERS = {"--nproc-per-node", "--logdir", "--help", "--sheet", "--check", "--iterations", "--version"}
+_OTHERS = {
+    "--nproc-per-node",
+    "--logdir",
+    "--help",
+    "--sheet",
+    "--check",
+    "--iterations",
+    "--version",
+    "--reader",
+}
 
 
 @cache
