@@ -7,6 +7,7 @@ from functools import cached_property
 
 import cv2
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.network_input import InputCrop
@@ -15,6 +16,7 @@ from facedouble.types import FloatArray, Image, Landmarks
 
 _SIDE = 256  # pixels of the picture in which they are found
 _BATCH = 16
+_SIGMA = 0.8  # frames
 
 
 class DrawnLandmarks:
@@ -39,6 +41,11 @@ class DrawnLandmarks:
             placed = self._analyser.refine_all(images, [start - np.float32(0.5)] * len(images))
             found += [face.points for face in placed]
         return np.stack([(points + np.float32(0.5)) / np.float32(_SIDE) for points in found])
+
+
+def steady(landmarks: FloatArray) -> FloatArray:
+    """Landmarks (N, P, 2) of a track, smoothed in time."""
+    return np.asarray(gaussian_filter1d(landmarks, _SIGMA, axis=0, mode="nearest"), dtype=np.float32)
 
 
 def eight_bits(picture: FloatArray) -> Image:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter1d
 
+from facedouble.conversion.drawn_landmarks import steady
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_step import FittedStep
 from facedouble.conversion.plan import FitRecord
@@ -21,8 +21,6 @@ from facedouble.faces.network_input import InputCrop
 from facedouble.faceset.reference_set import ReferenceSet
 from facedouble.settings.convert import ConvertSettings
 from facedouble.types import OTHER_SIDE, SIDES, FloatArray
-
-_SIGMA = 0.8  # frames: landmarks are smoothed in time
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class RetargetExpression(FittedStep):
         swapper = self._swapper
         view = InputCrop(1, swapper.view.coverage)
         faces = [planned.face for planned in track.faces]
-        drawn = _steady(track.drawn().landmarks)
+        drawn = track.drawn().landmarks
         target = drawn
         if any(face.scheme != self._scheme.name for face in faces):
             track.run.warn(
@@ -93,7 +91,7 @@ class RetargetExpression(FittedStep):
             )
             person = self._neutral(swapper.references[swapper.side])
             of_performer = self._neutral(swapper.references[OTHER_SIDE[swapper.side]])
-            target = retargeted(drawn, _steady(performer), person, of_performer, self._scheme)
+            target = retargeted(drawn, steady(performer), person, of_performer, self._scheme)
             target = drawn + np.float32(self._amount) * (target - drawn)
         rows = {face.key: row for row, face in enumerate(faces)}
         return RetargetFit(rows, drawn, target.astype(np.float32))
@@ -112,7 +110,3 @@ class RetargetExpression(FittedStep):
         coverage = self._swapper.view.coverage
         in_view = (references.landmarks - np.float32((1 - coverage) / 2)) / np.float32(coverage)
         return neutral_of(in_view, self._scheme)
-
-
-def _steady(landmarks: FloatArray) -> FloatArray:
-    return np.asarray(gaussian_filter1d(landmarks, _SIGMA, axis=0, mode="nearest"), dtype=np.float32)

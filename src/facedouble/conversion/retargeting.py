@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.conversion.detail.spline import ThinPlateSpline
+from facedouble.conversion.detail.spline import ThinPlateSpline, bend
 from facedouble.faces.hull import convex_mask
 from facedouble.faces.schemes.scheme import Eye, Indices, LandmarkScheme
 from facedouble.types import FloatArray, Landmarks, Mask
@@ -83,11 +83,7 @@ def bend_face(picture: FloatArray, drawn: Landmarks, target: Landmarks, scheme: 
     size = picture.shape[0]
     handles = list(handle_points(scheme))
     spline = ThinPlateSpline(target[handles], GRID)
-    displacement = spline.displacement(drawn[handles] - target[handles])
-    fine = cv2.resize(displacement, (size, size), interpolation=cv2.INTER_CUBIC) * np.float32(size)
-    rows, columns = np.mgrid[0:size, 0:size].astype(np.float32)
-    bent = cv2.remap(picture, columns + fine[..., 0], rows + fine[..., 1], cv2.INTER_CUBIC,
-                     borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+    bent = bend(picture, spline.displacement(drawn[handles] - target[handles]), cv2.INTER_CUBIC)
     balls = [np.minimum(_area(target, eye, size), _area(drawn, eye, size)) for eye in scheme.regions.eyes]
     softness = max(_SOFT * size, 0.5)
     eyeballs = np.asarray(cv2.GaussianBlur(np.max(balls, axis=0), (0, 0), softness))[..., None]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facedouble.conversion.drawn_landmarks import eight_bits
+from facedouble.conversion.drawn_landmarks import eight_bits, steady
 from facedouble.conversion.face_step import FaceStep, FittedStep
 from facedouble.conversion.plan import ConversionPlan, FitKeys, PlannedFace, TrackFit
 from facedouble.conversion.swapper import DrawnFace, Swapper
@@ -42,7 +42,7 @@ class SampledFace:
 @dataclass(frozen=True, slots=True)
 class DrawnTrack:
     """What the model draws of the N faces of a track: ``pictures`` (D, D, 3) in 8 bits, and the ``landmarks``
-    (N, P, 2) found on them, in shares of the side."""
+    (N, P, 2) found on them, in shares of the side, smoothed in time."""
 
     pictures: Sequence[Image]
     landmarks: FloatArray
@@ -67,10 +67,7 @@ class Track:
             chosen = [self.faces[position] for position in positions]
             views = [self._view(planned) for planned in chosen]
             drawn = self.swapper.draw(
-                [
-                    network_input(crop, landmarks, scheme_of(planned.face), planned.statistics)
-                    for planned, (crop, landmarks) in zip(chosen, views, strict=True)
-                ]
+                [_input(planned, *view) for planned, view in zip(chosen, views, strict=True)]
             )
             self._samples[count] = [
                 SampledFace(planned, *view, face)
@@ -83,7 +80,7 @@ class Track:
         if self._drawn is None:
             # Kept in 8 bits: a track may be long.
             pictures = [eight_bits(picture) for picture in self._every()]
-            self._drawn = DrawnTrack(pictures, self.swapper.drawn_landmarks(pictures))
+            self._drawn = DrawnTrack(pictures, steady(self.swapper.drawn_landmarks(pictures)))
         return self._drawn
 
     def _every(self, batch: int = 16) -> Iterator[FloatArray]:
@@ -91,16 +88,12 @@ class Track:
         for start in range(0, len(self.faces), batch):
             self.run.check()
             chosen = self.faces[start : start + batch]
-            inputs = [self._input(planned) for planned in chosen]
+            inputs = [_input(planned, *self._view(planned)) for planned in chosen]
             # Kernels differ in the last bit with the batch size.
             drawn = self.swapper.draw([*inputs, *inputs[:1] * (batch - len(inputs))])
             yield from (face.picture for face in drawn[: len(chosen)])
             stage.progress(start + len(chosen))
         stage.finish()
-
-    def _input(self, planned: PlannedFace) -> FloatArray:
-        crop, landmarks = self._view(planned)
-        return network_input(crop, landmarks, scheme_of(planned.face), planned.statistics)
 
     def _view(self, planned: PlannedFace) -> tuple[Image, Landmarks]:
         """The model's view of a face, from its crop in the faceset, and its landmarks there."""
@@ -108,6 +101,10 @@ class Track:
         inner = view.alignment(np.eye(2, 3), face.crop_size)
         crop = extract_crop(self._store.read_crop(face), inner, view.resolution)
         return crop, map_points(inner, map_points(face.alignment, face.smoothed))
+
+
+def _input(planned: PlannedFace, crop: Image, landmarks: Landmarks) -> FloatArray:
+    return network_input(crop, landmarks, scheme_of(planned.face), planned.statistics)
 
 
 def fit_plan(

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from facedouble.conversion.detail import flow
-from facedouble.conversion.detail.spline import ThinPlateSpline, grid_points
-from facedouble.conversion.detail.survey import bend
+from facedouble.conversion.detail.spline import ThinPlateSpline, bend, grid_points
 
 
 def test_a_spline_goes_through_its_points_and_leaves_the_border() -> None:

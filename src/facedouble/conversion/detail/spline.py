@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import lu_factor, lu_solve
@@ -37,6 +38,16 @@ class ThinPlateSpline:
         values[: self._points] = moved
         weights = lu_solve(self._factors, values, check_finite=False).astype(np.float32)
         return np.asarray(self._basis @ weights, dtype=np.float32).reshape(self._side, self._side, 2)
+
+
+def bend(picture: FloatArray, displacement: FloatArray, interpolation: int = cv2.INTER_LINEAR) -> FloatArray:
+    """A picture (S, S, 3) sampled at displaced points; ``displacement`` (G, G, 2) in shares of the side."""
+    side = picture.shape[0]
+    fine = cv2.resize(displacement, (side, side), interpolation=cv2.INTER_CUBIC) * np.float32(side)
+    rows, columns = np.mgrid[0:side, 0:side].astype(np.float32)
+    bent = cv2.remap(picture, columns + fine[..., 0], rows + fine[..., 1], interpolation,
+                     borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+    return np.asarray(bent)
 
 
 def grid_points(side: int) -> FloatArray:

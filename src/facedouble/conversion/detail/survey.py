@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter1d
 from facedouble.conversion.detail import flow, matching
 from facedouble.conversion.detail.drawn_references import DrawnReferences
 from facedouble.conversion.detail.regions import REGIONS, region_masks, region_points
-from facedouble.conversion.detail.spline import ThinPlateSpline
+from facedouble.conversion.detail.spline import ThinPlateSpline, bend
 from facedouble.faces.colour import to_float
 from facedouble.faces.schemes.scheme import Indices, LandmarkScheme
 from facedouble.types import FloatArray, Image, Landmarks
@@ -25,7 +25,6 @@ WARP_GRID = 32
 """Points a side at which splines are evaluated."""
 
 _BLOCK = 256  # faces compared at once
-_LANDMARK_SIGMA = 0.8  # frames
 _MOTION_SIGMA = 1.5  # frames
 _KEPT_SPAN = 8  # frames; a reference that rests for longer starts anew
 
@@ -58,9 +57,8 @@ def handle_points(scheme: LandmarkScheme) -> Indices:
 def survey(
     drawn: Sequence[Image], landmarks: FloatArray, references: DrawnReferences, scheme: LandmarkScheme
 ) -> list[FaceSurvey]:
-    """Survey the N drawn faces (D, D, 3) of a track, in order, with ``landmarks`` (N, P, 2) in shares of the
-    side."""
-    landmarks = np.asarray(gaussian_filter1d(landmarks, _LANDMARK_SIGMA, axis=0, mode="nearest"), np.float32)
+    """Survey the N drawn faces (D, D, 3) of a track, in order, with steady ``landmarks`` (N, P, 2) in
+    shares of the side."""
     masks = region_masks(references.mean_shape, scheme, flow.SIDE)
     weights, strength = _choose(drawn, landmarks, references, scheme, masks)
     handles = list(handle_points(scheme))
@@ -95,16 +93,6 @@ def survey(
 def resized(picture: FloatArray) -> FloatArray:
     """A picture at the size at which motion is estimated."""
     return np.asarray(cv2.resize(picture, (flow.SIDE, flow.SIDE), interpolation=cv2.INTER_CUBIC))
-
-
-def bend(picture: FloatArray, displacement: FloatArray) -> FloatArray:
-    """A picture (S, S, 3) sampled at displaced points; ``displacement`` (G, G, 2) in shares of the side."""
-    side = picture.shape[0]
-    fine = cv2.resize(displacement, (side, side), interpolation=cv2.INTER_CUBIC) * np.float32(side)
-    rows, columns = np.mgrid[0:side, 0:side].astype(np.float32)
-    bent = cv2.remap(picture, columns + fine[..., 0], rows + fine[..., 1], cv2.INTER_LINEAR,
-                     borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
-    return np.asarray(bent)
 
 
 def _choose(
