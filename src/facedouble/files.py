@@ -114,6 +114,11 @@ def is_full(error: OSError) -> bool:
     return error.errno in _FULL
 
 
+def name_text(name: str) -> str:
+    """A file's name as text that can be stored, and is no path on any system."""
+    return path_text(name).replace("\\", "%")
+
+
 def path_text(path: Path | str) -> str:
     """``path`` as text that can be stored and sent anywhere: bytes of its name that are no UTF-8, as old
     disks and archives have them, are written as escapes."""

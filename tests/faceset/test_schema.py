@@ -23,6 +23,7 @@ from tests.factories import full_face, same_face
 
 SCHEMA_2 = Path(__file__).parent / "schema2"
 SCHEMA_3 = Path(__file__).parent / "schema3"
+SCHEMA_4 = Path(__file__).parent / "schema4"
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_schema_2_opens_with_everything_in_it(old: Path) -> None:
         assert [face.key[0] for face in faceset] == [0, 1, 2, 5, 6, 8], "by where the crops are"
         assert [face.key[0] for face in faceset.faces(include_blurry=True)] == [0, 1, 2, 5, 6, 7, 8]
         faceset.check_source(SCHEMA_2 / "clip.mkv")
-    assert version(old) == "4"
+    assert version(old) == str(schema.SCHEMA)
     with Faceset.open(old) as faceset:
         assert_as_it_was(faceset, held)
 
@@ -104,7 +105,26 @@ def test_schema_3_opens_with_everything_in_it(tmp_path: Path) -> None:
             assert faceset.read_layer(faces[1], "occlusion").sum() > 0
             assert faceset.complete
         assert rows(path, query) == held
-        assert version(path) == "4"
+        assert version(path) == str(schema.SCHEMA)
+
+
+def test_schema_4_opens_with_everything_in_it(tmp_path: Path) -> None:
+    path = shutil.copytree(SCHEMA_4 / "faceset", tmp_path / "old")
+    held = rows(path, "SELECT * FROM face")
+    for _ in range(2):
+        with Faceset.open(path) as faceset:
+            faces = faceset.all_faces()
+            assert [face.key for face in faces if face.depth is not None] == [(0, 0), (1, 0)]
+            assert faces[1].depth is not None
+            assert np.array_equal(faces[1].depth, np.linspace(-8, 8, 68, dtype=np.float32))
+            assert faceset.files() == [], "a clip has none"
+            match = faceset.check_source(SCHEMA_2 / "clip.mkv")
+            assert match.number(3) == 3
+        assert rows(path, "SELECT * FROM face") == held
+        assert version(path) == "5"
+    text = read_png_comment(path / "faces/000000_0.png")
+    assert text is not None
+    assert same_face(decode_record(text)[0], faces[0], apart_from=("crop", "cropped"))
 
 
 def test_crops_of_schema_3_say_all_they_know(tmp_path: Path) -> None:
@@ -119,7 +139,7 @@ def test_crops_of_schema_3_say_all_they_know(tmp_path: Path) -> None:
         assert same_face(decode_record(text)[0], face, apart_from=("crop", "cropped"))
 
 
-@pytest.mark.parametrize("base", [SCHEMA_2, SCHEMA_3], ids=["2", "3"])
+@pytest.mark.parametrize("base", [SCHEMA_2, SCHEMA_3, SCHEMA_4], ids=["2", "3", "4"])
 def test_a_migrated_faceset_has_the_tables_of_a_new_one(base: Path, tmp_path: Path) -> None:
     path = shutil.copytree(base / "faceset", tmp_path / "old")
     Faceset.open(path).close()
@@ -155,7 +175,7 @@ def test_a_migration_that_is_killed_leaves_schema_2(
         assert_as_it_was(faceset, held)
 
 
-@pytest.mark.parametrize("base", [SCHEMA_2, SCHEMA_3], ids=["2", "3"])
+@pytest.mark.parametrize("base", [SCHEMA_2, SCHEMA_3, SCHEMA_4], ids=["2", "3", "4"])
 def test_a_migration_that_is_killed_at_its_end_leaves_the_old_schema(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +196,7 @@ def test_a_migration_that_is_killed_at_its_end_leaves_the_old_schema(
     assert version(path) == before
     with Faceset.open(path) as faceset:
         assert len(faceset.all_faces()) == 11
-    assert version(path) == "4"
+    assert version(path) == str(schema.SCHEMA)
 
 
 def test_two_that_open_an_old_faceset_at_once_both_can(old: Path) -> None:
@@ -219,13 +239,14 @@ def test_schema_2_in_a_read_only_folder_is_read_and_stays(read_only: Path) -> No
 
 
 def test_a_faceset_of_a_newer_version_is_refused_with_one_line(old: Path) -> None:
+    newer = schema.SCHEMA + 1
     Faceset.open(old).close()
     with sqlite3.connect(old / DATABASE) as database:
-        database.execute("UPDATE meta SET value = '5' WHERE key = 'schema'")
-    with pytest.raises(InputError, match=r"newer version of facedouble \(schema 5") as caught:
+        database.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(newer),))
+    with pytest.raises(InputError, match=rf"newer version of facedouble \(schema {newer}") as caught:
         Faceset.open(old)
     assert "\n" not in str(caught.value)
-    assert version(old) == "5"
+    assert version(old) == str(newer)
 
 
 @pytest.mark.parametrize("value", ["", "three", "-1", "٣", "9" * 5000, None])

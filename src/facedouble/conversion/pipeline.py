@@ -112,7 +112,7 @@ def _convert(
     marking = make_marking(settings, source, output, _credential_parameters(model, swapper))
     selection = FaceSelection(ranges, References.read(settings.faces), settings.faces.track)
     number = frames.info.video_stream
-    plan = None if faceset is None else make_plan(source, faceset, selection, video_stream=number)
+    plan = None if faceset is None else make_plan(source, faceset, selection, video_stream=number, run=run)
     fingerprint = conversion_fingerprint(source_hash(source), swapper, plan, settings)
     mode = OUTPUT_MODES[settings.render.mode]
     like = replace(frames.info, width=frames.info.width * mode.width_factor)
@@ -138,7 +138,10 @@ def _convert(
         for remark in sink.remarks:
             run.warn("output.remark", f"{output.name}: {remark}")
         if work.discarded:
-            run.notice("convert.discarded", "discarded the unfinished output of a run with other settings")
+            run.notice(
+                "convert.discarded",
+                "discarded the unfinished output of a run with other settings or another source",
+            )
         steps = make_steps(settings, swapper)
         _warn_of_missing_references(settings, swapper, model, run)
         fitted = _saved_plan(work, fit_keys(swapper, steps))
@@ -147,7 +150,7 @@ def _convert(
                 found_with = extraction_settings(swapper.card, model, run)
                 found_with = found_with.replace(skip_existing=True, reading=settings.reading)
                 faceset = _extract_faces(source, work.make() / "faces", found_with, run)
-                plan = make_plan(source, faceset, selection, video_stream=number)
+                plan = make_plan(source, faceset, selection, video_stream=number, run=run)
             fitted = fit_plan(plan, faceset, swapper, steps, run)
             work.make()
             save_plan(fitted, work.plan)

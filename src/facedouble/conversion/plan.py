@@ -17,7 +17,9 @@ from facedouble.faces.colour import smooth_statistics
 from facedouble.faces.network_input import InputCrop
 from facedouble.faces.references import References
 from facedouble.faces.smoothing import smooth_points
+from facedouble.faceset.source_match import SourceMatch
 from facedouble.faceset.store import Faceset
+from facedouble.run.run import Run
 from facedouble.types import Box, Face, FloatArray, Landmarks
 
 _MAX_TRACKS_LISTED = 8  # in a message
@@ -115,7 +117,8 @@ class ConversionPlan:
     """Everything about a conversion that is known before the first frame, so that frames can be made in any
     order, anywhere.
 
-    ``source_sha256`` names the source. ``faces``: the faces to replace by frame number; ``deleted`` counts
+    ``source_sha256`` names the source. ``faces``: the faces to replace by the number of their frame in the
+    source, which is not that in the faceset where images were taken out of a folder since; ``deleted`` counts
     those that were deleted from the faceset, ``not_selected`` those of other people or tracks than selected.
     ``fit_keys``: what the fits of the faces are valid for.
     """
@@ -128,32 +131,46 @@ class ConversionPlan:
 
 
 def make_plan(
-    source: Path, faceset: Path, selection: FaceSelection, *, video_stream: int | None = None
+    source: Path,
+    faceset: Path,
+    selection: FaceSelection,
+    *,
+    video_stream: int | None = None,
+    run: Run | None = None,
 ) -> ConversionPlan:
     """Plan the faces to replace, from a faceset extracted from ``source``, of its video stream number
-    ``video_stream`` (``None`` for a source with one).
+    ``video_stream`` (``None`` for a source with one). ``run`` is told which images are missing.
 
     Raises ``InputError`` for a faceset that is incomplete or of another source, ``SettingsError`` for a
     selected track that does not exist.
     """
     with Faceset.open(faceset) as store:
-        store.check_source(source, video_stream)
+        match = store.check_source(source, video_stream)
         source_sha256 = store.source.sha256
-        every = [face for face in store.all_faces() if face.cropped]
+        numbers = _numbers(store.all_faces(), match)
+        every = [face for face in store.all_faces() if face.cropped and face.key in numbers]
         kept = {face.key for face in store.faces(include_blurry=True)}
-    in_range = [face for face in every if face.frame_index in selection.ranges]
+    match.report(run or Run())
+    in_range = [face for face in every if numbers[face.key] in selection.ranges]
     selected = _selected(every, selection)
     faces: dict[int, list[PlannedFace]] = {}
     for planned in plan_faces(every):
         face = planned.face
-        if face.key in kept and face.key in selected and face.frame_index in selection.ranges:
-            faces.setdefault(face.frame_index, []).append(planned)
+        number = numbers[face.key]
+        if face.key in kept and face.key in selected and number in selection.ranges:
+            faces.setdefault(number, []).append(planned)
     return ConversionPlan(
         source_sha256,
         faces,
         deleted=sum(face.key not in kept for face in in_range),
         not_selected=sum(face.key in kept and face.key not in selected for face in in_range),
     )
+
+
+def _numbers(faces: Sequence[Face], match: SourceMatch) -> dict[tuple[int, int], int]:
+    """The present numbers of the frames of faces, by the keys of those whose frame is still there."""
+    found = {face.key: match.number(face.frame_index) for face in faces}
+    return {key: number for key, number in found.items() if number is not None}
 
 
 def _selected(faces: Sequence[Face], selection: FaceSelection) -> set[tuple[int, int]]:

@@ -41,12 +41,13 @@ makes optional may be NaN. ``index``: frame, face, track, crop size, rotation, a
 
 def save_plan(plan: ConversionPlan, path: Path) -> None:
     """Write a plan. Raises ``OutputError``, and ``InputError`` for faces of different landmark schemes."""
-    faces = [planned for index in sorted(plan.faces) for planned in plan.faces[index]]
+    places = [(index, planned) for index in sorted(plan.faces) for planned in plan.faces[index]]
+    faces = [planned for _, planned in places]
     scheme = common_scheme([planned.face for planned in faces])
     arrays: dict[str, npt.NDArray[Any]] = {}
     if faces:
         arrays = {
-            "index": np.array([_index(planned.face) for planned in faces], dtype=np.int64),
+            "index": np.array([_index(index, planned.face) for index, planned in places], dtype=np.int64),
             "alignment": np.stack([planned.face.alignment for planned in faces]),
             "statistics": np.stack([planned.statistics for planned in faces]),
             "landmarks": np.stack([planned.face.smoothed for planned in faces]),
@@ -157,8 +158,8 @@ def _faces(arrays: Mapping[str, npt.NDArray[Any]], scheme: str) -> list[tuple[Fa
     ]  # fmt: skip
 
 
-def _index(face: Face) -> Sequence[int]:
-    return (*face.key, face.track, face.crop_size, face.rotation, *face.box)
+def _index(frame: int, face: Face) -> Sequence[int]:
+    return (frame, face.face_index, face.track, face.crop_size, face.rotation, *face.box)
 
 
 def _face(row: Sequence[int], alignment: Any, landmarks: Any, scheme: str) -> Face:

@@ -120,17 +120,17 @@ def fit_plan(
         return plan
     same_model = keys.model == plan.fit_keys.model
     valid = {name for name, key in keys.steps.items() if same_model and plan.fit_keys.steps.get(name) == key}
-    tracks: dict[int, list[PlannedFace]] = {}
+    tracks: dict[int, list[tuple[int, PlannedFace]]] = {}
     for index in sorted(plan.faces):
         for planned in plan.faces[index]:
-            tracks.setdefault(planned.face.track, []).append(planned)
+            tracks.setdefault(planned.face.track, []).append((index, planned))
     faces: dict[int, list[PlannedFace]] = {index: [] for index in sorted(plan.faces)}
     with Faceset.open(faceset) as store:
         for number in (run or Run()).each(sorted(tracks)):
-            members = tracks[number]
-            fits = _fit(Track(members, store, swapper, run), steps, valid)
-            for planned in members:
-                faces[planned.face.frame_index].append(replace(planned, fits=fits))
+            track = Track([planned for _, planned in tracks[number]], store, swapper, run)
+            fits = _fit(track, steps, valid)
+            for index, planned in tracks[number]:
+                faces[index].append(replace(planned, fits=fits))
     for members in faces.values():
         members.sort(key=lambda planned: planned.face.face_index)
     return replace(plan, faces=faces, fit_keys=keys)

@@ -98,7 +98,7 @@ def _evaluate(
     others = [load_person(path.name, [path]) for path in run.each(gallery)]
     others += demo_people([person_a, person_b, *others])
     run.check()
-    plan = plan_observation(source, faceset, settings)
+    plan = plan_observation(source, faceset, settings, run)
     reconstructions: dict[str, Reconstruction] = {}
     pixels, coverage = 0, 1.0
     if model is not None:

@@ -92,14 +92,22 @@ class ObservationPlan:
     side: int
 
 
-def plan_observation(source: Path, faceset: Path, settings: EvaluateSettings) -> ObservationPlan:
-    """What to analyse. Raises ``InputError`` for the faceset of another source or one without faces."""
+def plan_observation(
+    source: Path, faceset: Path, settings: EvaluateSettings, run: Run | None = None
+) -> ObservationPlan:
+    """What to analyse. ``run`` is told which images are missing.
+
+    Raises ``InputError`` for the faceset of another source or one without faces.
+    """
     with Faceset.open(faceset) as store:
-        store.check_source(source, open_source(source, settings.reading).info.video_stream)
+        match = store.check_source(source, open_source(source, settings.reading).info.video_stream)
+        match.report(run or Run())
         faces: dict[int, Face] = {}
         for face in store.faces(include_blurry=True):
-            faces.setdefault(face.frame_index, face)
-        cuts = frozenset(frame.index + 1 for frame in store.frames() if frame.ends_shot)
+            if (number := match.number(face.frame_index)) is not None:
+                faces.setdefault(number, face)
+        ends = (match.number(frame.index) for frame in store.frames() if frame.ends_shot)
+        cuts = frozenset(number + 1 for number in ends if number is not None)
     if not faces:
         raise InputError(f"{faceset}: no face to measure")
     order = sorted(faces)

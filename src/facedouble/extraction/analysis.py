@@ -26,11 +26,13 @@ from facedouble.faces.tracklets import Observation, Tracklet, track_faces
 from facedouble.faces.tracks import Handover
 from facedouble.faceset.codec import FrameRecord
 from facedouble.faceset.shard import Shard
+from facedouble.files import name_text, path_text
 from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Box, Face, Grey, Image, Landmarks
 from facedouble.video.frame import Frame
 from facedouble.video.shot_boundaries import is_cut, thumbnail
 
+_MAX_PROBLEM = 1000  # characters
 _MAX_TRACKLETS = 1000  # per segment; gives each tracklet of a clip a number of its own
 _DESCRIBE_EVERY = 90  # frames of a face that fills its segments
 
@@ -88,11 +90,22 @@ def analyse_segment(segment: Segment, analyser: FaceAnalyser, settings: ExtractS
             if found:
                 handovers += _handovers_of(tracklet, number, frames, own, analyser.scheme)
     records = (
-        FrameRecord(frame.index, frame.pts, frame.name, place in scan.shot_ends, scan.problems.get(place))
+        frame_record(frame, scan.problems.get(place), ends_shot=place in scan.shot_ends)
         for place, frame in enumerate(segment.own)
     )
     seconds = {name: spent - before[name] for name, spent in analyser.seconds.items()}
     return SegmentResult(Shard(tuple(records), _numbered(faces), tuple(handovers)), seconds)
+
+
+def frame_record(frame: Frame, problem: str | None, *, ends_shot: bool = False) -> FrameRecord:
+    """The record of a frame, in text that can be stored: names on disk may be none."""
+    return FrameRecord(
+        frame.index,
+        frame.pts,
+        None if frame.name is None else name_text(frame.name),
+        ends_shot,
+        None if problem is None else path_text(problem)[:_MAX_PROBLEM],
+    )
 
 
 def _scan(frames: Sequence[Frame]) -> _Scan:

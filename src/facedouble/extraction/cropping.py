@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -60,13 +60,15 @@ class _JobResult:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def write_crops(source: Source, faceset: Faceset, settings: ExtractSettings, run: Run) -> dict[str, float]:
-    """Write the crop of every face that should have one and does not. Returns the seconds spent by kind of
-    work."""
+def write_crops(
+    source: Source, faceset: Faceset, settings: ExtractSettings, run: Run, gone: Collection[int] = ()
+) -> dict[str, float]:
+    """Write the crop of every face that should have one and does not, except of frames that are ``gone`` from
+    the source. Returns the seconds spent by kind of work."""
     seconds = {"decode": 0.0, "crop": 0.0, "write": 0.0}
     todo: dict[int, list[Face]] = {}
     for face in faceset.all_faces():
-        if not face.cropped and face.status not in NEVER_CROPPED:
+        if not face.cropped and face.status not in NEVER_CROPPED and face.frame_index not in gone:
             todo.setdefault(face.frame_index, []).append(face)
     stage = run.stage("crop", len(todo), "frames")
     done = 0

@@ -23,10 +23,12 @@ from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.references import References
 from facedouble.faceset.codec import SourceRecord
 from facedouble.faceset.layout import CROPS, DATABASE
+from facedouble.faceset.source_match import source_files
 from facedouble.faceset.store import SMOOTHED, Faceset, output_errors
 from facedouble.files import path_text
 from facedouble.run.run import Run, operation
 from facedouble.settings.extract import ExtractSettings, read_recorded, recorded
+from facedouble.video.folder_source import FolderSource
 from facedouble.video.hashing import source_hash
 from facedouble.video.source import Source, open_source, reported
 
@@ -74,9 +76,13 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
     with (
         reported(frames, run),
         run.lock(output, inside=True),
-        _open(source, frames, output, settings) as faceset,
+        _open(source, frames, output, settings, run) as faceset,
         output_errors(output),
     ):
+        gone: frozenset[int] = frozenset()
+        if isinstance(frames, FolderSource):
+            frames = frames.as_it_was([file.name for file in faceset.files()])
+            gone = frames.gone
         seconds: dict[str, float] = {}
         if faceset.meta(SMOOTHED) is None:
             try:
@@ -84,7 +90,7 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
             except InputError as error:
                 faceset.mark_failure(str(error))  # for a resumed run
             seconds["track"] = track_and_smooth(frames, faceset, settings, references, run)
-        for name, spent in write_crops(frames, faceset, settings, run).items():
+        for name, spent in write_crops(frames, faceset, settings, run, gone).items():
             seconds[name] = seconds.get(name, 0.0) + spent
         failure = faceset.failure
         if failure is None:
@@ -115,7 +121,7 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
     )
 
 
-def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings) -> Faceset:
+def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings, run: Run) -> Faceset:
     width, height = frames.info.shown_size
     record = SourceRecord(
         path=path_text(path),
@@ -130,12 +136,20 @@ def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings) -
     if not (output / DATABASE).exists():
         if output.exists() and not _is_free(output):
             raise OutputError(f"{output} exists and is not a faceset; choose another output")
-        return Faceset.create(output, record)
+        return Faceset.create(output, record, source_files(path))
     faceset = Faceset.open(output)
     old = faceset.source
-    if old.sha256 != record.sha256:
+    try:
+        match = faceset.match(path)
+    except InputError as error:
+        faceset.close()
+        raise OutputError(f"{output}: {error}") from error
+    if match is None:
         faceset.close()
         raise OutputError(f"{output} is the faceset of another source ({old.path})")
+    match.report(run)
+    if not faceset.files():  # an older version did not store them
+        faceset.put_files(source_files(path))
     made_with = recorded(read_recorded(old.settings))
     if made_with != record.settings:
         changed = ", ".join(

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facedouble.errors import InputError, OutputError, SettingsError, setting
+from facedouble.extraction.analysis import frame_record
 from facedouble.extraction.segments import index_of, selected_frames
 from facedouble.faceset.codec import FrameRecord, SourceRecord
 from facedouble.faceset.layout import DATABASE, iter_crops, parse_crop_name
 from facedouble.faceset.record import decode_record
+from facedouble.faceset.source_match import source_files
 from facedouble.faceset.store import SMOOTHED, Faceset
 from facedouble.files import path_text
 from facedouble.run.run import Run, operation
@@ -86,7 +88,7 @@ def _rebuild(path: Path, source: Path | None, run: Run) -> RebuildResult:
     record = replace(record, index=index)
     frames = _merged_frames(read, entries, clip)
     try:
-        _write(path, record, frames, [entry.face for entry in entries], complete=failure is None)
+        _write(path, clip, record, frames, [entry.face for entry in entries], complete=failure is None)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
     except sqlite3.OperationalError as error:
@@ -170,7 +172,7 @@ def _scan_frames(
                 if before is not None and is_cut(before, picture):
                     found[last] = replace(found[last], ends_shot=True)
                 before, last = picture, len(found)
-            found.append(FrameRecord(frame.index, frame.pts, frame.name, problem=problem))
+            found.append(frame_record(frame, problem))
             stage.progress(frame.index + 1)
     except InputError as error:
         failure = error
@@ -203,7 +205,13 @@ def _recorded(settings: Mapping[str, object]) -> ExtractSettings:
 
 
 def _write(
-    path: Path, record: SourceRecord, frames: Sequence[FrameRecord], faces: Sequence[Face], *, complete: bool
+    path: Path,
+    clip: Path,
+    record: SourceRecord,
+    frames: Sequence[FrameRecord],
+    faces: Sequence[Face],
+    *,
+    complete: bool,
 ) -> None:
     """Put a new database in the place of the damaged or lost one, once it is complete."""
     by_frame: dict[int, list[Face]] = {}
@@ -213,7 +221,7 @@ def _write(
     if draft.exists():
         shutil.rmtree(draft)  # left by a run that was killed
     try:
-        with Faceset.create(draft, record) as faceset:
+        with Faceset.create(draft, record, source_files(clip)) as faceset:
             for frame in frames:
                 faceset.add_frame(frame, by_frame.get(frame.index, ()))
             faceset.set_meta(SMOOTHED, "1")

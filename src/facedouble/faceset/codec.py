@@ -78,6 +78,15 @@ class FrameRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFile:
+    """An image of the folder that a faceset was made from: its frame number, its name and its SHA-256."""
+
+    index: int
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """What is known of one layer of a face, see :mod:`.layers`.
 
@@ -190,6 +199,17 @@ SOURCE = Codec(
             column="source_index",
             in_record=False,
         ),
+    ),
+)
+
+FILE = Codec(
+    SourceFile,
+    "file",
+    ("index",),
+    (
+        Field("index", Whole(0, _INDEX), "of its frame, from 0", column="frame_index"),
+        Field("name", FileName(), "of an image, if the source is a folder"),
+        Field("sha256", Text(64, "[0-9a-f]{64}"), "identifies its content"),
     ),
 )
 

@@ -18,16 +18,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from facedouble.errors import InputError, setting
-from facedouble.faceset.codec import FACE, FRAME, HANDOVER, LAYER, SOURCE
+from facedouble.faceset.codec import FACE, FILE, FRAME, HANDOVER, LAYER, SOURCE
 
-SCHEMA = 4
+SCHEMA = 5
 OLDEST = 2
 """The oldest schema that :data:`MIGRATIONS` can bring up to date."""
 
 _META = "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID"
 _LONGEST_CELL = 1 << 26  # bytes; the longest is the index of a long clip with a variable rate, some MiB
 _LONGEST_ROW = 1 << 18  # bytes of any other row; a face has some 20 kB
-_TABLES = {"meta", "about", "source", "frame", "face", "handover", "layer"}
+_TABLES = {"meta", "about", "source", "file", "frame", "face", "handover", "layer"}
 _TOKEN = re.compile(r'--[^\n]*|\s+|"(\w+)"|(\w+)|[(),]', re.ASCII)
 _SECONDS = 120.0  # for one query
 _STEPS = 100_000  # of SQLite's virtual machine between looks at the clock
@@ -46,6 +46,7 @@ def tables() -> list[str]:
     return [
         _META,
         SOURCE.create_table(),
+        FILE.create_table(),
         FRAME.create_table(),
         FACE.create_table("FOREIGN KEY (frame_index) REFERENCES frame"),
         HANDOVER.create_table(),
@@ -121,7 +122,16 @@ def _from_3(database: sqlite3.Connection) -> None:
     database.execute("UPDATE meta SET value = '4' WHERE key = 'schema'")
 
 
-MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (_from_2, _from_3)
+def _from_4(database: sqlite3.Connection) -> None:
+    """Schema 5: the files of a folder, each with its digest. They become known when extraction next runs."""
+    database.execute(
+        "CREATE TABLE file (frame_index INTEGER NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, "
+        "PRIMARY KEY (frame_index)) WITHOUT ROWID"
+    )
+    database.execute("UPDATE meta SET value = '5' WHERE key = 'schema'")
+
+
+MIGRATIONS: Sequence[Callable[[sqlite3.Connection], None]] = (_from_2, _from_3, _from_4)
 """``MIGRATIONS[i]`` brings schema ``OLDEST + i`` to the next one. They run inside a transaction."""
 
 

@@ -29,7 +29,17 @@ from facedouble.faces.landmarks import box_around
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faces.tracks import Handover
 from facedouble.faceset import schema
-from facedouble.faceset.codec import FACE, FRAME, HANDOVER, SOURCE, FrameRecord, Layer, SourceRecord
+from facedouble.faceset.codec import (
+    FACE,
+    FILE,
+    FRAME,
+    HANDOVER,
+    SOURCE,
+    FrameRecord,
+    Layer,
+    SourceFile,
+    SourceRecord,
+)
 from facedouble.faceset.crops import read_crop
 from facedouble.faceset.edits import keep_edits
 from facedouble.faceset.layers import LayerStore, Maker, layer_records
@@ -43,9 +53,9 @@ from facedouble.faceset.layout import (
     parse_crop_name,
 )
 from facedouble.faceset.shard import Shard
+from facedouble.faceset.source_match import SourceMatch, match_source
 from facedouble.faceset.table import Codec, T
 from facedouble.types import Face, Image, Landmarks
-from facedouble.video.hashing import source_hash
 
 SMOOTHED = "smoothed"
 """Key of :meth:`Faceset.meta` that is set once tracks and smoothed landmarks are stored."""
@@ -64,8 +74,8 @@ class Faceset:
     # -- opening -----------------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, path: Path, source: SourceRecord) -> Faceset:
-        """Make a new, empty faceset in ``path``.
+    def create(cls, path: Path, source: SourceRecord, files: Iterable[SourceFile] = ()) -> Faceset:
+        """Make a new, empty faceset in ``path``; ``files`` are the images of its source if that is a folder.
 
         Raises ``InputError`` if there is one already, ``OutputError`` if it cannot be written.
         """
@@ -80,6 +90,7 @@ class Faceset:
             database = schema.create(draft)
             try:
                 database.execute(SOURCE.upsert, SOURCE.to_row(source))
+                database.executemany(FILE.upsert, map(FILE.to_row, files))
                 database.commit()
             finally:
                 database.close()
@@ -138,15 +149,25 @@ class Faceset:
         """Why the source could not be read to its end; ``None`` where it could, as far as is known."""
         return self.meta(_FAILURE)
 
-    def check_source(self, source: Path, video_stream: int | None = None) -> None:
-        """Raise ``InputError`` unless it is complete and was made from the clip or folder ``source``; with
-        ``video_stream``, from the video stream of that number."""
+    def files(self) -> list[SourceFile]:
+        """The images of the folder it was made from; none for a clip, and where an older version made it."""
+        return self._read(FILE)
+
+    def match(self, source: Path) -> SourceMatch | None:
+        """How ``source`` matches what it was made from; see :func:`.source_match.match_source`."""
+        return match_source(source, self.source.sha256, self.files())
+
+    def check_source(self, source: Path, video_stream: int | None = None) -> SourceMatch:
+        """Which frames of the clip or folder ``source`` are which of the faceset's. Raises ``InputError``
+        unless it is complete and was made from ``source``; with ``video_stream``, from the video stream of
+        that number."""
         if not self.complete and self.failure is not None:
             raise InputError(f"{self.path} holds only a part of its source: {self.failure}")
         if not self.complete:
             raise InputError(f"{self.path}: its extraction did not finish; resume it first")
         record = self.source
-        if record.sha256 != source_hash(source):
+        found = self.match(source)
+        if found is None:
             raise InputError(
                 f"{self.path} holds the faces of another source ({record.path}), not of {source}"
             )
@@ -157,6 +178,7 @@ class Faceset:
                 f"choose that stream ({setting('reading.video_stream', own)})"
             )
         self.check_geometry()
+        return found
 
     def check_geometry(self) -> None:
         """Raise ``InputError`` if its faces are squeezed: an earlier version did not apply the pixel aspect
@@ -283,6 +305,10 @@ class Faceset:
     def set_meta(self, key: str, value: str) -> None:
         """Store a value about the whole faceset, such as which pass of extraction is done."""
         self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def put_files(self, files: Iterable[SourceFile]) -> None:
+        """Store the images of the folder it was made from."""
+        self._database.executemany(FILE.upsert, map(FILE.to_row, files))
 
     def mark_failure(self, reason: str) -> None:
         """Note that the source cannot be read to its end; committed with what comes next."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from copy import copy
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from facedouble.errors import InputError
+from facedouble.files import name_text
 from facedouble.settings.reading import Reading
 from facedouble.video.frame import Frame
 from facedouble.video.hashing import source_hash
@@ -36,6 +39,7 @@ class FolderSource:
     def __init__(self, path: Path, reading: Reading | None = None) -> None:
         self.path, self._reading = path, reading
         self.files = image_files(path) if path.is_dir() else [path]
+        self.gone: frozenset[int] = frozenset()  # numbers of images that are no longer there
         first, header, remark = self._first()
         self.remarks: Sequence[str] = () if remark is None else (remark,)
         height, width = first.shape[:2]
@@ -64,6 +68,18 @@ class FolderSource:
             except InputError as error:
                 problem = problem or error
         raise problem or InputError(f"{self.path}: the folder holds no image")
+
+    def as_it_was(self, names: Sequence[str]) -> FolderSource:
+        """The same with an image for each of ``names``, those that faces were once extracted from, so that
+        frames keep their numbers. One that is no longer there cannot be read."""
+        now = {name_text(file.name): file for file in self.files}
+        if not names or list(names) == list(now):
+            return self
+        whole = copy(self)
+        whole.files = [now.get(name, self.path / name) for name in names]
+        whole.gone = frozenset(number for number, name in enumerate(names) if name not in now)
+        whole._info = replace(self._info, frames=len(whole.files), is_film=_numbered(whole.files))
+        return whole
 
     @property
     def info(self) -> SourceInfo:

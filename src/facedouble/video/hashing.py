@@ -52,15 +52,33 @@ def source_hash(path: Path) -> str:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-@lru_cache(maxsize=4)  # one run asks several times, and a clip may have many gigabytes
+def image_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of each image of a folder by its name, in their order; hexadecimal.
+
+    Raises ``InputError`` when one of them cannot be read.
+    """
+    versions = source_versions(folder)
+    try:
+        hashes = _file_hashes(versions)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror})") from error
+    return {version.path.name: found for version, found in zip(versions, hashes, strict=True)}
+
+
 def _hash(versions: tuple[FileVersion, ...], *, of_folder: bool) -> str:
+    hashes = _file_hashes(versions)
     if not of_folder:
-        return _file_hash(versions[0].path)
+        return hashes[0]
     digest = hashlib.sha256()
-    for version in versions:
+    for version, found in zip(versions, hashes, strict=True):
         digest.update(os.fsencode(version.path.name))
-        digest.update(_file_hash(version.path).encode())
+        digest.update(found.encode())
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=4)  # one run asks several times, and a clip may have many gigabytes
+def _file_hashes(versions: tuple[FileVersion, ...]) -> tuple[str, ...]:
+    return tuple(_file_hash(version.path) for version in versions)
 
 
 def _file_hash(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,15 +13,20 @@ import time
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from facedouble.conversion.pipeline import convert
-from facedouble.errors import ConversionError
+from facedouble.errors import ConversionError, InputError
+from facedouble.extraction.extract import extract
+from facedouble.faceset.store import Faceset
 from facedouble.run.events import Event, Notice, Progress
 from facedouble.run.run import Run
 from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.extract import ExtractSettings
 from facedouble.settings.options import from_options
 from facedouble.settings.video import ClipEncoding
+from facedouble.video.images import read_image, write_png
 
 pytestmark = pytest.mark.subprocess
 
@@ -36,7 +42,7 @@ def command_line(rich: Path, faces: Path, model: Path, output: Path, *more: str)
 
 def settings(**changes: object) -> ConvertSettings:
     plain: dict[str, object] = {"device": "cpu", "precision": "fp32", "credentials": False}
-    return from_options(ConvertSettings, checkpoint_frames=PART, **{**plain, **changes})
+    return from_options(ConvertSettings, **{"checkpoint_frames": PART, **plain, **changes})
 
 
 def packets(clip: Path) -> list[tuple[object, ...]]:
@@ -243,3 +249,49 @@ def test_a_full_disk_is_reported_and_finished_parts_are_kept(
     )
     assert f"{FRAMES} frames were resumed from an earlier run" in last.stdout
     assert packets(output) == packets(uninterrupted)
+
+
+def test_an_image_that_cannot_be_read_is_taken_out_and_the_same_command_goes_on(
+    folder_of_images: Path, stand_in: Path, tmp_path: Path
+) -> None:
+    """Its faceset stays that of the folder, and nothing that the first run wrote is in the way."""
+    faces, output = tmp_path / "faces", tmp_path / "out"
+    broken = folder_of_images / "0005.png"
+    extract(folder_of_images, faces, ExtractSettings(processes=1))
+    how = settings(checkpoint_frames=2)
+    with pytest.raises(InputError, match=r"0005\.png"):
+        convert(folder_of_images, stand_in, output, how, faceset=faces)
+    assert sorted(path.name for path in output.iterdir()) == [f"{number:04d}.png" for number in range(4)]
+    broken.unlink()
+    lines: list[Event] = []
+    result = convert(folder_of_images, stand_in, output, how, faceset=faces, run=Run([lines.append]))
+    assert (result.frames, result.frames_swapped) == (8, 8)
+    assert sorted(path.name for path in output.iterdir()) == sorted(
+        path.name for path in folder_of_images.iterdir()
+    )
+    assert "no longer in the folder: 0005.png; the other images are what they were" in [
+        line.text for line in lines if isinstance(line, Notice)
+    ]
+    # Each image has the face that belongs to it: the last is what a run on the whole folder makes of it.
+    alone = tmp_path / "alone"
+    shutil.copytree(faces, tmp_path / "copy")
+    convert(folder_of_images, stand_in, alone, how, faceset=tmp_path / "copy")
+    assert (alone / "0008.png").read_bytes() == (output / "0008.png").read_bytes()
+    before, after = read_image(folder_of_images / "0008.png"), read_image(output / "0008.png")
+    with Faceset.open(faces) as store:
+        box = next(face.box for face in store.faces() if face.frame_index == 8)
+    changed = np.argwhere((before != after).any(axis=2))
+    assert len(changed)
+    assert (changed.min(axis=0) >= (box.top - box.height, box.left - box.width)).all()
+    assert (changed.max(axis=0) <= (box.bottom + box.height, box.right + box.width)).all()
+
+
+@pytest.fixture
+def folder_of_images(pictures: list[np.ndarray], tmp_path: Path) -> Path:
+    """Nine images, of which the sixth is no picture."""
+    path = tmp_path / "images"
+    path.mkdir()
+    for number in range(9):
+        write_png(path / f"{number:04d}.png", pictures[4 * number])
+    (path / "0005.png").write_bytes(b"\x89PNG broken")
+    return path

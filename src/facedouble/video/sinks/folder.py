@@ -121,5 +121,21 @@ class FolderSink(Sink):
             self._path.rmdir()
 
 
+def remove_images(folder: Path, names: object) -> None:
+    """Remove images that an earlier run wrote into ``folder``, by the names in its record. Raises
+    ``OutputError``."""
+    if not isinstance(names, list):
+        return
+    try:
+        for name in names:
+            if isinstance(name, str) and Path(name).name == name:  # nothing outside the folder
+                (folder / name).unlink(missing_ok=True)
+                (folder / name).with_suffix(SIDECAR).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: images of an earlier run cannot be removed ({error.strerror})"
+        ) from error
+
+
 SIDECAR_SUFFIXES = {".exr"}
 """Image formats whose credentials lie in a sidecar."""

@@ -23,7 +23,7 @@ from facedouble.video.sinks.base import Marking, Sink, may_pass, write_error
 from facedouble.video.sinks.clip import check_size
 from facedouble.video.sinks.container import ClipFile
 from facedouble.video.sinks.encoder import Encoder, Encoding, is_held
-from facedouble.video.sinks.folder import FolderSink
+from facedouble.video.sinks.folder import FolderSink, remove_images
 from facedouble.video.sinks.packets import concatenate, write_packets
 from facedouble.video.sinks.stream_copy import Span
 from facedouble.video.sinks.work_folder import WorkFolder
@@ -193,6 +193,8 @@ class FolderParts(FolderSink, PartsSink):
     ) -> None:
         self._work = work
         self._resumes = work.exists
+        for record in work.discarded_parts:
+            remove_images(path, record.get("images"))
         super().__init__(
             path,
             format=format,

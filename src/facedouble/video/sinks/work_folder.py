@@ -50,8 +50,9 @@ class WorkFolder:
     """The work folder of the result ``path``, created on first use.
 
     ``fingerprint`` holds everything that determines the result. A folder of the same fingerprint is
-    resumed, up to the first part whose record ``is_usable`` refuses; any other is deleted, and
-    ``discarded`` is true. Use it inside :func:`open_work_folder`, or from a single process.
+    resumed, up to the first part whose record ``is_usable`` refuses; any other is deleted, ``discarded`` is
+    true, and ``discarded_parts`` are the records of its parts. Use it inside :func:`open_work_folder`, or
+    from a single process.
     """
 
     def __init__(
@@ -61,10 +62,12 @@ class WorkFolder:
         self.folder = hidden_beside(path, ".work")
         self._fingerprint = json.dumps(fingerprint, sort_keys=True, indent=1)
         self.discarded = False
+        self.discarded_parts: list[dict[str, Any]] = []
         if self.folder.is_symlink():
             raise OutputError(f"{self.folder}: a link, which would lead elsewhere; remove it")
         found = self.folder / _FINGERPRINT
         if self.folder.exists() and not (found.is_file() and found.read_text("utf-8") == self._fingerprint):
+            self.discarded_parts = self._parts()
             self.remove()
             self.discarded = True
         self.parts = self._parts()
