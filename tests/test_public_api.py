@@ -4,6 +4,7 @@ CHANGELOG.md."""
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -122,3 +123,24 @@ def test_importing_the_package_is_light() -> None:
     code = f"import sys, facedouble; print([name for name in {heavy} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.subprocess
+@pytest.mark.parametrize(
+    ("given", "then"),
+    [
+        ({}, "PASSIVE None"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None"),
+        ({"GOMP_SPINCOUNT": "1000"}, "None 1000"),
+    ],
+)
+def test_waiting_threads_give_up_their_cores_unless_told_otherwise(given: dict[str, str], then: str) -> None:
+    """And before PyTorch, whose threads read it when they are loaded, can have been imported."""
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    program = (
+        "import facedouble, os, sys; assert 'torch' not in sys.modules; "
+        f"print(*(os.environ.get(name) for name in {names}))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in names} | given
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert run.stdout.strip() == then, run.stderr

@@ -6,10 +6,15 @@ takes typed settings and returns a typed result; errors that a user can act on a
 :class:`FacedoubleError`.
 
 Nothing heavy is imported before it is used: the names below are loaded at first touch.
+
+Importing it sets ``OMP_WAIT_POLICY=PASSIVE`` in the environment, unless that or another setting of how
+OpenMP's threads wait is there. PyTorch's threads otherwise wait for each other without giving up their cores,
+and beside anything else that runs, training is up to twenty times slower. PyTorch reads it when imported.
 """
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -84,6 +89,9 @@ __all__ = [
     "train",
     "write_report",
 ]
+
+if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY"} & os.environ.keys():
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 # No module or folder of the package may have one of these names: the import system would put it in
 # the function's place. So the stages live in training/, conversion/ and evaluation/.

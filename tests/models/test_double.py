@@ -40,19 +40,19 @@ def test_calibrated_codes_of_either_side_have_mean_0_and_deviation_1() -> None:
         assert (code.std(0, unbiased=False) - 1).abs().max() < 0.05
 
 
-def test_noise_is_there_in_training_only_and_fades_with_hardness() -> None:
+def test_noise_is_what_was_drawn_and_fades_with_strength() -> None:
     model = small()
     batch = faces(4)
 
-    def spread() -> float:
+    def spread(strength: float) -> float:
+        noise: dict[Side, dict[str, torch.Tensor]] = {"a": model.draw_noise(4, strength)}
         with torch.no_grad():
-            return float((model.encode(batch, "a") - model.encode(batch, "a")).abs().mean())
+            noisy = model.encode_sides({"a": batch}, noise)["a"]
+            return float((noisy - model.encode(batch, "a")).std())
 
-    hard = spread()
-    model.augmentation_strength = 0.1
-    assert 0 < spread() < hard / 5
-    model.eval()
-    assert spread() == 0
+    assert spread(1.0) == pytest.approx(model.noise, rel=0.2)
+    assert spread(0.1) == pytest.approx(model.noise / 10, rel=0.2)
+    assert Double(96, filters=4, bottleneck=8, inner=8, channels=(8, 8, 8), noise=0).draw_noise(4, 1.0) == {}
 
 
 def test_until_parted_both_sides_use_one_decoder() -> None:

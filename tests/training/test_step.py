@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from facedouble.training import schedule
 from facedouble.training.loop import train
 from facedouble.training.parallel import World
 from facedouble.training.setup import Setup, prepare
+from facedouble.training.side_threads import SideThreads, computing_threads
 from facedouble.types import Side
 from tests.training.how import varied
 
@@ -63,6 +66,64 @@ def test_in_parts_it_is_the_same_step(facesets: Facesets, settings: TrainSetting
         # On average: Adam's first steps have the size of the rate however small the gradient.
         difference = whole - after_steps(facesets, settings, micro_batch, progress)
         assert difference.abs().mean() < 0.01 * whole.abs().mean()
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, ORIGINAL], ids=["quick", "original"])
+def test_each_side_in_its_own_thread_is_the_same_step(
+    facesets: Facesets, settings: TrainSettings, two_threads: None
+) -> None:
+    """Through the shared decoder and apart, with noise, and in parts; the same every time."""
+    settings = varied(settings, recipe=("shared_decoder_until=0.5",))
+
+    def losses(*, apart: bool, micro_batch: int) -> list[list[float]]:
+        made = setup(facesets, settings)
+        assert made.step.threads is not None
+        if not apart:
+            made.step.threads = None
+        made.step.micro_batch = micro_batch
+        rows = []
+        for progress in (0.0, 0.2, 0.4, 0.6, 0.8):
+            if progress > 0.5 and not made.state.card.decoders_split:
+                made.state.split_decoders()
+            config = schedule.step_config(made.recipe, settings, made.state.card, progress)
+            rows.append(made.step(made.pairs(config), config).tolist())
+        return rows
+
+    for micro_batch in (8, 4):
+        there = losses(apart=True, micro_batch=micro_batch)
+        assert there == losses(apart=True, micro_batch=micro_batch)
+        assert np.allclose(there, losses(apart=False, micro_batch=micro_batch), rtol=1e-4)
+
+
+def test_threads_keep_their_own_number_of_threads(two_threads: None) -> None:
+    pool = computing_threads(2, 1, "test")
+    torch.set_num_threads(2)
+    # A first operation is when a thread takes the number of the others, if it has none of its own.
+    assert [pool.submit(torch.get_num_threads).result() for _ in range(4)] == [1] * 4
+    assert torch.get_num_threads() == 2
+    pool.shutdown()
+
+
+def test_an_error_in_a_side_is_raised_when_the_other_has_ended(two_threads: None) -> None:
+    ended = []
+
+    def work(side: Side) -> None:
+        if side == "a":
+            raise ValueError("of a")
+        time.sleep(0.05)
+        ended.append(side)
+
+    with pytest.raises(ValueError, match="of a"):
+        SideThreads().run(work)
+    assert ended == ["b"]
 
 
 def test_out_of_memory_it_takes_fewer_faces_at_a_time(facesets: Facesets) -> None:

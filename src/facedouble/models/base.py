@@ -33,17 +33,26 @@ class SwapModel(nn.Module, ABC):
     """Whether ``encode`` does the same for both sides."""
     min_faces_per_side: int = 1
     """How many of each side have to go through it together in training."""
-    augmentation_strength: float = 1.0
-    """0..1, set by the training loop: how much of what makes training hard on purpose (noise on
-    the code, say) a model applies while it is in training mode."""
 
     @abstractmethod
     def encode(self, faces: Tensor, side: Side) -> Tensor:
         """Faces (N, 3, R, R) of ``side`` to codes; the shape is the model's own."""
 
-    def encode_sides(self, faces: Mapping[Side, Tensor]) -> dict[Side, Tensor]:
-        """Faces of several sides to their codes. A model whose encoder takes both sides alike does
-        them in one batch, which is faster."""
+    def draw_noise(self, count: int, strength: float) -> dict[str, Tensor]:
+        """The random numbers that make training hard on purpose (noise on the code, say), for ``count``
+        faces of one side, by name; ``strength`` 0..1 scales them. Nothing for a model without.
+
+        All that is random in a training step is drawn here, so that sides can be encoded in any order and
+        in any thread, and a captured step can be replayed with new numbers.
+        """
+        return {}
+
+    def encode_sides(
+        self, faces: Mapping[Side, Tensor], noise: Mapping[Side, Mapping[str, Tensor]] | None = None
+    ) -> dict[Side, Tensor]:
+        """Faces of several sides to their codes, in training with the ``noise`` that :meth:`draw_noise`
+        returned for each side. A model whose encoder takes both sides alike does them in one batch, which
+        is faster."""
         if not self.joint_encoder:
             return {side: self.encode(pictures, side) for side, pictures in faces.items()}
         codes = self.encode(torch.cat(list(faces.values())), next(iter(faces)))

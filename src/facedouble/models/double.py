@@ -147,13 +147,20 @@ class Double(SwapModel):
     def encode(self, faces: Tensor, side: Side) -> Tensor:
         return self.encode_sides({side: faces})[side]
 
-    def encode_sides(self, faces: Mapping[Side, Tensor]) -> dict[Side, Tensor]:
+    def draw_noise(self, count: int, strength: float) -> dict[str, Tensor]:
+        if not self.noise:
+            return {}
+        shape, device = (count, self.squeeze.out_features), self.squeeze.weight.device
+        return {"code": torch.randn(shape, device=device) * (self.noise * strength)}
+
+    def encode_sides(
+        self, faces: Mapping[Side, Tensor], noise: Mapping[Side, Mapping[str, Tensor]] | None = None
+    ) -> dict[Side, Tensor]:
         squeezed = self._squeezed(faces)
         codes = {side: self.normalise[side](part) for side, part in squeezed.items()}
-        if self.training and self.noise:
-            strength = self.noise * self.augmentation_strength
-            codes = {side: code + strength * torch.randn_like(code) for side, code in codes.items()}
-        return codes
+        if noise is None or not self.noise:
+            return codes
+        return {side: code + noise[side]["code"].to(code.dtype) for side, code in codes.items()}
 
     def _squeezed(self, faces: Mapping[Side, Tensor]) -> dict[Side, Tensor]:
         """The code of each side before it is normalised; all in one batch, which is faster."""

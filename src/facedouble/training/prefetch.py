@@ -7,7 +7,7 @@ are the same as without the thread, in the same order.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from facedouble.training.schedule import StepConfig
+from facedouble.training.side_threads import computing_threads
 from facedouble.training.warp.pairs import Pairs
 from facedouble.types import Side
 
@@ -31,7 +32,7 @@ class Prefetcher:
     def __init__(self, make: Callable[[StepConfig], _Made], random: torch.Generator) -> None:
         self._make, self._random = make, random
         # One thread: a pool of its own would compete with the network's.
-        self._thread = ThreadPoolExecutor(1, "batches", torch.set_num_threads, (1,))
+        self._thread = computing_threads(1, 1, "batches")
         self._begun: tuple[StepConfig, Tensor, Future[_Made]] | None = None
 
     def take(self, config: StepConfig, after: StepConfig) -> _Made:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import fields
 from typing import Any
@@ -19,8 +19,11 @@ from facedouble.training.memory import is_out_of_memory
 from facedouble.training.objective import Objective
 from facedouble.training.parallel import World, average_gradients, distributed
 from facedouble.training.schedule import StepConfig
+from facedouble.training.side_threads import SideThreads
 from facedouble.training.warp.pairs import Pairs
 from facedouble.types import OTHER_SIDE, SIDES, Side
+
+Noise = dict[str, Tensor]
 
 
 class PairedForward(nn.Module):
@@ -31,12 +34,12 @@ class PairedForward(nn.Module):
         self.network = network
 
     def forward(
-        self, inputs: dict[Side, Tensor], freeze_encoder: bool, swaps: bool
+        self, inputs: dict[Side, Tensor], noise: dict[Side, Noise], freeze_encoder: bool, swaps: bool
     ) -> tuple[dict[Side, Decoded], dict[Side, Decoded]]:
         """Each side's faces (N, 3, R, R) restored by its own decoder; and, with ``swaps``, decoded from the
-        other side's codes, without gradients to the encoder."""
+        other side's codes, without gradients to the encoder. ``noise`` is what the network drew for them."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not freeze_encoder):
-            codes = self.network.encode_sides(inputs)
+            codes = self.network.encode_sides(inputs, noise)
         restored = {side: self.network.decode(code, side) for side, code in codes.items()}
         if not swaps:
             return restored, {}
@@ -50,7 +53,10 @@ class Step:
 
     ``micro_batch`` is how many faces go through the network at a time; what is more is done in parts, whose
     gradients are added, the discriminators' as well, so that the step is the same. It gets smaller when
-    memory runs out, down to ``fewest``: ``least`` of each side.
+    memory runs out, down to ``min_micro_batch``: ``min_faces`` of each side.
+
+    On a processor with two cores or more each side has a thread of its own (``side_threads.py``), but while
+    an adversary judges, which looks at both.
     """
 
     def __init__(
@@ -78,13 +84,14 @@ class Step:
         if compiled:
             module.compile()
         self.forward: nn.Module = distributed(module, device) if world.size > 1 else module
+        apart = device.type == "cpu" and world.size == 1 and torch.get_num_threads() >= len(SIDES)
+        self.threads = SideThreads() if apart else None
 
     def __call__(self, pairs: Mapping[Side, Pairs], config: StepConfig) -> Tensor:
         """The loss of each side, before the step. Raises ``TrainingError`` when not even the
         fewest faces at a time fit into memory."""
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate
-        self.network.augmentation_strength = config.augmentation
         while True:
             try:
                 return self._learn(pairs, config)
@@ -96,6 +103,9 @@ class Step:
         self._forget()
         total = torch.zeros(len(pairs), device=self.device)
         for part, share, last in _parts(pairs, self.micro_batch, self.min_faces):
+            if self.threads is not None and adversary is None:
+                total += self._accumulate_apart(self.threads, part, config, share)
+                continue
             with nullcontext() if last or self.world.size == 1 else self.forward.no_sync():  # type: ignore[operator]
                 loss, sides, judged = self.losses(part, config)
                 (loss * share).backward()
@@ -108,6 +118,28 @@ class Step:
         self.optimizer.step()
         return total
 
+    def _accumulate_apart(
+        self, threads: SideThreads, pairs: Mapping[Side, Pairs], config: StepConfig, share: float
+    ) -> Tensor:
+        """Add the gradients of ``pairs``, which are ``share`` of the batch, each side in its own thread.
+        Returns this share of each side's loss, (sides,)."""
+        noise = self._noise(pairs, config)
+        parameters = list(self.network.parameters())
+
+        def work(side: Side) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+            with self._autocast():
+                restored, _ = self.plain(
+                    {side: pairs[side].inputs}, {side: noise[side]}, config.freeze_encoder, False
+                )
+            loss = self.objective(restored, pairs)[side] * share
+            return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True)
+
+        done = threads.run(work)
+        # Not by backward(): the order in which the sides come to an end would decide how sums are rounded.
+        for _, gradients in done.values():
+            add_gradients(parameters, gradients)
+        return torch.stack([loss for loss, _ in done.values()])
+
     def losses(
         self, pairs: Mapping[Side, Pairs], config: StepConfig, *, eager: bool = False
     ) -> tuple[Tensor, Tensor, Mapping[Side, Decoded]]:
@@ -116,16 +148,27 @@ class Step:
         part. ``eager`` is neither compiled nor spread."""
         adversary = self._adversary(config)
         forward = self.plain if eager else self.forward
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16):
+        noise = self._noise(pairs, config)
+        with self._autocast():
             inputs = {side: pair.inputs for side, pair in pairs.items()}
             swaps = adversary is not None and adversary.of_swaps
-            restored, swapped = forward(inputs, config.freeze_encoder, swaps)
+            restored, swapped = forward(inputs, noise, config.freeze_encoder, swaps)
         sides = torch.stack(list(self.objective(restored, pairs).values()))
         if adversary is None:
             return sides.sum(), sides.detach(), {}
         judged = swapped if adversary.of_swaps else restored
         wrong = adversary.generator_loss(judged, pairs, config.progress)
         return sides.sum() + sum(wrong.values()), sides.detach(), judged
+
+    def _noise(self, pairs: Mapping[Side, Pairs], config: StepConfig) -> dict[Side, Noise]:
+        """What makes this step hard on purpose, drawn here so that it does not depend on threads."""
+        return {
+            side: self.network.draw_noise(len(pair.inputs), config.augmentation)
+            for side, pair in pairs.items()
+        }
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16)
 
     def _adversary(self, config: StepConfig) -> Adversary | None:
         """The adversary, while it is active."""
@@ -156,6 +199,23 @@ class Step:
             "batch size stays the same",
             micro_batch=self.micro_batch,
         )
+
+
+def add_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
+    """Add ``gradients`` to those that the parameters have; ``None`` is none."""
+    there, more = [], []
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        if gradient is None:
+            continue
+        if parameter.grad is not None:
+            there.append(parameter.grad)
+            more.append(gradient)
+        elif gradient.stride() == parameter.stride():
+            parameter.grad = gradient
+        else:  # the fused optimizer takes both to lie alike in memory
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
+    if there:
+        torch._foreach_add_(there, more)
 
 
 def _parts(
