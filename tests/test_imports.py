@@ -38,10 +38,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(STAGES, FOUNDATION | PARTS | {"faceset"}),
     "conversion": FOUNDATION | PARTS | {"faceset", "extraction", "provenance"},
     "evaluation": FOUNDATION | PARTS | {"faceset", "extraction"},
+    "interchange": FOUNDATION | PARTS | {"faceset", "extraction"},
     "demo": FOUNDATION | PARTS | {"faceset"} | STAGES,
     "doctor": FOUNDATION | PARTS,
     "project": FOUNDATION | {"video", "faceset"},
-    "cli": FOUNDATION | PARTS | {"faceset"} | STAGES | {"demo", "doctor", "project"},
+    "cli": FOUNDATION | PARTS | {"faceset"} | STAGES | {"interchange", "demo", "doctor", "project"},
     "__main__": {"cli"},
 }
 

@@ -23,6 +23,7 @@ from facedouble.settings.video import ClipEncoding
 from facedouble.types import Side
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
+from tests.hostile.bad_imports import imports
 from tests.hostile.bad_input import BadInput
 from tests.hostile.bad_media import media
 from tests.hostile.bad_records import facesets, models, settings
@@ -31,7 +32,7 @@ from tests.hostile.guarded import MEMORY, Guarded, Outcome
 pytestmark = pytest.mark.slow
 
 WORKERS = 2
-INPUTS = {one.name: one for one in (*models(), *facesets(), *settings(), *media())}
+INPUTS = {one.name: one for one in (*models(), *facesets(), *settings(), *imports(), *media())}
 GOOD = ("clip.mp4", "picture.png", "faces", "model", "keep")
 
 

@@ -30,6 +30,8 @@ _RANGE = re.compile(r"\d+(-\d*)?(,\d+(-\d*)?)*")
 
 COMMANDS = {
     "extract": ("extract:extract", "Find the faces of a clip and cut them out into a faceset."),
+    "import": ("import_faces:import_faces", "Make a faceset of faces that another program has found."),
+    "export": ("export_faces:export_faces", "Write a faceset as another program reads it."),
     "faces": ("faces:faces", "Look through a faceset: what looks wrong, what it lacks."),
     "train": ("train:train", "Train a model on the faces of two people, or resume it."),
     "convert": ("convert:convert", "Put the trained person's face into a clip."),

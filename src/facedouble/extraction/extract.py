@@ -76,7 +76,7 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
     with (
         reported(frames, run),
         run.lock(output, inside=True),
-        _open(source, frames, output, settings, run) as faceset,
+        open_output(source, frames, output, settings, run) as faceset,
         output_errors(output),
     ):
         gone: frozenset[int] = frozenset()
@@ -121,7 +121,19 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
     )
 
 
-def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings, run: Run) -> Faceset:
+def open_output(
+    path: Path,
+    frames: Source,
+    output: Path,
+    settings: ExtractSettings,
+    run: Run,
+    program: str = f"facedouble {__version__}",
+) -> Faceset:
+    """The faceset ``output`` of the source ``path``: a new one, or one to resume.
+
+    Raises ``OutputError`` for a folder of other things, a faceset of another source or made with other
+    settings, and a finished one unless ``settings`` say to resume.
+    """
     width, height = frames.info.shown_size
     record = SourceRecord(
         path=path_text(path),
@@ -130,7 +142,7 @@ def _open(path: Path, frames: Source, output: Path, settings: ExtractSettings, r
         height=height,
         time_base=frames.info.time_base,
         settings=recorded(settings),
-        program=f"facedouble {__version__}",
+        program=program,
         index=index_of(frames),
     )
     if not (output / DATABASE).exists():

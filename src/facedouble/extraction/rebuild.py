@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facedouble.errors import InputError, OutputError, SettingsError, setting
-from facedouble.extraction.analysis import frame_record
-from facedouble.extraction.segments import index_of, selected_frames
+from facedouble.extraction.frame_records import list_frames
+from facedouble.extraction.segments import index_of
 from facedouble.faceset.codec import FrameRecord, SourceRecord
 from facedouble.faceset.layout import DATABASE, iter_crops, parse_crop_name
 from facedouble.faceset.record import decode_record
@@ -19,11 +19,9 @@ from facedouble.faceset.store import SMOOTHED, Faceset
 from facedouble.files import path_text
 from facedouble.run.run import Run, operation
 from facedouble.settings.extract import ExtractSettings, read_recorded
-from facedouble.types import Face, FloatArray
+from facedouble.types import Face
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_png_comment
-from facedouble.video.index import SourceIndex
-from facedouble.video.shot_boundaries import is_cut, thumbnail
 from facedouble.video.source import open_source
 
 _DRAFT = "faceset.rebuilding"
@@ -84,8 +82,10 @@ def _rebuild(path: Path, source: Path | None, run: Run) -> RebuildResult:
         raise InputError(f"{clip} is not what {path} was made from; name another one ({setting('source')})")
     if source is not None:
         record = replace(record, path=path_text(source))
-    read, index, failure = _scan_frames(clip, _recorded(record.settings), run)
-    record = replace(record, index=index)
+    settings = _recorded(record.settings)
+    frames_of_clip = open_source(clip, settings.reading)
+    read, failure = list_frames(frames_of_clip, settings, run)
+    record = replace(record, index=index_of(frames_of_clip))
     frames = _merged_frames(read, entries, clip)
     try:
         _write(path, clip, record, frames, [entry.face for entry in entries], complete=failure is None)
@@ -149,35 +149,6 @@ def _only_source(path: Path, entries: Sequence[_Entry]) -> SourceRecord:
                 f"{entry.name} from {entry.source.path}: keep those of one"
             )
     return first.source
-
-
-def _scan_frames(
-    clip: Path, settings: ExtractSettings, run: Run
-) -> tuple[list[FrameRecord], SourceIndex | None, InputError | None]:
-    """The frames that extraction has processed, and the error that the clip ends with, if there is one."""
-    source = open_source(clip, settings.reading)
-    stage = run.stage("frames", source.info.frames, "frames")
-    found: list[FrameRecord] = []
-    failure = None
-    before: FloatArray | None = None
-    last = 0  # the last frame that could be read
-    try:
-        for frame in run.each(selected_frames(source, settings, {"decode": 0.0})):
-            problem = None
-            try:
-                picture = thumbnail(frame.grey())
-            except InputError as error:
-                problem = str(error)
-            else:
-                if before is not None and is_cut(before, picture):
-                    found[last] = replace(found[last], ends_shot=True)
-                before, last = picture, len(found)
-            found.append(frame_record(frame, problem))
-            stage.progress(frame.index + 1)
-    except InputError as error:
-        failure = error
-    stage.finish(frames=len(found))
-    return found, index_of(source), failure
 
 
 def _merged_frames(frames: Sequence[FrameRecord], entries: Sequence[_Entry], clip: Path) -> list[FrameRecord]:

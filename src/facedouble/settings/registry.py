@@ -13,6 +13,10 @@ COMMANDS: Registry[type[Settings]] = Registry(
     "command",
     {
         "extract": Entry("facedouble.settings.extract:ExtractCommand", "find the faces of a clip"),
+        "import": Entry("facedouble.settings.interchange:ImportCommand", "take the faces of another program"),
+        "export": Entry(
+            "facedouble.settings.interchange:ExportCommand", "write a faceset for another program"
+        ),
         "faces": Entry("facedouble.settings.curate:FacesCommand", "look through a faceset"),
         "train": Entry("facedouble.settings.train:TrainCommand", "train a model"),
         "convert": Entry("facedouble.settings.convert:ConvertCommand", "put the face into a clip"),
