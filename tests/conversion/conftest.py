@@ -20,10 +20,11 @@ from facedouble.faceset.reference_set import ReferenceSet
 from facedouble.faceset.store import Faceset
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.models.checkpoint import ModelCard, Save
+from facedouble.run.run import Run
 from facedouble.settings.convert import ConvertSettings
 from facedouble.settings.options import from_options
 from facedouble.training.preprocess import FaceCrop
-from facedouble.training.reference_selection import make_reference_set
+from facedouble.training.reference_selection import choose_references, make_reference_set
 from facedouble.types import SIDES, Side
 from facedouble.video.source import open_source
 
@@ -127,8 +128,9 @@ def scene(pair_frames: Path, extracted_pair: Path) -> Scene:
     frames = [frame.rgb() for frame in open_source(pair_frames).frames()]
     with Faceset.open(extracted_pair) as faceset:
         crops = [
-            FaceCrop(item.face, faceset.crop_path(item.face), item.statistics)
+            FaceCrop(item.face, extracted_pair, faceset.crop_path(item.face), item.statistics)
             for item in planned
             if item.face.box.centre[0] < 640  # whom the mirror draws
         ]
-    return Scene(frames, plan, extracted_pair, make_reference_set(crops))
+    references, _ = make_reference_set(choose_references(crops), Run())
+    return Scene(frames, plan, extracted_pair, references)

@@ -23,6 +23,7 @@ from facedouble.run.run import Run
 from facedouble.types import Box, Face, FloatArray, Landmarks
 
 _MAX_TRACKS_LISTED = 8  # in a message
+_VISIBLY_UPSCALED = 1.2
 _OUTLINE_SIGMA = 1.5  # frames; Gaussian that smooths the outline of masks within the crop
 
 
@@ -234,7 +235,7 @@ def smooth_outlines(faces: Sequence[Face]) -> list[Landmarks]:
 
 @dataclass(frozen=True, slots=True)
 class Upscaled:
-    """Faces that are larger in the frame than the model's resolution: how many, of how many, and the
+    """Faces that are visibly larger in the frame than the model's resolution: how many, of how many, and the
     largest scale. At ``largest`` 2, one pixel of the model covers 2 x 2 pixels of the frame."""
 
     faces: int
@@ -249,4 +250,6 @@ def count_upscaled(faces: FacesByFrame, view: InputCrop) -> Upscaled:
         for members in faces.values()
         for planned in members
     ]
-    return Upscaled(sum(1 for scale in scales if scale > 1), len(scales), max(scales, default=0.0))
+    return Upscaled(
+        sum(1 for scale in scales if scale > _VISIBLY_UPSCALED), len(scales), max(scales, default=0.0)
+    )

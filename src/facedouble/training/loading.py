@@ -153,7 +153,7 @@ def _known(side: Side, facesets: Sequence[Path], run: Run) -> tuple[list[FaceCro
                 )
             statistics = smooth_statistics(faces)
             known = [
-                FaceCrop(face, faceset.crop_path(face), colour)
+                FaceCrop(face, path, faceset.crop_path(face), colour)
                 for face, colour in zip(faces, statistics, strict=True)
             ]
         until, first = split_held_out([face.frame_index for face in faces])

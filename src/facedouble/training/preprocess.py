@@ -25,9 +25,10 @@ _ENOUGH = 256  # pixels
 
 @dataclass(frozen=True, slots=True)
 class FaceCrop:
-    """A face of a faceset, where its crop lies, and its colour statistics (2, 3)."""
+    """A face of the faceset in a folder, where its crop lies, and its colour statistics (2, 3)."""
 
     face: Face
+    faceset: Path
     crop: Path
     colour: FloatArray
 
