@@ -37,7 +37,7 @@ _TIMES = 20
 VARIANTS: list[dict[str, Any]] = [
     {},
     *({"blend": name} for name in BLENDS if name != "alpha"),
-    *({"colour": name} for name in COLOUR_TRANSFERS if name != "reinhard"),
+    *({"colour": name} for name in COLOUR_TRANSFERS if name != "mkl"),
     {"colour_space": "lab"},
     {"match_histogram": True},
     {"mask_type": "learned"},

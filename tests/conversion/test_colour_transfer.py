@@ -11,6 +11,7 @@ from facedouble.conversion.colour_transfer import (
 )
 from facedouble.conversion.registry import COLOUR_SPACES, COLOUR_TRANSFERS
 from facedouble.errors import SettingsError
+from facedouble.settings.convert import Colour
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,20 @@ def test_each_transfer_matches_what_it_promises(pixels) -> None:
     assert np.allclose(COLOUR_TRANSFERS["none"](drawn, wanted)(drawn), drawn)
     assert np.allclose(mean(fit_mean(drawn, wanted)(drawn)), mean(wanted), atol=1e-4)
     assert np.allclose(deviation(fit_mean(drawn, wanted)(drawn)), deviation(drawn), atol=1e-4)
+
+
+def chroma(colours: np.ndarray) -> float:
+    """Deviation of what is left of colours without their grey."""
+    return float((colours - colours.mean(axis=1, keepdims=True)).std(axis=0).mean())
+
+
+def test_in_a_nearly_grey_shot_of_strong_contrast_the_face_becomes_as_grey(pixels) -> None:
+    drawn, _ = pixels
+    grey = drawn.mean(axis=1, keepdims=True)
+    wanted = 0.4 + 2 * (grey - grey.mean()) + 0.1 * (drawn - grey)
+    default = COLOUR_TRANSFERS[Colour().kind](drawn, wanted)(drawn)
+    assert chroma(default) == pytest.approx(chroma(wanted), rel=0.25)
+    assert chroma(COLOUR_TRANSFERS["reinhard"](drawn, wanted)(drawn)) > 3 * chroma(default)
 
 
 def test_of_all_linear_maps_mkl_changes_colours_least(pixels) -> None:

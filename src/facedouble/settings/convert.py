@@ -44,7 +44,7 @@ class Mask(Settings):
 class Colour(Settings):
     """Which colours of the frame's face the new face takes on."""
 
-    kind: Annotated[str, Choice(COLOUR_TRANSFERS)] = "reinhard"
+    kind: Annotated[str, Choice(COLOUR_TRANSFERS)] = "mkl"
     space: Annotated[str, Choice(COLOUR_SPACES)] = field(
         _SPACE, "space in which colours are matched", option="colour-space"
     )
