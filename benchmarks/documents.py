@@ -38,7 +38,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 _SECTION = re.compile(r"(<!-- table ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SHORT = (
     "nearer_to_b", "distance_to_b", "distance_to_a", "mouth", "eyes", "expression", "pose", "jitter",
-    "flicker", "seam_colour", "detail_of_b",
+    "flicker", "flicker_own", "seam_colour", "octave_fine", "octave_middle", "octave_coarse",
+    "coherence_mouth", "coherence_eyes", "coherence_skin",
 )  # fmt: skip
 
 
@@ -140,7 +141,7 @@ def _demonstration(results: Path) -> Iterator[tuple[str, str]]:
     rows = []
     for name in _SHORT:
         known = MEASURES[name]
-        values = [f"{known.describe(run['measures'][name])}" for run in (seen, unseen)]
+        values = [f"{known.describe(run['measures'].get(name))}" for run in (seen, unseen)]
         rows.append([title(name), *values, known.describe_good()])
     columns = ["", "trained on the clip", "clip not seen", "good"]
     yield "demonstration", f"{head}\n\n{markdown(Table('', columns, rows))}"

@@ -77,10 +77,23 @@ def test_what_moves_with_the_source_does_not_flicker_and_a_flash_does() -> None:
     result = painted[8:-8, 8:-8], painted[8:-8, 5:-11]
     mask = np.zeros((112, 112), dtype=np.float32)
     mask[16:-16, 16:-16] = 1
-    of_result, of_source = flicker(*result, *source, mask)
+    of_result, of_source, along_own = flicker(*result, *source, mask)
     assert of_result == pytest.approx(of_source, rel=0.1)
+    assert along_own < of_source + 0.1  # in levels
     flash = np.asarray(cv2.add(result[1], np.full(3, 10, dtype=np.float64)), np.uint8)
-    assert flicker(result[0], flash, *source, mask)[0] > of_result + 5
+    flashing = flicker(result[0], flash, *source, mask)
+    assert flashing[0] > of_result + 5
+    assert flashing[2] > along_own + 5
+
+
+def test_what_slides_across_the_source_flickers_along_its_flow_and_not_along_its_own() -> None:
+    picture = textured(128)
+    source = picture[8:-8, 8:-8], picture[8:-8, 8:-8]
+    sliding = picture[::-1][8:-8, 8:-8], picture[::-1][8:-8, 5:-11]
+    mask = np.zeros((112, 112), dtype=np.float32)
+    mask[16:-16, 16:-16] = 1
+    along_source, _, along_own = flicker(*sliding, *source, mask)
+    assert along_own < along_source / 5
 
 
 def test_lab_of_known_colours() -> None:

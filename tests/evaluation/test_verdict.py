@@ -42,7 +42,7 @@ def test_a_poor_model_is_told_but_what_it_made_is_judged_by_itself() -> None:
 
 def test_a_few_fair_measures_are_listed_and_many_make_it_fair() -> None:
     assert verdict(mouth="fair", flicker="fair").rate == "good"
-    found = verdict(mouth="fair", flicker="fair", jitter="fair", seam_step="fair", sharpness="fair")
+    found = verdict(mouth="fair", flicker="fair", jitter="fair", seam_step="fair", seam_colour="fair")
     assert found.rate == "fair"
     (listed,) = [sentence for sentence in found.sentences if sentence.startswith("Fair")]
     assert listed.count("(") == 4
@@ -53,8 +53,25 @@ def test_what_several_measures_point_to() -> None:
     assert "It looks as if the face has not been replaced at all." in not_swapped.sentences
     other_take = verdict(expression="poor", mouth="poor", pose="poor")
     assert any("not A's performance" in sentence for sentence in other_take.sentences)
-    soft = verdict(sharpness="fair")
+    soft = verdict(octave_fine="fair", octave_middle="fair")
     assert any("lack of flicker means little" in sentence for sentence in soft.sentences)
+    sliding = verdict(flicker="poor")
+    assert any("slides across the head" in sentence for sentence in sliding.sentences)
+
+
+def test_sharpened_is_said_of_too_much_coarse_and_too_little_fine_detail() -> None:
+    levels = {"octave_fine": 0.6, "octave_middle": 1.4, "octave_coarse": 1.4}
+
+    def said(**changed: float) -> bool:
+        outcomes = {
+            name: Outcome((levels | changed).get(name, known.good[0]), None)
+            for name, known in MEASURES.items()
+        }
+        return any("sharpened rather than detailed" in sentence for sentence in judge(outcomes).sentences)
+
+    assert said()
+    assert not said(octave_fine=1.0)
+    assert not said(octave_middle=0.6, octave_coarse=1.0)
 
 
 def test_what_is_not_known_is_neither_praised_nor_blamed() -> None:

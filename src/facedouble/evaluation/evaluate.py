@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from facedouble.errors import InputError
+from facedouble.evaluation.appearance import load_appearance
 from facedouble.evaluation.gallery import demo_people, load_person
 from facedouble.evaluation.judges import Judged, describe_judges
 from facedouble.evaluation.measure import Evidence, Measure, Outcome, Values
@@ -93,7 +94,7 @@ def _evaluate(
     model: Path | None,
     run: Run,
 ) -> Evaluation:
-    person_b = load_person("B", target, detail=True)
+    person_b, look = load_person("B", target), load_appearance(target)
     person_a = load_person("A", [*a, faceset])
     others = [load_person(path.name, [path]) for path in run.each(gallery)]
     others += demo_people([person_a, person_b, *others])
@@ -111,7 +112,8 @@ def _evaluate(
         count = sum(side.faces for side in reconstructions.values())
         stage.finish(faces=count)
 
-    observer, of_source = Observer(source, plan, settings.reading), read_media_info(source, settings.reading)
+    observer = Observer(source, plan, look.patches, settings.reading)
+    of_source = read_media_info(source, settings.reading)
     shown = _shown(plan, settings)
     source_pictures: dict[int, bytes] = {}
     done = []
@@ -129,6 +131,7 @@ def _evaluate(
             observed,
             person_a,
             person_b,
+            look,
             tuple(others),
             read_media_info(path, settings.reading.of_other_clips()),
             of_source,

@@ -11,66 +11,37 @@ import numpy.typing as npt
 
 from facedouble.assets import demo_clips, have_demo_clips
 from facedouble.errors import InputError
-from facedouble.evaluation.image_quality import fine_detail
-from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.analyser import FaceAnalyser
-from facedouble.faces.hull import inner_face_mask
 from facedouble.faces.identity import SAME_PERSON
-from facedouble.faces.network_input import InputCrop
-from facedouble.faces.schemes.scheme import LandmarkScheme, scheme_of
 from facedouble.faceset.store import Faceset
-from facedouble.types import Descriptor, Image, Landmarks
+from facedouble.types import Descriptor
 from facedouble.video.sampling import frames_at
 from facedouble.video.source import open_source
 
-DETAIL_CROP = InputCrop(128, 0.7)
-"""The crop on which fine detail is compared: 128 pixels wide, whatever the size of the face or of the
-model."""
-
-_MAX_CROPS = 60
 _FRAMES_OF_A_CLIP = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A known person: ``descriptors`` (N, 128) of their faces, N at least 1, and the mean fine detail of
-    their real faces in :data:`DETAIL_CROP`."""
+    """A known person: ``descriptors`` (N, 128) of their faces, N at least 1."""
 
     name: str
     descriptors: npt.NDArray[np.float32]
-    detail: float = float("nan")
 
     @property
     def mean(self) -> Descriptor:
         return np.asarray(self.descriptors.mean(axis=0), dtype=np.float32)
 
 
-def load_person(name: str, facesets: Sequence[Path], *, detail: bool = False) -> Person:
-    """A person from their facesets. ``detail`` also measures their fine detail, on up to 60 of their crops.
-    Raises ``InputError`` if no face has a descriptor."""
+def load_person(name: str, facesets: Sequence[Path]) -> Person:
+    """A person from their facesets. Raises ``InputError`` if no face has a descriptor."""
     descriptors: list[Descriptor] = []
-    details: list[float] = []
     for path in facesets:
         with Faceset.open(path) as faceset:
-            faces = faceset.faces()
-            descriptors += [face.descriptor for face in faces if face.descriptor is not None]
-            step = max(1, len(faces) * len(facesets) // _MAX_CROPS)
-            for face in faces[::step] if detail else ():
-                inner = DETAIL_CROP.alignment(np.eye(2, 3), face.crop_size)
-                points = map_points(inner, map_points(face.alignment, face.smoothed))
-                details.append(face_detail(faceset.read_crop(face), inner, points, scheme_of(face)))
+            descriptors += [face.descriptor for face in faceset.faces() if face.descriptor is not None]
     if not descriptors:
         raise InputError(f"{', '.join(map(str, facesets))}: no face with a descriptor; extract again")
-    return Person(name, np.stack(descriptors), float(np.mean(details)) if details else float("nan"))
-
-
-def face_detail(
-    image: Image, alignment: npt.NDArray[np.float64], points: Landmarks, scheme: LandmarkScheme
-) -> float:
-    """Fine detail of the face in the crop that ``alignment`` describes; ``points`` are its landmarks in the
-    crop's pixels."""
-    size = DETAIL_CROP.resolution
-    return fine_detail(extract_crop(image, alignment, size), inner_face_mask(points, size, scheme))
+    return Person(name, np.stack(descriptors))
 
 
 def demo_people(known: Sequence[Person]) -> list[Person]:

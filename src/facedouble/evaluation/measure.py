@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from facedouble.evaluation.appearance import Appearance
 from facedouble.evaluation.gallery import Person
 from facedouble.evaluation.judges import Judged
 from facedouble.evaluation.media_info import MediaInfo
@@ -26,7 +27,7 @@ GROUPS: dict[str, str] = {
     "expression": "Does it do what A does?",
     "steadiness": "Is it steady?",
     "seam": "Is the seam visible?",
-    "sharpness": "Is it as sharp as the shot?",
+    "texture": "Does it look like a photograph?",
     "fidelity": "Is everything else left alone?",
     "model": "How good is the model by itself?",
 }
@@ -38,16 +39,17 @@ class Evidence:
     """Everything that measures are computed from.
 
     ``observed`` is what was extracted from the frames of result and source; ``judged`` is what the one of its
-    judges found whose view measures ``by_landmarks`` are to take. ``b`` is the person the face
-    should be, ``a`` the one it was; ``others`` are further people it could be taken for. ``result`` and
-    ``source`` describe the files. ``reconstructions`` maps each side to how well the model reconstructs its
-    faces; ``model_resolution`` is the side in pixels of what the model draws, and ``model_coverage`` the
-    share of the stored crop that this is; empty and 0 without a model.
+    judges found whose view measures ``by_landmarks`` are to take. ``b`` is the person the face should be,
+    whose real faces ``look`` is of, ``a`` the one it was; ``others`` are further people it could be taken
+    for. ``result`` and ``source`` describe the files. ``reconstructions`` maps each side to how well the
+    model reconstructs its faces; ``model_resolution`` is the side in pixels of what the model draws, and
+    ``model_coverage`` the share of the stored crop that this is; empty and 0 without a model.
     """
 
     observed: Observed
     a: Person
     b: Person
+    look: Appearance
     others: tuple[Person, ...]
     result: MediaInfo
     source: MediaInfo
@@ -62,12 +64,15 @@ class Outcome:
     """What a measure gives: one ``value``, ``None`` if it is not available; and for measures of frames a
     ``series`` with a value for each frame (NaN where it was not examined), with the source's own as
     ``source_series`` where they are to be compared. ``by_scheme`` has the value of every judge by its
-    landmark scheme, the one that decides first; empty for measures that do not depend on landmarks."""
+    landmark scheme, the one that decides first; empty for measures that do not depend on landmarks.
+    ``beside`` are further values that the reader should see, each by what is said of it ("of the source's
+    face")."""
 
     value: float | None
     series: Values | None = None
     source_series: Values | None = None
     by_scheme: Mapping[str, float | None] = field(default_factory=dict)
+    beside: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from facedouble.errors import InputError
-from facedouble.evaluation import gallery, seam, steadiness
+from facedouble.evaluation import coherence, octaves, seam, steadiness
+from facedouble.evaluation.appearance import face_patches
+from facedouble.evaluation.coherence import RealPatches
 from facedouble.evaluation.image_quality import fine_detail, psnr, ssim
 from facedouble.evaluation.judges import Judge, Judged, Sighting, available_judges
-from facedouble.faces.align import extract_crop, map_points, recrop, scale_of
+from facedouble.faces.align import align, extract_crop, map_points, recrop, scale_of
 from facedouble.faces.hull import FOREHEAD, face_hull
 from facedouble.faces.schemes.scheme import common_scheme, scheme_of
 from facedouble.faces.views import StillPicture
@@ -29,7 +31,7 @@ from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
 from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.settings.reading import Reading
-from facedouble.types import Face, Grey, Image
+from facedouble.types import Face, Grey, Image, Landmarks
 from facedouble.video.source import open_source
 
 _SMALL = 192  # side of the crop on which flicker is measured
@@ -52,11 +54,12 @@ class Observed:
 
     ``index`` and ``seconds`` (N,). ``judges`` are what each landmark scheme found anew in source and result,
     the one that decides first; ``driver`` is the scheme that the swap follows. ``detected`` is 1 where the
-    detector sees a face in the result. ``change`` (see ``steadiness.flicker``), ``detail`` (inside the face)
-    and ``detail_around`` are (N, 2): result, source. ``lab`` (N, 2, 3): mean colours of the face, result and
-    source. ``psnr`` and ``ssim`` are of the picture outside the face, ``step`` and ``ring`` of its seam.
-    ``detail_small`` is that of the result in ``gallery.DETAIL_CROP``. ``width``: frame pixels that the side
-    of the crop covers. ``descriptor`` (N, 128), of the result.
+    detector sees a face in the result. ``change`` (N, 3) is what ``steadiness.flicker`` says; ``detail``
+    (inside the face) and ``detail_around`` are (N, 2): result, source. ``lab`` (N, 2, 3): mean colours of the
+    face, result and source. ``psnr`` and ``ssim`` are of the picture outside the face, ``step`` and ``ring``
+    of its seam. ``octaves`` (N, 2, 3): energies of the bands in result and source. ``coherence`` (N, 3): how
+    far the result's patches are from B's, region by region. ``width``: frame pixels that the side of the crop
+    covers. ``descriptor`` (N, 128), of the result.
     """
 
     index: npt.NDArray[np.int64]
@@ -70,7 +73,8 @@ class Observed:
     ring: Values
     detail: Values
     detail_around: Values
-    detail_small: Values
+    octaves: Values
+    coherence: Values
     width: Values
     descriptor: npt.NDArray[np.float32]
     judges: tuple[Judged, ...]
@@ -122,8 +126,10 @@ def plan_observation(
 class Observer:
     """Compares results with one source. Loads the networks once."""
 
-    def __init__(self, source: Path, plan: ObservationPlan, reading: Reading | None = None) -> None:
-        self.source, self.plan, self.reading = source, plan, reading
+    def __init__(
+        self, source: Path, plan: ObservationPlan, real: RealPatches, reading: Reading | None = None
+    ) -> None:
+        self.source, self.plan, self.real, self.reading = source, plan, real, reading
         self.driver = common_scheme(plan.faces.values()).name
         self.judges = available_judges(self.driver)
         # What is not a matter of landmarks is measured where the swap has its own.
@@ -183,10 +189,10 @@ class Observer:
         )
 
     def _frame(self, crops: _Crops, before: _Crops | None, own: Sighting) -> dict[str, Any]:
-        face, images = crops.face, (crops.result_frame, crops.source_frame)
+        _face, images = crops.face, (crops.result_frame, crops.source_frame)
         landmarks, source_landmarks = own.native
         analyser, detailed = self._own.analyser, crops.index in self.plan.detailed
-        change = (np.nan, np.nan)
+        change = (np.nan, np.nan, np.nan)
         if before is not None:
             change = steadiness.flicker(
                 before.small_result,
@@ -196,7 +202,6 @@ class Observer:
                 crops.small_mask,
             )
         grey = np.asarray(cv2.cvtColor(images[0], cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-        view = gallery.DETAIL_CROP.alignment(face.alignment, face.crop_size)
         outside = crops.outside()
         nothing = np.full(128, np.nan, dtype=np.float32)
         return {
@@ -213,11 +218,20 @@ class Observer:
             "ring": seam.ring_step(crops.small_result, crops.small_source, crops.small_distance),
             "detail": [fine_detail(crop, crops.inner) for crop in (crops.result, crops.source)],
             "detail_around": [fine_detail(crop, crops.around) for crop in (crops.result, crops.source)],
-            "detail_small": gallery.face_detail(
-                images[0], view, map_points(view, source_landmarks), analyser.scheme
-            ),
+            **self._look(crops, landmarks, source_landmarks),
             "width": crops.extent,
             "descriptor": analyser.describe(images[0], landmarks) if detailed else nothing,
+        }
+
+    def _look(self, crops: _Crops, landmarks: Landmarks, source_landmarks: Landmarks) -> dict[str, Any]:
+        """How detailed the face is, and how far its parts are from B's."""
+        face, images, scheme = crops.face, (crops.result_frame, crops.source_frame), self._own.analyser.scheme
+        inner = octaves.CROP.alignment(face.alignment, face.crop_size)
+        # Like B's crops, the result's is aligned by the landmarks of what it shows.
+        whole = coherence.CROP.alignment(align(landmarks, face.crop_size, scheme), face.crop_size)
+        return {
+            "octaves": [octaves.face_octaves(image, inner, source_landmarks, scheme) for image in images],
+            "coherence": self.real.distances(face_patches(images[0], whole, landmarks, scheme)),
         }
 
 

@@ -27,14 +27,19 @@ MEASURES: Registry[Measure] = Registry(
         "gaze": Entry(f"{_MEASURES}.performance:gaze", "horizontal gaze, correlation"),
         "jitter": Entry(f"{_MEASURES}.stability:jitter", "jitter of the face"),
         "flicker": Entry(f"{_MEASURES}.stability:flicker", "flicker relative to the source"),
+        "flicker_own": Entry(f"{_MEASURES}.stability:flicker_own", "flicker along its own motion"),
         "colour_drift": Entry(f"{_MEASURES}.stability:colour_drift", "colour drift"),
         "seam_step": Entry(f"{_MEASURES}.blending:seam_step", "brightness step at the edge"),
         "seam_colour": Entry(f"{_MEASURES}.blending:seam_colour", "colour step at the edge"),
-        "sharpness": Entry(f"{_MEASURES}.blending:sharpness", "fine detail relative to the source's face"),
+        "octave_fine": Entry(f"{_MEASURES}.texture:octave_fine", "detail of 1 to 2 px"),
+        "octave_middle": Entry(f"{_MEASURES}.texture:octave_middle", "detail of 2 to 4 px"),
+        "octave_coarse": Entry(f"{_MEASURES}.texture:octave_coarse", "detail of 4 to 8 px"),
         "sharpness_around": Entry(
-            f"{_MEASURES}.blending:sharpness_around", "fine detail relative to the surroundings"
+            f"{_MEASURES}.texture:sharpness_around", "fine detail relative to the surroundings"
         ),
-        "detail_of_b": Entry(f"{_MEASURES}.blending:detail_of_b", "fine detail relative to B's real faces"),
+        "coherence_mouth": Entry(f"{_MEASURES}.texture:coherence_mouth", "mouth, distance to B's real ones"),
+        "coherence_eyes": Entry(f"{_MEASURES}.texture:coherence_eyes", "eyes and brows, distance to B's"),
+        "coherence_skin": Entry(f"{_MEASURES}.texture:coherence_skin", "skin, distance to B's"),
         "psnr_outside": Entry(f"{_MEASURES}.preservation:psnr_outside", "PSNR outside the face"),
         "ssim_outside": Entry(f"{_MEASURES}.preservation:ssim_outside", "SSIM outside the face"),
         "face_found": Entry(

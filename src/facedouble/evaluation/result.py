@@ -93,6 +93,8 @@ def _result_as_json(result: ResultEvaluation) -> dict[str, Any]:
             measures[name]["by_scheme"] = {
                 scheme: _number(value) for scheme, value in outcome.by_scheme.items()
             }
+        if outcome.beside:
+            measures[name]["beside"] = {what: _number(value) for what, value in outcome.beside.items()}
     series = {
         name: [_number(float(value)) for value in outcome.series]
         for name, outcome in result.outcomes.items()

@@ -67,21 +67,26 @@ def change_along(before: Image, after: Image, flow: Flow, mask: Mask) -> float:
 
 def flicker(
     result_before: Image, result: Image, source_before: Image, source: Image, mask: Mask
-) -> tuple[float, float]:
-    """:func:`change_along` of a result and of its source, both along the optical flow of the SOURCE.
+) -> tuple[float, float, float]:
+    """:func:`change_along` of a result and of its source along the optical flow of the SOURCE, and of the
+    result along its own flow.
 
     All pictures (H, W, 3) show the same region of the frame. The ratio of the first value to the second is
     the flicker of a face: 1 is as steady as the source, more flickers, less is smoother than real (or
-    softer: what has no detail cannot flicker).
+    softer: what has no detail cannot flicker). The ratio of the third to the second counts only what no
+    motion explains: skin that slides across the face has a large first and a small third value.
     """
-    flow = backward_flow(
-        np.asarray(cv2.cvtColor(source_before, cv2.COLOR_RGB2GRAY), dtype=np.uint8),
-        np.asarray(cv2.cvtColor(source, cv2.COLOR_RGB2GRAY), dtype=np.uint8),
-    )
+    flow = _flow_between(source_before, source)
     return (
         change_along(result_before, result, flow, mask),
         change_along(source_before, source, flow, mask),
+        change_along(result_before, result, _flow_between(result_before, result), mask),
     )
+
+
+def _flow_between(before: Image, after: Image) -> Flow:
+    grey = (np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8) for image in (before, after))
+    return backward_flow(*grey)
 
 
 def mean_lab(image: Image, mask: Mask) -> Series:

@@ -43,6 +43,12 @@ def lines(evaluation: Evaluation) -> Iterator[str]:
                     for result, room in zip(evaluation.results, rooms, strict=True)
                 ]
                 yield f"  {f'  by {scheme}':{width}}{'  '.join(cells)}"
+            for what in evaluation.results[0].outcomes[name].beside:
+                cells = [
+                    f"{measure.describe(result.outcomes[name].beside.get(what))}  ".rjust(room)
+                    for result, room in zip(evaluation.results, rooms, strict=True)
+                ]
+                yield f"  {f'  {what}':{width}}{'  '.join(cells)}"
 
 
 def _beside(name: str, results: Sequence[ResultEvaluation]) -> list[str]:
@@ -51,8 +57,8 @@ def _beside(name: str, results: Sequence[ResultEvaluation]) -> list[str]:
     return list(dict.fromkeys(scheme for schemes in found for scheme in schemes))
 
 
-def summary(result: ResultEvaluation) -> tuple[str, str, str]:
-    """A result in three lines: the verdict, identity, and how it moves and looks."""
+def summary(result: ResultEvaluation) -> tuple[str, ...]:
+    """A result in four lines: the verdict, identity, how it moves, and how it looks."""
 
     def says(name: str) -> str:
         return MEASURES[name].describe(result.value(name))
@@ -62,7 +68,11 @@ def summary(result: ResultEvaluation) -> tuple[str, str, str]:
         f"In {says('nearer_to_b')} of {len(result.index)} frames the face is nearer to B than to A; mean "
         f"distance to B {says('distance_to_b')}, to A {says('distance_to_a')}.",
         f"Mouth follows at {says('mouth')}, eyes at {says('eyes')}; jitter {says('jitter')}, flicker "
-        f"{says('flicker')}; fine detail {says('detail_of_b')} of B's real faces.",
+        f"{says('flicker')} ({says('flicker_own')} along its own motion).",
+        f"Detail of 1 to 2 px is {says('octave_fine')} of what it should be, of 2 to 4 px "
+        f"{says('octave_middle')}, of 4 to 8 px {says('octave_coarse')}; distance to B's real mouths "
+        f"{says('coherence_mouth')} of what is usual, eyes {says('coherence_eyes')}, skin "
+        f"{says('coherence_skin')}.",
     )
 
 

@@ -66,10 +66,19 @@ def _suspicions(outcomes: Mapping[str, Outcome], rates: Mapping[str, Rating]) ->
         yield (
             "This is B, but not A's performance: B's own footage, another take, or frames in the wrong order."
         )
-    low = MEASURES["sharpness"].good[0]
-    sharpness = outcomes["sharpness"].value
-    if rates["flicker"] == "good" and sharpness is not None and sharpness < low:
+    fine, middle = (_level(name, outcomes) for name in ("octave_fine", "octave_middle"))
+    if rates["flicker"] == "good" and fine < 0 and middle < 0:
         yield "The face is soft, so the lack of flicker means little."
+    if fine < 0 < max(middle, _level("octave_coarse", outcomes)):
+        yield "The face is sharpened rather than detailed: too much coarse detail, too little fine."
+    if rates["flicker_own"] == "good" and rates["flicker"] in ("fair", "poor"):
+        yield "What flickers moves: the new face slides across the head rather than coming and going."
+
+
+def _level(name: str, outcomes: Mapping[str, Outcome]) -> int:
+    """-1 for a value below the good range, 1 for one above it, 0 for any other."""
+    value, (low, high) = outcomes[name].value, MEASURES[name].good
+    return 0 if value is None else int(value > high) - int(value < low)
 
 
 def _praises(outcomes: Mapping[str, Outcome], rates: Mapping[str, Rating]) -> Iterator[str]:

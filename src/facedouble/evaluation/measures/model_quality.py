@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any, Literal
 
 import numpy as np
 
-from facedouble.evaluation.measure import Evidence, Outcome, measure
+from facedouble.evaluation.measure import Evidence, Measure, Outcome, measure
 from facedouble.types import Side
 
 
@@ -30,64 +31,50 @@ def resolution(evidence: Evidence) -> Outcome:
     )
 
 
-@measure(
-    group="model",
-    better="higher",
-    good=(0.85, 1),
-    fair=(0.7, 1),
-    praise="A's faces are reconstructed well.",
-    blame="The model reconstructs A's own faces poorly (SSIM {}).",
+def _restored(side: Side, quantity: Literal["ssim", "psnr"], explained: str, **scale: Any) -> Measure:
+    """How well one person's held-out faces are reconstructed; ``explained`` is the measure's explanation."""
+
+    def compute(evidence: Evidence) -> Outcome:
+        known = evidence.reconstructions.get(side)
+        return Outcome(None if known is None else float(getattr(known, quantity)))
+
+    compute.__doc__ = explained
+    person = side.upper()
+    return Measure(
+        compute,
+        group="model",
+        better="higher",
+        praise=f"{person}'s faces are reconstructed well.",
+        blame=f"The model reconstructs {person}'s own faces poorly ({quantity.upper()} {{}}).",
+        **scale,
+    )
+
+
+_SSIM: dict[str, Any] = {"good": (0.85, 1), "fair": (0.7, 1)}
+_PSNR: dict[str, Any] = {
+    "good": (25, math.inf),
+    "fair": (20, math.inf),
+    "unit": "dB",
+    "number_format": "{:.1f}",
+}
+
+restored_ssim_a = _restored(
+    "a",
+    "ssim",
+    "SSIM (Wang et al. 2004) inside the face between A's faces and their reconstruction by A's own decoder, "
+    "at the model's resolution, on the faces held out from training, the last tenth of each faceset; up to "
+    "1, higher is better, good from 0.85. Needs the model.",
+    **_SSIM,
 )
-def restored_ssim_a(evidence: Evidence) -> Outcome:
-    """SSIM (Wang et al. 2004) inside the face between A's faces and their reconstruction by A's own decoder,
-    at the model's resolution, on the faces held out from training, the last tenth of each faceset; up to 1,
-    higher is better, good from 0.85. Needs the model.
-    """
-    return _restored(evidence, "a", "ssim")
-
-
-@measure(
-    group="model",
-    better="higher",
-    good=(0.85, 1),
-    fair=(0.7, 1),
-    praise="B's faces are reconstructed well.",
-    blame="The model reconstructs B's own faces poorly (SSIM {}).",
+restored_ssim_b = _restored("b", "ssim", "The same for B's faces and decoder.", **_SSIM)
+restored_psnr_a = _restored(
+    "a",
+    "psnr",
+    "PSNR of the same pictures of A in the network's standard colours, in dB; higher is better, good from "
+    "25.",
+    **_PSNR,
 )
-def restored_ssim_b(evidence: Evidence) -> Outcome:
-    """The same for B's faces and decoder."""
-    return _restored(evidence, "b", "ssim")
-
-
-@measure(
-    group="model",
-    unit="dB",
-    better="higher",
-    good=(25, math.inf),
-    fair=(20, math.inf),
-    praise="A's faces are reconstructed well.",
-    blame="The model reconstructs A's own faces poorly (PSNR {}).",
-    number_format="{:.1f}",
-)
-def restored_psnr_a(evidence: Evidence) -> Outcome:
-    """PSNR of the same pictures of A in the network's standard colours, in dB; higher is better, good from
-    25."""
-    return _restored(evidence, "a", "psnr")
-
-
-@measure(
-    group="model",
-    unit="dB",
-    better="higher",
-    good=(25, math.inf),
-    fair=(20, math.inf),
-    praise="B's faces are reconstructed well.",
-    blame="The model reconstructs B's own faces poorly (PSNR {}).",
-    number_format="{:.1f}",
-)
-def restored_psnr_b(evidence: Evidence) -> Outcome:
-    """The same for B's faces and decoder."""
-    return _restored(evidence, "b", "psnr")
+restored_psnr_b = _restored("b", "psnr", "The same for B's faces and decoder.", **_PSNR)
 
 
 @measure(
@@ -102,9 +89,5 @@ def restored_identity_b(evidence: Evidence) -> Outcome:
     """Mean distance between dlib's descriptor of B's reconstructed faces and the mean of B's; lower is
     better, good up to 0.4. The swap's distance to B can hardly be lower.
     """
-    return _restored(evidence, "b", "distance")
-
-
-def _restored(evidence: Evidence, side: Side, what: str) -> Outcome:
-    known = evidence.reconstructions.get(side)
-    return Outcome(None if known is None else float(getattr(known, what)))
+    known = evidence.reconstructions.get("b")
+    return Outcome(None if known is None else known.distance)

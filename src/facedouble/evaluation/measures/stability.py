@@ -60,14 +60,24 @@ def flicker(evidence: Evidence) -> Outcome:
     better. A blurred face has less than 1, because what has no detail cannot flicker: read it together with
     the sharpness. It is good up to 1.3.
     """
-    of_result, of_source = evidence.observed.change.T
-    if np.isnan(of_result).all():
-        return Outcome(None)
-    series = of_result / np.maximum(of_source, _MIN_CHANGE)
-    value = float(np.nanmean(of_result) / max(float(np.nanmean(of_source)), _MIN_CHANGE))
-    # A clip whose own change is below the floor is as steady as itself.
-    quiet = np.nanmean(of_source) < _MIN_CHANGE and np.nanmean(of_result) <= np.nanmean(of_source)
-    return Outcome(1.0 if quiet else value, series)
+    return _flicker(evidence, 0)
+
+
+@measure(
+    group="steadiness",
+    better="lower",
+    good=(0, 1.25),
+    fair=(0, 1.8),
+    praise="Nothing in the face comes and goes.",
+    blame="Something in the face comes and goes: {} times as much changes as in the source.",
+    per_frame=True,
+)
+def flicker_own(evidence: Evidence) -> Outcome:
+    """The same along the result's own optical flow, divided by the source's along the source's: only what no
+    motion explains counts, such as detail that pops in and out. Where this is low and the flicker along the
+    source's flow is high, the new face slides or swims; lower is better, good up to 1.25.
+    """
+    return _flicker(evidence, 2)
 
 
 @measure(
@@ -87,3 +97,14 @@ def colour_drift(evidence: Evidence) -> Outcome:
     """
     series = steadiness.colour_drift(evidence.observed.lab[:, 0], evidence.observed.lab[:, 1])
     return Outcome(float(np.sqrt(np.mean(series**2))), series)
+
+
+def _flicker(evidence: Evidence, which: int) -> Outcome:
+    of_result, of_source = evidence.observed.change[:, (which, 1)].T
+    if np.isnan(of_result).all():
+        return Outcome(None)
+    series = of_result / np.maximum(of_source, _MIN_CHANGE)
+    value = float(np.nanmean(of_result) / max(float(np.nanmean(of_source)), _MIN_CHANGE))
+    # A clip whose own change is below the floor is as steady as itself.
+    quiet = np.nanmean(of_source) < _MIN_CHANGE and np.nanmean(of_result) <= np.nanmean(of_source)
+    return Outcome(1.0 if quiet else value, series)

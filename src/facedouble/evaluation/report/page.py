@@ -21,6 +21,7 @@ from facedouble._version import __version__
 from facedouble.errors import OutputError
 from facedouble.evaluation.measure import GROUPS, Measure
 from facedouble.evaluation.registry import MEASURES, title
+from facedouble.evaluation.report.embedded import script_json
 from facedouble.evaluation.result import Evaluation, ResultEvaluation
 from facedouble.evaluation.terminal import labels
 from facedouble.files import write_whole
@@ -68,7 +69,7 @@ def page(evaluation: Evaluation) -> str:
         verdicts="\n".join(map(_verdict, names, evaluation.results)),
         table=_table(names, evaluation),
         footer=html.escape(_footer(evaluation)),
-        data=_json(_data(names, evaluation)),
+        data=script_json(_data(names, evaluation)),
     )
 
 
@@ -81,12 +82,6 @@ def _write(path: Path, text: str) -> None:
 
 def _part(name: str) -> str:
     return (_PARTS / name).read_text(encoding="utf-8")
-
-
-def _json(value: object) -> str:
-    """JSON for a script element: nothing in it can close the element."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _verdict(name: str, result: ResultEvaluation) -> str:
@@ -138,6 +133,10 @@ def _row(name: str, measure: Measure, names: list[str], results: Sequence[Result
         beside = "".join(
             f'<div class="beside">{html.escape(measure.describe(other))} by {html.escape(scheme)}</div>'
             for scheme, other in list(result.outcomes[name].by_scheme.items())[1:]
+        )
+        beside += "".join(
+            f'<div class="beside">{html.escape(f"{measure.describe(other)} {what}")}</div>'
+            for what, other in result.outcomes[name].beside.items()
         )
         cells.append(f'<td class="value"{of}>{strong} {mark}{beside}</td>')
     explained = html.escape(" ".join((inspect.getdoc(measure.compute) or "").replace("``", "").split()))
