@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from facedouble.cli.options import with_settings
+from facedouble.cli.options import UsageError, with_settings
 from facedouble.cli.running import EventsOption, running
-from facedouble.settings.evaluate import EvaluateCommand, EvaluateSettings
+from facedouble.settings.evaluate import BlindSettings, EvaluateCommand, EvaluateSettings
 
 
 @with_settings
@@ -16,7 +16,20 @@ def evaluate(command: EvaluateCommand, events: EventsOption = None) -> None:
 
     Everything is held against the source: who it is, what the face does, how steady, how sharp, where it
     shows. Several results of one source are compared side by side.
+
+    With --blind nothing is measured: "evaluate --blind A.mp4 B.mp4 -o page.html" writes a page on which a
+    person picks the better of two unlabelled clips ten times, and is told at the end which was which.
     """
+    if command.blind:
+        _compare_blindly(command, events)
+        return
+    if command.clips:
+        raise UsageError("CLIP is for --blind; a result to be measured is --result")
+    for option, given in (("--result", command.results), ("--target", command.target)):
+        if not given:
+            raise UsageError(f"{option}: is missing")
+    if command.source is None:
+        raise UsageError("--source: is missing")
     from facedouble.evaluation.evaluate import evaluate as operate
     from facedouble.evaluation.report.page import check, write_json, write_report
     from facedouble.evaluation.terminal import lines
@@ -46,3 +59,18 @@ def evaluate(command: EvaluateCommand, events: EventsOption = None) -> None:
         print(line)
     if command.output is not None:
         print(f"\nreport: {command.output}")
+
+
+def _compare_blindly(command: EvaluateCommand, events: Path | None) -> None:
+    from facedouble.evaluation.blind.blind_page import compare_blindly
+    from facedouble.evaluation.report.page import check
+
+    if command.output is None:
+        raise UsageError("--output: is missing")
+    if command.results or command.source or command.target:
+        raise UsageError("--blind takes its clips by themselves, and measures nothing")
+    check(command.output)
+    with running(events) as run:
+        compare_blindly(command.clips, command.output, command.only(BlindSettings), run=run)
+    size = command.output.stat().st_size / 1e6
+    print(f"page: {command.output} ({size:.1f} MB; open it in a browser, or mail it: everything is in it)")

@@ -159,15 +159,15 @@ def _parameter(kind: type[Settings], found: list[Leaf]) -> inspect.Parameter:
     leaf = found[0]
     name = "__".join(leaf.path)
     metavar = leaf.option if leaf.argument else _metavar(leaf)
+    held: Any = list[leaf.type] if leaf.many else leaf.type  # type: ignore[name-defined]
     if leaf.argument:
         argument = typer.Argument(metavar=metavar, help=leaf.help, show_default=False)
-        return _made(name, Annotated[leaf.type | None, argument], None)
+        return _made(name, Annotated[held | None, argument], None)
     first = option_of(leaf)
     names = [f"{first}/--no-{leaf.option}" if leaf.type is bool and leaf.default else first]
     if leaf.short:
         names.append(leaf.short)
     option = typer.Option(*names, help=_help(kind, found), metavar=metavar, show_default=False)
-    held: Any = list[leaf.type] if leaf.many else leaf.type  # type: ignore[name-defined]
     return _made(name, Annotated[held | None, option], None)
 
 

@@ -38,7 +38,7 @@ def _argument(path: tuple[str, ...], value: Any, leaf: Leaf | None) -> Iterator[
     elif flag := _flag(leaf, value):
         yield flag
     elif leaf.argument:
-        yield str(value)
+        yield from map(str, value if leaf.many else (value,))
     elif leaf.type is bool:
         if value or leaf.default:
             yield option_of(leaf) if value else f"--no-{leaf.option}"

@@ -1,4 +1,4 @@
-"""How results are measured."""
+"""How results are measured and compared."""
 
 from __future__ import annotations
 
@@ -21,17 +21,38 @@ class EvaluateSettings(Settings):
     reading: Reading = field(Reading(), "how clips and images are read")
 
 
-class EvaluateCommand(EvaluateSettings):
-    """Measure how good a swap is, and write a report to look at."""
+class BlindSettings(Settings):
+    """How clips are compared by somebody who does not know which is which."""
 
-    results: Files = field(help="converted clip or folder; repeat it to compare", option="result", short="-r")
-    source: File = field(help="clip or folder that was converted", short="-i")
-    target: Files = field(help="faceset of B, the face wanted; repeatable", short="-B")
+    choices: int = field(10, "choices between two clips of a blind comparison", min=1, max=100)
+    seconds: float = field(
+        20.0,
+        "length of the clips that a blind comparison shows, from their start",
+        unit="s",
+        above=0,
+        max=600,
+    )
+    reading: Reading = field(Reading(), "how clips and images are read")
+
+
+class EvaluateCommand(BlindSettings, EvaluateSettings):
+    """Measure how good a swap is, and write a report to look at.
+
+    A blind comparison needs ``clips`` and ``output``, measuring needs ``results``, ``source`` and ``target``.
+    """
+
+    clips: Files = field((), "results that are compared blindly", argument=True, option="CLIP")
+    blind: bool = field(
+        False, "write a page on which a person picks the better of two unlabelled clips; nothing is measured"
+    )
+    results: Files = field((), "converted clip or folder; repeat it to compare", option="result", short="-r")
+    source: File | None = field(None, "clip or folder that was converted", short="-i")
+    target: Files = field((), "faceset of B, the face wanted; repeatable", short="-B")
     faceset: File | None = field(
         None, "faceset of this very source; faces are found anew if not given", short="-a"
     )
     a: Files = field((), "further faceset of A, who was seen; repeatable", option="known-a", short="-A")
     gallery: Files = field((), "faceset of somebody else, whom the result could be taken for; repeatable")
     model: File | None = field(None, "model that made the swap, to be measured too", short="-m")
-    output: File | None = field(None, "report to write (.html)", short="-o")
+    output: File | None = field(None, "report or page to write (.html)", short="-o")
     json_output: File | None = field(None, "the same values as JSON; - for the terminal", option="json")
