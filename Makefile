@@ -2,6 +2,7 @@
 # Both set up what they need the first time, in the folder .venv, and nothing the second time.
 #
 # Options of the demonstration:  make demo ARGS="--minutes 5"
+# In a browser:                 make studio
 # Some benchmarks only:          make bench ARGS="floor train"
 # Another Python than python3:   make demo PYTHON=python3.12
 
@@ -15,11 +16,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?=
 ARGS ?=
 
-.PHONY: demo test test-fast check tables docs bench clean
+.PHONY: demo studio test test-fast check tables docs bench clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
 	$(BIN)/facedouble demo $(ARGS)
+
+# The demonstration's project in a browser.
+studio: $(READY)
+	@test -e demo/project.yaml || $(MAKE) demo
+	$(BIN)/facedouble studio demo $(ARGS)
 
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
@@ -69,7 +75,7 @@ $(READY): pyproject.toml scripts/install_torch.py
 	echo "Setting up $(VENV) with $$("$$found" --version)"; \
 	"$$found" -m venv $(VENV)
 	$(BIN)/python scripts/install_torch.py
-	$(PIP) install -e .
+	$(PIP) install -e '.[studio]'
 	@touch $@
 
 $(READY_DEV): $(READY)

@@ -39,10 +39,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "conversion": FOUNDATION | PARTS | {"faceset", "extraction", "provenance"},
     "evaluation": FOUNDATION | PARTS | {"faceset", "extraction"},
     "interchange": FOUNDATION | PARTS | {"faceset", "extraction"},
-    "demo": FOUNDATION | PARTS | {"faceset"} | STAGES,
+    "demo": FOUNDATION | PARTS | {"faceset"} | STAGES | {"project"},
     "doctor": FOUNDATION | PARTS,
     "project": FOUNDATION | {"video", "faceset"},
-    "cli": FOUNDATION | PARTS | {"faceset"} | STAGES | {"interchange", "demo", "doctor", "project"},
+    "studio": FOUNDATION | PARTS | {"faceset"} | STAGES | {"doctor", "project"},
+    "cli": FOUNDATION | PARTS | {"faceset"} | STAGES | {"interchange", "demo", "doctor", "project", "studio"},
     "__main__": {"cli"},
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -26,6 +26,9 @@ from facedouble.faces.network_input import InputCrop
 from facedouble.faceset.store import Faceset
 from facedouble.files import path_text, write_whole
 from facedouble.models import checkpoint
+from facedouble.project.file import write_content
+from facedouble.project.make import path_in_project
+from facedouble.project.model import FILE, SCHEMA
 from facedouble.run.run import Run, operation
 from facedouble.settings.compute import ConvertCompute, TrainCompute
 from facedouble.settings.convert import ConvertSettings
@@ -135,6 +138,9 @@ def _demo(settings: DemoSettings, run: Run) -> DemoResult:
     )
     report = output / f"report{mode}.html"
     write_report(evaluation, report)
+    if not (output / FILE).exists():
+        left_out = clips_a[-1] if settings.unseen else None
+        _write_project(output, (clips_a, clips_b), left_out, model, swap, training)
     card = checkpoint.read_card(model)
     found = evaluation.results[0]
     measures = {"frames": len(found.index), **{name: found.value(name) for name in found.outcomes}}
@@ -142,6 +148,40 @@ def _demo(settings: DemoSettings, run: Run) -> DemoResult:
     text = json.dumps({**facts, "measures": measures}, indent=1)
     write_whole(output / f"measures{mode}.json", f"{text}\n".encode())
     return DemoResult(swap, comparison, sheet, model, report, seconds, evaluation)
+
+
+def _write_project(
+    output: Path,
+    clips: tuple[Sequence[Path], Sequence[Path]],
+    left_out: Path | None,
+    model: Path,
+    swap: Path,
+    training: TrainSettings,
+) -> None:
+    """Write the ``project.yaml`` of what was made, to go on from there."""
+    people = {}
+    for side, found in zip("ab", clips, strict=True):
+        entries: list[dict[str, Any]] = []
+        for clip in found:
+            entry = {"path": path_in_project(output, clip), "faceset": f"faces-{side}/{clip.stem}"}
+            entries.append(entry if clip != left_out else {**entry, "train": False})
+        people[side] = {"clips": entries}
+    content = {
+        "schema": SCHEMA,
+        "people": people,
+        "models": {"a-b": {"a": "a", "b": "b", "folder": model.name}},
+        "results": {
+            swap.stem: {
+                "clip": path_in_project(output, clips[0][-1]),
+                "a": "a",
+                "b": "b",
+                "model": "a-b",
+                "output": swap.name,
+            }
+        },
+        "settings": {"train": {"limits": {"minutes": training.limits.minutes}}},
+    }
+    write_content(output, content)
 
 
 def _extract_faces(clip: Path, path: Path, run: Run) -> None:

@@ -40,6 +40,7 @@ COMMANDS = {
     "frames": ["CLIP", "--output", "--fps"],
     "video": ["DIR", "--output", "--audio-from", "--codec"],
     "demo": ["--output", "--minutes", "--quick", "--unseen", "--device"],
+    "studio": ["[PROJECT]", "--allow", "--port", "--no-browser"],
     "doctor": ["missing"],
 }
 HEAVY = ["torch", "cv2", "dlib", "av", "scipy", "safetensors", "numpy"]

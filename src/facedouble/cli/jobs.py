@@ -12,13 +12,10 @@ import typer
 
 from facedouble.cli.progress import clock
 from facedouble.cli.status import table
-from facedouble.errors import FacedoubleError, SettingsError
+from facedouble.errors import SettingsError
 
 if TYPE_CHECKING:
     from facedouble.project.jobs import Job, Queue
-
-COMMANDS = ("extract", "faces", "train", "convert", "evaluate", "frames", "video")
-"""What can be a job."""
 
 Folder = Annotated[
     Path, typer.Option("--project", "-p", metavar="FOLDER", help="folder of the project, or one inside it")
@@ -39,10 +36,11 @@ def jobs(context: typer.Context, project: Folder = Path()) -> None:
     _chosen = project
     if context.invoked_subcommand is not None:
         return
+    from facedouble.project.dispatch import up_to_date
     from facedouble.project.foreground import at_work
 
     with _opened(project) as (folder, queue):
-        found = [_now(folder, queue, job) for job in queue.all()]
+        found = [up_to_date(folder, queue, job) for job in queue.all()]
         if not found:
             print("no jobs; to queue what is missing: facedouble run --queue")
         for line in describe(found):
@@ -68,11 +66,12 @@ def describe(found: Sequence[Job]) -> Iterator[str]:
 )
 def add(context: typer.Context, project: Folder = Path()) -> None:
     """Queue a command, written as it would be without "jobs add": jobs add convert -i clip.mp4 ..."""
+    from facedouble.project.dispatch import JOB_COMMANDS, submit
     from facedouble.project.jobs import NewJob
 
     arguments = context.args
-    if not arguments or arguments[0] not in COMMANDS:
-        raise SettingsError(f"write a command after jobs add: one of {', '.join(COMMANDS)}")
+    if not arguments or arguments[0] not in JOB_COMMANDS:
+        raise SettingsError(f"write a command after jobs add: one of {', '.join(JOB_COMMANDS)}")
     if any(argument.partition("=")[0] == "--events" for argument in arguments):
         raise SettingsError("a job writes its events to a file of its own; leave --events out")
     arguments, config = _take_config(arguments)
@@ -118,10 +117,11 @@ def resume(
     project: Folder = Path(),
 ) -> None:
     """Queue jobs again that were stopped, failed or got lost; they resume where they were."""
+    from facedouble.project.dispatch import submit, up_to_date
     from facedouble.project.jobs import RESUMABLE, JobState
 
     with _opened(project) as (folder, queue):
-        found = [_now(folder, queue, job) for job in queue.all()]
+        found = [up_to_date(folder, queue, job) for job in queue.all()]
         chosen = numbers or [job.id for job in found if job.state in RESUMABLE]
         for number in chosen:
             queue.resume(number)
@@ -139,13 +139,14 @@ def log(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="go on until the job ends")] = False,
 ) -> None:
     """Show what a job has printed."""
+    from facedouble.project.dispatch import up_to_date
     from facedouble.project.jobs import ENDED
 
     with _opened(project) as (folder, queue):
         file = queue.get(number).file(folder, "log")
         position = 0
         while True:
-            job = _now(folder, queue, queue.get(number))
+            job = up_to_date(folder, queue, queue.get(number))
             if file.exists():
                 with file.open("rb") as stream:
                     stream.seek(position)
@@ -175,13 +176,10 @@ def move(
 @app.command()
 def clear(project: Folder = Path()) -> None:
     """Forget the jobs that have ended, with their logs."""
+    from facedouble.project.dispatch import forget_ended
+
     with _opened(project) as (folder, queue):
-        for job in queue.all():
-            _now(folder, queue, job)
-        gone, kept = queue.clear()
-        for job in gone:
-            for kind in ("jsonl", "log", "yaml", "lock"):
-                job.file(folder, kind).unlink(missing_ok=True)
+        gone, kept = forget_ended(folder, queue)
         print(f"{len(gone)} jobs forgotten")
         for job in kept:
             print(f"job {job.id} is kept: another waits for it")
@@ -205,28 +203,6 @@ def _executor_name(folder: Path) -> str:
     name = read_project(folder).executor
     EXECUTORS.check(name)  # before a job is queued that nothing could run or stop
     return name
-
-
-def submit(folder: Path, jobs: Sequence[Job]) -> None:
-    """Hand queued jobs to their executors."""
-    from facedouble.project.registry import EXECUTORS
-
-    for name in dict.fromkeys(job.executor for job in jobs):
-        executor = EXECUTORS[name](folder)
-        for job in jobs:
-            if job.executor == name:
-                executor.submit(job)
-
-
-def _now(folder: Path, queue: Queue, job: Job) -> Job:
-    """The job after its executor was asked what has become of it."""
-    from facedouble.project.registry import EXECUTORS
-
-    try:
-        state = EXECUTORS[job.executor](folder).state(job)
-    except FacedoubleError:
-        return job  # an executor that is not installed here
-    return job if state == job.state else queue.get(job.id)
 
 
 def _about(job: Job, jobs: Sequence[Job]) -> str:

@@ -43,6 +43,7 @@ COMMANDS = {
     "status": ("status:status", "Say what a project has and what comes next."),
     "run": ("run_project:run", "Do what is missing in a project."),
     "jobs": ("jobs:app", "List a project's jobs; add, stop, resume, move them."),
+    "studio": ("studio:studio", "Work on a project in a browser."),
     "demo": ("demo:demo", "From two people's clips to a swapped clip, in one go."),
     "schema": ("schema:schema", "Print the JSON Schema of a command's settings."),
     "doctor": ("doctor:doctor", "Say what this machine has and what is missing."),

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facedouble.cli.jobs import submit
 from facedouble.cli.status import ProjectFolder
-from facedouble.errors import BusyError
 
 if TYPE_CHECKING:
     from facedouble.project.look import Look
@@ -75,18 +73,11 @@ def run(
 
 def _queue(found: Look, *, stale: bool) -> None:
     from facedouble.project.database import open_database
-    from facedouble.project.jobs import JobState, Queue
-    from facedouble.project.registry import EXECUTORS
-    from facedouble.project.step_jobs import jobs_to_do
+    from facedouble.project.dispatch import queue_steps, submit
+    from facedouble.project.jobs import Queue
 
-    EXECUTORS.check(found.project.executor)
     with closing(open_database(found.folder)) as database:
-        queue = Queue(database)
-        waiting = {job.step for job in queue.all() if job.state in (JobState.QUEUED, JobState.RUNNING)}
-        new = jobs_to_do(found, stale=stale)
-        if any(job.step in waiting for job in new):
-            raise BusyError("what is missing is queued already; see: facedouble jobs")
-        jobs = queue.add(new)
+        jobs = queue_steps(found, Queue(database), stale=stale)
     for job in jobs:
         print(f"job {job.id}: {job.line}")
     submit(found.folder, jobs)
@@ -96,6 +87,7 @@ def _queue(found: Look, *, stale: bool) -> None:
 def _wake(folder: Path) -> None:
     """Whoever queued jobs meanwhile found this run at work, which does none of them."""
     from facedouble.project.database import open_database
+    from facedouble.project.dispatch import submit
     from facedouble.project.jobs import JobState, Queue
 
     with closing(open_database(folder)) as database:

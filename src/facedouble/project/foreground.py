@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -23,16 +23,17 @@ _RUNNER = "runner"
 Report = Callable[[str], None]
 
 
-def to_do(found: Look, *, stale: bool) -> list[Planned]:
-    """The steps to do, in order; with ``stale`` those that are outdated too.
+def to_do(found: Look, *, stale: bool, only: Container[str] | None = None) -> list[Planned]:
+    """The steps to do, in order; with ``stale`` those that are outdated too, ``only`` those of these names.
 
     Raises ``InputError`` when something stands in the way of one, ``BusyError`` when another run is at it.
     """
-    for item in found.steps:
+    steps = [item for item in found.steps if only is None or item.step.name in only]
+    for item in steps:
         if item.state in (State.BLOCKED, State.WRITING):
             kind = BusyError if item.state == State.WRITING else InputError
             raise kind(f"{item.step.name}: {'; '.join(item.reasons)}")
-    return [item for item in found.steps if item.to_do or (stale and item.state == State.STALE)]
+    return [item for item in steps if item.to_do or (stale and item.state == State.STALE)]
 
 
 def run_missing(folder: Path, *, stale: bool = False, report: Report) -> int:

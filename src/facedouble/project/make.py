@@ -50,7 +50,7 @@ def make_project(folder: Path, a: NewPerson, b: NewPerson) -> Project:
     results: dict[str, Any] = {}
     for entry in people[a.name]["clips"]:
         clip = entry["path"] if isinstance(entry, dict) else entry
-        name = _free(_plain(PurePosixPath(clip).stem), results)
+        name = free_name(plain_name(PurePosixPath(clip).stem), results)
         results[name] = {"clip": clip, "a": a.name, "b": b.name, "model": model}
     content = CommentedMap(
         {
@@ -70,33 +70,33 @@ def _person(folder: Path, person: NewPerson) -> dict[str, Any]:
     clips: list[Any] = []
     for clip in person.clips:
         open_source(clip)  # or it says what is wrong with it
-        path = _path(folder, clip)
+        path = path_in_project(folder, clip)
         name = PurePosixPath(path).stem
-        free = _free(_plain(name), taken)
+        free = free_name(plain_name(name), taken)
         taken.add(free)
         clips.append(path if free == name else {"path": path, "faceset": f"faces/{person.name}/{free}"})
     entry: dict[str, Any] = {"clips": clips}
     if person.consent is not None:
         if not person.consent.is_file():
             raise InputError(f"{person.consent}: there is no such file")
-        entry["consent"] = {"file": _path(folder, person.consent), "sha256": sha256(person.consent)}
+        entry["consent"] = {"file": path_in_project(folder, person.consent), "sha256": sha256(person.consent)}
     return entry
 
 
-def _path(folder: Path, path: Path) -> str:
+def path_in_project(folder: Path, path: Path) -> str:
     """``path`` as the project has it: relative where it lies inside, else absolute."""
     full = Path(os.path.normpath(path.absolute()))
     root = Path(os.path.normpath(folder.absolute()))
     return full.relative_to(root).as_posix() if full.is_relative_to(root) else str(full)
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """``name`` without what no name of the project may have."""
     plain = re.sub(r"[^\w .+-]+", "_", name).strip(" .") or "clip"
     return plain[:80] if re.match(r"\w", plain) else f"clip {plain}"[:80]
 
 
-def _free(name: str, taken: Container[str]) -> str:
+def free_name(name: str, taken: Container[str]) -> str:
     """``name``, numbered where it is taken."""
     number, free = 1, name
     while free in taken:

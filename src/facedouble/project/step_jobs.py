@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -13,11 +14,15 @@ from facedouble.project.plan import State, inputs_now, recorded
 from facedouble.project.records import forget_record, write_record
 
 
-def jobs_to_do(found: Look, *, stale: bool) -> list[NewJob]:
-    """A job for each step that is to be done (see ``to_do``); each waits for those whose output it reads."""
+def jobs_to_do(found: Look, *, stale: bool, only: Collection[str] | None = None) -> list[NewJob]:
+    """A job for each step that is to be done (see ``to_do``); each waits for those whose output it reads.
+
+    ``only``: no others than the steps of these names, and the missing ones that they need.
+    """
     places: dict[str, int] = {}
     jobs: list[NewJob] = []
-    for item in to_do(found, stale=stale):
+    wanted = None if only is None else with_needs(found, only)
+    for item in to_do(found, stale=stale, only=wanted):
         again = item.state == State.STALE
         after = tuple(places[name] - len(jobs) for name in item.step.needs if name in places)
         places[item.step.name] = len(jobs)
@@ -32,6 +37,19 @@ def jobs_to_do(found: Look, *, stale: bool) -> list[NewJob]:
             )
         )
     return jobs
+
+
+def with_needs(found: Look, names: Collection[str]) -> set[str]:
+    """The steps of these names, and all that they need, directly or not."""
+    needs = {item.step.name: item.step.needs for item in found.steps}
+    wanted: set[str] = set()
+    waiting = [name for name in names if name in needs]
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            waiting.extend(needs[name])
+    return wanted
 
 
 def begin_step(project: Path, job: Job, database: Connection) -> None:

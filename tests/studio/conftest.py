@@ -1,0 +1,137 @@
+"""A studio that runs, a browser, and ways to attack both."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from facedouble.studio.server import StudioServer
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@contextmanager
+def serving(folder: Path, *allowed: Path) -> Iterator[StudioServer]:
+    """A studio that answers, on a free port."""
+    ready = threading.Event()
+    server = StudioServer(folder, [folder, *allowed], 0, ready.set)
+    thread = threading.Thread(target=server.serve_studio)
+    thread.start()
+    try:
+        assert ready.wait(20)
+        yield server
+    finally:
+        server.should_exit = True
+        thread.join(20)
+    assert not thread.is_alive()
+
+
+@dataclass
+class Client:
+    """What speaks HTTP to a studio, as a browser does that was let in; each request on its own connection."""
+
+    server: StudioServer
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def enter(self) -> Client:
+        answer = self.post("/api/enter", {"key": self.server.key.key}, token=False)
+        assert answer.status == 200, answer.text
+        self.headers["Cookie"] = answer.headers["set-cookie"].partition(";")[0]
+        self.headers["X-Studio-Token"] = answer.json["token"]
+        return self
+
+    def send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        connection = http.client.HTTPConnection(self.server.address.removeprefix("http://"), timeout=20)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, found, answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **changed: str | None) -> Answer:
+        return self.send("GET", path, None, _changed(self.headers, changed))
+
+    def post(self, path: str, body: Any = None, *, token: bool = True, **changed: str | None) -> Answer:
+        own = {"Origin": self.server.address, "Content-Type": "application/json", **self.headers}
+        if not token:
+            own.pop("X-Studio-Token", None)
+        data = body if isinstance(body, bytes) else json.dumps({} if body is None else body).encode()
+        return self.send("POST", path, data, _changed(own, changed))
+
+
+def _changed(headers: dict[str, str], changes: dict[str, str | None]) -> dict[str, str]:
+    every = {**headers, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    return {name: value for name, value in every.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        return self.data.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.data)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder without a project."""
+    path = tmp_path / "film"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[StudioServer]:
+    with serving(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: StudioServer) -> Client:
+    """A browser that was let in."""
+    return Client(server).enter()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page; an error of a script or a breach of the policy fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    expected = ("Failed to load resource",)  # answers 4xx, which the page shows
+    assert [line for line in wrong if not line.startswith(expected)] == []
