@@ -90,4 +90,4 @@ def test_the_reference_is_of_modules_that_are_there() -> None:
     assert [name for name in named if find_spec(name) is None] == []
     packages = {path.parent.name for path in ROOT.glob("src/facedouble/*/__init__.py")}
     covered = {name.split(".")[1] for name in named if "." in name}
-    assert packages - covered <= {"cli"}, "every package is in the reference"
+    assert packages - covered <= {"cli", "studio"}, "every package but the front ends is in the reference"

@@ -13,10 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from facedouble.extraction.extract import extract
+from facedouble.project.file import read_content, write_content
+from facedouble.project.make import NewPerson, make_project
+from facedouble.settings.extract import ExtractSettings
+from facedouble.settings.train import Limits, TrainSettings
+from facedouble.settings.video import ClipEncoding
 from facedouble.studio.server import StudioServer
+from facedouble.training.loop import train
+from facedouble.video.sinks import open_sink
+from facedouble.video.source import open_source
 
+expect.set_options(timeout=20_000)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -135,3 +145,32 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
     expected = ("Failed to load resource",)  # answers 4xx, which the page shows
     assert [line for line in wrong if not line.startswith(expected)] == []
+
+
+@pytest.fixture(scope="session")
+def trained_film(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with clips of ten frames of two people, their faces, and a model that saw them for a moment;
+    not to be changed."""
+    folder = tmp_path_factory.mktemp("studio") / "film"
+    short = {"Ada": "sample_02", "Ben": "sample_04"}
+    for person, name in short.items():
+        source = open_source(clips[name])
+        clip = folder / "clips" / f"{person}.mp4"
+        clip.parent.mkdir(parents=True, exist_ok=True)
+        with open_sink(clip, source.info, ClipEncoding(), audio_from=None, overwrite=False) as sink:
+            for frame in source.frames(40, 50):
+                sink.write(frame)
+        extract(clip, folder / "faces" / person / person, ExtractSettings(processes=1))
+    a, b = (folder / "faces" / person / person for person in short)
+    train([a], [b], folder / "models" / "Ada-Ben", TrainSettings(limits=Limits(iterations=2)))
+    make_project(folder, *(NewPerson(name, [folder / "clips" / f"{name}.mp4"]) for name in short))
+    content = read_content(folder)
+    content["settings"]["train"]["limits"] = {"iterations": 2}
+    write_content(folder, content)
+    return folder
+
+
+@pytest.fixture
+def film(trained_film: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be changed."""
+    return shutil.copytree(trained_film, tmp_path / "film")

@@ -40,7 +40,7 @@ def material(folder: Path, clips: dict[str, Path]) -> Path:
 
 
 @pytest.fixture
-def film(folder: Path, material: Path) -> Path:
+def untouched_film(folder: Path, material: Path) -> Path:
     """A project of two people."""
     from facedouble.project.make import NewPerson, make_project
 
@@ -49,8 +49,8 @@ def film(folder: Path, material: Path) -> Path:
 
 
 @pytest.fixture
-def studio(film: Path) -> Iterator[StudioServer]:
-    with serving(film, film.parent) as server:
+def studio(untouched_film: Path) -> Iterator[StudioServer]:
+    with serving(untouched_film, untouched_film.parent) as server:
         yield server
 
 
@@ -83,15 +83,15 @@ def test_a_clip_elsewhere_is_refused(page: Page, studio: StudioServer) -> None:
     expect(page.get_by_role("alert")).to_contain_text("is not in a folder that this studio may read")
 
 
-def test_consent_is_recorded(page: Page, studio: StudioServer, film: Path) -> None:
-    release = film.parent / "release.pdf"
+def test_consent_is_recorded(page: Page, studio: StudioServer, untouched_film: Path) -> None:
+    release = untouched_film.parent / "release.pdf"
     release.write_bytes(b"signed")
     open_studio(page, studio)
     page.get_by_role("button", name="Record a signed release").nth(1).click()
     page.locator("#added").fill(str(release))
     page.get_by_role("dialog").get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_text("Consent recorded", exact=True)).to_be_visible()
-    assert read_project(film).people["Ben"].consent is not None
+    assert read_project(untouched_film).people["Ben"].consent is not None
 
 
 def test_nobody_comes_in_without_the_key(page: Page, studio: StudioServer) -> None:
@@ -103,10 +103,12 @@ def test_nobody_comes_in_without_the_key(page: Page, studio: StudioServer) -> No
     assert "key" not in page.url
 
 
-def test_another_page_reaches_nothing(browser: Browser, page: Page, studio: StudioServer, film: Path) -> None:
+def test_another_page_reaches_nothing(
+    browser: Browser, page: Page, studio: StudioServer, untouched_film: Path
+) -> None:
     """A page of another origin in the very browser that was let in."""
     open_studio(page, studio)
-    with serving(film.parent / "footage") as other:
+    with serving(untouched_film.parent / "footage") as other:
         evil = page.context.new_page()
         evil.goto(other.address)
         script = """async (address) => {
@@ -156,7 +158,7 @@ def test_catalogues_have_the_same_keys(page: Page, studio: StudioServer) -> None
 
 @pytest.mark.subprocess
 @pytest.mark.slow
-def test_steps_are_queued_and_done(page: Page, studio: StudioServer, film: Path) -> None:
+def test_steps_are_queued_and_done(page: Page, studio: StudioServer, untouched_film: Path) -> None:
     """Faces are found by a job; the page shows it, its command line and its log."""
     open_studio(page, studio)
     page.get_by_role("listitem").filter(has_text="Ada/Ada").get_by_role("button", name="Do this step").click()
@@ -174,31 +176,31 @@ def test_steps_are_queued_and_done(page: Page, studio: StudioServer, film: Path)
 
 @pytest.mark.subprocess
 @pytest.mark.slow
-def test_a_job_outlives_the_server_and_is_stopped_by_the_next(page: Page, film: Path) -> None:
+def test_a_job_outlives_the_server_and_is_stopped_by_the_next(page: Page, untouched_film: Path) -> None:
     sleeping = NewJob("train", ("train", "--no-such-option"))
-    with closing(open_database(film)) as database:
+    with closing(open_database(untouched_film)) as database:
         Queue(database).add([sleeping])
-    with serving(film) as server:
+    with serving(untouched_film) as server:
         open_studio(page, server)
         page.keyboard.press("Digit2")
         page.goto(f"{server.address}/#/jobs")
         page.get_by_role("button", name="Start").click()
         expect(page.locator(".job")).to_contain_text("failed", timeout=30_000)
-    with serving(film) as server:
+    with serving(untouched_film) as server:
         open_studio(page, server)
         page.goto(f"{server.address}/#/jobs")
         expect(page.locator(".job")).to_contain_text("failed")
         page.get_by_role("button", name="Clear").click()
         expect(page.get_by_text("No jobs.")).to_be_visible()
-    with closing(open_database(film)) as database:
+    with closing(open_database(untouched_film)) as database:
         assert Queue(database).all() == []
 
 
-def test_the_queue_is_shown_live_and_reordered(page: Page, studio: StudioServer, film: Path) -> None:
+def test_the_queue_is_live_and_reordered(page: Page, studio: StudioServer, untouched_film: Path) -> None:
     open_studio(page, studio)
     page.goto(f"{studio.address}/#/jobs")
     expect(page.get_by_text("No jobs.")).to_be_visible()
-    with closing(open_database(film)) as database:
+    with closing(open_database(untouched_film)) as database:
         queue = Queue(database)
         queue.add([NewJob(f"job {name}", ("train",), executor="elsewhere") for name in "abc"])
         titles = page.locator(".job strong")

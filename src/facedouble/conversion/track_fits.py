@@ -7,7 +7,7 @@ flickers. So faces of the track, evenly spread, are drawn from the faceset's cro
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,40 +48,56 @@ class DrawnTrack:
     landmarks: FloatArray
 
 
+@dataclass(slots=True)
+class Drawings:
+    """What one model drew of the tracks of one plan, by their numbers, kept for fits with other settings;
+    ``samples`` by the number of faces too."""
+
+    tracks: dict[int, DrawnTrack] = field(default_factory=dict)
+    samples: dict[tuple[int, int], list[SampledFace]] = field(default_factory=dict)
+
+
 class Track:
     """The faces of one track, in frame order, and the model that will draw them."""
 
     def __init__(
-        self, faces: Sequence[PlannedFace], store: Faceset, swapper: Swapper, run: Run | None = None
+        self,
+        faces: Sequence[PlannedFace],
+        store: Faceset,
+        swapper: Swapper,
+        run: Run | None = None,
+        drawings: Drawings | None = None,
     ) -> None:
         self.faces, self.swapper = faces, swapper
         self.run = run or Run()
-        self._drawn: DrawnTrack | None = None
+        self._number = faces[0].face.track
         self._store = store
-        self._samples: dict[int, list[SampledFace]] = {}
+        self._drawings = drawings or Drawings()
 
     def sample(self, count: int = SAMPLE_SIZE) -> list[SampledFace]:
         """Up to ``count`` faces, evenly spread over the track, drawn in one call of the network."""
-        if count not in self._samples:
+        key = (self._number, count)
+        if key not in self._drawings.samples:
             positions = np.linspace(0, len(self.faces) - 1, min(count, len(self.faces))).round().astype(int)
             chosen = [self.faces[position] for position in positions]
             views = [self._view(planned) for planned in chosen]
             drawn = self.swapper.draw(
                 [_input(planned, *view) for planned, view in zip(chosen, views, strict=True)]
             )
-            self._samples[count] = [
+            self._drawings.samples[key] = [
                 SampledFace(planned, *view, face)
                 for planned, view, face in zip(chosen, views, drawn, strict=True)
             ]
-        return self._samples[count]
+        return self._drawings.samples[key]
 
     def drawn(self) -> DrawnTrack:
         """What the model draws of every face. It is drawn once, for all steps that need it."""
-        if self._drawn is None:
+        if self._number not in self._drawings.tracks:
             # Kept in 8 bits: a track may be long.
             pictures = [eight_bits(picture) for picture in self._every()]
-            self._drawn = DrawnTrack(pictures, steady(self.swapper.drawn_landmarks(pictures)))
-        return self._drawn
+            found = DrawnTrack(pictures, steady(self.swapper.drawn_landmarks(pictures)))
+            self._drawings.tracks[self._number] = found
+        return self._drawings.tracks[self._number]
 
     def _every(self, batch: int = 16) -> Iterator[FloatArray]:
         stage = self.run.stage("survey", len(self.faces), "faces")
@@ -108,10 +124,16 @@ def _input(planned: PlannedFace, crop: Image, landmarks: Landmarks) -> FloatArra
 
 
 def fit_plan(
-    plan: ConversionPlan, faceset: Path, swapper: Swapper, steps: Sequence[FaceStep], run: Run | None = None
+    plan: ConversionPlan,
+    faceset: Path,
+    swapper: Swapper,
+    steps: Sequence[FaceStep],
+    run: Run | None = None,
+    drawings: Drawings | None = None,
 ) -> ConversionPlan:
     """``plan`` with the fits of ``steps`` for every track. Fits it already has are kept if they are still
-    valid for this model and these steps.
+    valid for this model and these steps. ``drawings`` are what ``swapper`` drew for the same faces before;
+    those that were missing are there afterwards.
 
     Raises ``SettingsError`` if a step needs something that the model does not draw.
     """
@@ -127,7 +149,7 @@ def fit_plan(
     faces: dict[int, list[PlannedFace]] = {index: [] for index in sorted(plan.faces)}
     with Faceset.open(faceset) as store:
         for number in (run or Run()).each(sorted(tracks)):
-            track = Track([planned for _, planned in tracks[number]], store, swapper, run)
+            track = Track([planned for _, planned in tracks[number]], store, swapper, run, drawings)
             fits = _fit(track, steps, valid)
             for index, planned in tracks[number]:
                 faces[index].append(replace(planned, fits=fits))

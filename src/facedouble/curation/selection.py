@@ -35,9 +35,13 @@ def remove(faceset: Faceset, names: Sequence[str], *, run: Run | None = None) ->
     Raises ``InputError`` for a name that stands for nothing, before anything is moved. Cancelled, it stops
     between two crops, and the same call moves the others.
     """
+    return remove_faces(faceset, select(faceset.all_faces(), names), run=run)
+
+
+def remove_faces(faceset: Faceset, faces: Sequence[Face], *, run: Run | None = None) -> MoveResult:
+    """Move the crops of ``faces`` to ``dropped/``."""
     with operation("remove", run) as run, run.lock(faceset.path, inside=True):
-        chosen = select(faceset.all_faces(), names)
-        return run.finish(_move(faceset, chosen, (CROPS, BLURRY), DROPPED, run))
+        return run.finish(_move(faceset, faces, (CROPS, BLURRY), DROPPED, run))
 
 
 def restore(faceset: Faceset, names: Sequence[str], *, run: Run | None = None) -> MoveResult:
@@ -45,9 +49,13 @@ def restore(faceset: Faceset, names: Sequence[str], *, run: Run | None = None) -
 
     Raises ``InputError`` for a name that stands for nothing, before anything is moved.
     """
+    return restore_faces(faceset, select(faceset.all_faces(), names), run=run)
+
+
+def restore_faces(faceset: Faceset, faces: Sequence[Face], *, run: Run | None = None) -> MoveResult:
+    """Move the crops of ``faces`` from ``dropped/`` and ``blurry/`` to ``faces/``."""
     with operation("restore", run) as run, run.lock(faceset.path, inside=True):
-        chosen = select(faceset.all_faces(), names)
-        return run.finish(_move(faceset, chosen, (DROPPED, BLURRY), CROPS, run))
+        return run.finish(_move(faceset, faces, (DROPPED, BLURRY), CROPS, run))
 
 
 def select(faces: Sequence[Face], names: Sequence[str]) -> list[Face]:

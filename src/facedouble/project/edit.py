@@ -53,3 +53,14 @@ def set_result_settings(folder: Path, result: str, settings: Mapping[str, Any]) 
     else:
         entry.pop("settings", None)
     return write_content(folder, content)
+
+
+def set_training_minutes(folder: Path, model: str, minutes: float) -> Project:
+    """Train a model for so long, over all runs, and by no other limit."""
+    content = read_content(folder)
+    settings = content["models"][model].setdefault("settings", {})
+    limits = settings.setdefault("limits", {})
+    general = content.get("settings", {}).get("train", {}).get("limits", {})
+    limits.update({name: 0 for name in ("iterations", "patience") if general.get(name) or limits.get(name)})
+    limits["minutes"] = minutes
+    return write_content(folder, content)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 
 from facedouble.errors import InputError
@@ -68,21 +67,29 @@ class Follower:
             return None
         return max(0.0, (total - done) * (now - since) / (done - before))
 
-    def _new(self) -> Iterator[tuple[float, Event]]:
-        """Whole lines, each with its time. One that is no event is passed over, as this only shows."""
+    def _new(self) -> list[tuple[float, Event]]:
+        """Whole lines, each with its time."""
+        found, self._position = read_events(self._path, self._position)
+        return found
+
+
+def read_events(path: Path, position: int) -> tuple[list[tuple[float, Event]], int]:
+    """The events in whole lines of a file from ``position`` (bytes) on, with their times, at most some
+    megabytes; and where they end. A line that is no event is passed over, as this only shows."""
+    try:
+        with path.open("rb") as file:
+            file.seek(position)
+            data = file.read(_MOST_BYTES)
+    except OSError:
+        return [], position
+    whole = data[: data.rfind(b"\n") + 1]
+    found = []
+    for line in whole.splitlines():
         try:
-            with self._path.open("rb") as file:
-                file.seek(self._position)
-                data = file.read(_MOST_BYTES)
-        except OSError:
-            return
-        whole = data[: data.rfind(b"\n") + 1]
-        self._position += len(whole)
-        for line in whole.splitlines():
-            try:
-                content = json.loads(line)
-                event = from_json(content)
-                at = float(content.get("time", time.time()))
-            except (ValueError, TypeError, RecursionError, InputError):
-                continue
-            yield at, event
+            content = json.loads(line)
+            event = from_json(content)
+            at = float(content.get("time", time.time()))
+        except (ValueError, TypeError, RecursionError, InputError):
+            continue
+        found.append((at, event))
+    return found, position + len(whole)

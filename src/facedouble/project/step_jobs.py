@@ -10,19 +10,22 @@ from facedouble.project.commands import command, make_room
 from facedouble.project.foreground import to_do
 from facedouble.project.jobs import Job, NewJob, Queue
 from facedouble.project.look import Look, look
-from facedouble.project.plan import State, inputs_now, recorded
+from facedouble.project.plan import Planned, State, inputs_now, recorded
 from facedouble.project.records import forget_record, write_record
 
 
 def jobs_to_do(found: Look, *, stale: bool, only: Collection[str] | None = None) -> list[NewJob]:
     """A job for each step that is to be done (see ``to_do``); each waits for those whose output it reads.
 
-    ``only``: no others than the steps of these names, and the missing ones that they need.
+    ``only``: no others than the steps of these names, and what they need that is not there; ``stale`` then
+    counts for these alone.
     """
     places: dict[str, int] = {}
     jobs: list[NewJob] = []
     wanted = None if only is None else with_needs(found, only)
     for item in to_do(found, stale=stale, only=wanted):
+        if only is not None and item.step.name not in only and not _missed(item):
+            continue
         again = item.state == State.STALE
         after = tuple(places[name] - len(jobs) for name in item.step.needs if name in places)
         places[item.step.name] = len(jobs)
@@ -37,6 +40,11 @@ def jobs_to_do(found: Look, *, stale: bool, only: Collection[str] | None = None)
             )
         )
     return jobs
+
+
+def _missed(item: Planned) -> bool:
+    """Whether what a step makes is not there yet; a model can be used before its training has ended."""
+    return item.state == State.MISSING or (item.state == State.UNFINISHED and item.step.kind != "train")
 
 
 def with_needs(found: Look, names: Collection[str]) -> set[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from threading import Lock
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -21,6 +23,20 @@ from facedouble.types import Alignment, FloatArray, Landmarks, Mask
 _EDGE = 0.03  # of the side: detail is carried only from well inside the face
 _BATCH = 16
 _KEPT = 48  # decoded references
+
+
+_drawn: WeakKeyDictionary[Swapper, dict[int, DrawnReferences]] = WeakKeyDictionary()
+_lock = Lock()
+
+
+def drawn_references(swapper: Swapper, size: int) -> DrawnReferences:
+    """The references of the person whom ``swapper`` draws; drawn once, however many settings are tried."""
+    with _lock:
+        known = _drawn.setdefault(swapper, {})
+        if size not in known:
+            references = swapper.references[swapper.side]
+            known[size] = DrawnReferences(references, swapper, swapper.drawn_landmarks, size)
+        return known[size]
 
 
 class DrawnReferences:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facedouble.conversion.detail import flow
-from facedouble.conversion.detail.drawn_references import DrawnReferences
+from facedouble.conversion.detail.drawn_references import drawn_references
 from facedouble.conversion.detail.regions import REGIONS
 from facedouble.conversion.detail.spline import ThinPlateSpline
 from facedouble.conversion.detail.survey import (
@@ -101,8 +100,6 @@ class CarryDetail(FittedStep):
 
     def __init__(self, references: ReferenceSet, swapper: Swapper) -> None:
         self._references, self._swapper = references, swapper
-        self._drawn: dict[int, DrawnReferences] = {}
-        self._lock = threading.Lock()
 
     @classmethod
     def from_settings(cls, settings: ConvertSettings, swapper: Swapper) -> CarryDetail | None:
@@ -115,7 +112,7 @@ class CarryDetail(FittedStep):
         return json.dumps([self._references.digest])
 
     def fit(self, track: Track) -> DetailFit:
-        references = self._prepared(self._size(track))
+        references = drawn_references(self._swapper, self._size(track))
         drawn = track.drawn()
         found = survey(drawn.pictures, drawn.landmarks, references, self._references.scheme)
         keys = [planned.face.key for planned in track.faces]
@@ -129,12 +126,12 @@ class CarryDetail(FittedStep):
     def prepare(self, plan: ConversionPlan) -> None:
         fits = [planned.fits[self.name] for faces in plan.faces.values() for planned in faces]
         for size in sorted({fit.size for fit in fits if isinstance(fit, DetailFit)}):
-            self._prepared(size)
+            drawn_references(self._swapper, size)
 
     def __call__(self, layer: FaceLayer) -> FaceLayer:
         fit = layer.planned.fits[self.name]
         assert isinstance(fit, DetailFit)
-        references = self._prepared(fit.size)
+        references = drawn_references(self._swapper, fit.size)
         face = fit.faces[layer.planned.face.key]
         handles = list(handle_points(self._references.scheme))
         spline = ThinPlateSpline(face.handles, WARP_GRID)
@@ -170,11 +167,3 @@ class CarryDetail(FittedStep):
         )
         enough = min(largest, self._references.size * view.coverage)
         return next((size for size in _SIZES if size >= 0.93 * enough), _SIZES[-1])
-
-    def _prepared(self, size: int) -> DrawnReferences:
-        with self._lock:
-            if size not in self._drawn:
-                self._drawn[size] = DrawnReferences(
-                    self._references, self._swapper, self._swapper.drawn_landmarks, size
-                )
-            return self._drawn[size]

@@ -1,9 +1,15 @@
 // The screens, in the order in which the work is done.
 
+import { Convert } from "./convert.js";
+import { Faces } from "./faces.js";
 import { Jobs } from "./jobs.js";
 import { Project } from "./project.js";
+import { Train } from "./train.js";
 
 export const screens = [
   { name: "project", component: Project },
+  { name: "faces", component: Faces },
+  { name: "train", component: Train },
+  { name: "convert", component: Convert },
   { name: "jobs", component: Jobs },
 ];

@@ -1,0 +1,107 @@
+"""The faces screen: all faces of a clip, dropping and restoring them, undoing it, and coverage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from facedouble.curation.selection import remove_faces, restore_faces
+from facedouble.errors import InputError
+from facedouble.faceset.store import Faceset
+from facedouble.project.file import check_inside, state_folder
+from facedouble.project.steps import project_steps
+from facedouble.studio.calls import Body, Call, call
+from facedouble.studio.edit_journal import Action, Journal, Step
+from facedouble.studio.faces_table import FacesTable
+from facedouble.studio.state import Studio, named
+
+_OPPOSITE: dict[Action, Action] = {"drop": "restore", "restore": "drop"}
+_table = FacesTable()
+
+
+class EditBody(Body):
+    """What to do to which faces, by their numbers of frame and face."""
+
+    action: Action
+    faces: list[list[int]]
+
+
+def _faceset(studio: Studio, sent: Call) -> tuple[Path, Journal]:
+    names = [step.name for step in project_steps(studio.project()) if step.kind == "extract"]
+    name = named("step", sent.path["faceset"], iter(names))
+    step = next(step for step in project_steps(studio.project()) if step.name == name)
+    path = check_inside(studio.folder, step.output)
+    return path, Journal(state_folder(studio.folder) / "studio" / f"{sent.path['faceset']}.json")
+
+
+def show_faces(studio: Studio, sent: Call) -> Any:
+    """All faces as columns, and how many steps can be undone and done again."""
+    path, journal = _faceset(studio, sent)
+    undo, redo = journal.counts()
+    return {**_table.columns(path), "undo": undo, "redo": redo}
+
+
+def show_crop(studio: Studio, sent: Call) -> Any:
+    """A face's crop, small."""
+    path, _ = _faceset(studio, sent)
+    data = _table.thumbnail(path, sent.path["frame"], sent.path["number"])
+    return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=600"})
+
+
+def edit(studio: Studio, sent: Call) -> Any:
+    """Drop faces or restore them."""
+    path, journal = _faceset(studio, sent)
+    body = sent.body(EditBody)
+    if not all(len(face) == 2 for face in body.faces):
+        raise InputError("a face is named by the numbers of its frame and of itself")
+    states = dict(zip(_keys(path), _table.columns(path)["state"], strict=True))
+    before = {"drop": "kb", "restore": "db"}[body.action]
+    wanted = [(face[0], face[1]) for face in body.faces]
+    chosen = tuple(key for key in wanted if states.get(key, "-") in before)
+    if chosen:
+        journal.add(Step(action=body.action, faces=chosen))
+        _do(path, body.action, chosen)
+    return show_faces(studio, sent)
+
+
+def undo(studio: Studio, sent: Call) -> Any:
+    """Undo the last step."""
+    path, journal = _faceset(studio, sent)
+    step = journal.last()
+    if step is not None:
+        _do(path, _OPPOSITE[step.action], step.faces)
+        journal.move(-1)
+    return show_faces(studio, sent)
+
+
+def redo(studio: Studio, sent: Call) -> Any:
+    """Do the step again that was undone last."""
+    path, journal = _faceset(studio, sent)
+    step = journal.next()
+    if step is not None:
+        _do(path, step.action, step.faces)
+        journal.move(1)
+    return show_faces(studio, sent)
+
+
+def _keys(path: Path) -> list[tuple[int, int]]:
+    return [face.key for face in _table.faces(path)]
+
+
+def _do(path: Path, action: Action, keys: tuple[tuple[int, int], ...]) -> None:
+    wanted = set(keys)
+    with Faceset.open(path) as store:
+        faces = [face for face in store.all_faces() if face.key in wanted]
+        (remove_faces if action == "drop" else restore_faces)(store, faces)
+
+
+ROUTES: list[Route] = [
+    call("/api/facesets/{faceset}", show_faces),
+    call("/api/facesets/{faceset}/crops/{frame:int}/{number:int}", show_crop),
+    call("/api/facesets/{faceset}/edit", edit, "POST"),
+    call("/api/facesets/{faceset}/undo", undo, "POST"),
+    call("/api/facesets/{faceset}/redo", redo, "POST"),
+]

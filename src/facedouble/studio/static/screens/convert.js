@@ -1,0 +1,184 @@
+// The conversion: its frames as they will be written, and every setting at hand.
+
+import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
+import { get, picture, post } from "../api.js";
+import { latest, Pictures } from "../latest.js";
+import { listen } from "../keys.js";
+import { attempt, loadProject, say, takeJobs, useStore } from "../store.js";
+import { t } from "../text.js";
+import { Bar, Button } from "../ui.js";
+import { Viewer } from "../viewer.js";
+import { ConvertForm } from "./convert_form.js";
+import { Transport } from "./transport.js";
+
+export function Convert({ route }) {
+  const { project } = useStore();
+  if (!project.made) return html`<p class="empty">${t("convert.none")}</p>`;
+  const results = project.steps.filter((step) => step.kind === "convert");
+  const chosen = results.find((step) => step.id === route[0]) || results.find((step) => step.state === "done") || results[0];
+  if (!chosen) return html`<p class="empty">${t("convert.none")}</p>`;
+  return html`<${Result} key=${chosen.id} step=${chosen} results=${results} />`;
+}
+
+function Result({ step, results }) {
+  const [result, setResult] = useState(null);
+  const [problem, setProblem] = useState(null);
+  useEffect(() => {
+    get(`/api/results/${step.id}`).then(setResult, (error) => setProblem(error.message));
+  }, [step.id]);
+  if (problem) return html`<p class="empty bad">${problem}</p>`;
+  if (!result) return html`<p class="empty">${t("loading")}</p>`;
+  return html`<${Grading} result=${result} step=${step} results=${results} />`;
+}
+
+const place = (id) => `frame ${id}`;
+
+function Grading({ result, step, results }) {
+  const base = `/api/results/${result.id}`;
+  const [values, setValues] = useState(result.values);
+  const [frame, setFrame] = useState(Math.min(result.frames - 1, Number(sessionStorage.getItem(place(result.id))) || 0));
+  const [look, setLook] = useState({ stamp: null, ready: false });
+  const [shown, setShown] = useState({ result: null, source: null, mask: null });
+  const [view, setView] = useState("result");
+  const [wipe, setWipe] = useState(0.5);
+  const [comparing, setComparing] = useState(false);
+  const [zoom, setZoom] = useState(0);
+  const [problem, setProblem] = useState(null);
+  const [saved, setSaved] = useState(result.values);
+  const pictures = useMemo(() => new Pictures(60, picture), []);
+  const looking = useMemo(latest, []);
+  const showing = useMemo(latest, []);
+  const changed = useRef(performance.now());
+  const alive = useRef(true);
+
+  // Settings become a stamp, by which frames are asked for; until they can be made, how far it is is shown.
+  useEffect(() => {
+    alive.current = true;
+    looking(async () => {
+      try {
+        let found = await post(`${base}/look`, { values });
+        setProblem(null);
+        while (!found.ready && alive.current) {
+          setLook(found);
+          await new Promise((done) => setTimeout(done, 150));
+          found = { stamp: found.stamp, ...(await get(`${base}/look/${found.stamp}`)) };
+        }
+        setLook(found);
+      } catch (error) {
+        setProblem(error.message);
+      }
+    });
+  }, [values]);
+  useEffect(() => () => (alive.current = false), []);
+
+  // The pictures that the view needs. Others stay until the new ones are there.
+  useEffect(() => {
+    sessionStorage.setItem(place(result.id), frame);
+    showing(async () => {
+      const wanted = { source: view !== "result" || comparing, result: view !== "source", mask: view === "mask" };
+      const found = {};
+      try {
+        for (const kind of ["source", "mask", "result"]) {
+          if (!wanted[kind] && !(kind === "source" && !look.ready)) continue;
+          if (kind !== "source" && !look.ready) continue;
+          const stamp = kind === "source" ? "0" : look.stamp;
+          found[kind] = await pictures.get(`${base}/frames/${frame}/${stamp}/${kind}`);
+        }
+        setShown((old) => ({ ...(old.frame === frame ? old : {}), ...found, frame, stamp: look.ready ? look.stamp : null }));
+        if (look.ready) {
+          performance.measure("frame", { start: changed.current, end: performance.now() });
+          if (!found.source) pictures.get(`${base}/frames/${frame}/0/source`).catch(() => null); // for comparing
+        }
+      } catch (error) {
+        setProblem(error.message);
+      }
+    });
+  }, [frame, look.stamp, look.ready, view, comparing]);
+
+  const go = (n) => {
+    changed.current = performance.now();
+    setFrame(Math.max(0, Math.min(result.frames - 1, Math.round(n))));
+  };
+  const edit = (next) => {
+    changed.current = performance.now();
+    setValues(next);
+  };
+  const cut = (edge) => {
+    const [first, last] = span(values, result.frames);
+    const range = edge === "in" ? [frame, Math.max(frame, last)] : [Math.min(first, frame), frame];
+    edit({ ...values, frames: { discard: values.frames?.discard || false, ranges: [`${range[0]}-${range[1]}`] } });
+  };
+  const keys = useRef({});
+  keys.current = { frame, go, cut, zoom };
+  useEffect(() => listen([
+    { code: "ArrowLeft", name: t("key.back"), run: () => keys.current.go(keys.current.frame - 1) },
+    { code: "ArrowRight", name: t("key.forward"), run: () => keys.current.go(keys.current.frame + 1) },
+    { code: "ArrowLeft", shift: true, name: t("key.back10"), run: () => keys.current.go(keys.current.frame - 10) },
+    { code: "ArrowRight", shift: true, name: t("key.forward10"), run: () => keys.current.go(keys.current.frame + 10) },
+    { code: "Home", name: t("key.first"), run: () => keys.current.go(0) },
+    { code: "End", name: t("key.last"), run: () => keys.current.go(result.frames - 1) },
+    { code: "KeyC", name: t("key.compare"), held: setComparing },
+    { code: "KeyR", name: t("view.result"), run: () => setView("result") },
+    { code: "KeyS", name: t("view.source"), run: () => setView("source") },
+    { code: "KeyW", name: t("view.wipe"), run: () => setView("wipe") },
+    { code: "KeyM", name: t("view.mask"), run: () => setView("mask") },
+    { code: "KeyZ", name: t("key.zoom"), run: () => setZoom(keys.current.zoom ? 0 : 1) },
+    { code: "KeyI", name: t("key.in"), run: () => keys.current.cut("in") },
+    { code: "KeyO", name: t("key.out"), run: () => keys.current.cut("out") },
+  ]), []);
+
+  const dirty = JSON.stringify(values) !== JSON.stringify(saved);
+  const save = () => attempt(async () => {
+    await post(`${base}/settings`, { values });
+    setSaved(values);
+    await loadProject();
+    say(t("convert.saved"));
+  });
+  const queue = () => attempt(async () => {
+    const { queued } = await post(`${base}/queue`, { values });
+    setSaved(values);
+    takeJobs(await get("/api/jobs"));
+    say(queued ? t("jobs.queued", { n: queued }) : t("convert.upToDate"));
+  });
+  const front = comparing || view === "source" ? shown.source : view === "mask" ? shown.mask : shown.result || shown.source;
+  const state = problem || (shown.frame === frame && (look.ready || view === "source") ? "" : t("working"));
+  return html`<div class="grading">
+    <div class="stage">
+      <${Viewer} front=${front} behind=${shown.source} wipe=${view === "wipe" && !comparing ? wipe : null} moveWipe=${setWipe}
+        zoom=${zoom} size=${[result.width, result.height]} label=${t("view.label", { n: frame, view: t(`view.${view}`) })}>
+        ${!look.ready && !problem && html`<${Preparing} look=${look} />`}
+        ${problem && html`<p class="over bad" role="alert">${problem}</p>`}
+        <span class="corner">${comparing ? t("view.source") : t(`view.${view}`)}</span><//>
+      <${Transport} result=${result} frame=${frame} go=${go} span=${span(values, result.frames)}
+        chosen=${values.frames !== null} clear=${() => edit({ ...values, frames: null })} cut=${cut}
+        view=${view} setView=${setView} zoom=${zoom} setZoom=${setZoom} setComparing=${setComparing}
+        state=${state} stamp=${shown.frame === frame ? shown.stamp : null} />
+    </div>
+    <aside aria-label=${t("settings")}>
+      <header><select aria-label=${t("kind.convert")} value=${step.id}
+        onChange=${(event) => (location.hash = `#/convert/${event.target.value}`)}>
+        ${results.map((one) => html`<option key=${one.id} value=${one.id}>${one.label}</option>`)}</select>
+        <span class="muted">${t("convert.gets", { name: result.person })}</span></header>
+      <${ConvertForm} result=${result} values=${values} change=${edit} />
+      <footer><span class="muted" role="status">${dirty ? t("convert.unsaved") : ""}</span><span class="space"></span>
+        <${Button} disabled=${!dirty || problem} onClick=${save}>${t("convert.save")}<//>
+        <${Button} icon="play" tone="main" disabled=${Boolean(problem)} onClick=${queue}>${t("convert.queue")}<//></footer>
+    </aside></div>`;
+}
+
+// The first and last frame that are converted.
+function span(values, frames) {
+  const numbers = (values.frames?.ranges || []).flatMap((range) => range.split(",")).map((range) => range.split("-"));
+  if (!numbers.length) return [0, frames - 1];
+  const first = Math.min(...numbers.map(([from]) => Number(from)));
+  const last = Math.max(...numbers.map(([from, to]) => (to === undefined ? Number(from) : to === "" ? frames - 1 : Number(to))));
+  return [first, Math.min(last, frames - 1)];
+}
+
+function Preparing({ look }) {
+  const share = look.total ? look.done / look.total : null;
+  return html`<div class="over" role="status"><p>${t("convert.preparing")}</p>
+    <p class="muted">${look.stage ? t(`stage.${look.stage}`).replace(/^stage\./, "") : ""}
+      ${look.total ? ` ${look.done} / ${look.total}` : ""}</p>
+    <${Bar} share=${share} label=${t("convert.preparing")} /></div>`;
+}

@@ -1,0 +1,178 @@
+"""The convert screen: what it shows is what is written, to the pixel, in any settings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from facedouble.conversion.pipeline import convert
+from facedouble.project.file import read_project
+from facedouble.settings.convert import ConvertSettings, Unmarked
+from facedouble.settings.video import ClipEncoding
+from facedouble.studio.convert_calls import difference
+from facedouble.studio.server import StudioServer
+from facedouble.types import Image
+from facedouble.video.opencv_codec import decode
+from facedouble.video.source import open_source
+from tests.studio.conftest import Client, serving
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "colours": {"converter": {"colour": {"kind": "mkl", "space": "lab"}}, "retargeting": 0.4},
+    "sharpened": {
+        "detail": {"kind": "sharpen"},
+        "blend": {"kind": "multiband"},
+        "converter": {"mask": {"kind": "facehull", "erosion": 3.0, "blur_size": 0.2}},
+        "render": {"label": "AI generated"},
+    },
+    "crop": {"converter": {"kind": "adjust"}, "detail": {"kind": "none"}},
+    "some": {"frames": {"ranges": ["2-3"]}},
+}
+
+
+@pytest.fixture
+def studio(film: Path) -> Iterator[StudioServer]:
+    with serving(film) as server:
+        yield server
+
+
+@pytest.fixture
+def visitor(studio: StudioServer) -> Client:
+    return Client(studio).enter()
+
+
+def result_of(visitor: Client) -> str:
+    [step] = [it for it in visitor.get("/api/project").json["steps"] if it["kind"] == "convert"]
+    return f"/api/results/{step['id']}"
+
+
+def prepared(visitor: Client, base: str, values: dict[str, Any]) -> str:
+    found = visitor.post(f"{base}/look", {"values": values}).json
+    end = time.monotonic() + 120
+    while not found.get("ready"):
+        assert "error" not in found, found
+        assert time.monotonic() < end
+        time.sleep(0.1)
+        found = {"stamp": found["stamp"], **visitor.get(f"{base}/look/{found['stamp']}").json}
+    return str(found["stamp"])
+
+
+def frame(visitor: Client, base: str, number: int, stamp: str, view: str = "result") -> Image:
+    answer = visitor.get(f"{base}/frames/{number}/{stamp}/{view}")
+    assert answer.status == 200, answer.text
+    assert answer.headers["content-type"] == "image/png"
+    return np.asarray(decode(answer.data, cv2.IMREAD_COLOR_RGB))
+
+
+@pytest.mark.slow
+def test_the_preview_is_what_is_written(visitor: Client, film: Path, tmp_path: Path) -> None:
+    """For several settings, one after the other, so that kept parts of one meet the next."""
+    project = read_project(film)
+    [result] = project.results.values()
+    clip, model = film / result.clip, film / project.model_folder(result.model)
+    faces = film / project.faceset("Ada", project.people["Ada"].clips[0])
+    base = result_of(visitor)
+    for name in ("default", "colours", "sharpened", "some"):
+        settings = ConvertSettings.read({**SETTINGS[name], "marking": {"kind": "none"}})
+        stamp = prepared(visitor, base, settings.dump())
+        written = tmp_path / f"{name}.mkv"
+        lossless = settings.replace(encoding=ClipEncoding(codec="ffv1"), marking=Unmarked())
+        convert(clip, model, written, lossless, faceset=faces)
+        expected = [found.rgb() for found in open_source(written).frames()]
+        for number in (7, 2, 3):
+            assert np.array_equal(frame(visitor, base, number, stamp), expected[number]), (name, number)
+
+
+@pytest.mark.slow
+def test_views_and_errors(visitor: Client) -> None:
+    base = result_of(visitor)
+    shown = visitor.get(base).json
+    assert (shown["frames"], shown["width"], shown["height"], shown["person"]) == (10, 1280, 720, "Ben")
+    stamp = prepared(visitor, base, shown["values"])
+    source, mask = (frame(visitor, base, 4, stamp, view) for view in ("source", "mask"))
+    result = frame(visitor, base, 4, stamp)
+    assert mask.max() == 255
+    near = cv2.dilate(mask.max(axis=2), np.ones((5, 5), np.uint8))  # chroma is coarser than the mask
+    outside = near == 0
+    assert np.array_equal(result[outside], source[outside])
+    assert not np.array_equal(result, source)
+    assert visitor.get(f"{base}/frames/99/{stamp}/result").status == 400
+    assert visitor.get(f"{base}/frames/1/{'0' * 16}/result").status == 400
+    assert visitor.get(f"{base}/frames/1/{stamp}/other").status == 400
+    wrong = {**shown["values"], "retargeting": 3.0}
+    answer = visitor.post(f"{base}/look", {"values": wrong})
+    assert (answer.status, answer.json["field"]) == (400, "retargeting")
+    learned = {**shown["values"], "occlusion": "learned"}
+    answer = visitor.post(f"{base}/look", {"values": learned})
+    while answer.status == 200:
+        answer = visitor.get(f"{base}/look/{answer.json.get('stamp', stamp)}")
+    assert "no learned mask" in answer.json["error"]
+
+
+def test_settings_are_kept_in_the_project(visitor: Client, film: Path) -> None:
+    base = result_of(visitor)
+    values = visitor.get(base).json["values"]
+    values["converter"]["mask"]["erosion"] = 4.0
+    values["detail"] = {"kind": "sharpen", "amount": 2.0}
+    text = (film / "project.yaml").read_text()
+    assert visitor.post(f"{base}/settings", {"values": values}).status == 200
+    settings: Any = next(iter(read_project(film).results.values())).settings
+    assert settings["converter"] == {"mask": {"erosion": 4.0}}
+    assert settings["detail"]["amount"] == 2.0
+    assert text.splitlines()[0] == (film / "project.yaml").read_text().splitlines()[0]  # the comment
+    again = visitor.get(base).json
+    assert again["values"]["converter"]["mask"]["erosion"] == 4.0
+    assert visitor.post(f"{base}/settings", {"values": again["defaults"]}).json == {"own": {}}
+    assert (film / "project.yaml").read_text() == text
+
+
+def test_what_differs() -> None:
+    base = ConvertSettings().dump()
+    for given in SETTINGS.values():
+        wanted = ConvertSettings.read(given)
+        assert ConvertSettings.read(difference(base, wanted.dump())) == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.subprocess
+def test_a_setting_is_seen_and_queued(page: Page, studio: StudioServer, film: Path) -> None:
+    page.goto(studio.key.link)
+    page.get_by_role("link", name="Convert").click()
+    stage = page.locator(".transport[data-stamp]")
+    expect(stage).to_have_count(1, timeout=60_000)
+    pixels = """() => {
+        const canvas = document.querySelector('.viewer canvas');
+        const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        let sum = 0;
+        for (let i = 0; i < data.length; i += 4) sum = (sum * 31 + data[i] + data[i + 1] * 3) % 1000003;
+        return sum;
+    }"""
+    first, stamp = page.evaluate(pixels), stage.get_attribute("data-stamp")
+    page.get_by_label("Shrink", exact=True).last.fill("12")
+    page.get_by_label("Shrink", exact=True).last.press("Enter")
+    expect(page.locator(f".transport:not([data-stamp='{stamp}'])[data-stamp]")).to_have_count(1)
+    assert page.evaluate(pixels) != first
+    expect(page.get_by_text("Not saved")).to_be_visible()
+    page.locator("body").click(position={"x": 300, "y": 300})
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".transport[data-frame='1'][data-stamp]")).to_have_count(1)
+    page.keyboard.press("KeyI")
+    page.keyboard.down("KeyC")
+    expect(page.locator(".corner")).to_have_text("Source")
+    page.keyboard.up("KeyC")
+    page.keyboard.press("KeyW")
+    expect(page.get_by_role("slider", name="Wipe")).to_be_visible()
+    page.get_by_role("button", name="Queue").click()
+    page.get_by_role("link", name="Jobs").click()
+    expect(page.locator(".job").filter(has_text="convert")).to_contain_text("done", timeout=90_000)
+    settings: Any = next(iter(read_project(film).results.values())).settings
+    assert settings["converter"]["mask"] == {"erosion": 12.0}
+    assert settings["frames"] == {"ranges": ["1-9"], "discard": False}
+    assert (film / "results" / "Ada.mp4").exists()
