@@ -33,6 +33,7 @@ BENCHMARKS: dict[str, str] = {
     "extract": "benchmarks.extract",
     "detectors": "benchmarks.detectors",
     "landmarks": "benchmarks.landmarks",
+    "turned": "benchmarks.turned",
     "convert": "benchmarks.convert",
     "compose": "benchmarks.compose",
     "demonstration": "benchmarks.demonstration",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -89,3 +90,24 @@ def test_faces_are_found_and_told_apart(
         assert len(faces) == 2 * PAIR_FRAMES
         assert len({face.track for face in faces}) == 2
         assert any(face.descriptor is not None for face in faces)
+
+
+def test_a_result_is_judged_by_the_only_landmarks_there_are_and_it_says_so(
+    environment: dict[str, str], pair_frames: Path, tmp_path: Path
+) -> None:
+    faces = tmp_path / "faces"
+    done = facedouble(environment, "extract", "-i", pair_frames, "-o", faces)
+    assert done.returncode == 0, done.stderr
+    same = ("-r", pair_frames, "-i", pair_frames, "-a", faces, "-B", faces)
+    report, values = tmp_path / "report.html", tmp_path / "values.json"
+    done = facedouble(environment, "evaluate", *same, "-o", report, "--json", values)
+    assert done.returncode == 0, done.stderr
+    said = "judged by mediapipe478, which the swap follows as well; with dlib68 installed it would be judged"
+    assert said in done.stdout
+    assert said in report.read_text(encoding="utf-8")
+    (result,) = json.loads(values.read_text(encoding="utf-8"))["results"]
+    assert result["landmarks"] == {
+        "driver": "mediapipe478",
+        "judges": {"mediapipe478": PAIR_FRAMES},
+    }
+    assert result["measures"]["pose"]["value"] < 0.5

@@ -36,9 +36,10 @@ Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
 OTHER_SIDE: Mapping[Side, Side] = {"a": "b", "b": "a"}
 
-Origin = Literal["detected", "followed", "filled"]
-"""How a face was found: by the detector, tracked from a neighbouring frame, or interpolated between two
-frames of its track."""
+Origin = Literal["detected", "followed", "carried", "filled"]
+"""How a face was found: by the detector; tracked from a neighbouring frame; carried from there by the motion
+of the picture alone, where the head is turned so far that no network places its landmarks; or interpolated
+between two frames of its track."""
 
 FaceStatus = Literal["kept", "small", "surplus", "blurry", "stranger", "unwanted"]
 """Whether extraction kept a face, or why it did not: narrower than the minimum, beyond the number wanted

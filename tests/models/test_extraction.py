@@ -13,7 +13,7 @@ from facedouble.models.checkpoint import ModelCard
 from facedouble.models.extraction import extraction_settings, finding_record
 from facedouble.run.events import Event
 from facedouble.run.run import Run
-from facedouble.settings.extract import ExtractSettings, recorded
+from facedouble.settings.extract import ExtractSettings, read_recorded, recorded
 
 SMALL = {"filters": 4, "bottleneck": 8}
 LEVEL = {
@@ -21,6 +21,7 @@ LEVEL = {
     "landmarks": "dlib68",
     "smoothing": 0.5,
     "align_eyes": True,
+    "align_turned": True,
     "rotate_images": "90",
 }
 
@@ -56,6 +57,14 @@ def test_what_a_faceset_records_comes_back_from_the_model_that_was_trained_on_it
 def test_the_scheme_is_that_of_the_faces_whatever_the_default_is_today() -> None:
     assert finding_record({}, ["dlib68"])["landmarks"] == "dlib68"
     assert finding_record({}, ["mediapipe478"])["landmarks"] == "mediapipe478"
+
+
+def test_faces_for_an_older_model_are_aligned_as_its_own_were() -> None:
+    older = {name: value for name, value in LEVEL.items() if name != "align_turned"}
+    assert settings_for(card(older))[0].align_turned is False
+    assert finding_record({"size": 256}, ["mediapipe478"])["align_turned"] is False
+    assert read_recorded({"size": 256}).align_turned is False
+    assert ExtractSettings().align_turned is True
 
 
 def test_a_model_without_a_record_says_that_the_default_is_used() -> None:

@@ -31,11 +31,13 @@ _MIN_OVERLAP = 0.3  # intersection over union of the face found with the face th
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """What one judge finds of a face in a result and in its source. ``native`` are its landmarks of both as
-    they are, (2, P, 2), ``points`` those in the places that judges are compared at; ``gaze`` (2,). ``found``:
-    whether both are of the face that is there."""
+    they are, (2, P, 2), ``points`` those in the places that judges are compared at, and ``depth`` (2, P)
+    theirs, NaN where the scheme knows none; ``gaze`` (2,). ``found``: whether both are of the face that is
+    there."""
 
     native: npt.NDArray[np.float32]
     points: npt.NDArray[np.float32]
+    depth: npt.NDArray[np.float32]
     gaze: tuple[float, float]
     found: bool
 
@@ -51,6 +53,7 @@ class Judged:
     index: npt.NDArray[np.int64]
     landmarks: npt.NDArray[np.float32]
     source_landmarks: npt.NDArray[np.float32]
+    depth: npt.NDArray[np.float32]
     gaze: npt.NDArray[np.float64]
     scheme: LandmarkScheme
 
@@ -78,8 +81,16 @@ class Judge:
         seen_gaze = [
             gaze(image, points, self.analyser.scheme) for image, points in zip(images, native, strict=True)
         ]
-        points = native if self._change is None else self._change(native)
-        return Sighting(native, points, (seen_gaze[0], seen_gaze[1]), found)
+        depth = np.stack(
+            [
+                np.full(len(seen.points), np.nan, np.float32) if seen.depth is None else seen.depth
+                for seen in both
+            ]
+        )
+        points = native
+        if self._change is not None:
+            points, depth = self._change(native), self._change(depth[..., None])[..., 0]
+        return Sighting(native, points, depth, (seen_gaze[0], seen_gaze[1]), found)
 
     def judged(self, index: Sequence[int], sightings: Sequence[Sighting]) -> Judged:
         """The sightings in the frames ``index``, put together."""
@@ -91,6 +102,7 @@ class Judge:
             np.array(index)[found],
             points[:, 0],
             points[:, 1],
+            np.stack([sighting.depth for sighting in sightings])[found],
             np.array([sighting.gaze for sighting in sightings], dtype=np.float64)[found],
             self._scheme,
         )

@@ -28,7 +28,7 @@ from facedouble.faceset.codec import FrameRecord
 from facedouble.faceset.shard import Shard
 from facedouble.files import name_text, path_text
 from facedouble.settings.extract import ExtractSettings
-from facedouble.types import Box, Face, Grey, Image, Landmarks
+from facedouble.types import Box, Face, FloatArray, Grey, Image, Landmarks
 from facedouble.video.frame import Frame
 from facedouble.video.shot_boundaries import is_cut, thumbnail
 
@@ -145,7 +145,7 @@ def _faces_of(
     """The faces of a tracklet on the first ``own`` frames, the most frontal one described if that is due."""
     observations = [seen for seen in tracklet.observations if seen.position < own]
     described = _to_describe(tracklet, observations, frames, own, analyser.scheme)
-    expressions = analyser.expressions([seen.landmarks for seen in observations])
+    expressions = _expressions(observations, analyser)
     for seen, expression in zip(observations, expressions, strict=True):
         frame = frames[seen.position]
         descriptor = None
@@ -171,6 +171,18 @@ def _faces_of(
         )
 
 
+def _expressions(observations: Sequence[Observation], analyser: FaceAnalyser) -> Sequence[FloatArray | None]:
+    """Expression values of each observation. Where the head is turned so far that its face is carried, they
+    are those of the nearest frame on which it was seen."""
+    seen = [place for place, own in enumerate(observations) if own.origin != "carried"]
+    if not seen:
+        return analyser.expressions([own.landmarks for own in observations])
+    found = dict(
+        zip(seen, analyser.expressions([observations[place].landmarks for place in seen]), strict=True)
+    )
+    return [found[min(seen, key=lambda other: abs(other - place))] for place in range(len(observations))]
+
+
 def _to_describe(
     tracklet: Tracklet,
     observations: Sequence[Observation],
@@ -179,13 +191,15 @@ def _to_describe(
     scheme: LandmarkScheme,
 ) -> Observation | None:
     """The most frontal observation. ``None`` if the tracklet fills the segment and continues in the next one,
-    which may describe it, and it is not yet due again."""
+    which may describe it, and it is not yet due again; or if the face was seen in profile only."""
     continues = len(observations) == own and tracklet.last.position == own
     due = (frames[0].index - 1) // _DESCRIBE_EVERY < frames[own - 1].index // _DESCRIBE_EVERY
     if continues and not due:
         return None
     return min(
-        observations, key=lambda seen: abs(head_pose(seen.landmarks, scheme, seen.depth).yaw), default=None
+        (seen for seen in observations if seen.origin != "carried"),
+        key=lambda seen: abs(head_pose(seen.landmarks, scheme, seen.depth).yaw),
+        default=None,
     )
 
 

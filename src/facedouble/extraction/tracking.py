@@ -6,10 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from facedouble.faces.align import align
 from facedouble.faces.references import References
 from facedouble.faces.schemes.scheme import scheme_of
-from facedouble.faces.smoothing import smooth_track
+from facedouble.faces.smoothing import crop_enlargements, smooth_track
 from facedouble.faces.tracks import Handover, link_tracklets
 from facedouble.faceset.codec import FrameRecord
 from facedouble.faceset.store import SMOOTHED, Faceset
@@ -66,11 +68,18 @@ def smoothed_track(
 ) -> list[Face]:
     """The faces of a track with their statuses by reference pictures, smoothed landmarks and alignments."""
     faces = smooth_track(references.classify(track) if references else track, settings.smoothing)
+    enlarged = crop_enlargements(faces) if settings.align_turned else np.ones(len(faces))
     return [
         face.with_(
-            alignment=align(face.smoothed, settings.size, scheme_of(face), level_eyes=settings.align_eyes)
+            alignment=align(
+                face.smoothed,
+                settings.size,
+                scheme_of(face),
+                level_eyes=settings.align_eyes,
+                enlarge=enlarge,
+            )
         )
-        for face in faces
+        for face, enlarge in zip(faces, enlarged.tolist(), strict=True)
     ]
 
 

@@ -12,13 +12,22 @@ from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.types import Alignment, Box, Grey, Image, Landmarks
 
 
-def align(landmarks: Landmarks, size: int, scheme: LandmarkScheme, *, level_eyes: bool = False) -> Alignment:
+def align(
+    landmarks: Landmarks,
+    size: int,
+    scheme: LandmarkScheme,
+    *,
+    level_eyes: bool = False,
+    enlarge: float = 1.0,
+) -> Alignment:
     """Alignment of a face: the (2, 3) similarity that takes frame points to points of a crop.
 
     A weighted least-squares fit (rotation, one scale, translation; Umeyama 1991) of the landmarks (P, 2), in
     frame pixels, to the scheme's mean shape; points that expression moves count less. ``size`` is the side of
-    the crop in pixels. ``level_eyes`` then rotates the crop about the point between the eyes until they are
-    level. Missing points do not count.
+    the crop in pixels. ``enlarge`` then makes the face so many times larger about the mean of the points
+    (:func:`facedouble.faces.pose.foreshortening` says by how much the fit makes a turned head too small);
+    ``level_eyes`` rotates the crop about the point between the eyes until they are level. Missing points do
+    not count.
     """
     target = scheme.mean_shape.astype(np.float64) * size - 0.5
     source, weights = landmarks.astype(np.float64), scheme.weights.alignment
@@ -26,6 +35,9 @@ def align(landmarks: Landmarks, size: int, scheme: LandmarkScheme, *, level_eyes
         weights = weights * scheme.known(landmarks)
         source = np.nan_to_num(source)
     alignment = fit_similarity(source, target, weights)
+    if enlarge != 1.0:
+        middle = weights @ target / weights.sum()
+        alignment = enlarge * alignment + np.column_stack([np.zeros((2, 2)), (1 - enlarge) * middle])
     if not level_eyes:
         return alignment
     right, left = (

@@ -16,7 +16,7 @@ import numpy as np
 
 from facedouble.faces.align import align, fast_crop, inverse, map_points
 from facedouble.faces.detectors.base import FAST_SIDES, Detector
-from facedouble.faces.identity import DlibDescriptor, IdentityDescriptor
+from facedouble.faces.identity import SAME_PERSON, DlibDescriptor, IdentityDescriptor
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.registry import (
     DEFAULT_DETECTOR,
@@ -27,6 +27,7 @@ from facedouble.faces.registry import (
 )
 from facedouble.faces.schemes.predictor import LandmarkPredictor
 from facedouble.faces.schemes.scheme import LandmarkScheme
+from facedouble.faces.turning import SolidHead, is_turned
 from facedouble.faces.views import Picture, StillPicture, around_box, around_points, whole_frame
 from facedouble.run.run import Run
 from facedouble.settings.extract import ExtractSettings
@@ -52,11 +53,13 @@ SAME_FACE = 0.4
 @dataclass(frozen=True, slots=True)
 class DetectedFace:
     """A face on a frame: its landmarks, the detector's confidence, and the degrees (counter-clockwise) by
-    which the frame had to be rotated."""
+    which the frame had to be rotated. ``seen``: whether the landmark predictor sees it, too; else it is a
+    head turned far, and the landmarks are rough."""
 
     found: PredictedLandmarks
     confidence: float
     rotation: int = 0
+    seen: bool = True
 
     @property
     def landmarks(self) -> Landmarks:
@@ -134,12 +137,19 @@ class FaceAnalyser:
     def descriptor(self) -> IdentityDescriptor:
         return DlibDescriptor(self.device)
 
-    def search(self, frame: Picture, *, thorough: bool = True, known: Sequence[Landmarks] = ()) -> Search:
+    def search(
+        self,
+        frame: Picture,
+        *,
+        thorough: bool = True,
+        known: Sequence[Landmarks] = (),
+        profiles: bool = False,
+    ) -> Search:
         """The faces of a frame. Those that lie where one of ``known`` landmarks (P, 2) is are only confirmed.
 
         If a ``thorough`` search finds none, the frame is rotated by each of the angles until one shows faces;
         landmarks are always those of the frame as it is. What the landmark predictor does not take for a face
-        is left out.
+        is left out; with ``profiles`` not if it may be a head that is turned far and the detector is sure.
         """
         with self.timed("detect"):
             detections, angle = self._detect(frame, thorough)
@@ -155,9 +165,16 @@ class FaceAnalyser:
             with self.timed("landmarks"):
                 view = around_box(frame, detection.box, colour=self.predictor.colour)
                 (found,) = self.predictor.predict(view.image, [view.detection_in_view(detection)])
-            if is_present(found):
-                others.append(DetectedFace(view.in_frame(found), detection.confidence, angle))
+            seen = is_present(found)
+            if seen or (profiles and self._may_be_profile(found, detection.confidence)):
+                others.append(DetectedFace(view.in_frame(found), detection.confidence, angle, seen))
         return Search(confidences, others)
+
+    def _may_be_profile(self, found: PredictedLandmarks, confidence: float) -> bool:
+        least = self.detector.profile_confidence
+        if least is None or confidence < least or found.depth is None:
+            return False
+        return is_turned(SolidHead(found.points, found.depth), self.scheme)
 
     def search_image(self, image: Image) -> Sequence[DetectedFace]:
         """Faces of a single RGB picture, largest first."""
@@ -231,6 +248,16 @@ class FaceAnalyser:
             for part in self._batches(len(images)):
                 found += self.descriptor.describe(images[part], landmarks[part], self.scheme)
         return found
+
+    def is_one_person(self, before: Picture, first: Landmarks, after: Picture, second: Landmarks) -> bool:
+        """Whether the face with landmarks ``first`` (P, 2) of one frame and that with ``second`` of another
+        are of one person."""
+        views = [
+            around_points(frame, points, colour=True) for frame, points in ((before, first), (after, second))
+        ]
+        placed = [view.to_view(points) for view, points in zip(views, (first, second), strict=True)]
+        one, other = self.describe_all([np.asarray(view.image) for view in views], placed)
+        return float(np.linalg.norm(one - other)) < SAME_PERSON
 
     def _batches(self, count: int) -> Iterator[slice]:
         for start in range(0, count, self.batch_size):

@@ -46,10 +46,7 @@ def estimate_motion(before: Grey, after: Grey, landmarks: Landmarks, scheme: Lan
     upright = align(landmarks, PATCH, scheme)
     start = _tracking_points(scheme)
     first, second = (fast_crop(grey, upright, PATCH) for grey in (before, after))
-    moved, found = _flow(first, second, start)
-    back, found_again = _flow(second, first, moved)
-    missed = np.linalg.norm(back - start, axis=1)
-    good = found & found_again & (missed < _ROUND_TRIP)
+    moved, good = track_points(first, second, start)
     if good.sum() < 3:
         return FaceMotion(np.eye(2, 3), 0.0, np.inf)
     source, target = start.astype(np.float64), moved.astype(np.float64)
@@ -61,6 +58,15 @@ def estimate_motion(before: Grey, after: Grey, landmarks: Landmarks, scheme: Lan
         fit = fit_similarity(source, target, weights)
     misfit = float(np.median(np.linalg.norm(map_points(fit, start) - target, axis=1)[good])) / PATCH
     return FaceMotion(_compose(inverse(upright), fit, upright), float(good.mean()), misfit)
+
+
+def track_points(before: Grey, after: Grey, points: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Where points (N, 2) of one patch are in another (N, 2), and which of them come back to where they began
+    when they are tracked back."""
+    moved, found = _flow(before, after, points)
+    back, found_again = _flow(after, before, moved)
+    missed = np.linalg.norm(back - points, axis=1)
+    return moved, found & found_again & (missed < _ROUND_TRIP)
 
 
 @cache

@@ -11,6 +11,7 @@ import numpy as np
 from facedouble.faces.identity import SAME_PERSON
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.schemes.scheme import scheme_of
+from facedouble.faces.turning import SolidHead, moved_alike
 from facedouble.types import Alignment, Descriptor, Face, FloatArray, Landmarks
 
 _LONGEST_GAP = 8  # frames for which a face may be missing between two tracklets of one track
@@ -34,6 +35,11 @@ class _Thread:
     """Tracklets linked so far."""
 
     faces: list[Face] = field(default_factory=list)
+
+    @property
+    def is_rough(self) -> bool:
+        """Whether the landmarks of no frame are known, as the head was never seen turned less than far."""
+        return all(face.origin == "carried" for face in self.faces)
 
     def descriptor(self) -> Descriptor | None:
         known = [face.descriptor for face in self.faces if face.descriptor is not None]
@@ -84,6 +90,7 @@ def _hand_over(tracklets: Mapping[int, _Thread], handovers: Sequence[Handover]) 
             continue
         beginnings[handover.frame_index].remove(number)
         later, thread = owner[number], owner[handover.tracklet]
+        _place_again(thread, later, handover.landmarks)
         later.faces[0] = later.faces[0].with_(motion=handover.motion)
         thread.faces += later.faces
         for joined in {face.tracklet for face in later.faces}:
@@ -91,10 +98,42 @@ def _hand_over(tracklets: Mapping[int, _Thread], handovers: Sequence[Handover]) 
     return list(dict.fromkeys(owner.values()))
 
 
+def _place_again(earlier: _Thread, later: _Thread, handed: Landmarks) -> None:
+    """Where a face was seen in nothing but profile, its landmarks are rough. If it is known on the other side
+    of a handover, to where the landmarks ``handed`` were carried, the head known there takes its place."""
+    depth, first = earlier.faces[-1].depth, later.faces[0]
+    if depth is None or first.depth is None:
+        return
+    end, start = SolidHead(handed, depth), SolidHead(first.landmarks, first.depth)
+    if later.is_rough:
+        later.faces = [_placed(face, moved_alike(end, start, _head_of(face))) for face in later.faces]
+    elif earlier.is_rough:
+        earlier.faces = [_placed(face, moved_alike(start, end, _head_of(face))) for face in earlier.faces]
+
+
+def _head_of(face: Face) -> SolidHead:
+    assert face.depth is not None
+    return SolidHead(face.landmarks, face.depth)
+
+
+def _placed(face: Face, head: SolidHead) -> Face:
+    return face.with_(
+        landmarks=head.points,
+        smoothed=head.points,
+        depth=head.depth,
+        box=box_around(head.points, scheme_of(face)),
+    )
+
+
 def _bridge_gaps(
     threads: Sequence[_Thread], position: Mapping[int, int], begins: Sequence[int]
 ) -> list[_Thread]:
-    """Link threads over short gaps, the best pairs first."""
+    """Link threads over short gaps, the best pairs first. Where another face is in the place meanwhile, the
+    film was cut there and back, however alike the shots look."""
+    there: dict[int, list[Face]] = {}
+    for thread in threads:
+        for face in thread.faces:
+            there.setdefault(position[face.frame_index], []).append(face)
     beginning: dict[int, list[_Thread]] = {}
     for thread in threads:
         beginning.setdefault(position[thread.faces[0].frame_index], []).append(thread)
@@ -108,7 +147,9 @@ def _bridge_gaps(
                 break
             for later in beginning.get(start, ()):
                 overlap = earlier.faces[-1].box.overlap(later.faces[0].box)
-                if overlap >= _NEAR and _one_person(earlier, later):
+                between = (face for place in range(end + 1, start) for face in there.get(place, ()))
+                taken = any(face.box.overlap(earlier.faces[-1].box) >= _SAME_FACE for face in between)
+                if overlap >= _NEAR and not taken and _one_person(earlier, later):
                     pairs.append((overlap, earlier, later))
     pairs.sort(key=lambda pair: -pair[0])
     owner = {id(thread): thread for thread in threads}

@@ -158,7 +158,7 @@ FACE = Codec(
         Field("tracklet", Whole(-1, _TIME), "faces followed from frame to frame"),
         Field("track", Whole(-1, _TIME), "tracklets of one person, joined"),
         Field("rotation", Whole(-360, 360), "degrees the frame was turned to find the face"),
-        Field("origin", OneOf(get_args(Origin)), "detected, followed or filled"),
+        Field("origin", OneOf(get_args(Origin)), "detected, followed, carried or filled"),
         Field("status", OneOf(get_args(FaceStatus)), "kept, or why not"),
         Field("wanted_distance", _DISTANCE, "to the nearest reference picture", nullable=True),
         Field("unwanted_distance", _DISTANCE, "to the nearest picture of others", nullable=True),

@@ -27,6 +27,7 @@ from facedouble.errors import InputError, OutputError, setting
 from facedouble.faces.align import align
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.schemes.scheme import scheme_of
+from facedouble.faces.smoothing import crop_enlargements
 from facedouble.faces.tracks import Handover
 from facedouble.faceset import schema
 from facedouble.faceset.codec import (
@@ -281,11 +282,13 @@ class Faceset:
         self._require_smoothed()
         scheme = scheme_of(face)
         level = bool(self.source.settings.get("align_eyes", False))
+        turned = bool(self.source.settings.get("align_turned", False))
+        enlarge = crop_enlargements([face])[0] if turned else 1.0
         edited = face.with_(
             landmarks=landmarks,
             smoothed=landmarks,
             box=box_around(landmarks, scheme),
-            alignment=align(landmarks, face.crop_size, scheme, level_eyes=level),
+            alignment=align(landmarks, face.crop_size, scheme, level_eyes=level, enlarge=float(enlarge)),
             expression=None,
             edited=True,
             cropped=False,

@@ -10,7 +10,7 @@ from typing import Any
 from facedouble.errors import ModelError, SettingsError
 from facedouble.models.checkpoint import ModelCard
 from facedouble.run.run import Run
-from facedouble.settings.extract import FINDING, ExtractSettings, read_recorded
+from facedouble.settings.extract import FINDING, NOT_RECORDED, ExtractSettings, read_recorded
 
 
 def finding_record(settings: Mapping[str, Any], schemes: Sequence[str]) -> dict[str, Any]:
@@ -45,6 +45,7 @@ def extraction_settings(card: ModelCard, model: Path, run: Run) -> ExtractSettin
             model=model,
         )
     try:
-        return ExtractSettings.read({name: value for name, value in records[0].items() if name in FINDING})
+        record = {name: value for name, value in records[0].items() if name in FINDING}
+        return ExtractSettings.read({**NOT_RECORDED, **record})
     except SettingsError as error:
         raise ModelError(f"{model}: its record of how faces were found cannot be used: {error}") from error

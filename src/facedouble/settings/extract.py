@@ -49,6 +49,9 @@ class ExtractSettings(Settings):
         short="-r",
     )
     align_eyes: bool = field(False, "turn each crop until the eyes are level")
+    align_turned: bool = field(
+        True, "keep a head that turns at its size in the crop, where landmarks have depth"
+    )
     blur_threshold: float = field(0.0, "put faces less sharp than this into blurry/, 0 for none", min=0)
     min_face_size: int = field(20, "leave out faces narrower than this", unit="pixels", min=1)
     max_faces: int = field(0, "largest faces kept in each frame, 0 for all", unit="faces", min=0)
@@ -83,14 +86,18 @@ def recorded(settings: ExtractSettings) -> dict[str, Any]:
     return values
 
 
-FINDING = ("detector", "landmarks", "smoothing", "align_eyes", "rotate_images")
+FINDING = ("detector", "landmarks", "smoothing", "align_eyes", "align_turned", "rotate_images")
 """Fields that decide where in the frame a face's crop lies. A model expects faces that were found in the same
 way as those it was trained on."""
+
+NOT_RECORDED: Mapping[str, Any] = {"align_turned": False}
+"""What was done before records said so."""
 
 
 def read_recorded(values: Mapping[str, Any]) -> ExtractSettings:
     """The settings that a faceset was made with, from its record; also from that of schema 2, where they were
     not nested. Raises ``SettingsError``."""
+    values = {**NOT_RECORDED, **values}
     if "sampling" in values or "every" not in values:
         return ExtractSettings.read(values)
     flat = dict(values)

@@ -30,7 +30,8 @@ def pose(evidence: Evidence) -> Outcome:
     """How far the motion of the head differs from the source's: Euclidean distance between yaw, pitch and
     roll of result and source in degrees, as in FaceShifter (Li et al. 2019), after subtracting the median
     difference, because a person's features shift the estimated pose by some degrees (see ``pose_offset``).
-    Mean over the frames; lower is better, good up to 3.
+    Mean over the frames; lower is better, good up to 3. Landmarks that have depth show heads turned by up to
+    65 degrees within 3; without it, yaw is exaggerated by up to 9 from 20 degrees on, in both clips alike.
     """
     apart = _poses_apart(evidence)
     series = expression.euler_distance(apart, np.median(apart, axis=0))
@@ -161,7 +162,8 @@ def _poses_apart(evidence: Evidence) -> npt.NDArray[np.float64]:
     """Yaw, pitch and roll (N, 3) of the result less those of the source, the short way round."""
     seen = judged_by(evidence)
     result, source = (
-        head_poses(points, seen.scheme)[:, :3] for points in (seen.landmarks, seen.source_landmarks)
+        head_poses(points, seen.scheme, seen.depth[:, number])[:, :3]
+        for number, points in enumerate((seen.landmarks, seen.source_landmarks))
     )
     return np.asarray((result - source + 180) % 360 - 180)
 

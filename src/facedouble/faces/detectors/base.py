@@ -27,6 +27,10 @@ class Detector(Protocol):
     in_threads: bool
     """Whether threads that each have their own can run it at once, because it works outside Python's lock."""
 
+    profile_confidence: float | None
+    """From this confidence a turned head is believed to be one although the landmark predictor sees no face;
+    ``None`` for a detector that does not find profiles."""
+
     def detect(self, image: Image | Grey, thorough: bool = True) -> list[Detection]:
         """Faces in ``image``, (H, W, 3) uint8 RGB or (H, W): largest first, each once, boxes inside the
         image.

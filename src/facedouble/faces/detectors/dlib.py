@@ -21,6 +21,7 @@ class HogDetector:
 
     colour = False  # it finds the same faces on grey images, in three quarters of the time
     in_threads = True
+    profile_confidence = None
 
     def __init__(self, device: str = "cpu") -> None:
         """``device`` makes no difference: the detector runs on the CPU."""
@@ -50,6 +51,7 @@ class CnnDetector:
 
     colour = True
     in_threads = False
+    profile_confidence = None
 
     # From its box to HOG's: offset of the centre to the right and down, and ratio of the sides, in units of
     # its side. Medians over 327 searches (83 frames of eight clips and six photographs, at 320 to 1280
@@ -90,6 +92,7 @@ class HogThenCnnDetector:
 
     colour = True  # for the CNN
     in_threads = False
+    profile_confidence = None
 
     def __init__(self, device: str = "cpu") -> None:
         self._hog = HogDetector(device)

@@ -22,6 +22,7 @@ class YunetDetector:
 
     colour = True
     in_threads = True
+    profile_confidence = 0.8
 
     # From its box to HOG's: offset of the centre downwards and ratio of the sides, in units of its height.
     # Medians over 116 frames of eight clips and six photographs, with HOG's box averaged over several
