@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTHON ?=
 ARGS ?=
 
-.PHONY: demo studio test test-fast check tables docs bench clean
+.PHONY: demo studio test test-fast check tables docs bench gpu-bundle clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)
@@ -37,6 +37,10 @@ test-fast: $(READY_DEV)
 # Measures this machine and writes benchmarks/results/ and the tables of benchmarks/README.md.
 bench: $(READY)
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+# What a bare machine with a GPU lacks, in build/gpu/; docs/gpu.md says what to do with it there.
+gpu-bundle: $(READY)
+	$(BIN)/python scripts/gpu_bundle.py
 
 # Writes the tables into the documents and the JSON Schemas of the settings; `make test` fails where they differ.
 tables: $(READY)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,13 @@ def this_machine() -> Machine:
 
 
 def versions() -> dict[str, str]:
-    """Versions of this program, of Python and of the libraries that do the work."""
+    """Versions of this program, of Python and of the libraries that do the work, but for those that are not
+    there."""
     found = {"facedouble": __version__, "python": platform.python_version()}
-    return found | {name: version(name) for name in _LIBRARIES}
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _processor() -> tuple[str, list[str]]:

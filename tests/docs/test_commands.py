@@ -27,6 +27,7 @@ _OTHERS = {
     "--iterations",
     "--version",
     "--reader",
+    "--prepare",
 }
 
 

@@ -1,8 +1,17 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from facedouble.models.layers import Convolution, Residual, Upscale, initialise
+from facedouble.models.layers import (
+    LEAK,
+    Convolution,
+    FoldPixels,
+    Residual,
+    UnfoldPixels,
+    Upscale,
+    initialise,
+)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +79,39 @@ def test_even_upscales_begin_without_a_pattern_and_can_learn_one() -> None:
     weight = layer.convolution.weight.grad
     assert weight is not None
     assert not torch.allclose(weight[0], weight[1]), "the four learn apart"
+
+
+def alike(found: torch.Tensor, wanted: torch.Tensor, *of: torch.Tensor) -> None:
+    """The same numbers, and the same gradients with respect to ``of``."""
+    weights = torch.rand(wanted.shape, generator=torch.Generator().manual_seed(1))
+    slopes = [torch.autograd.grad((values.float() * weights).sum(), of) for values in (found, wanted)]
+    assert torch.allclose(found, wanted, atol=1e-5)
+    for one, other in zip(*slopes, strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("size", [(4, 4), (6, 10)])
+def test_an_upscale_is_a_convolution_and_a_pixel_shuffle(
+    layout: torch.memory_format, size: tuple[int, int]
+) -> None:
+    layer = Upscale(6, 5).to(memory_format=layout)  # type: ignore[call-overload]
+    assert layer.convolution.bias is not None
+    torch.nn.init.normal_(layer.convolution.bias)
+    x = torch.randn(2, 6, *size).contiguous(memory_format=layout).requires_grad_()
+    plain = F.conv2d(x, layer.convolution.weight, layer.convolution.bias, padding=1)
+    wanted = F.pixel_shuffle(F.leaky_relu(plain, LEAK), 2)
+    alike(layer(x), wanted, x, *layer.parameters())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(x).dtype is torch.bfloat16
+        assert torch.allclose(layer(x).float(), wanted, atol=0.05)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_pixels_are_folded_and_unfolded_as_pytorch_does(layout: torch.memory_format) -> None:
+    x = torch.randn(2, 8, 6, 10).contiguous(memory_format=layout).requires_grad_()
+    alike(FoldPixels()(x), F.pixel_unshuffle(x, 2), x)
+    alike(UnfoldPixels()(x), F.pixel_shuffle(x, 2), x)
+    assert torch.equal(UnfoldPixels()(FoldPixels()(x)), x)
+    assert FoldPixels()(x).is_contiguous(memory_format=torch.channels_last)
+    assert UnfoldPixels()(x).is_contiguous()

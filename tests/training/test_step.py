@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,15 @@ from facedouble.run.run import Run
 from facedouble.settings.train import TrainSettings
 from facedouble.training import schedule
 from facedouble.training.loop import train
+from facedouble.training.optimizer import places_in_memory, set_rate
 from facedouble.training.parallel import World
+from facedouble.training.recorded_step import RecordedStep, Replay
 from facedouble.training.setup import Setup, prepare
 from facedouble.training.side_threads import SideThreads, computing_threads
 from facedouble.types import Side
 from tests.training.how import varied
 
-from .conftest import GAN, QUICK, SMALL, Facesets
+from .conftest import GAN, JUDGED, QUICK, SMALL, Facesets
 
 pytestmark = pytest.mark.training
 
@@ -255,3 +257,92 @@ def test_torchrun_starts_it_as_well(facesets: Facesets, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert checkpoint.read_card(model).iteration == 3
     assert run.stderr.count("train: 3 iterations, 24 faces") == 1, "one process reports"
+
+
+def immediate(work: Callable[[], torch.Tensor]) -> tuple[Replay, torch.Tensor]:
+    """In place of a CUDA graph: as one, it is not done now but whenever it is replayed, and its result lies
+    where it lay the first time."""
+    result = torch.zeros(2)
+    return lambda: result.copy_(work()), result
+
+
+@pytest.mark.parametrize("settings", [JUDGED, ORIGINAL], ids=["quick", "original"])
+def test_a_recorded_step_is_the_same_step(facesets: Facesets, settings: TrainSettings) -> None:
+    """With noise and a rate that change, through the parting of the decoders and up to the discriminators; it
+    is recorded anew only where it has to be."""
+    settings = varied(settings, batch_size=4, recipe=(*settings_of(settings), "shared_decoder_until=0.4"))
+
+    def losses(*, recorded: bool) -> tuple[list[list[float]], int]:
+        made, captures = setup(facesets, settings), []
+
+        def capture(work: Callable[[], torch.Tensor]) -> tuple[Replay, torch.Tensor]:
+            captures.append(made.state.card.iteration)
+            return immediate(work)
+
+        if recorded:
+            made.step.recorded = RecordedStep(capture, lambda work: work())
+        rows = []
+        for progress in np.arange(0, 1, 0.05):
+            if progress >= made.recipe.shared_decoder_until and not made.state.card.decoders_split:
+                made.state.split_decoders()
+            config = schedule.step_config(made.recipe, settings, made.state.card, float(progress))
+            rows.append(made.step(made.pairs(config), config).tolist())
+            made.state.card.iteration += 1
+        return rows, len(captures)
+
+    plain, none = losses(recorded=False)
+    found, captures = losses(recorded=True)
+    assert none == 0
+    assert np.allclose(found, plain, rtol=1e-5)
+    assert captures == (2 if settings.architecture.kind == "quick" else 1)
+
+
+def settings_of(settings: TrainSettings) -> tuple[str, ...]:
+    return ("adversary.weight=0.2", "adversary.start=0.75") if settings is JUDGED else ()
+
+
+def test_what_cannot_be_recorded_runs_as_it_is_and_says_so(facesets: Facesets) -> None:
+    heard: list[Event] = []
+    made = setup(facesets, ORIGINAL, heard)
+
+    def refuse(work: Callable[[], torch.Tensor]) -> tuple[Replay, torch.Tensor]:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    made.step.recorded = RecordedStep(refuse, lambda work: work())
+    config = schedule.step_config(made.recipe, ORIGINAL, made.state.card, 0.0)
+    for _ in range(8):
+        assert torch.isfinite(made.step(made.pairs(config), config)).all()
+    assert [event.code for event in heard if isinstance(event, Notice)].count("train.not_recorded") == 1
+    assert made.step.recorded is None
+
+
+def test_a_recording_that_has_no_room_takes_fewer_faces_at_a_time(facesets: Facesets) -> None:
+    made = setup(facesets, ORIGINAL)
+
+    def capture(work: Callable[[], torch.Tensor]) -> tuple[Replay, torch.Tensor]:
+        if made.step.micro_batch > 4:
+            torch.empty(2**50)
+        return immediate(work)
+
+    made.step.recorded = RecordedStep(capture, lambda work: work())
+    config = schedule.step_config(made.recipe, ORIGINAL, made.state.card, 0.0)
+    for _ in range(12):
+        assert torch.isfinite(made.step(made.pairs(config), config)).all()
+    assert made.step.micro_batch == 4
+    assert made.step.recorded is not None
+
+
+def test_a_tensor_of_a_rate_stays_where_it_is() -> None:
+    layer = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.Adam(layer.parameters(), lr=torch.tensor(0.1), fused=True)
+    rate = optimizer.param_groups[0]["lr"]
+    set_rate(optimizer, 0.5)
+    assert rate is optimizer.param_groups[0]["lr"]
+    assert float(rate) == 0.5
+    assert places_in_memory(optimizer) == ()
+    layer(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    before = places_in_memory(optimizer)
+    optimizer.step()
+    assert places_in_memory(optimizer) == before
+    assert len(before) == 6

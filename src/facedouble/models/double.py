@@ -10,7 +10,7 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from facedouble.models.base import Decoded, SwapModel
-from facedouble.models.layers import LEAK, Downscale, Residual, Upscale, initialise
+from facedouble.models.layers import LEAK, Downscale, FoldPixels, Residual, UnfoldPixels, Upscale, initialise
 from facedouble.settings.base import Integers, field, problem
 from facedouble.settings.train import Architecture
 from facedouble.types import Side
@@ -78,7 +78,7 @@ class Double(SwapModel):
         self.grid = resolution // 2 ** (upscales + 1)
         widths = [min(filters * 2**step, filters * 8) for step in range(upscales)]
         self.encoder = nn.Sequential(
-            nn.PixelUnshuffle(2),
+            FoldPixels(),
             *(Downscale(*pair, 3) for pair in zip([12, *widths[:-1]], widths, strict=True)),
         )
         self.squeeze = nn.Linear(widths[-1] * self.grid**2, bottleneck)
@@ -112,7 +112,7 @@ class Double(SwapModel):
             if number < len(channels) - 1:
                 layers += [Residual(filters) for _ in range(residuals)]
             before = filters
-        return nn.Sequential(*layers, nn.Conv2d(before, 16, 3, padding=1), nn.PixelShuffle(2))
+        return nn.Sequential(*layers, nn.Conv2d(before, 16, 3, padding=1), UnfoldPixels())
 
     def prepare(self, mean_faces: dict[Side, Tensor]) -> None:
         with torch.no_grad():
@@ -165,14 +165,13 @@ class Double(SwapModel):
     def _squeezed(self, faces: Mapping[Side, Tensor]) -> dict[Side, Tensor]:
         """The code of each side before it is normalised; all in one batch, which is faster."""
         differences = [(part - self.get_buffer(f"centre_{side}")) * _GAIN for side, part in faces.items()]
-        together = torch.cat(differences).contiguous(memory_format=torch.channels_last)
         # Rows before channels in memory, whatever came in, so that the dense layer sees one order.
-        features = self.encoder(together).contiguous().flatten(1)
+        features = self.encoder(torch.cat(differences)).contiguous().flatten(1)
         parts = self.squeeze(features).split([len(part) for part in faces.values()])
         return dict(zip(faces, parts, strict=True))
 
     def decode(self, code: Tensor, side: Side) -> Decoded:
-        drawn = self._drawer(side)(self._features(code, side))
+        drawn = self._drawer(side)(self._features(code, side)).float()
         return Decoded(drawn[:, :3] + self.mean[side], torch.sigmoid(drawn[:, 3:]))
 
     def _features(self, code: Tensor, side: Side) -> Tensor:

@@ -28,14 +28,17 @@ class Convolution(nn.Conv2d):
     """
 
     def forward(self, input: Tensor) -> Tensor:
+        return self.convolve(input, self.weight, self.bias)
+
+    def convolve(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The convolution with ``weight`` and ``bias`` in place of its own, of the same shapes."""
         (kernel, _), (stride, _) = self.kernel_size, self.stride
         padding = int(self.padding[0])
         side = [(length + 2 * padding - kernel) // stride + 1 for length in input.shape[2:]]
         if input.device.type != "cpu" or side[0] * side[1] > _SMALL_MAP:
-            return super().forward(input)
+            return F.conv2d(input, weight, bias, stride, padding)
         windows: Tensor = _Windows.apply(input, kernel, stride, padding)  # type: ignore[no-untyped-call]
-        weight = self.weight.permute(0, 2, 3, 1).reshape(self.out_channels, -1)
-        answers = F.linear(windows, weight, self.bias)
+        answers = F.linear(windows, weight.permute(0, 2, 3, 1).reshape(self.out_channels, -1), bias)
         return answers.view(-1, *side, self.out_channels).permute(0, 3, 1, 2)
 
 
@@ -82,7 +85,47 @@ class Upscale(nn.Module):
         self.convolution = Convolution(channels, filters * 4, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pixel_shuffle(F.leaky_relu(self.convolution(x), LEAK), 2)
+        convolution = self.convolution
+        filters = convolution.out_channels // 4
+        # Four filters after the other make the four pixels of one. With all filters of one of the pixels
+        # beside each other, the shuffle moves whole rows of memory instead of single numbers.
+        weight = as_computed(convolution.weight).permute(0, 2, 3, 1)
+        kernel = weight.shape[1:]
+        weight = weight.reshape(filters, 4, -1).transpose(0, 1).reshape(-1, *kernel).permute(0, 3, 1, 2)
+        bias = convolution.bias
+        if bias is not None:
+            bias = bias.view(filters, 4).T.reshape(-1)
+        drawn = F.leaky_relu(convolution.convolve(x, weight, bias), LEAK).permute(0, 2, 3, 1)
+        count, high, wide, _ = drawn.shape
+        pixels = drawn.reshape(count, high, wide, 2, 2, filters).permute(0, 1, 3, 2, 4, 5)
+        return pixels.reshape(count, 2 * high, 2 * wide, filters).permute(0, 3, 1, 2)
+
+
+class FoldPixels(nn.Module):
+    """Each square of four pixels into channels, as ``nn.PixelUnshuffle(2)``: (N, C, 2H, 2W) planes to
+    (N, 4C, H, W), laid out for the convolutions that follow."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        count, channels, high, wide = x.shape
+        squares = x.contiguous().view(count, channels, high // 2, 2, wide // 2, 2)
+        folded = squares.permute(0, 1, 3, 5, 2, 4).reshape(count, 4 * channels, high // 2, wide // 2)
+        return folded.contiguous(memory_format=torch.channels_last)
+
+
+class UnfoldPixels(nn.Module):
+    """Four channels into each square of four pixels, as ``nn.PixelShuffle(2)``: (N, 4C, H, W) to planes
+    (N, C, 2H, 2W), as losses and frames want them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        count, channels, high, wide = x.shape
+        squares = x.contiguous().view(count, channels // 4, 2, 2, high, wide).permute(0, 1, 4, 2, 5, 3)
+        return squares.reshape(count, channels // 4, 2 * high, 2 * wide)
+
+
+def as_computed(weight: Tensor) -> Tensor:
+    """``weight`` in the precision in which autocast has a convolution calculate."""
+    kind = weight.device.type
+    return weight.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else weight
 
 
 class Residual(nn.Module):

@@ -80,5 +80,11 @@ class RandomDraws:
         """(N,) integers in 0..``below`` - 1."""
         return self._own(torch.randint(below, (self._total,), generator=self._generator))
 
+    def some(self, probability: float) -> Tensor:
+        """Numbers (n,) of faces, each of which is among them with this ``probability``. Chosen on the CPU:
+        how many there are decides shapes, and to ask a device means to wait for it."""
+        chosen = torch.rand(self._total, generator=self._generator)[self._part] < probability
+        return chosen.nonzero()[:, 0].to(self._device, non_blocking=True)
+
     def _own(self, values: Tensor) -> Tensor:
         return values[self._part].to(self._device, non_blocking=True)

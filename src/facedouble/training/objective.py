@@ -9,7 +9,7 @@ from torch import Tensor
 
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.settings.recipe import Recipe
-from facedouble.training.losses import detail_l1, dssim, mask_l1, ms_dssim, weighted_l1
+from facedouble.training.losses import detail_l1, dssim, luma, mask_l1, ms_dssim, weighted_l1
 from facedouble.training.perceptual import make_perceptual
 from facedouble.training.warp.pairs import Pairs
 from facedouble.types import Side
@@ -46,12 +46,14 @@ class Objective:
         terms, weights = self.recipe.losses, pairs.weights
         picture = drawn.picture.float()
         loss = terms.l1 * weighted_l1(picture, pairs.targets, weights)
-        if terms.dssim:
-            loss = loss + terms.dssim * dssim(picture, pairs.targets, weights)
-        if terms.ms_ssim:
-            loss = loss + terms.ms_ssim * ms_dssim(picture, pairs.targets, weights)
-        if terms.detail:
-            loss = loss + terms.detail * detail_l1(picture, pairs.targets, weights)
+        if terms.dssim or terms.ms_ssim or terms.detail:
+            shown, wanted = luma(picture), luma(pairs.targets)
+            if terms.dssim:
+                loss = loss + terms.dssim * dssim(shown, wanted, weights)
+            if terms.ms_ssim:
+                loss = loss + terms.ms_ssim * ms_dssim(shown, wanted, weights)
+            if terms.detail:
+                loss = loss + terms.detail * detail_l1(shown, wanted, weights)
         if terms.mask and drawn.mask is not None:
             loss = loss + terms.mask * mask_l1(drawn.mask.float(), pairs.face)
         if self.perceptual is not None:

@@ -13,8 +13,35 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 def make_adam(
     module: nn.Module, rate: float, betas: tuple[float, float], device: torch.device
 ) -> torch.optim.Adam:
-    """An optimizer for all parameters of ``module``, fused where the device has that."""
-    return torch.optim.Adam(module.parameters(), lr=rate, betas=betas, fused=device.type != "mps")
+    """An optimizer for all parameters of ``module``, fused where the device has that. On CUDA its rate is a
+    tensor and its steps are counted there, so that a recorded step can be replayed."""
+    recorded = device.type == "cuda"
+    return torch.optim.Adam(
+        module.parameters(),
+        lr=torch.tensor(rate, device=device) if recorded else rate,
+        betas=betas,
+        fused=device.type != "mps",
+        capturable=recorded,
+    )
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate, where it is a tensor without replacing that."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def places_in_memory(optimizer: torch.optim.Optimizer) -> tuple[int, ...]:
+    """Where the optimizer's state lies: what a recorded step depends on."""
+    return tuple(
+        value.data_ptr()
+        for state in optimizer.state.values()
+        for value in state.values()
+        if isinstance(value, Tensor)
+    )
 
 
 def moments(optimizer: torch.optim.Optimizer, module: nn.Module, prefix: str = "") -> dict[str, Tensor]:

@@ -206,7 +206,9 @@ def _estimate_memory(state: TrainState, step: Step, data: Dataset, settings: Tra
     faces = sum(math.prod(store.shape) for store in stores if isinstance(store, MemoryCache))
 
     _, channels, high, wide = stores[0].shape
-    pairs = 2 * state.recipe.batch_size * 4 * (channels * high * wide + 2 * 8 * size * size)
+    # A recorded step reads a copy of its batch.
+    batches = 2 if step.recorded is None else 3
+    pairs = batches * state.recipe.batch_size * 4 * (channels * high * wide + 2 * 8 * size * size)
     network, adversary, perceptual = state.network, state.adversary, step.objective.perceptual
     discriminators = None if adversary is None else adversary.discriminators
     return memory.estimate(

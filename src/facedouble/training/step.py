@@ -17,7 +17,9 @@ from facedouble.run.run import Run
 from facedouble.training.adversary import Adversary
 from facedouble.training.memory import is_out_of_memory
 from facedouble.training.objective import Objective
+from facedouble.training.optimizer import places_in_memory, set_rate
 from facedouble.training.parallel import World, average_gradients, distributed
+from facedouble.training.recorded_step import recorded_on_cuda
 from facedouble.training.schedule import StepConfig
 from facedouble.training.side_threads import SideThreads
 from facedouble.training.warp.pairs import Pairs
@@ -56,7 +58,8 @@ class Step:
     memory runs out, down to ``min_micro_batch``: ``min_faces`` of each side.
 
     On a processor with two cores or more each side has a thread of its own (``side_threads.py``), but while
-    an adversary judges, which looks at both.
+    an adversary judges, which looks at both. On CUDA the step is recorded and replayed
+    (``recorded_step.py``), but while an adversary judges.
     """
 
     def __init__(
@@ -84,30 +87,61 @@ class Step:
         if compiled:
             module.compile()
         self.forward: nn.Module = distributed(module, device) if world.size > 1 else module
-        apart = device.type == "cpu" and world.size == 1 and torch.get_num_threads() >= len(SIDES)
+        alone = world.size == 1
+        self.recorded = recorded_on_cuda(device) if device.type == "cuda" and alone and not compiled else None
+        apart = device.type == "cpu" and alone and torch.get_num_threads() >= len(SIDES)
         self.threads = SideThreads() if apart else None
 
     def __call__(self, pairs: Mapping[Side, Pairs], config: StepConfig) -> Tensor:
         """The loss of each side, before the step. Raises ``TrainingError`` when not even the
         fewest faces at a time fit into memory."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate
+        set_rate(self.optimizer, config.learning_rate)
+        noise = self._noise(pairs, config)
         while True:
             try:
-                return self._learn(pairs, config)
+                return self._learn(pairs, noise, config)
             except (RuntimeError, MemoryError) as error:
                 self._use_less_memory(error)
 
-    def _learn(self, pairs: Mapping[Side, Pairs], config: StepConfig) -> Tensor:
+    def _learn(self, pairs: Mapping[Side, Pairs], noise: Mapping[Side, Noise], config: StepConfig) -> Tensor:
+        """The step, recorded where it can be."""
+        if self.recorded is None or self._adversary(config) is not None:
+            return self._update(pairs, noise, config)
+        # Only these change from one replay to the next; the rest of the config is in the key.
+        flat = flatten(pairs, noise)
+        frozen = config.freeze_encoder
+        key = (frozen, self.micro_batch, places_in_memory(self.optimizer), *(t.shape for t in flat))
+
+        def work(tensors: Sequence[Tensor]) -> Tensor:
+            return self._update(*unflatten(tensors, pairs, noise), config)
+
+        try:
+            return self.recorded(key, flat, work)
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                self.recorded.drop()
+                raise
+            self.recorded = None
+            reason = " ".join(str(error).split())[:200]
+            self.run.warn(
+                "train.not_recorded",
+                f"the step could not be recorded as a CUDA graph ({reason}); it runs without, and slower",
+            )
+            return self._update(pairs, noise, config)
+
+    def _update(self, pairs: Mapping[Side, Pairs], noise: Mapping[Side, Noise], config: StepConfig) -> Tensor:
+        """The step itself. Returns the loss of each side, (sides,)."""
         adversary = self._adversary(config)
         self._forget()
         total = torch.zeros(len(pairs), device=self.device)
-        for part, share, last in _parts(pairs, self.micro_batch, self.min_faces):
+        for run, share, last in _parts(pairs, self.micro_batch, self.min_faces):
+            part = {side: _some(pair, run) for side, pair in pairs.items()}
+            drawn = {side: {name: value[run] for name, value in own.items()} for side, own in noise.items()}
             if self.threads is not None and adversary is None:
-                total += self._accumulate_apart(self.threads, part, config, share)
+                total += self._accumulate_apart(self.threads, part, drawn, config, share)
                 continue
             with nullcontext() if last or self.world.size == 1 else self.forward.no_sync():  # type: ignore[operator]
-                loss, sides, judged = self.losses(part, config)
+                loss, sides, judged = self.losses(part, config, drawn)
                 (loss * share).backward()
             if adversary is not None:
                 adversary.accumulate(judged, part, share)
@@ -119,11 +153,15 @@ class Step:
         return total
 
     def _accumulate_apart(
-        self, threads: SideThreads, pairs: Mapping[Side, Pairs], config: StepConfig, share: float
+        self,
+        threads: SideThreads,
+        pairs: Mapping[Side, Pairs],
+        noise: Mapping[Side, Noise],
+        config: StepConfig,
+        share: float,
     ) -> Tensor:
         """Add the gradients of ``pairs``, which are ``share`` of the batch, each side in its own thread.
         Returns this share of each side's loss, (sides,)."""
-        noise = self._noise(pairs, config)
         parameters = list(self.network.parameters())
 
         def work(side: Side) -> tuple[Tensor, tuple[Tensor | None, ...]]:
@@ -141,14 +179,18 @@ class Step:
         return torch.stack([loss for loss, _ in done.values()])
 
     def losses(
-        self, pairs: Mapping[Side, Pairs], config: StepConfig, *, eager: bool = False
+        self,
+        pairs: Mapping[Side, Pairs],
+        config: StepConfig,
+        noise: Mapping[Side, Noise] | None = None,
+        *,
+        eager: bool = False,
     ) -> tuple[Tensor, Tensor, Mapping[Side, Decoded]]:
         """What is to get smaller, a scalar, with what the backward pass needs; of it the loss of each side
         without what the adversary adds, (sides,); and the drawn faces that the adversary judges, if it takes
         part. ``eager`` is neither compiled nor spread."""
         adversary = self._adversary(config)
         forward = self.plain if eager else self.forward
-        noise = self._noise(pairs, config)
         with self._autocast():
             inputs = {side: pair.inputs for side, pair in pairs.items()}
             swaps = adversary is not None and adversary.of_swaps
@@ -161,7 +203,8 @@ class Step:
         return sides.sum() + sum(wrong.values()), sides.detach(), judged
 
     def _noise(self, pairs: Mapping[Side, Pairs], config: StepConfig) -> dict[Side, Noise]:
-        """What makes this step hard on purpose, drawn here so that it does not depend on threads."""
+        """What makes this step hard on purpose: drawn here, so that it depends neither on threads nor on
+        parts, and comes new into a recorded step."""
         return {
             side: self.network.draw_noise(len(pair.inputs), config.augmentation)
             for side, pair in pairs.items()
@@ -218,18 +261,34 @@ def add_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor
         torch._foreach_add_(there, more)
 
 
-def _parts(
-    pairs: Mapping[Side, Pairs], micro_batch: int, least: int
-) -> Iterator[tuple[dict[Side, Pairs], float, bool]]:
-    """``pairs`` in even parts of about ``micro_batch`` faces, ``least`` or more of each side, each with its
-    share of all, and if it is the last."""
+def _parts(pairs: Mapping[Side, Pairs], micro_batch: int, least: int) -> Iterator[tuple[slice, float, bool]]:
+    """Which of each side's ``pairs`` make even parts of about ``micro_batch`` faces, ``least`` or more of
+    each side, each with its share of all, and if it is the last."""
     count = len(next(iter(pairs.values())).inputs)
     size = max(1, micro_batch // len(pairs))
     number = max(1, min(math.ceil(count / size), count // least))
     for i in range(number):
         run = slice(i * count // number, (i + 1) * count // number)
-        part = {side: _some(pair, run) for side, pair in pairs.items()}
-        yield part, (run.stop - run.start) / count, i == number - 1
+        yield run, (run.stop - run.start) / count, i == number - 1
+
+
+def flatten(pairs: Mapping[Side, Pairs], noise: Mapping[Side, Noise]) -> list[Tensor]:
+    """All tensors of a batch, in a fixed order."""
+    made = [getattr(pair, entry.name) for pair in pairs.values() for entry in fields(pair)]
+    made += [value for own in noise.values() for value in own.values()]
+    return [tensor for tensor in made if tensor is not None]
+
+
+def unflatten(
+    tensors: Sequence[Tensor], pairs: Mapping[Side, Pairs], noise: Mapping[Side, Noise]
+) -> tuple[dict[Side, Pairs], dict[Side, Noise]]:
+    """The inverse of :func:`flatten`, for a batch that is made like ``pairs`` and ``noise``."""
+    rest = iter(tensors)
+    made = {}
+    for side, pair in pairs.items():
+        there = [getattr(pair, entry.name) is not None for entry in fields(pair)]
+        made[side] = Pairs(*(next(rest) if held else None for held in there))  # type: ignore[arg-type]
+    return made, {side: {name: next(rest) for name in own} for side, own in noise.items()}
 
 
 def _some(pairs: Pairs, part: slice) -> Pairs:

@@ -46,7 +46,7 @@ class Occluders:
             draws.symmetric(_COUNT) * torch.pi / 2,
             base + draws.normal(3, _COLOURS, _COLOURS) * _CONTRAST,
         )
-        hit = (draws.uniform() < probability).nonzero()[:, 0]
+        hit = draws.some(probability)
         return cls(*(values[hit] for values in every)), hit
 
     def coverage(self, places: Tensor, pixel: float) -> Tensor:

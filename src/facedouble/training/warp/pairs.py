@@ -58,13 +58,7 @@ def make_pairs(
         covering = patches.coverage(bent[hit], 2 / resolution)
         inputs = inputs.index_copy(0, hit, patches.over(inputs[hit], covering))
         face = face.index_copy(0, hit, face[hit] * (1 - patches.coverage(grid[hit], 2 / resolution)))
-    layout = torch.channels_last
-    return Pairs(
-        inputs.contiguous(memory_format=layout),
-        targets.contiguous(memory_format=layout),
-        weights.contiguous(),
-        face.contiguous(),
-    )
+    return Pairs(inputs.contiguous(), targets.contiguous(), weights.contiguous(), face.contiguous())
 
 
 def _affine(warp: Warp, draws: RandomDraws) -> Tensor:
