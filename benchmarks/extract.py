@@ -37,7 +37,9 @@ from facedouble.video.source import open_source
 
 Counts = dict[int, int]  # faces found on each frame looked at
 
+OWN, EXACT = "extract", "decoding to RGB arrays, colours exact"
 TIMES_LONGER = 20
+ROUNDS = 2  # of the long clip; the faster one counts
 PLAIN_EVERY = 5  # the plain loops are slow and their speed is even: every fifth frame is enough
 
 
@@ -221,22 +223,36 @@ def measure(clips: Sequence[Path] = ()) -> list[Table]:
         rates = {
             "decoding": total / sum(timed(partial(decode, c)) for c in clips),
             "decoding to RGB arrays": total / sum(timed(partial(decode, c, rgb=True)) for c in clips),
-            "the same, colours exact": total / sum(timed(partial(read_all, c)) for c in clips),
+            EXACT: total / sum(timed(partial(read_all, c)) for c in clips),
         }
         plain = {up: {clip: plain_loop(clip, up) for clip in clips} for up in (0, 1)}
         for up, title in ((0, "dlib's loop, no upsampling"), (1, "dlib's loop, one upsampling")):
             rates[title] = total / sum(plain[up][clip][0] * counts[clip] for clip in clips)
         long = looped(clips[-1], folder / "long.mkv", TIMES_LONGER)
-        dlibs = ExtractSettings(detector="hog", landmarks="dlib68")
-        for settings, title in ((dlibs, "extract with dlib"), (ExtractSettings(), "extract")):
+        ways = {
+            "extract with dlib": ExtractSettings(detector="hog", landmarks="dlib68"),
+            OWN: ExtractSettings(),
+        }
+        for title, settings in ways.items():
             results = {clip: extract(clip, folder / f"{title} {clip.stem}", settings) for clip in clips}
             rates[f"{title}, start to end"] = total / sum(result.elapsed for result in results.values())
-            of_long = extract(long, folder / f"{title} long", settings)
-            rates[f"{title}, clip {TIMES_LONGER} times as long"] = of_long.frames / of_long.elapsed
-        faces = {clip: _faces(folder / f"extract {clip.stem}") for clip in clips}
+        longs: dict[str, ExtractResult] = {}
+        exact = 0.0
+        for number in range(ROUNDS):  # in turn, so that a slow minute hits all of them
+            exact = max(exact, counts[clips[-1]] * TIMES_LONGER / timed(partial(read_all, long)))
+            for title, settings in ways.items():
+                found = extract(long, folder / f"{title} long {number}", settings)
+                if title not in longs or found.elapsed < longs[title].elapsed:
+                    longs[title] = found
+        rates[f"{EXACT}, clip {TIMES_LONGER} times as long"] = exact
+        for title, found in longs.items():
+            rates[f"{title}, clip {TIMES_LONGER} times as long"] = found.frames / found.elapsed
+        of_long = longs[OWN]
+        faces = {clip: _faces(folder / f"{OWN} {clip.stem}") for clip in clips}
         once, often = peak_memory(clips[-1], folder / "m1"), peak_memory(long, folder / "m20")
         return [
             Table("extract-speed", [f"{total} frames", "frames a second"], [[*row] for row in rates.items()]),
+            _aims(rates),
             _work(results[clips[-1]], of_long),
             _found(faces, plain),
             _steadiness(faces),
@@ -246,6 +262,20 @@ def measure(clips: Sequence[Path] = ()) -> list[Table]:
                 [["largest", once, often]],
             ),
         ]
+
+
+def _aims(rates: Mapping[str, float]) -> Table:
+    """What was aimed at, and what was reached in this run."""
+    often = f", clip {TIMES_LONGER} times as long"
+    long, short = rates[OWN + often], rates[f"{OWN}, start to end"]
+    exact, dlibs = rates[EXACT + often], rates["extract with dlib" + often]
+    rows: list[list[Cell]] = [
+        ["long clip, frames a second", long, 90.0, long / 90],
+        ["or: long clip, of decoding it to exact RGB", long / exact, 0.7, long / exact / 0.7],
+        ["clips of 100 frames, start included, frames a second", short, 40.0, short / 40],
+        ["long clip, times as fast as with dlib's 68 points", long / dlibs, 1.0, long / dlibs],
+    ]
+    return Table("extract-aims", ["", "reached", "aim", "of the aim"], rows)
 
 
 def _faces(faceset: Path) -> list[Face]:

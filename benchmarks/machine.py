@@ -16,7 +16,7 @@ import torch
 from facedouble import __version__
 
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # as Linux calls them
-_LIBRARIES = ("torch", "av", "opencv-python-headless", "dlib-bin", "numpy")
+_LIBRARIES = ("torch", "av", "opencv-python-headless", "ai-edge-litert", "dlib-bin", "numpy")
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def examine(folder: Path | None = None) -> list[Finding]:
         Finding("facedouble", __version__),
         _python(),
     ]
-    for check in (_torch, _av, _opencv, _libraries, _weights, _dlib):
+    for check in (_torch, _av, _opencv, _litert, _libraries, _weights, _dlib):
         findings.extend(check())
     findings.append(_sqlite())
     findings.append(_clips())
@@ -138,6 +138,16 @@ def _opencv() -> Iterator[Finding]:
         yield _broken("OpenCV", error, "pip install opencv-python-headless")
         return
     yield Finding("OpenCV", cv2.__version__)
+
+
+def _litert() -> Iterator[Finding]:
+    try:
+        import ai_edge_litert
+        import ai_edge_litert.interpreter
+    except (ImportError, OSError) as error:
+        yield _broken("LiteRT", error, "pip install ai-edge-litert")
+        return
+    yield Finding("LiteRT", ai_edge_litert.__version__)
 
 
 def _weights() -> Iterator[Finding]:

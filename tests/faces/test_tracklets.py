@@ -142,7 +142,8 @@ def test_motion_of_a_picture_that_is_moved(talking: list[StillPicture], analyser
     turn = cv2.getRotationMatrix2D((640.0, 300.0), 4.0, 1.03)
     turn[:, 2] += np.array((5.3, -3.6))
     after = cv2.warpAffine(before.grey(), turn, (1280, 720), flags=cv2.INTER_CUBIC)
-    moved = estimate_motion(before.grey(), np.asarray(after, dtype=np.uint8), landmarks, analyser.scheme)
+    shifted = StillPicture(np.asarray(after, dtype=np.uint8))
+    moved = estimate_motion(before, shifted, landmarks, analyser.scheme)
     assert moved.tracked > 0.9
     corners = landmarks[list(analyser.scheme.regions.right_eye.contour)]
     apart = np.linalg.norm(corners @ (moved.matrix - turn)[:, :2].T + (moved.matrix - turn)[:, 2], axis=1)
@@ -154,8 +155,8 @@ def test_motion_to_another_picture_is_known_to_be_unknown(
 ) -> None:
     landmarks = detected([talking[0]], analyser)[0]
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280), dtype=np.uint8)
-    assert estimate_motion(talking[0].grey(), noise, landmarks, analyser.scheme).tracked < 0.5
-    assert estimate_motion(talking[0].grey(), np.zeros_like(noise), landmarks, analyser.scheme).tracked < 0.5
+    for image in (noise, np.zeros_like(noise)):
+        assert estimate_motion(talking[0], StillPicture(image), landmarks, analyser.scheme).tracked < 0.5
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from facedouble.video.images import write_png
 from facedouble.video.orientation import Orientation
 from facedouble.video.pixels import to_eight_bits
 from facedouble.video.planes import YuvPlanes
-from facedouble.video.shot_boundaries import is_cut, thumbnail
+from facedouble.video.shot_boundaries import THUMBNAIL, is_cut
 from facedouble.video.source import open_source
 
 PARTS = [Box(0, 0, 1, 1), Box(401, 101, 734, 500), Box(1279, 719, 1280, 720), Box(7, 333, 1273, 399)]
@@ -113,18 +113,38 @@ def test_numbered_images_are_a_film(tmp_path: Path, names: list[str], film: bool
     assert open_source(tmp_path).info.is_film is film
 
 
+@pytest.mark.parametrize("turn", TURNS)
+def test_luma_of_a_part_and_averaged_luma(clips: dict[str, Path], turn: Orientation) -> None:
+    stored = next(open_source(clips["sample_02"]).frames())
+    assert isinstance(stored.content, YuvPlanes)
+    frame = replace(stored, content=replace(stored.content, turn=turn))
+    whole, (width, height) = frame.grey(), frame.size
+    part = Box(101, 33, width - 200, height - 57)
+    cut = whole[part.top : part.bottom, part.left : part.right]
+    assert np.array_equal(frame.grey(part), cut)
+    for size in ((37, 23), (part.width // 2, part.height // 3)):
+        exact = cv2.resize(cut, size, interpolation=cv2.INTER_AREA)
+        assert np.abs(frame.grey(part, size).astype(int) - exact).mean() < 1.5
+
+
 def test_cuts(clips: dict[str, Path]) -> None:
-    one = [thumbnail(raw.grey()) for raw in open_source(clips["sample_02"]).frames()]
+    one = [raw.grey(size=THUMBNAIL) for raw in open_source(clips["sample_02"]).frames()]
     assert not any(is_cut(a, b) for a, b in pairwise(one)), "she moves, there is no cut"
-    flash = np.clip(one[0] * 1.6 + 20, 0, 255)
+    flash = np.clip(one[0] * 1.6 + 20, 0, 255).astype(np.uint8)
     assert not is_cut(one[0], flash)
     assert is_cut(one[0], np.zeros_like(one[0]))
+    frame = next(open_source(clips["sample_02"]).frames())
+    assert isinstance(frame.content, YuvPlanes)
     noise = np.random.default_rng(1).integers(0, 255, (720, 1280)).astype(np.uint8)
-    assert not is_cut(thumbnail(noise), thumbnail(noise[::-1].copy())), "fine grain is no pattern"
+    small, other = (
+        replace(frame.content, planes=(grain, *frame.content.planes[1:])).grey(size=THUMBNAIL)
+        for grain in (noise, noise[::-1])
+    )
+    assert not is_cut(small, other), "fine grain is no pattern"
 
 
 def test_real_cuts_of_a_phone_clip_are_found(phone_clips: dict[str, Path]) -> None:
-    thumbs = [thumbnail(raw.grey()) for raw in open_source(phone_clips["face_noface"]).frames()]
+    thumbs = [raw.grey(size=THUMBNAIL) for raw in open_source(phone_clips["face_noface"]).frames()]
     cuts = [i for i in range(1, len(thumbs)) if is_cut(thumbs[i - 1], thumbs[i])]
     assert 72 in cuts, "the face ends there"
     assert len(cuts) <= 3

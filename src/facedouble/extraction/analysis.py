@@ -24,13 +24,15 @@ from facedouble.faces.pose import head_pose
 from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.faces.tracklets import Observation, Tracklet, track_faces
 from facedouble.faces.tracks import Handover
+from facedouble.faces.views import StillPicture
 from facedouble.faceset.codec import FrameRecord
 from facedouble.faceset.shard import Shard
 from facedouble.files import name_text, path_text
 from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Box, Face, FloatArray, Grey, Image, Landmarks
 from facedouble.video.frame import Frame
-from facedouble.video.shot_boundaries import is_cut, thumbnail
+from facedouble.video.planes import YuvPlanes
+from facedouble.video.shot_boundaries import THUMBNAIL, is_cut
 
 _MAX_PROBLEM = 1000  # characters
 _MAX_TRACKLETS = 1000  # per segment; gives each tracklet of a clip a number of its own
@@ -45,15 +47,20 @@ class SegmentResult:
     seconds: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class _DecodedFrame:
-    """A frame whose luma is known already."""
+@dataclass(slots=True)
+class _KnownFrame:
+    """A frame that several questions are asked about. Its luma is kept once all of it was wanted."""
 
     frame: Frame
-    luma: Grey
+    shown_size: tuple[int, int]
+    luma: Grey | None = None
 
-    def grey(self) -> Grey:
-        return self.luma
+    def grey(self, part: Box | None = None, size: tuple[int, int] | None = None) -> Grey:
+        if part is not None and self.luma is None:
+            return self.frame.grey(part, size)
+        if self.luma is None:
+            self.luma = self.frame.grey()
+        return StillPicture(self.luma).grey(part, size)
 
     def rgb(self, part: Box | None = None, size: tuple[int, int] | None = None) -> Image:
         return self.frame.rgb(part, size)
@@ -61,10 +68,10 @@ class _DecodedFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """A first look at frames: their luma by frame index; by position, why a frame cannot be read; positions
-    of the last frame of each shot."""
+    """A first look at frames: those that can be read, by index; by position, why a frame cannot be read;
+    positions of the last frame of each shot."""
 
-    luma: Mapping[int, Grey]
+    known: Mapping[int, _KnownFrame]
     problems: Mapping[int, str]
     shot_ends: frozenset[int]
 
@@ -78,12 +85,12 @@ def analyse_segment(segment: Segment, analyser: FaceAnalyser, settings: ExtractS
     numbers = count(segment.frames[0].index * _MAX_TRACKLETS)
     for span in _readable_spans(len(segment.frames), scan.problems):
         frames = segment.frames[span.start : span.stop]
-        decoded = [_DecodedFrame(frame, scan.luma[frame.index]) for frame in frames]
+        known = [scan.known[frame.index] for frame in frames]
         cuts = {end - span.start + 1 for end in scan.shot_ends if span.start <= end < span.stop - 1}
         # The last frame belongs to the next segment, unless it cannot be read.
         shared = segment.has_next and span.stop == len(segment.frames)
         own = len(frames) - 1 if shared else len(frames)
-        for tracklet in track_faces(decoded, cuts, analyser, smallest=settings.min_face_size):
+        for tracklet in track_faces(known, cuts, analyser, smallest=settings.min_face_size):
             number = next(numbers)
             found = list(_faces_of(tracklet, number, frames, own, analyser, settings.size))
             faces += found
@@ -109,21 +116,29 @@ def frame_record(frame: Frame, problem: str | None, *, ends_shot: bool = False) 
 
 
 def _scan(frames: Sequence[Frame]) -> _Scan:
-    luma: dict[int, Grey] = {}
+    known: dict[int, _KnownFrame] = {}
     problems: dict[int, str] = {}
     shot_ends: set[int] = set()
     previous, last = None, 0
     for position, frame in enumerate(frames):
         try:
-            luma[frame.index] = frame.grey()
+            known[frame.index], current = _first_look(frame)
         except InputError as error:
             problems[position] = str(error)
             continue
-        current = thumbnail(luma[frame.index])
         if previous is not None and is_cut(previous, current):
             shot_ends.add(last)
         previous, last = current, position
-    return _Scan(luma, problems, frozenset(shot_ends))
+    return _Scan(known, problems, frozenset(shot_ends))
+
+
+def _first_look(frame: Frame) -> tuple[_KnownFrame, Grey]:
+    """A frame and its thumbnail. Raises ``InputError`` if it cannot be read."""
+    if isinstance(frame.content, YuvPlanes):
+        return _KnownFrame(frame, frame.shown_size), frame.grey(size=THUMBNAIL)
+    luma = frame.grey()  # as its file is here: it will not be read again for this
+    small = np.asarray(cv2.resize(luma, THUMBNAIL, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return _KnownFrame(frame, (luma.shape[1], luma.shape[0]), luma), small
 
 
 def _readable_spans(length: int, problems: Mapping[int, str]) -> Iterator[range]:

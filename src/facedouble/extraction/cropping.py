@@ -17,6 +17,7 @@ from facedouble.faces.align import alignment_in_region, crop_bounds, map_points,
 from facedouble.faces.colour import colour_statistics
 from facedouble.faces.hull import face_hull
 from facedouble.faces.schemes.scheme import scheme_of
+from facedouble.faces.views import reduced_size, span_around
 from facedouble.faceset.codec import FrameRecord, SourceRecord
 from facedouble.faceset.layout import (
     BLURRY,
@@ -41,8 +42,8 @@ NEVER_CROPPED = ("small", "surplus")
 """Statuses of faces that get no crop."""
 
 _REDUCED_SCALE = 0.8  # crop pixels per pixel of the reduced frame; enough to lose no sharpness
-_COMMIT_SECONDS = 0.5
-_QUEUED = 4  # frames that wait for a thread, while this one writes to the database
+_COMMIT_SECONDS = 2.0
+_QUEUED_PIXELS = 15e6  # of frames that wait for a thread, while this one writes to the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,10 @@ def write_crops(
             _crop_job, faceset=faceset.path, existing=existing, settings=settings, source=faceset.source
         )
         last_commit = stage.start
+        queued = 2 + int(_QUEUED_PIXELS // (source.info.width * source.info.height))
         try:
-            for result in map_in_threads(work, jobs, settings.processes, run, queued=_QUEUED):
-                faceset.put_faces(result.faces)
+            for result in map_in_threads(work, jobs, settings.processes, run, queued=queued):
+                faceset.put_crop_facts(result.faces)
                 done += 1
                 for name, spent in result.seconds.items():
                     seconds[name] += spent
@@ -143,13 +145,13 @@ def render_crop(frame: Frame, face: Face, settings: ExtractSettings) -> tuple[Im
     to RGB, which is several times faster than one after the other, and as sharp.
     """
     size = face.crop_size
-    left, top, right, bottom = crop_bounds(face.alignment, size, *frame.shown_size, margin=8)
-    left, top = left & ~1, top & ~1  # even edges, so that chroma samples stay whole
     width, height = frame.shown_size
-    right, bottom = (min(edge + (edge & 1), limit) for edge, limit in ((right, width), (bottom, height)))
+    covered = crop_bounds(face.alignment, size, width, height, margin=8)
+    left, right = span_around(covered.left, covered.right, width)
+    top, bottom = span_around(covered.top, covered.bottom, height)
     region = Box(left, top, right, bottom)
     reduction = min(1.0, scale_of(face.alignment) / _REDUCED_SCALE)
-    to = (max(1, round(region.width * reduction)), max(1, round(region.height * reduction)))
+    to = reduced_size(region, reduction) if reduction < 1 else (region.width, region.height)
     pixels = frame.rgb(region, to if reduction < 1 else None)
     image = warp_bicubic(pixels, alignment_in_region(face.alignment, region, to), size)
     inside = face_hull(map_points(face.alignment, face.smoothed), size, scheme_of(face))

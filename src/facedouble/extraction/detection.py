@@ -23,6 +23,7 @@ from facedouble.video.frame import Frame
 from facedouble.video.source import Source
 
 _COMMIT_SECONDS = 2.0
+_THREADS_OF_A_GPU = 16  # each asks about one face at a time, so that many make up a batch
 
 
 def detect_faces(source: Source, faceset: Faceset, settings: ExtractSettings, run: Run) -> dict[str, float]:
@@ -43,9 +44,13 @@ def detect_faces(source: Source, faceset: Faceset, settings: ExtractSettings, ru
     )
     last_commit = stage.start
     prepare = partial(prepare_worker, settings)
-    pool = map_in_threads if FaceAnalyser.from_settings(settings).in_threads else map_in_processes
+    analyser = FaceAnalyser.from_settings(settings)
+    pool = map_in_threads if analyser.in_threads else map_in_processes
+    count = settings.processes
+    if not count and analyser.in_threads and analyser.device != "cpu":
+        count = _THREADS_OF_A_GPU
     try:
-        for result in pool(analyse_in_worker, todo, settings.processes, run, prepare=prepare):
+        for result in pool(analyse_in_worker, todo, count, run, prepare=prepare):
             faceset.merge(result.shard)
             for frame in result.shard.frames:
                 if frame.problem:

@@ -8,7 +8,6 @@ alone), :mod:`.cropping` (aligned crops, by the smoothed landmarks, in parallel)
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,24 +96,24 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
             faceset.mark_complete()
             faceset.commit()
         records = faceset.frames()
-        faces = faceset.all_faces()
+        statuses = faceset.statuses()
+        with_faces = faceset.count_frames_with_faces()
     unreadable = sum(record.problem is not None for record in records)
     if failure is not None:
         raise InputError(f"{failure}; the faces of the {len(records)} frames before are in {output}")
     if unreadable == len(records):
         raise InputError(f"{source}: none of its {unreadable} images can be read")
-    if not faces:
+    if not statuses:
         reason = probable_reason(frames, settings)
         text = f"{source}: no face was found in its {len(records) - unreadable} frames"
         raise InputError(text if reason is None else f"{text}; {reason}")
-    statuses: Counter[str] = Counter(face.status for face in faces)
     kept = statuses.pop("kept", 0)
     return ExtractResult(
         faceset=output,
         frames=len(records),
         faces=kept,
-        frames_without_face=len(records) - unreadable - len({face.frame_index for face in faces}),
-        left_out=dict(statuses),
+        frames_without_face=len(records) - unreadable - with_faces,
+        left_out={str(status): count for status, count in statuses.items()},
         unreadable=unreadable,
         seconds=seconds,
         elapsed=time.perf_counter() - start,

@@ -10,8 +10,8 @@ from facedouble.extraction.segments import selected_frames
 from facedouble.faceset.codec import FrameRecord
 from facedouble.run.run import Run
 from facedouble.settings.extract import ExtractSettings
-from facedouble.types import FloatArray
-from facedouble.video.shot_boundaries import is_cut, thumbnail
+from facedouble.types import Grey
+from facedouble.video.shot_boundaries import THUMBNAIL, is_cut
 from facedouble.video.source import Source
 
 
@@ -23,13 +23,13 @@ def list_frames(
     stage = run.stage("frames", source.info.frames, "frames")
     found: list[FrameRecord] = []
     failure = None
-    before: FloatArray | None = None
+    before: Grey | None = None
     last = 0  # the last frame that could be read
     try:
         for frame in run.each(selected_frames(source, settings, {"decode": 0.0})):
             problem = None
             try:
-                picture = thumbnail(frame.grey())
+                picture = frame.grey(size=THUMBNAIL)
             except InputError as error:
                 problem = str(error)
             else:

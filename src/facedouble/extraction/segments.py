@@ -19,7 +19,7 @@ from facedouble.video.source import Source
 
 T = TypeVar("T")
 
-_MAX_FRAMES = 30
+_MAX_FRAMES = 45
 _MIN_FRAMES = 8
 _MAX_PIXELS = 60e6  # of all frames of a segment, so that large frames fit in memory
 

@@ -128,11 +128,16 @@ def extract_crop(image: Image | Grey, alignment: Alignment, size: int) -> Image:
 def fast_crop(image: Image | Grey, alignment: Alignment, size: int) -> Image:
     """Like :func:`extract_crop`, several times faster and less exact, for pictures that are analysed and
     not kept: averaged down by a whole factor to about the crop's resolution, then sampled bilinearly."""
-    factor = max(1, int(1 / max(scale_of(alignment), 1e-6) + 0.35))
+    factor = averaging(alignment)
     if factor > 1:
         image, alignment = _averaged(image, alignment, size, factor, factor)
     warped = cv2.warpAffine(image, alignment, (size, size), flags=cv2.INTER_LINEAR)
     return np.asarray(warped, dtype=np.uint8)
+
+
+def averaging(alignment: Alignment) -> int:
+    """By which whole factor a frame is averaged down to come near the resolution of a crop."""
+    return max(1, int(1 / max(scale_of(alignment), 1e-6) + 0.35))
 
 
 def _averaged(

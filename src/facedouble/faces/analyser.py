@@ -106,7 +106,14 @@ class FaceAnalyser:
     @classmethod
     def from_settings(cls, settings: ExtractSettings) -> FaceAnalyser:
         """The analyser that an extraction with these settings uses."""
-        return cls(settings.detector, settings.landmarks, angles=parse_angles(settings.rotate_images))
+        device = settings.device
+        if device != "cpu":
+            from facedouble.device import choose_device  # PyTorch takes seconds to import
+
+            device = str(choose_device(device))
+        return cls(
+            settings.detector, settings.landmarks, angles=parse_angles(settings.rotate_images), device=device
+        )
 
     def prepare(self, run: Run | None = None) -> None:
         """Fetch what detector and predictor need, once, before several processes want it. Raises

@@ -30,7 +30,7 @@ def colour_statistics(image: Image, mask: Mask) -> FloatArray:
     weights = mask.reshape(-1)
     total = max(float(weights.sum()), 1e-6)
     mean = weights @ pixels / total
-    deviation = np.sqrt(np.maximum(weights @ (pixels - mean) ** 2 / total, 0))
+    deviation = np.sqrt(np.maximum(weights @ np.square(pixels) / total - mean**2, 0))
     return np.stack([mean, deviation]).astype(np.float32)
 
 

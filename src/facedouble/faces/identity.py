@@ -44,5 +44,4 @@ class DlibDescriptor:
         if not images:
             return []
         chips = [face_chip(image, points, scheme) for image, points in zip(images, landmarks, strict=True)]
-        batch = np.stack(chips).transpose(0, 3, 1, 2).astype(np.float32) / 255
-        return list(self._network(np.ascontiguousarray(batch))[DESCRIPTOR])
+        return list(self._network(np.stack(chips))[DESCRIPTOR])

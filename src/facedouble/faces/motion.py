@@ -14,14 +14,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.faces.align import align, fast_crop, fit_similarity, inverse, map_points
+from facedouble.faces.align import align, alignment_in_region, averaging, crop_bounds, inverse
 from facedouble.faces.schemes.scheme import LandmarkScheme
-from facedouble.types import Alignment, FloatArray, Grey, Landmarks
+from facedouble.faces.views import Picture
+from facedouble.types import Alignment, Box, FloatArray, Grey, Landmarks
+
+_Complex = npt.NDArray[np.complex128]
 
 PATCH = 192
 _WINDOW = (21, 21)
 _LEVELS = 3
 _ROUND_TRIP = 1.0  # pixels of the patch by which a point may miss itself when tracked forth and back
+_ROUNDS = 5  # of weighting the points anew
 _TOLERANCE = 0.5  # pixels of the patch from the common motion beyond which a point counts less than half
 
 
@@ -36,7 +40,9 @@ class FaceMotion:
     misfit: float
 
 
-def estimate_motion(before: Grey, after: Grey, landmarks: Landmarks, scheme: LandmarkScheme) -> FaceMotion:
+def estimate_motion(
+    before: Picture, after: Picture, landmarks: Landmarks, scheme: LandmarkScheme
+) -> FaceMotion:
     """How the face with ``landmarks`` (P, 2) in ``before`` moved until ``after``.
 
     Points of an upright patch are tracked by the pyramidal Lucas-Kanade method (Bouguet 2001) and verified
@@ -45,18 +51,12 @@ def estimate_motion(before: Grey, after: Grey, landmarks: Landmarks, scheme: Lan
     """
     upright = align(landmarks, PATCH, scheme)
     start = _tracking_points(scheme)
-    first, second = (fast_crop(grey, upright, PATCH) for grey in (before, after))
+    first, second = (patch_of(frame, upright) for frame in (before, after))
     moved, good = track_points(first, second, start)
     if good.sum() < 3:
         return FaceMotion(np.eye(2, 3), 0.0, np.inf)
-    source, target = start.astype(np.float64), moved.astype(np.float64)
-    weights = good.astype(np.float64)
-    fit = fit_similarity(source, target, weights)
-    for _ in range(4):
-        distance = np.linalg.norm(map_points(fit, start) - target, axis=1)
-        weights = good / (1 + (distance / _TOLERANCE) ** 2)
-        fit = fit_similarity(source, target, weights)
-    misfit = float(np.median(np.linalg.norm(map_points(fit, start) - target, axis=1)[good])) / PATCH
+    fit, distance = _common_motion(*(points[good] @ (1, 1j) for points in (start, moved)))
+    misfit = float(np.median(distance)) / PATCH
     return FaceMotion(_compose(inverse(upright), fit, upright), float(good.mean()), misfit)
 
 
@@ -67,6 +67,35 @@ def track_points(before: Grey, after: Grey, points: FloatArray) -> tuple[FloatAr
     back, found_again = _flow(after, before, moved)
     missed = np.linalg.norm(back - points, axis=1)
     return moved, found & found_again & (missed < _ROUND_TRIP)
+
+
+def patch_of(frame: Picture, upright: Alignment) -> Grey:
+    """The patch that an alignment of the frame describes. Only the luma around it is worked out."""
+    factor = averaging(upright)
+    width, height = frame.shown_size
+    left, top, right, bottom = crop_bounds(upright, PATCH, width, height, margin=2 * factor)
+    wide, high = max(1, (right - left) // factor), max(1, (bottom - top) // factor)
+    part = Box(left, top, min(left + wide * factor, width), min(top + high * factor, height))
+    luma = frame.grey(part, (wide, high) if factor > 1 else None)
+    within = alignment_in_region(upright, part, (luma.shape[1], luma.shape[0]))
+    return np.asarray(cv2.warpAffine(luma, within, (PATCH, PATCH), flags=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def _common_motion(start: _Complex, end: _Complex) -> tuple[Alignment, npt.NDArray[np.float64]]:
+    """The similarity (2, 3) that takes points to where they went, both (N,) as complex numbers, and how far
+    each is from it, in pixels."""
+    weights = np.ones(len(start))
+    for _ in range(_ROUNDS):
+        share = weights / weights.sum()
+        middle, target = share @ start, share @ end
+        own = start - middle
+        weighted = share * own.conj()
+        turn = (weighted @ (end - target)) / (weighted @ own).real
+        distance = np.abs(turn * own + target - end)
+        weights = 1 / (1 + (distance / _TOLERANCE) ** 2)
+    shift = target - turn * middle
+    matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+    return matrix, distance
 
 
 @cache

@@ -103,8 +103,7 @@ class _Segment:
         if head is not None and self.analyser.knows_presence and is_turned(head, self.scheme):
             return self._turned_step(start, end, head)
         with self.analyser.timed("landmarks"):
-            before, after = self.frames[start].grey(), self.frames[end].grey()
-            moved = estimate_motion(before, after, last.landmarks, self.scheme)
+            moved = estimate_motion(self.frames[start], self.frames[end], last.landmarks, self.scheme)
         plausible = _plausible(moved)
         expected = map_points(moved.matrix, last.landmarks) if plausible else last.landmarks
         if not (plausible or self.analyser.knows_presence):
@@ -159,11 +158,11 @@ class _Segment:
     def is_small(self, tracklet: Tracklet) -> bool:
         """Whether a fast search could miss it."""
         width = box_around(tracklet.last.landmarks, self.scheme).width
-        return bool(width < _SMALL * max(self.frames[0].grey().shape))
+        return bool(width < _SMALL * max(self.frames[0].shown_size))
 
     def _inside(self, landmarks: Landmarks) -> bool:
         """Whether the middle of the face lies in the frame."""
-        height, width = self.frames[0].grey().shape
+        width, height = self.frames[0].shown_size
         x, y = self.scheme.points(landmarks, self.scheme.inner).mean(axis=0)
         return bool(0 <= x < width and 0 <= y < height)
 

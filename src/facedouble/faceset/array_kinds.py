@@ -138,6 +138,8 @@ class _PerPoint(Kind):
         return Array("<f4", (LANDMARK_SCHEMES[known["scheme"]].count, *self.columns), self.limit)
 
     def _checked(self, points: npt.NDArray[Any], known: Known) -> npt.NDArray[Any]:
+        if (np.abs(points) <= self.limit).all():
+            return points
         optional = LANDMARK_SCHEMES[known["scheme"]].optional
         wrong = ~(np.abs(points.reshape(len(points), -1)) <= self.limit).all(axis=1)  # true for NaN as well
         if wrong.any() and not all(

@@ -96,11 +96,6 @@ class LayerStore:
         query = LAYER.select.replace(" ORDER BY", " WHERE (frame_index, face_index) = (?, ?) ORDER BY")
         return LAYER.from_rows(self._database.execute(query, key).fetchall())
 
-    def made_by_hand(self) -> set[tuple[int, int]]:
-        """Keys of the faces that have a layer that no network made."""
-        query = "SELECT DISTINCT frame_index, face_index FROM layer WHERE maker != 'network'"
-        return set(self._database.execute(query))
-
     def read(self, face: Face, kind: str) -> Any:
         """The value of a layer, realigned if the face's alignment has changed since it was made."""
         spec: LayerKind = LAYER_KINDS[kind]

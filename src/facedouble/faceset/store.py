@@ -17,6 +17,7 @@ What a person sets (landmarks, layers) is kept, whatever a later run writes.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,10 +57,15 @@ from facedouble.faceset.layout import (
 from facedouble.faceset.shard import Shard
 from facedouble.faceset.source_match import SourceMatch, match_source
 from facedouble.faceset.table import Codec, T
-from facedouble.types import Face, Image, Landmarks
+from facedouble.types import Face, FaceStatus, Image, Landmarks
 
 SMOOTHED = "smoothed"
 """Key of :meth:`Faceset.meta` that is set once tracks and smoothed landmarks are stored."""
+_ROWS = 512
+_HAS_LAYER_BY_HAND = (
+    "(frame_index, face_index) IN (SELECT frame_index, face_index FROM layer WHERE maker != 'network')"
+)
+_CROP_FACTS = ("cropped", "sharpness", "colour", "status")
 _COMPLETE = "complete"
 _FAILURE = "failure"  # why the source could not be read to its end
 
@@ -207,7 +213,22 @@ class Faceset:
             return {"crop": crops.get(key) if face["cropped"] else None}
 
         with self._reading():
-            return FACE.from_rows(self._database.execute(FACE.select).fetchall(), crop)
+            cursor = self._database.execute(FACE.select)
+            found: list[Face] = []
+            while rows := cursor.fetchmany(_ROWS):  # all rows beside all faces would take twice the memory
+                found += FACE.from_rows(rows, crop)
+            return found
+
+    def statuses(self) -> Counter[FaceStatus]:
+        """How many faces have each status, whether in use or not."""
+        with self._reading():
+            return Counter(dict(self._database.execute("SELECT status, count(*) FROM face GROUP BY status")))
+
+    def count_frames_with_faces(self) -> int:
+        """How many frames have a face, whether in use or not."""
+        with self._reading():
+            (count,) = self._database.execute("SELECT count(DISTINCT frame_index) FROM face").fetchone()
+        return int(count)
 
     def faces(self, *, include_blurry: bool = False) -> list[Face]:
         """The faces in use, in order of frames: those whose crop is in ``faces/``. A conversion also uses
@@ -243,7 +264,7 @@ class Faceset:
 
     def add_frame(self, frame: FrameRecord, faces: Iterable[Face] = ()) -> None:
         """Store a frame and its faces in place of what was known of them, except what a person set."""
-        known = self._edited("WHERE frame_index = ?", (frame.index,))
+        known = self._edited(" AND frame_index = ?", (frame.index,))
         self._delete_faces("frame_index = ?", (frame.index,))
         # The frame first, because faces refer to it; both become visible together.
         self._database.execute(FRAME.upsert, FRAME.to_row(frame))
@@ -265,6 +286,14 @@ class Faceset:
             self._database.executemany(FACE.upsert, map(FACE.to_row, faces))
         except ValueError as error:
             raise OutputError(f"{self.path}: a face cannot be stored ({error})") from error
+
+    def put_crop_facts(self, faces: Iterable[Face]) -> None:
+        """Store what cutting their crops found out about faces that are known; all else stays as it is."""
+        try:
+            rows = [FACE.to_update(face, _CROP_FACTS) for face in faces]
+        except ValueError as error:
+            raise OutputError(f"{self.path}: a face cannot be stored ({error})") from error
+        self._database.executemany(FACE.update(_CROP_FACTS), rows)
 
     def replace_faces(self, faces: Iterable[Face]) -> None:
         """Store ``faces`` in place of all there are, except what a person set."""
@@ -376,10 +405,9 @@ class Faceset:
         if self.meta(SMOOTHED) is None:
             raise InputError(f"{self.path}: its extraction did not finish; resume it before editing faces")
 
-    def _edited(self, where: str = "", values: tuple[object, ...] = ()) -> list[Face]:
+    def _edited(self, condition: str = "", values: tuple[object, ...] = ()) -> list[Face]:
         """Faces of which something was made by hand."""
-        by_hand = self._layers.made_by_hand()
-        return [face for face in self._read(FACE, where, values) if face.edited or face.key in by_hand]
+        return self._read(FACE, f"WHERE (edited OR {_HAS_LAYER_BY_HAND}){condition}", values)
 
     def _delete_faces(self, where: str, values: tuple[object, ...]) -> None:
         """Delete faces, and layers that a network made; not what was made by hand."""

@@ -92,11 +92,25 @@ class Codec(Generic[T]):
             f"ON CONFLICT ({', '.join(self._key_columns)}) DO UPDATE SET {', '.join(changes)}"
         )
 
+    def update(self, names: Sequence[str]) -> str:
+        """The statement that writes only the fields ``names`` of a row that exists; for :meth:`to_update`."""
+        columns = [column for field in self._named(names) for column in map(_quote, field.columns)]
+        changes = ", ".join(f"{column} = ?" for column in columns)
+        which = " AND ".join(f"{column} = ?" for column in self._key_columns)
+        return f"UPDATE {self.table} SET {changes} WHERE {which}"
+
+    def to_update(self, value: T, names: Sequence[str]) -> tuple[Any, ...]:
+        """The values for :meth:`update`. Raises ``ValueError`` for a value that could not be read again."""
+        return self._cells(value, (*self._named(names), *self._named(self.key)))
+
     def to_row(self, value: T) -> tuple[Any, ...]:
         """The values of :attr:`columns`. Raises ``ValueError`` for a value that could not be read again."""
+        return self._cells(value, self.fields)
+
+    def _cells(self, value: T, fields: Iterable[Field]) -> tuple[Any, ...]:
         row: list[Any] = []
         known = self._known(value)
-        for field in self.fields:
+        for field in fields:
             found = self._write(field, known, field.kind.to_sql)
             row.extend(found if isinstance(field.kind, Rectangle) and found is not None else (found,))
         return tuple(row)
@@ -199,6 +213,10 @@ class Codec(Generic[T]):
             values = iter(field.kind.from_sql_column(present, known)) if present else iter(())
             found[field.name] = [None if field.nullable and cell is None else next(values) for cell in column]
         return found
+
+    def _named(self, names: Sequence[str]) -> list[Field]:
+        by_name = {field.name: field for field in self.fields}
+        return [by_name[name] for name in names]
 
     def _known(self, value: T) -> dict[str, Any]:
         return {field.name: getattr(value, field.name) for field in self.fields}

@@ -60,8 +60,13 @@ class ExtractSettings(Settings):
     )
     debug_landmarks: bool = field(False, "draw the landmarks of each face into pictures in landmarks/")
     reading: Reading = field(Reading(), "how clips and images are read")
+    device: str = field("cpu", "where networks that find faces run: auto, cpu, cuda, cuda:N or mps")
     processes: int = field(
-        0, "processes or threads that look for faces, 0 for one per core", short="-j", unit="processes", min=0
+        0,
+        "processes or threads that look for faces, 0 for one per core (on a GPU 16)",
+        short="-j",
+        unit="processes",
+        min=0,
     )
     skip_existing: bool = field(False, "resume a run that stopped: keep what is done", short="-s")
 
@@ -74,7 +79,7 @@ class ExtractSettings(Settings):
         return text
 
 
-WITHOUT_EFFECT = {"processes", "skip_existing", "reading"}
+WITHOUT_EFFECT = {"device", "processes", "skip_existing", "reading"}
 """Fields that change nothing in the faceset."""
 
 

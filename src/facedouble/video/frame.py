@@ -67,13 +67,23 @@ class Frame:
         """Width and height of the upright frame as it is shown, with square pixels."""
         return shown_size(*self.size, self.pixel_aspect)
 
-    def grey(self) -> Grey:
-        """Luma of the frame as it is shown, (H, W) uint8, full range."""
+    def grey(self, part: Box | None = None, size: tuple[int, int] | None = None) -> Grey:
+        """Luma of the frame as it is shown, or the part inside a box that lies within it, (H, W) uint8, full
+        range.
+
+        A part equals that part of the whole frame, to the bit. With ``size`` (width, height), at most that of
+        the part, it is averaged down; of a much larger picture not every line counts.
+        """
         self._check()
         if isinstance(self.content, YuvPlanes):
-            return as_shown(self.content.grey(), self.pixel_aspect)
-        # Images are squared by rgb().
-        return np.asarray(cv2.cvtColor(self.rgb(), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+            if self.shown_size == self.size:
+                return self.content.grey(part, size)
+            image = _part(as_shown(self.content.grey(), self.pixel_aspect), part)
+        else:  # images are squared by rgb()
+            image = np.asarray(cv2.cvtColor(self.rgb(part), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+        if size is not None:
+            return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return np.ascontiguousarray(image)
 
     def rgb(self, part: Box | None = None, size: tuple[int, int] | None = None) -> Image:
         """The frame as it is shown, or the part inside a box that lies within it, (H, W, 3) uint8.

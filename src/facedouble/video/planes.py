@@ -21,11 +21,12 @@ from facedouble.types import Box, Grey, Image
 from facedouble.video.frame_extras import has_alpha, without_alpha
 from facedouble.video.orientation import UPRIGHT, Orientation
 from facedouble.video.pixels import Pixels
-from facedouble.video.yuv import CONVERSION, YuvColour, reformatter, to_rgb
+from facedouble.video.yuv import CONVERSION, YuvColour, reduced_rgb, reformatter, to_rgb
 
 Samples = npt.NDArray[Any]
 
 _MARGIN = 16  # pixels around a part, so that chroma filters see what they would see in the whole
+_LINES = 4  # of the picture that are averaged for one of a much smaller one
 _STEP = 64  # the sides of parts are multiples of this, so that few filters are set up
 
 
@@ -76,10 +77,17 @@ class YuvPlanes:
     def layout(self) -> Layout:
         return LAYOUTS[self.format]
 
-    def grey(self) -> Grey:
-        """Luma of the upright picture, (H, W) uint8, full range."""
+    def grey(self, part: Box | None = None, size: tuple[int, int] | None = None) -> Grey:
+        """Luma of the upright picture, or a part of it, in full range; see :meth:`.frame.Frame.grey`."""
         table = _luma_table(self.layout.depth, self.colour.full_range)
         luma = self.planes[0]
+        if part is not None:
+            box = self.turn.stored(part, *self.size)
+            luma = luma[box.top : box.bottom, box.left : box.right]
+        if size is not None:
+            stored = size[::-1] if self.turn.transposed else size
+            lines = luma[:: max(1, len(luma) // (_LINES * stored[1]))]
+            luma = cv2.resize(lines, stored, interpolation=cv2.INTER_AREA)
         if luma.dtype != np.uint8:
             luma = table[luma]
         elif not self.colour.full_range:
@@ -179,9 +187,7 @@ class YuvPlanes:
         if even != box:
             return np.asarray(cv2.resize(self.rgb(part), size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         stored = size[::-1] if self.turn.transposed else size
-        return self.turn.apply(
-            to_rgb(self._cut(even).to_av(), self.colour, reformatter("reducing", self.format), stored)
-        )
+        return self.turn.apply(reduced_rgb(self._cut(even).to_av(), self.colour, stored))
 
     def _cut(self, box: Box) -> YuvPlanes:
         """The part of the stored planes inside a box with even edges."""

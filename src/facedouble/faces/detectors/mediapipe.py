@@ -108,10 +108,11 @@ class MediaPipeDetector:
             image = np.repeat(image[..., None], 3, axis=2)
         faces: list[_Candidate] = []
         scales = _scales(max(image.shape[:2]), thorough)
+        reduced = _pyramid(image, scales)
         for scale in scales:
             least = _PROPOSED if scale == scales[0] else _PROPOSED_IN_TILES
             doubtful: list[_Candidate] = []
-            for candidate in self._candidates(image, scale):
+            for candidate in self._candidates(image, reduced[scale], scale):
                 if candidate.score < least or candidate.is_one_of(faces):
                     continue
                 if candidate.is_certain:
@@ -123,9 +124,8 @@ class MediaPipeDetector:
                     faces.append(candidate)
         return without_duplicates(detection_in(image, _raw(face)) for face in faces)
 
-    def _candidates(self, image: Image, scale: float) -> list[_Candidate]:
-        """Where there may be a face in the image reduced to ``scale``, the likeliest first."""
-        reduced = _resized(image, scale)
+    def _candidates(self, image: Image, reduced: Image, scale: float) -> list[_Candidate]:
+        """Where there may be a face in the image ``reduced`` to ``scale``, the likeliest first."""
         corners = list(product(*map(_tile_starts, reduced.shape[:2])))
         tiles = [_tile(reduced, top, left) for top, left in corners]
         exact = np.array(reduced.shape[1::-1]) / image.shape[1::-1]
@@ -162,8 +162,7 @@ class MediaPipeDetector:
         """For each input the scores (N,) of the places where there may be a face, and their points (N, 8, 2),
         the likeliest first."""
         for start in range(0, len(inputs), _BATCH):
-            batch = np.stack(inputs[start : start + _BATCH]).astype(np.float32) / 127.5 - 1
-            outputs = self._network(np.ascontiguousarray(batch.transpose(0, 3, 1, 2)))
+            outputs = self._network(np.stack(inputs[start : start + _BATCH]))
             for boxes, logits in zip(outputs[BOXES], outputs[SCORES], strict=True):
                 yield _merged(*_decoded(boxes, logits))
 
@@ -198,10 +197,15 @@ def _tile(image: Image, top: int, left: int) -> Image:
     return tile
 
 
-def _resized(image: Image, scale: float) -> Image:
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
+def _pyramid(image: Image, scales: Sequence[float]) -> dict[float, Image]:
+    """The image at each of the scales, which rise; each is made of the next larger one."""
+    found: dict[float, Image] = {}
+    larger = image
+    for scale in reversed(scales):
+        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        larger = found[scale] = np.asarray(cv2.resize(larger, size, interpolation=method), dtype=np.uint8)
+    return found
 
 
 def _decoded(boxes: FloatArray, logits: FloatArray) -> tuple[FloatArray, FloatArray]:

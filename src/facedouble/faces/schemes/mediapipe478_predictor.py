@@ -80,8 +80,7 @@ class Mediapipe478Predictor:
             _in_colour(fast_crop(image, region, LANDMARKS_SIDE))
             for image, region in zip(images, regions, strict=True)
         ]
-        batch = np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32)
-        seen = self._landmarks(batch / np.float32(255))
+        seen = self._landmarks(np.stack(crops))
         points = seen[LANDMARKS].reshape(len(images), -1, 3)
         presence = 1 / (1 + np.exp(-seen[PRESENCE].astype(np.float64).reshape(-1)))
         return [
