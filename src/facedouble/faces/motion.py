@@ -55,7 +55,7 @@ def estimate_motion(
     moved, good = track_points(first, second, start)
     if good.sum() < 3:
         return FaceMotion(np.eye(2, 3), 0.0, np.inf)
-    fit, distance = _common_motion(*(points[good] @ (1, 1j) for points in (start, moved)))
+    fit, distance = _common_motion(_complex(start[good]), _complex(moved[good]))
     misfit = float(np.median(distance)) / PATCH
     return FaceMotion(_compose(inverse(upright), fit, upright), float(good.mean()), misfit)
 
@@ -67,6 +67,10 @@ def track_points(before: Grey, after: Grey, points: FloatArray) -> tuple[FloatAr
     back, found_again = _flow(after, before, moved)
     missed = np.linalg.norm(back - points, axis=1)
     return moved, found & found_again & (missed < _ROUND_TRIP)
+
+
+def _complex(points: FloatArray) -> _Complex:
+    return np.asarray(points @ (1, 1j), dtype=np.complex128)
 
 
 def patch_of(frame: Picture, upright: Alignment) -> Grey:
