@@ -20,6 +20,7 @@ FOUNDATION = {
     "assets",
     "device",
     "files",
+    "json_data",
     "printable",
     "registry",
     "run",

@@ -8,27 +8,40 @@ from typing import Annotated
 
 import typer
 
+from facedouble.cli.paths import some_path
+
 
 def init(
     *,
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="folder of the project, made if need be; name it first")
+        Path,
+        typer.Argument(
+            metavar="[FOLDER]", help="folder of the project, made if need be; name it first", parser=some_path
+        ),
     ] = Path(),
     a: Annotated[
         list[Path],
-        typer.Option("-A", metavar="CLIP", help="clips of A, who is seen: -A one.mp4 two.mp4"),
+        typer.Option(
+            "-A", metavar="CLIP", help="clips of A, who is seen: -A one.mp4 two.mp4", parser=some_path
+        ),
     ],
     b: Annotated[
         list[Path],
-        typer.Option("-B", metavar="CLIP", help="clips of B, whose face is wanted"),
+        typer.Option("-B", metavar="CLIP", help="clips of B, whose face is wanted", parser=some_path),
     ],
     name_a: Annotated[str, typer.Option(metavar="NAME", help="what A is called in the project")] = "a",
     name_b: Annotated[str, typer.Option(metavar="NAME", help="what B is called in the project")] = "b",
     consent_a: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="release that A has signed; its hash is recorded")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="release that A has signed; its hash is recorded", parser=some_path
+        ),
     ] = None,
     consent_b: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="release that B has signed; its hash is recorded")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="release that B has signed; its hash is recorded", parser=some_path
+        ),
     ] = None,
 ) -> None:
     """Make a project: a folder with a project.yaml that names people, clips and results.

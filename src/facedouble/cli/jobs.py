@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facedouble.cli.paths import some_path
 from facedouble.cli.progress import clock
 from facedouble.cli.status import table
 from facedouble.errors import SettingsError
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from facedouble.project.jobs import Job, Queue
 
 Folder = Annotated[
-    Path, typer.Option("--project", "-p", metavar="FOLDER", help="folder of the project, or one inside it")
+    Path,
+    typer.Option(
+        "--project", "-p", metavar="FOLDER", help="folder of the project, or one inside it", parser=some_path
+    ),
 ]
 Numbers = Annotated[list[int], typer.Argument(metavar="JOB", help="its number; several if wanted")]
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from facedouble.cli.paths import some_path
 from facedouble.cli.wording import in_words, speak_for
 from facedouble.errors import FacedoubleError, SettingsError
 from facedouble.settings import files
@@ -159,15 +160,16 @@ def _parameter(kind: type[Settings], found: list[Leaf]) -> inspect.Parameter:
     leaf = found[0]
     name = "__".join(leaf.path)
     metavar = leaf.option if leaf.argument else _metavar(leaf)
+    parser = some_path if leaf.type is Path else None
     held: Any = list[leaf.type] if leaf.many else leaf.type  # type: ignore[name-defined]
     if leaf.argument:
-        argument = typer.Argument(metavar=metavar, help=leaf.help, show_default=False)
+        argument = typer.Argument(metavar=metavar, help=leaf.help, show_default=False, parser=parser)
         return _made(name, Annotated[held | None, argument], None)
     first = option_of(leaf)
     names = [f"{first}/--no-{leaf.option}" if leaf.type is bool and leaf.default else first]
     if leaf.short:
         names.append(leaf.short)
-    option = typer.Option(*names, help=_help(kind, found), metavar=metavar, show_default=False)
+    option = typer.Option(*names, help=_help(kind, found), metavar=metavar, show_default=False, parser=parser)
     return _made(name, Annotated[held | None, option], None)
 
 
@@ -207,9 +209,11 @@ def _metavar(leaf: Leaf) -> str | None:
 
 
 def _for_files() -> Iterator[inspect.Parameter]:
-    config = typer.Option("--config", metavar="FILE", help="take settings from this file (YAML); options win")
+    text = "take settings from this file (YAML); options win"
+    config = typer.Option("--config", metavar="FILE", help=text, parser=some_path)
     yield _made(_CONFIG, Annotated[Path | None, config], None)
-    save = typer.Option("--save-config", metavar="FILE", help="write all settings of this run for --config")
+    text = "write all settings of this run for --config"
+    save = typer.Option("--save-config", metavar="FILE", help=text, parser=some_path)
     yield _made(_SAVE, Annotated[Path | None, save], None)
     text = "any setting by its field, such as compute.device=cpu; repeatable"
     each = typer.Option("--set", metavar="FIELD=VALUE", help=text)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from facedouble.cli.paths import some_path
 from facedouble.cli.progress import progress
 from facedouble.run.cancel import cancelled_by, stop_signals
 from facedouble.run.events import Event, Notice, Subscriber
@@ -17,7 +18,9 @@ from facedouble.run.run import Run
 
 EventsOption = Annotated[
     Path | None,
-    typer.Option("--events", metavar="FILE", help="add what happens to this file, as JSON lines"),
+    typer.Option(
+        "--events", metavar="FILE", help="add what happens to this file, as JSON lines", parser=some_path
+    ),
 ]
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facedouble.cli.paths import some_path
+
 if TYPE_CHECKING:
     from facedouble.project.look import Look
     from facedouble.project.plan import Planned
 
 ProjectFolder = Annotated[
-    Path, typer.Argument(metavar="[FOLDER]", help="folder of the project, or one inside it")
+    Path, typer.Argument(metavar="[FOLDER]", help="folder of the project, or one inside it", parser=some_path)
 ]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from facedouble.cli.paths import some_path
 from facedouble.errors import InputError
 from facedouble.printable import MAX_LINE, printable
 
@@ -18,11 +19,14 @@ CLAIMED = 4
 
 def verify(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="clip, image or folder; several if wanted")
+        list[Path],
+        typer.Argument(metavar="PATH", help="clip, image or folder; several if wanted", parser=some_path),
     ],
     trust: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="certificates (.pem) whose signatures count; repeat it"),
+        typer.Option(
+            metavar="FILE", help="certificates (.pem) whose signatures count; repeat it", parser=some_path
+        ),
     ] = None,
 ) -> None:
     """Say what files tell of their making, who says it, and whether they were changed since.

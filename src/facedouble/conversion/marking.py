@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from facedouble._version import __version__
+from facedouble.errors import InputError
 from facedouble.files import path_text
+from facedouble.provenance.contents import contents_of
 from facedouble.provenance.credentials import Credentials, consent_hash
 from facedouble.provenance.marker import Marker, sidecar_of
-from facedouble.provenance.media_types import SIDECAR_TYPES
+from facedouble.provenance.media_types import EMBEDDED_TYPES, SIDECAR_TYPES
 from facedouble.provenance.signing_identity import load_identity, own_identity
 from facedouble.settings.convert import ConvertSettings, Unmarked
 from facedouble.video.hashing import source_hash
+from facedouble.video.images import image_files
 from facedouble.video.sinks import Marking
 
 COMMENT = f"synthetic media: a face in this file was replaced by facedouble {__version__}"
@@ -46,5 +49,27 @@ def make_marking(
         sidecar_of(output)
     marker = Marker(credentials, identity)
     return Marking(
-        COMMENT, credentials.tags() if beside else {}, marker.image, marker.image_sidecar, marker.clip
+        COMMENT,
+        credentials.tags() if beside else {},
+        marker.image,
+        marker.image_sidecar,
+        marker.clip,
+        marker.remark or _of_folder(source),
     )
+
+
+def _of_folder(source: Path) -> str | None:
+    """What is said of a folder of images of which some carry credentials: each result names the folder."""
+    if not source.is_dir():
+        return None
+    marked = 0
+    for file in image_files(source):
+        kind = EMBEDDED_TYPES.get(file.suffix.lower())
+        try:
+            with file.open("rb") as opened:
+                marked += kind is not None and contents_of(opened, kind, file).store is not None
+        except (OSError, InputError):
+            continue  # whoever reads its pixels says so
+    if not marked:
+        return None
+    return f"{source.name}: the content credentials of {marked} of its images are not carried over"

@@ -110,6 +110,8 @@ def _convert(
             run.reading(read)
     swapper = Swapper.load(model, settings, run)
     marking = make_marking(settings, source, output, _credential_parameters(model, swapper))
+    if marking is not None and marking.remark is not None:
+        run.warn("provenance.not_carried", marking.remark)
     selection = FaceSelection(ranges, References.read(settings.faces), settings.faces.track)
     number = frames.info.video_stream
     plan = None if faceset is None else make_plan(source, faceset, selection, video_stream=number, run=run)

@@ -23,20 +23,22 @@ from facedouble.errors import InputError, OutputError
 from facedouble.faces.registry import LANDMARK_SCHEMES
 from facedouble.faces.schemes.scheme import common_scheme
 from facedouble.files import read_regular, write_whole
+from facedouble.json_data import parse_json
 from facedouble.types import Box, Face
 
-FORMAT = 1
+FORMAT = 2
 MAX_BYTES = 4 << 30
 _HEADER = "plan"
 _SHAPES: Mapping[str, tuple[str, tuple[int, ...]]] = {
-    "index": ("int64", (9,)),
+    "index": ("int64", (10,)),
     "alignment": ("float64", (2, 3)),
     "statistics": ("float32", (2, 3)),
     "landmarks": ("float32", (-1, 2)),
     "outline": ("float32", (-1, 2)),
 }
 """Type and shape of each array, for one face; -1 is the number of landmarks, of which those that the scheme
-makes optional may be NaN. ``index``: frame, face, track, crop size, rotation, and the box."""
+makes optional may be NaN. ``index``: number of the frame in the source, number of the
+frame and the face in the faceset, track, crop size, rotation, and the box."""
 
 
 def save_plan(plan: ConversionPlan, path: Path) -> None:
@@ -97,7 +99,7 @@ def load_plan(path: Path) -> ConversionPlan:
 
 def _parse(data: bytes) -> ConversionPlan:
     length = int.from_bytes(data[:8], "little")
-    header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_HEADER])
+    header = parse_json(parse_json(data[8 : 8 + length])["__metadata__"][_HEADER])
     if header["format"] != FORMAT:
         raise InputError(f"plan of format {header['format']!r:.20}; this version reads {FORMAT}")
     arrays = load(data)
@@ -114,9 +116,9 @@ def _parse(data: bytes) -> ConversionPlan:
         for track, steps in _mapping(header["fits"]).items()
     }
     by_frame: dict[int, list[PlannedFace]] = {}
-    for face, statistics, outline in faces:
+    for number, face, statistics, outline in faces:
         planned = PlannedFace(face, statistics, outline, fits[face.track])
-        by_frame.setdefault(face.frame_index, []).append(planned)
+        by_frame.setdefault(number, []).append(planned)
     keys = _mapping(header["fit_keys"])
     steps = {_text(name): _text(key) for name, key in _mapping(keys["steps"]).items()}
     return ConversionPlan(
@@ -128,7 +130,7 @@ def _parse(data: bytes) -> ConversionPlan:
     )
 
 
-def _faces(arrays: Mapping[str, npt.NDArray[Any]], scheme: str) -> list[tuple[Face, Any, Any]]:
+def _faces(arrays: Mapping[str, npt.NDArray[Any]], scheme: str) -> list[tuple[int, Face, Any, Any]]:
     if "index" not in arrays:
         return []
     if scheme not in LANDMARK_SCHEMES:
@@ -144,22 +146,26 @@ def _faces(arrays: Mapping[str, npt.NDArray[Any]], scheme: str) -> list[tuple[Fa
         if not np.isfinite(required).all() or np.isinf(array).any():
             raise InputError(f"{name} is damaged")
     index = arrays["index"]
-    if count == 0 or (index[:, [0, 1, 2]] < 0).any() or (index[:, 3] < 1).any():
+    if count == 0 or (index[:, :4] < 0).any() or (index[:, 4] < 1).any():
         raise InputError("index is damaged")
-    keys = [tuple(row) for row in index[:, :2].tolist()]
+    keys = [tuple(row) for row in index[:, 1:3].tolist()]
     if keys != sorted(set(keys)):
         raise InputError("faces are not in order")
     if (np.abs(np.linalg.det(arrays["alignment"][:, :, :2])) < 1e-12).any():
         raise InputError("an alignment cannot be inverted")
     return [
-        (_face(index[i].tolist(), arrays["alignment"][i], arrays["landmarks"][i], scheme),
-         arrays["statistics"][i], arrays["outline"][i])
+        (
+            int(index[i, 0]),
+            _face(index[i, 1:].tolist(), arrays["alignment"][i], arrays["landmarks"][i], scheme),
+            arrays["statistics"][i],
+            arrays["outline"][i],
+        )
         for i in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def _index(frame: int, face: Face) -> Sequence[int]:
-    return (frame, face.face_index, face.track, face.crop_size, face.rotation, *face.box)
+    return (frame, *face.key, face.track, face.crop_size, face.rotation, *face.box)
 
 
 def _face(row: Sequence[int], alignment: Any, landmarks: Any, scheme: str) -> Face:

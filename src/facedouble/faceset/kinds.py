@@ -20,6 +20,7 @@ import numpy as np
 
 from facedouble.errors import InputError
 from facedouble.faces.registry import LANDMARK_SCHEMES
+from facedouble.json_data import parse_json
 from facedouble.types import Box
 from facedouble.video.index import SourceIndex
 
@@ -222,7 +223,7 @@ class JsonObject(Kind):
         if not isinstance(value, str) or len(value) > self.longest:
             raise ValueError
         try:
-            return self.check(json.loads(value, parse_constant=_refuse), known)
+            return self.check(parse_json(value), known)
         except RecursionError as error:
             raise ValueError from error
 
@@ -301,7 +302,3 @@ def _each_once(kind: Kind, cells: Sequence[Any], known: Known) -> Sequence[Any]:
     """The values of cells, of which only few are different."""
     values = {cell: kind.from_sql(cell, known) for cell in set(cells)}
     return [values[cell] for cell in cells]
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(name)

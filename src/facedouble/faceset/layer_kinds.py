@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facedouble.faces.align import inverse
+from facedouble.json_data import parse_json
 from facedouble.types import Alignment, Grey
 from facedouble.video.images import encode_png
 from facedouble.video.opencv_codec import decode
@@ -158,7 +159,7 @@ def _scaled(alignment: Alignment, factor: float) -> Alignment:
 
 def _json_object(data: bytes) -> Mapping[str, Any]:
     try:
-        found = json.loads(data)
+        found = parse_json(data)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     if not isinstance(found, dict):

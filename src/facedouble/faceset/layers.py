@@ -24,6 +24,7 @@ from facedouble.faceset.layer_kinds import LayerKind
 from facedouble.faceset.layout import LAYERS, crop_name, parse_crop_name
 from facedouble.faceset.registry import LAYER_KINDS
 from facedouble.files import leads_out, read_regular, write_whole
+from facedouble.json_data import parse_json
 from facedouble.types import Face
 from facedouble.video.images import read_png_comment
 
@@ -142,8 +143,8 @@ def read_layer_record(file: Path) -> Layer | None:
         if file.suffix == ".png":
             text = read_png_comment(file)
         else:
-            text = json.loads(read_regular(file, _MOST_BYTES))["record"]
-        data = json.loads(text) if isinstance(text, str) and len(text) < 1 << 16 else None
+            text = parse_json(read_regular(file, _MOST_BYTES))["record"]
+        data = parse_json(text) if isinstance(text, str) and len(text) < 1 << 16 else None
         if not isinstance(data, dict) or data.pop("facedouble_layer", None) != _VERSION:
             return None
         return LAYER.from_json(data)

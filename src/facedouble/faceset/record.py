@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from facedouble.errors import InputError
 from facedouble.faceset.codec import FACE, FRAME, SOURCE, FrameRecord, SourceRecord
+from facedouble.json_data import parse_json
 from facedouble.types import Face
 
 VERSION = 3
@@ -43,8 +44,10 @@ def decode_record(text: str) -> tuple[Face, FrameRecord, SourceRecord]:
     if len(text) > MAX_LENGTH:
         _fail("it is too long")
     try:
-        value = json.loads(text, parse_constant=lambda name: _fail(f"{name} in it"))
-    except (ValueError, RecursionError):
+        value = parse_json(text)
+    except ValueError as error:
+        _fail(f"it is not JSON ({error})")
+    except RecursionError:
         _fail("it is not JSON")
     version = value.get("facedouble") if isinstance(value, dict) else None
     if type(version) is not int or not 1 <= version <= VERSION:

@@ -25,6 +25,7 @@ from facedouble.errors import FullError, ModelError, OutputError
 from facedouble.faces.registry import LANDMARK_SCHEMES
 from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.files import is_full, read_regular, write_whole
+from facedouble.json_data import parse_json
 from facedouble.types import SIDES, FloatArray, Image, Side
 from facedouble.video import opencv_codec
 from facedouble.video.image_header import read_header
@@ -136,7 +137,7 @@ def _read(path: Path) -> ReferenceSet:
 
 def _parse(data: bytes) -> ReferenceSet:
     length = int.from_bytes(data[:8], "little")
-    header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_HEADER])
+    header = parse_json(parse_json(data[8 : 8 + length])["__metadata__"][_HEADER])
     if header["format"] != FORMAT:
         raise ValueError(f"format {header['format']!r:.20} is not known to this version")
     size, name = header["size"], header["scheme"]

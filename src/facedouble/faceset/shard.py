@@ -10,6 +10,7 @@ from facedouble.errors import InputError
 from facedouble.faces.tracks import Handover
 from facedouble.faceset.codec import FACE, FRAME, HANDOVER, FrameRecord
 from facedouble.faceset.table import Codec
+from facedouble.json_data import parse_json
 from facedouble.types import Face
 
 _VERSION = 2
@@ -38,7 +39,7 @@ class Shard:
     def from_json(cls, text: str) -> Shard:
         """The shard that :meth:`to_json` wrote. Raises ``InputError`` for anything else."""
         try:
-            data = json.loads(text)
+            data = parse_json(text)
             if not isinstance(data, dict) or data.pop("facedouble_shard", None) != _VERSION:
                 raise ValueError("it is of another program or version")
             if data.keys() != _PARTS.keys() or not all(isinstance(part, list) for part in data.values()):

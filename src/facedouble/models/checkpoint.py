@@ -39,6 +39,7 @@ from facedouble.files import (
     remove_drafts,
     write_whole,
 )
+from facedouble.json_data import parse_json
 from facedouble.models.base import SwapModel
 from facedouble.models.card_record import CardRecord
 from facedouble.models.registry import MODELS
@@ -169,7 +170,7 @@ def read_card(folder: Path, *, run: Run | None = None) -> ModelCard:
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror})") from error
     try:
-        values = json.loads(text)
+        values = parse_json(text)
     except (ValueError, RecursionError) as error:
         return _restored(folder, str(error), run or Run())
     return _card(values, str(file))
@@ -202,7 +203,7 @@ def _restored(folder: Path, why: str, run: Run) -> ModelCard:
     for weights in sorted(_saved(folder), reverse=True):
         state = weights.replace("weights", "state", 1)
         try:
-            values = json.loads(read_header(folder / weights)[1][_DESCRIBED])
+            values = parse_json(read_header(folder / weights)[1][_DESCRIBED])
             card = _card(values, weights)
             if (folder / state).exists():
                 checksums = _checksum(folder / weights), _checksum(folder / state)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from facedouble.files import draft, open_regular
+from facedouble.json_data import parse_json
 
 _CODES = {
     torch.bool: "BOOL",
@@ -126,7 +127,7 @@ def _header(file: BufferedReader) -> tuple[dict[str, TensorSpec], int, dict[str,
     if size < 8 or length > min(_MAX_HEADER, size - 8):
         raise DamageError("not a file of tensors, or cut off")
     try:
-        values = json.loads(file.read(length))
+        values = parse_json(file.read(length))
     except (ValueError, RecursionError) as error:
         raise DamageError("its header cannot be read") from error
     if not isinstance(values, dict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from facedouble.errors import FacedoubleError, InputError
 from facedouble.faceset.layout import CROPS, DATABASE, iter_crops, parse_crop_name
 from facedouble.faceset.store import Faceset
 from facedouble.files import hidden_beside, read_regular
+from facedouble.json_data import parse_json
 from facedouble.project.file import check_inside
 from facedouble.project.records import Fingerprints, Record, read_records
 from facedouble.project.steps import Input, Step
@@ -123,7 +123,7 @@ def _trained(path: Path, _step: Step, _fingerprints: Fingerprints) -> Output:
     if not file.exists():
         return Output()
     try:
-        card = json.loads(read_regular(file, _MOST_BYTES))
+        card = parse_json(read_regular(file, _MOST_BYTES))
         iteration, minutes = int(card["iteration"]), float(card["seconds"]) / 60
         weights = str(card["saves"][0]["weights_sha256"])
     except (OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from facedouble.errors import InputError, OutputError
+from facedouble.json_data import parse_json
 from facedouble.project.commands import shown
 from facedouble.project.database import transaction
 from facedouble.project.model import STATE
@@ -297,7 +298,7 @@ def _job(row: Sequence[Any]) -> Job:
         values["arguments"] = _list_of(str, values["arguments"])
         values["after"] = _list_of(int, values["after"])
         values["progress"] = _progress(values["progress"])
-        values["record"] = json.loads(values["record"])
+        values["record"] = parse_json(values["record"])
         if not isinstance(values["record"], dict):
             raise ValueError("its record is no object")
         return Job(**values)
@@ -318,7 +319,7 @@ _KINDS: dict[str, Any] = {
 
 
 def _list_of(kind: type[Any], text: str) -> tuple[Any, ...]:
-    found = json.loads(text)
+    found = parse_json(text)
     if not isinstance(found, list) or not all(type(entry) is kind for entry in found):
         raise ValueError(f"{text!r:.40} is no list of {kind.__name__}")
     return tuple(found)
@@ -327,7 +328,7 @@ def _list_of(kind: type[Any], text: str) -> tuple[Any, ...]:
 def _progress(text: str) -> JobProgress | None:
     if not text:
         return None
-    values = json.loads(text)
+    values = parse_json(text)
     numbers = [values[name] for name in ("done", "at")]
     numbers += [values[name] for name in ("total", "left") if values[name] is not None]
     texts = [values["stage"], values["unit"]]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facedouble.json_data import parse_json
 from facedouble.project.database import transaction
 from facedouble.video.hashing import source_hash
 
@@ -29,7 +30,7 @@ def read_records(database: sqlite3.Connection) -> dict[str, Record]:
     found = {}
     for step, inputs, settings, made in database.execute("SELECT step, inputs, settings, made FROM record"):
         try:
-            record = Record(json.loads(inputs), json.loads(settings), float(made))
+            record = Record(parse_json(inputs), parse_json(settings), float(made))
         except (ValueError, TypeError, RecursionError):
             continue
         if isinstance(record.inputs, dict) and isinstance(record.settings, dict):

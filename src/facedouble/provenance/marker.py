@@ -24,6 +24,7 @@ class Marker:
     def __init__(self, credentials: Credentials, identity: SigningIdentity) -> None:
         self._credentials = credentials
         self._signer = ManifestSigner(credentials, identity)
+        self.remark = self._signer.remark
 
     def image(self, data: bytes, name: str) -> bytes:
         """The marked bytes of the image file ``name``; the caller writes them.

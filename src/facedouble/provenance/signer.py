@@ -26,7 +26,7 @@ from facedouble.provenance.c2pa_library import (
 )
 from facedouble.provenance.contents import MAX_PARTS, contents_of
 from facedouble.provenance.credentials import PREVIOUS, SOURCE, Credentials, manifest, source_ingredient
-from facedouble.provenance.media_types import EMBEDDED_TYPES, SIDECAR_TYPES
+from facedouble.provenance.media_types import EMBEDDED_TYPES, SIDECAR_SUFFIX, SIDECAR_TYPES
 from facedouble.provenance.signing_identity import SigningIdentity
 from facedouble.provenance.splicing import NullWriter
 
@@ -50,6 +50,8 @@ class ManifestSigner:
         self._signer = _signer(identity)
         self._contexts = {large: _context(large=large) for large in (False, True)}
         self._check(identity)
+        self.remark: str | None = None
+        """What is said of the source's own credentials where they cannot be carried over, in one line."""
         self._source = self._source_archive()
 
     def image(self, data: bytes, name: str, original: bytes) -> bytes:
@@ -135,7 +137,7 @@ class ManifestSigner:
         original: BinaryIO | None,
     ) -> None:
         context = self._contexts[source.seek(0, os.SEEK_END) >= _LARGE]
-        marked_before = original is not None and self._carries(format, original)
+        marked_before = original is not None and self._unreadable(format, original) is None
         definition = self._manifest(name, format, marked_before=marked_before)
         with make_builder(definition, context) as builder:
             if original is not None and marked_before:
@@ -162,12 +164,17 @@ class ManifestSigner:
     def _source_archive(self) -> bytes | None:
         """The source and its credentials as an ingredient archive; ``None`` if it carries none."""
         source = self._credentials.source
-        format = None if source is None else EMBEDDED_TYPES.get(source.suffix.lower())
-        if source is None or format is None or not source.is_file():
+        if source is None or not source.is_file():
+            return None
+        if source.suffix.lower() in SIDECAR_TYPES and source.with_suffix(SIDECAR_SUFFIX).exists():
+            self.remark = _not_carried(source, f"they lie in {source.with_suffix(SIDECAR_SUFFIX).name}")
+        format = EMBEDDED_TYPES.get(source.suffix.lower())
+        if format is None:
             return None
         try:
             with source.open("rb") as file:
-                if not self._carries(format, file):
+                if (reason := self._unreadable(format, file)) is not None:
+                    self.remark = _not_carried(source, reason) if reason else None
                     return None
                 file.seek(0)
                 empty = manifest(
@@ -190,15 +197,21 @@ class ManifestSigner:
                 f"{source}: its content credentials cannot be read ({error_text(error)})"
             ) from error
 
-    def _carries(self, format: str, file: BinaryIO) -> bool:
-        """Whether a file carries readable credentials."""
+    def _unreadable(self, format: str, file: BinaryIO) -> str | None:
+        """Why the credentials of a file cannot be read; empty if it has none, ``None`` if they can."""
         try:
             found = contents_of(file, format)
-            if found.store is None or found.parts > MAX_PARTS:
-                return False
-            return open_reader(format, file, self._contexts[True]) is not None
-        except (InputError, C2paError):
-            return False
+        except InputError:
+            return ""  # not of the kind that its name says; whoever reads its pictures finds out
+        if found.store is None:
+            return ""
+        if found.parts > MAX_PARTS:
+            return f"the file has {found.parts:,} parts, and they are looked for in {MAX_PARTS:,}"
+        try:
+            there = open_reader(format, file, self._contexts[True]) is not None
+        except C2paError as error:
+            return f"they cannot be read: {error_text(error)}"
+        return None if there else "they cannot be read"
 
     def _parent(self, name: str, format: str, file: BinaryIO, previous: bytes) -> dict[str, Any] | None:
         """The ingredient for a file with a sidecar; ``None`` when the sidecar belongs to another file."""
@@ -237,6 +250,10 @@ class ManifestSigner:
         for failure in failures:
             if failure["code"] != _UNTRUSTED:
                 raise _unfit(identity, failure.get("explanation", failure["code"]))
+
+
+def _not_carried(source: Path, reason: str) -> str:
+    return f"{source.name}: its content credentials are not carried over; {reason}"
 
 
 def _unfit(identity: SigningIdentity, reason: str) -> InputError:

@@ -24,6 +24,7 @@ from xml.etree import ElementTree
 
 from facedouble._version import __version__
 from facedouble.errors import SettingsError
+from facedouble.json_data import parse_json
 from facedouble.provenance.carried import MAX_PACKET
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -92,7 +93,7 @@ def read_aigc(text: str) -> dict[str, str] | None:
     if len(text) > MAX_LABEL:
         return None
     try:
-        found = json.loads(text)
+        found = parse_json(text)
     except (ValueError, RecursionError):
         return None
     if isinstance(found, dict) and isinstance(found.get(AIGC), dict):

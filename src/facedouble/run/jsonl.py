@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from facedouble.errors import InputError, OutputError
+from facedouble.json_data import parse_json
 from facedouble.run.events import Event, Json, from_json, to_json
 
 
@@ -52,7 +53,7 @@ def read_events(path: Path) -> Iterator[Event]:
             if not line.endswith("\n"):
                 return
             try:
-                data: Json = json.loads(line)
+                data: Json = parse_json(line)
                 event = from_json(data)
             except (ValueError, RecursionError) as error:
                 raise InputError(f"{path}, line {number}: not JSON ({error})") from error

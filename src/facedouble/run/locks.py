@@ -22,6 +22,7 @@ from pathlib import Path
 
 from facedouble.errors import BusyError, OutputError
 from facedouble.files import hidden_beside, is_locked, locked, read_regular
+from facedouble.json_data import parse_json
 
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _TRIES, _PAUSE = 5, 0.05  # a reader that looks holds the lock for an instant
@@ -111,7 +112,7 @@ def writer_of(path: Path) -> Writer | None:
 def _read(file: Path) -> Writer:
     """What a lock file says; whoever could write there may have written anything."""
     try:
-        data = json.loads(read_regular(file, _MOST_BYTES))
+        data = parse_json(read_regular(file, _MOST_BYTES))
         pid = data["pid"]
         command, host, since, run = (str(data[name]) for name in ("command", "host", "since", "run"))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -23,8 +24,22 @@ from facedouble.errors import UNSET, setting
 from facedouble.files import path_text
 from facedouble.registry import Registry
 
+
+def _some_path(value: object) -> object:
+    if value == "":  # it would stand for the folder that the program runs in
+        raise problem("", "is an empty path")
+    if isinstance(value, str) and "\0" in value:
+        raise problem("", "is not a path")
+    return value
+
+
 # In files paths are texts, and tuples are lists; both are taken for what they stand for.
-File = Annotated[Path, Strict(False), PlainSerializer(path_text, return_type=str, when_used="json")]
+File = Annotated[
+    Path,
+    BeforeValidator(_some_path),
+    Strict(False),
+    PlainSerializer(path_text, return_type=str, when_used="json"),
+]
 Files = Annotated[tuple[File, ...], Strict(False)]
 Texts = Annotated[tuple[str, ...], Strict(False)]
 Integers = Annotated[tuple[int, ...], Strict(False)]

@@ -97,9 +97,10 @@ class ClipSource:
         """What has to be said of the clip, a line each."""
         with open_clip(self.path, self._reading) as container:
             known = video_candidates(container)
+            unread = _unread_alpha(container.streams.video[self._info.video_stream], self._info)
         chosen = _chosen_in_words(known, self._info.video_stream)
         jumps = jumps_in_words(clock_of(self.path, self._reading))
-        return [f"{self.path.name}: {said}" for said in (chosen, jumps, self._resized) if said]
+        return [f"{self.path.name}: {said}" for said in (chosen, jumps, unread, self._resized) if said]
 
     def times(self) -> list[int]:
         """The ``pts`` of every frame, as ``frames`` gives them."""
@@ -291,6 +292,14 @@ def _chosen_in_words(known: Sequence[Candidate], number: int) -> str | None:
         return None
     choice = setting("reading.video_stream")
     return f"video stream {known[number]} is read, not {', '.join(others)}; {choice} chooses"
+
+
+def _unread_alpha(stream: av.VideoStream, info: SourceInfo) -> str | None:
+    """What is said of alpha that lies beside the packets of VP8 and VP9, where decoders do not look."""
+    tags = {name.lower(): value for name, value in stream.metadata.items()}
+    if tags.get("alpha_mode") != "1" or has_alpha(info.pixel_format):
+        return None
+    return "its alpha is left out: it cannot be read from WebM"
 
 
 def _first_times(path: Path, reading: Reading | None) -> list[Fraction]:

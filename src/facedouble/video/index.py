@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facedouble.errors import InputError
+from facedouble.json_data import parse_json
 from facedouble.video.info import SourceInfo
 from facedouble.video.orientation import UPRIGHT, Orientation
 
@@ -124,7 +125,7 @@ class SourceIndex:
         that do not rise, seek points that are not there.
         """
         try:
-            return _checked(json.loads(text), path)
+            return _checked(parse_json(text), path)
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
             raise InputError(f"{path}: its index is damaged ({error})") from error
 

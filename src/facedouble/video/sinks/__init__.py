@@ -6,7 +6,6 @@ from pathlib import Path
 
 from facedouble.errors import OutputError
 from facedouble.settings.video import ClipEncoding
-from facedouble.video.frame_extras import has_alpha
 from facedouble.video.image_formats import image_format
 from facedouble.video.images import IMAGE_SUFFIXES
 from facedouble.video.info import SourceInfo
@@ -72,7 +71,7 @@ def open_sink(
         overwrite=overwrite,
         marking=marking,
         alpha=alpha,
-        keeps_alpha=not alpha and has_alpha(like.pixel_format),
+        like=like,
     )
 
 
@@ -99,7 +98,7 @@ def open_parts(
         overwrite=overwrite,
         marking=marking,
         alpha=alpha,
-        keeps_alpha=not alpha and has_alpha(like.pixel_format),
+        like=like,
     )
 
 

@@ -66,7 +66,8 @@ class Marking:
     ``comment`` becomes a clip's ``comment`` and the text "Comment" of every PNG; ``tags`` are added to a
     clip's tags. ``image(data, name)`` returns the marked bytes of an image file; ``sidecar(data, name)``
     returns the sidecar of an image that cannot embed credentials; ``clip(draft, name)`` marks a finished
-    clip that is about to get its name.
+    clip that is about to get its name. ``remark`` says in a line what of the source's own marks is
+    not carried over.
     """
 
     comment: str
@@ -74,6 +75,7 @@ class Marking:
     image: Callable[[bytes, str], bytes] | None = None
     sidecar: Callable[[bytes, str], bytes] | None = None
     clip: Callable[[Path, Path], object] | None = None
+    remark: str | None = None
 
 
 def write_error(path: Path, error: BaseException) -> OutputError:

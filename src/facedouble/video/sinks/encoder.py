@@ -215,6 +215,8 @@ def _depths(depth: int) -> list[str]:
 def _alpha_format(codec: av.Codec, like: SourceInfo, *, own: bool) -> str | None:
     """The encoder's input format with alpha, ``None`` if it has none; in the source's ``own`` chroma
     subsampling where that is wanted and possible."""
+    if codec.name.startswith("libvpx"):
+        return None  # alpha is beside its packets, where parts and other decoders lose it
     known = {format.name for format in codec.video_formats or ()}
     depth = max(component.bits for component in av.VideoFormat(like.pixel_format).components)
     layout = LAYOUTS.get(without_alpha(like.pixel_format))

@@ -12,8 +12,10 @@ from facedouble.files import remove_drafts, write_whole
 from facedouble.video.frame import Frame
 from facedouble.video.image_aspect import with_pixel_aspect
 from facedouble.video.image_formats import ImageFormat
+from facedouble.video.info import SourceInfo
 from facedouble.video.registry import IMAGE_FORMATS
 from facedouble.video.sinks.base import Marking, Sink, write_error
+from facedouble.video.sinks.image_losses import left_out_of_images
 
 SIDECAR = ".c2pa"  # of an image that cannot embed its credentials
 
@@ -24,7 +26,7 @@ class FolderSink(Sink):
     A file takes its name from the source image, or from the frame's number (``000123.png``). Files are
     written atomically; an abort keeps those that are written. ``overwrite`` allows a folder that is not
     empty: images of the same name are replaced, and numbered ones of a longer earlier run are removed at
-    the end.
+    the end. ``like`` is the source: ``remarks`` says what images do not have of it.
     """
 
     def __init__(
@@ -35,14 +37,11 @@ class FolderSink(Sink):
         overwrite: bool = False,
         marking: Marking | None = None,
         alpha: bool = False,
-        keeps_alpha: bool = False,
+        like: SourceInfo | None = None,
     ) -> None:
         self._path, self._format, self._marking = path, format, marking
         self._written: set[str] = set()
-        self.remarks: Sequence[str] = ()
-        if keeps_alpha and not format.alpha:
-            png = setting("encoding.format", "png")
-            self.remarks = (f"the source's alpha is left out: {format.suffix} cannot hold it; {png} can",)
+        self.remarks: Sequence[str] = () if like is None else left_out_of_images(like, format, alpha=alpha)
         self._unfinished: list[str] = []  # what abort() removes again
         self._done = False
         if alpha and not format.alpha:

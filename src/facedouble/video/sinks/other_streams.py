@@ -67,13 +67,13 @@ def choose_streams(
             continue
         if numbers is None and wanted != "all" and stream.type not in _CHOICES[wanted]:
             continue
+        if kind_of(stream) == "timecode":  # a tag, of which the muxer makes a stream; two would be refused
+            continue
         how = _fitting(stream, suffix)
         if how is not None:
             chosen.append(how)
             if how.codec is not None:
                 remarks.append(f"{_name(stream)} is written as {how.codec}")
-            continue
-        if "timecode" in stream.metadata:  # kept as a tag
             continue
         text = f"{_name(stream)} is left out: {_cannot(stream, suffix)}"
         if numbers is not None:
@@ -156,11 +156,17 @@ def _cannot(stream: Stream, suffix: str) -> str:
     return f"{suffix} cannot hold it{held}"
 
 
-def _name(stream: Stream) -> str:
-    kind = _KINDS.get(stream.type, stream.type)
+def kind_of(stream: Stream) -> str:
+    """What a stream holds, in words."""
     if stream.type == "video" and stream.disposition & Disposition.attached_pic:
-        kind = "cover picture"
-    return f"stream {stream.index} ({kind}, {_codec(stream)})"
+        return "cover picture"
+    if stream.type == "data" and "timecode" in stream.metadata:
+        return "timecode"
+    return _KINDS.get(stream.type, stream.type)
+
+
+def _name(stream: Stream) -> str:
+    return f"stream {stream.index} ({kind_of(stream)}, {_codec(stream)})"
 
 
 def _codec(stream: Stream) -> str:

@@ -189,7 +189,7 @@ class FolderParts(FolderSink, PartsSink):
         overwrite: bool,
         marking: Marking | None,
         alpha: bool,
-        keeps_alpha: bool = False,
+        like: SourceInfo | None = None,
     ) -> None:
         self._work = work
         self._resumes = work.exists
@@ -201,7 +201,7 @@ class FolderParts(FolderSink, PartsSink):
             overwrite=overwrite or self._resumes,
             marking=marking,
             alpha=alpha,
-            keeps_alpha=keeps_alpha,
+            like=like,
         )
         for number, record in enumerate(work.parts):
             if not self.adopt(record["images"]):

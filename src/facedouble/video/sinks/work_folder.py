@@ -21,6 +21,7 @@ from typing import Any
 
 from facedouble.errors import OutputError
 from facedouble.files import hidden_beside, write_whole
+from facedouble.json_data import parse_json
 from facedouble.run.locks import hold
 from facedouble.video.sinks.base import write_error
 
@@ -131,7 +132,7 @@ class WorkFolder:
         parts: list[dict[str, Any]] = []
         while (file := self.file(len(parts), ".json")).is_file():
             try:
-                parts.append(json.loads(file.read_bytes()))
+                parts.append(parse_json(file.read_bytes()))
             except ValueError:
                 file.unlink()  # damaged on disk; the part is made again
                 break
