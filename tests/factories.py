@@ -43,7 +43,7 @@ def full_face(frame: int = 0, number: int = 0, **changes: object) -> Face:
         "confidence": 1 / 3,
         "landmarks": points,
         "smoothed": points + np.float32(0.1),
-        "alignment": random.normal(size=(2, 3)),
+        "alignment": align(points, CROP, DLIB68),
         "descriptor": random.normal(size=128).astype(np.float32),
         "sharpness": 12.5,
         "colour": random.random((2, 3)).astype(np.float32),

@@ -54,6 +54,7 @@ from facedouble.faceset.layout import (
     iter_crops,
     parse_crop_name,
 )
+from facedouble.faceset.plausible import implausible
 from facedouble.faceset.shard import Shard
 from facedouble.faceset.source_match import SourceMatch, match_source
 from facedouble.faceset.table import Codec, T
@@ -232,9 +233,17 @@ class Faceset:
 
     def faces(self, *, include_blurry: bool = False) -> list[Face]:
         """The faces in use, in order of frames: those whose crop is in ``faces/``. A conversion also uses
-        those in ``blurry/``."""
+        those in ``blurry/``. Raises ``InputError`` for one that can be no face (:mod:`.plausible`)."""
         folders = (CROPS, BLURRY) if include_blurry else (CROPS,)
-        return [face for face in self.all_faces() if folder_of(face) in folders]
+        found = [face for face in self.all_faces() if folder_of(face) in folders]
+        source = self.source
+        if (wrong := implausible(found, source.width, source.height)) is not None:
+            face, reason = wrong
+            raise InputError(
+                f"{self.path}: face {face.face_index} of frame {face.frame_index} is damaged: {reason}; "
+                f"delete {face.crop}, and the others can be used"
+            )
+        return found
 
     def handovers(self) -> list[Handover]:
         """Where tracklets continue in the next segment, in order of frames."""
