@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from facedouble.errors import InputError
 from facedouble.run.events import Notice
 from facedouble.run.run import Run
+from facedouble.video import clip_reader
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.image_sequences import clip_to_images
 from facedouble.video.images import read_image
@@ -126,3 +128,53 @@ def test_frames_of_another_size_are_scaled_to_that_of_the_first(tmp_path: Path) 
         assert np.abs(before - after).mean() < 8
     spans = [frame.rgb().shape for frame in ClipSource(CASES / "call.webm").frames(24, 32)]
     assert set(spans) == {(360, 640, 3)}
+
+
+@pytest.fixture(scope="module")
+def concealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip with B-frames, some of whose packets are damaged in their middle, so that the decoder makes up
+    the rest; in one GOP it is the keyframe itself."""
+    folder = tmp_path_factory.mktemp("concealed")
+    plain = write(folder / "plain.mp4", "libx264", options=X264, b_frames=3, gop=10, count=60)
+    with av.open(str(plain)) as container:
+        found = [p for p in container.demux(container.streams.video[0]) if p.size]
+    data = bytearray(plain.read_bytes())
+    noise = random.Random(4)
+    for number in (13, 14, 30, 44):
+        position, size = found[number].pos, found[number].size
+        assert position is not None
+        for place in range(position + size // 2, position + size - size // 4):
+            data[place] = noise.randrange(256)
+    path = folder / "concealed.mp4"
+    path.write_bytes(data)
+    return path
+
+
+def _look(source: ClipSource, first: int = 0, last: int | None = None) -> list[tuple[object, ...]]:
+    return [(f.index, f.pts, f.problem, f.as_it_is().rgb().tobytes()) for f in source.frames(first, last)]
+
+
+def test_what_is_made_of_damage_does_not_depend_on_where_decoding_began(concealed: Path) -> None:
+    """So a run that was killed and resumed makes the same as one that was not."""
+    whole = _look(ClipSource(concealed))
+    assert [row[0] for row in whole] == list(range(60))
+    damaged = {row[0] for row in whole if row[2]}
+    assert len(damaged) >= 2
+    for first in range(0, 60, 3):
+        assert _look(ClipSource(concealed), first, first + 12) == whole[first : first + 12], first
+
+
+def test_what_is_made_of_damage_does_not_depend_on_threads(
+    concealed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _look(ClipSource(concealed))
+    real = clip_reader.video_stream
+    for threads in (1, 2, 5, 16):
+
+        def some(*arguments: Any, threads: int = threads) -> av.VideoStream:
+            stream = real(*arguments)
+            stream.codec_context.thread_count = threads
+            return stream
+
+        monkeypatch.setattr(clip_reader, "video_stream", some)
+        assert _look(ClipSource(concealed)) == whole, threads

@@ -46,14 +46,17 @@ class Decoded(NamedTuple):
     damaged: bool
 
 
-def decode_all(path: Path, reading: Reading | None = None, stamps: Ticks | None = None) -> Iterator[Decoded]:
-    """All frames of a clip, from the first.
+def decode_all(
+    path: Path, reading: Reading | None = None, stamps: Ticks | None = None, *, threads: bool = True
+) -> Iterator[Decoded]:
+    """All frames of a clip, from the first. Without ``threads`` what is made of damage is always the same.
 
     With the ``stamps`` of all its frames, one that damage swallows has its place taken by a neighbour. Raises
     ``InputError`` for a clip of which nothing can be decoded, and at the end of one that is cut off.
     """
     with open_clip(path, reading) as container:
         stream = video_stream(container, path, reading)
+        _use_threads(stream, threads)
         tail = LastGop(container, stream)
         decoder = _Decoder(stream)
         found = decoder.frames(tail.watched(packets(container, stream, path)))
@@ -67,7 +70,13 @@ def decode_all(path: Path, reading: Reading | None = None, stamps: Ticks | None 
 
 
 def decode_from(
-    path: Path, stamps: Ticks, point: SeekPoint, *, seek: bool = True, reading: Reading | None = None
+    path: Path,
+    stamps: Ticks,
+    point: SeekPoint,
+    *,
+    seek: bool = True,
+    reading: Reading | None = None,
+    threads: bool = True,
 ) -> Iterator[Decoded]:
     """The frames of a clip from that of ``point`` on; ``stamps`` are those of all its frames.
 
@@ -78,6 +87,7 @@ def decode_from(
     number = point.frame
     with open_clip(path, reading) as container:
         stream = video_stream(container, path, reading)
+        _use_threads(stream, threads)
         tail = LastGop(container, stream)
         decoder = _Decoder(stream)
         try:
@@ -106,6 +116,12 @@ def decode_from(
             raise _damaged_after(path, number, error) from error
     if number < len(stamps):
         raise OutOfStepError(f"the clip ends after {number} frames")
+
+
+def _use_threads(stream: av.VideoStream, threads: bool) -> None:
+    if not threads:
+        stream.thread_type = "NONE"
+        stream.codec_context.thread_count = 1
 
 
 class _Decoder:

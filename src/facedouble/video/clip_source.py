@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import av
@@ -42,6 +44,7 @@ from facedouble.video.pixels import Pixels
 from facedouble.video.planes import YuvPlanes, decoded_planes
 from facedouble.video.yuv import CONVERSION, YuvColour, is_full_range, matrix_of, reformatter, to_rgb
 
+_HELD_BACK = 8  # frames, more than a decoder puts in another order in practice
 _TIMED_FRAMES = 120  # from which the rate is measured
 _DAMAGED = "the clip is damaged here"
 _STEPS_BACK = (0, 1, 4)  # seek points before the nearest one that are tried
@@ -161,7 +164,7 @@ class ClipSource:
         position = first  # the next frame to give out
         for way in self._ways(first):
             try:
-                for number, pts, frame in way(position):
+                for number, pts, frame in self._steadied(way(position)):
                     if number < position:
                         continue
                     yield number, pts, frame
@@ -171,6 +174,55 @@ class ClipSource:
             except OutOfStepError:
                 continue  # the next way begins at the frame that is still to be given out
             return
+
+    def _steadied(self, found: Iterator[_Numbered]) -> Iterator[_Numbered]:
+        """Frames as they are decoded, except those of a damaged GOP.
+
+        What a decoder makes of damage depends on its threads and on what it decoded before, so a damaged GOP
+        is decoded by itself, in one thread. A few frames are held back: those that are shown in front of a
+        damaged one may refer to it.
+        """
+        held: deque[_Numbered] = deque()
+        while True:
+            for item in found:
+                held.append(item)
+                index = self._index
+                if item[2].damaged and index is not None:
+                    break
+                if len(held) > _HELD_BACK:
+                    yield held.popleft()
+            else:
+                yield from held
+                return
+            assert index is not None
+            first, end = _gop_of(index, held[-1][0])
+            start = max(first, held[0][0])
+            yield from (item for item in held if item[0] < first)
+            held.clear()
+            yield from (item for item in self._alone(index, first, end) if item[0] >= start)
+            if end >= index.count:
+                return
+            found = self._from(end, seek=index.can_seek)
+
+    def _alone(self, index: SourceIndex, first: int, end: int) -> Iterator[_Numbered]:
+        """The frames from number ``first`` to ``end``, decoded in one thread from the last seek point whose
+        own frame is whole, or from the start."""
+        for back in count():
+            point = index.seek_point(first, back)
+            if point is None or index.stamps is None:
+                every = decode_all(self.path, self._reading, index.stamps, threads=False)
+                yield from _numbered(index, every, 0, first, end)
+                return
+            found = decode_from(
+                self.path, index.stamps, point, seek=index.can_seek, reading=self._reading, threads=False
+            )
+            try:
+                for item in _numbered(index, found, point.frame, first, end):
+                    yield item
+                    first = item[0] + 1
+                return
+            except OutOfStepError:
+                continue
 
     def _ways(self, first: int) -> Iterator[Callable[[int], Iterator[_Numbered]]]:
         """Ways to decode from a frame on, cheapest first. All give the same frames; the last one always
@@ -243,6 +295,23 @@ class ClipSource:
             except InputError:
                 return None
         return self._index
+
+
+def _gop_of(index: SourceIndex, frame: int) -> tuple[int, int]:
+    """The frames from the seek point before ``frame``, or the start, to the next one, or the end."""
+    starts = [0, *index.seek_points[:, 0].tolist(), index.count]
+    place = min(bisect_right(starts, frame), len(starts) - 1)
+    return starts[place - 1], starts[place]
+
+
+def _numbered(
+    index: SourceIndex, found: Iterator[Decoded], number: int, first: int, end: int
+) -> Iterator[_Numbered]:
+    """Decoded frames, of which the first is ``number``, with numbers and times: those from ``first`` to
+    ``end``."""
+    for at, decoded in enumerate(islice(found, end - number), number):
+        if at >= first:
+            yield at, int(index.times[at]), decoded
 
 
 def _probe(path: Path, reading: Reading | None) -> tuple[SourceInfo, tuple[int, int], Orientation]:
