@@ -27,7 +27,7 @@ def real() -> Face:
     """A face whose crop and landmarks belong together."""
     face = full_face()
     scheme = scheme_of(face)
-    points = scheme.mean_shape * np.float32(200) + np.float32((400, 250))
+    points = scheme.mean_shape * np.float32(200) + np.array((400, 250), np.float32)
     return face.with_(
         landmarks=points, smoothed=points, alignment=align(points, face.crop_size, scheme), depth=None
     )
@@ -82,7 +82,7 @@ def test_real_faces_can_be_faces(extracted_pair: Path) -> None:
 def test_no_command_works_on_one_until_its_crop_is_deleted(pair_frames: Path, pair: Path) -> None:
     with Faceset.open(pair) as store:
         face = store.faces()[3]
-        flat = face.landmarks * np.float32((1, 0)) + np.float32((0, 300))
+        flat = face.landmarks * np.array((1, 0), np.float32) + np.array((0, 300), np.float32)
         store.put_faces([face.with_(smoothed=flat)])
         store.commit()
     where = rf"face {face.face_index} of frame {face.frame_index} is damaged: .*; delete {face.crop}, and"
