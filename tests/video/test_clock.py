@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -188,3 +189,59 @@ def test_a_clip_whose_clock_jumps_becomes_one_that_runs_on(tmp_path: Path, by: f
     assert (np.diff(found) > 0).all()
     tick = 0.0015 if suffix == ".mkv" else 1e-4
     assert np.diff(found).max() < 2 * 1024 / 48_000 + tick  # nothing is missing but where they overlap
+
+
+def _joined_flv(folder: Path) -> Path:
+    """Two recordings put one behind the other, byte by byte: the clock starts again in the middle."""
+    halves = [
+        write(folder / f"{n}.flv", "libx264", b_frames=0, gop=15, count=HALF, begin=n * HALF, sound=True)
+        for n in range(2)
+    ]
+    path = folder / "joined.flv"
+    path.write_bytes(halves[0].read_bytes() + halves[1].read_bytes()[13:])  # without its header
+    return path
+
+
+def _set_back_mkv(folder: Path) -> Path:
+    """A Matroska file whose later clusters say that they are 1.5 seconds earlier than they are."""
+    muxer = {"cluster_time_limit": "500"}
+    path = write(folder / "whole.mkv", "libx264", b_frames=2, gop=10, count=2 * HALF, sound=True, muxer=muxer)
+    data = bytearray(path.read_bytes())
+    at, changed = 0, 0
+    while (at := data.find(b"\x1f\x43\xb6\x75", at + 1)) >= 0:  # a cluster
+        place = data.index(b"\xe7", at) + 1  # its time
+        size = data[place] & 0x7F
+        time = int.from_bytes(data[place + 1 : place + 1 + size], "big")
+        if time >= 2000:
+            data[place + 1 : place + 1 + size] = (time - 1500).to_bytes(size, "big")
+            changed += 1
+    assert changed >= 2
+    (folder / "back.mkv").write_bytes(data)
+    return folder / "back.mkv"
+
+
+@pytest.mark.parametrize("make", [_joined_flv, _set_back_mkv])
+def test_other_files_whose_clock_steps_back_run_on_in_step(make: Any, tmp_path: Path) -> None:
+    source = ClipSource(make(tmp_path))
+    times = [frame.seconds for frame in source.frames()]
+    assert len(times) == 2 * HALF
+    assert np.allclose(np.diff(times), 0.04, atol=0.0021), "no gap, and no frame squeezed"
+    (line,) = source.remarks
+    assert "its clock jumps (-" in line
+    target = tmp_path / "out.mkv"
+    with open_sink(target, source.info, ClipEncoding(), audio_from=source.path, overwrite=False) as sink:
+        for frame in source.frames():
+            sink.write(frame)
+    with av.open(str(target)) as written:
+        heard = [float(p.pts * p.time_base) for p in written.demux(audio=0) if p.pts is not None and p.size]
+    assert (np.diff(heard) > 0).all()
+    assert np.diff(heard).max() < 0.08
+    assert abs(heard[-1] - times[-1]) < 0.1, "sound ends with the picture"
+
+
+def test_a_gap_in_matroska_stays_a_gap(tmp_path: Path) -> None:
+    gap = [*range(20), *range(1020, 1040)]
+    path = write(tmp_path / "gap.mkv", "libx264", b_frames=0, count=40, times=gap)
+    source = ClipSource(path)
+    assert list(source.remarks) == []
+    assert [round(25 * frame.seconds) for frame in source.frames()] == gap

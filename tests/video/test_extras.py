@@ -166,6 +166,8 @@ def test_damaged_grading_is_none() -> None:
 
 def test_fields_are_kept_or_said(tmp_path: Path) -> None:
     source = CASES / "dvd.mpg"
+    (line,) = ClipSource(source).remarks
+    assert line.startswith("dvd.mpg: it is interlaced: faces that move are torn, and the colours of its")
     assert ClipSource(source).info.field_order in ("top", "bottom")
     said = copied(source, tmp_path / "out.mp4", ClipEncoding(preset="ultrafast"))
     assert said == []

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import av
 
-from facedouble.errors import InputError, setting
+from facedouble.errors import InputError
 from facedouble.settings.reading import Reading
 from facedouble.video.clip_reader import Decoded, OutOfStepError, decode_all, decode_from
-from facedouble.video.clock_reader import clock_of, jumps_in_words
+from facedouble.video.clip_remarks import clip_remarks
 from facedouble.video.demux import (
     clock_start,
-    video_candidates,
     video_stream,
     video_stream_number,
     visible_frames,
@@ -38,7 +37,6 @@ from facedouble.video.index_cache import forget_index, load_index, store_index
 from facedouble.video.indexing import index_clip, nominal_duration
 from facedouble.video.info import SourceInfo
 from facedouble.video.libav import LIBAV_ERRORS, open_clip, reason, side_data
-from facedouble.video.main_stream import Candidate
 from facedouble.video.orientation import Orientation, display_matrix, orientation
 from facedouble.video.pixels import Pixels
 from facedouble.video.planes import YuvPlanes, decoded_planes
@@ -98,12 +96,7 @@ class ClipSource:
     @property
     def remarks(self) -> Sequence[str]:
         """What has to be said of the clip, a line each."""
-        with open_clip(self.path, self._reading) as container:
-            known = video_candidates(container)
-            unread = _unread_alpha(container.streams.video[self._info.video_stream], self._info)
-        chosen = _chosen_in_words(known, self._info.video_stream)
-        jumps = jumps_in_words(clock_of(self.path, self._reading))
-        return [f"{self.path.name}: {said}" for said in (chosen, jumps, unread, self._resized) if said]
+        return clip_remarks(self._info, self._resized, self._reading)
 
     def times(self) -> list[int]:
         """The ``pts`` of every frame, as ``frames`` gives them."""
@@ -352,23 +345,6 @@ def _probe(path: Path, reading: Reading | None) -> tuple[SourceInfo, tuple[int, 
             video_stream=video_stream_number(container, path, reading),
         )
     return info, size, turn
-
-
-def _chosen_in_words(known: Sequence[Candidate], number: int) -> str | None:
-    """What is said of a clip with several films, in one line; ``None`` where there is nothing to choose."""
-    others = [str(one) for one in known if one.number != number and one.is_film]
-    if not others:
-        return None
-    choice = setting("reading.video_stream")
-    return f"video stream {known[number]} is read, not {', '.join(others)}; {choice} chooses"
-
-
-def _unread_alpha(stream: av.VideoStream, info: SourceInfo) -> str | None:
-    """What is said of alpha that lies beside the packets of VP8 and VP9, where decoders do not look."""
-    tags = {name.lower(): value for name, value in stream.metadata.items()}
-    if tags.get("alpha_mode") != "1" or has_alpha(info.pixel_format):
-        return None
-    return "its alpha is left out: it cannot be read from WebM"
 
 
 def _first_times(path: Path, reading: Reading | None) -> list[Fraction]:

@@ -17,7 +17,11 @@ from typing import NamedTuple
 CLOCK_FORMATS = frozenset({"mpegts", "mpeg"})
 """FFmpeg's formats whose clock may start anywhere and jump."""
 
+JOINED_FORMATS = frozenset({"flv", "live_flv", "matroska,webm"})
+"""FFmpeg's formats whose clock steps back where recordings were joined. A step ahead is a gap in them."""
+
 _BACK = Fraction(1, 10)  # seconds; less is sound that overlaps where two recordings were joined
+_BACK_JOINED = Fraction(1)  # seconds; frames of Matroska have no decoding times, and come in another order
 _AHEAD = Fraction(10)  # seconds; less is a gap
 _FIRST = 500  # packets of sound after a jump that may overlap with those before it
 _RECENT = 8  # epochs that a subtitle may belong to
@@ -62,13 +66,16 @@ class Clock:
         return steps[place][1] if place >= 0 else Fraction(0)
 
 
-def read_clock(packets: Iterable[Stamp], main: int, start: Fraction = Fraction(0)) -> Clock:
+def read_clock(
+    packets: Iterable[Stamp], main: int, start: Fraction = Fraction(0), *, mpeg: bool = True
+) -> Clock:
     """Find the jumps in all packets of a source, in the order of the file.
 
     ``main`` is the stream of the picture: after a jump its first frame follows its last one as any other.
-    ``start`` is when the source starts by its own clock, in seconds.
+    ``start`` is when the source starts by its own clock, in seconds. Without ``mpeg``, only steps back by
+    more than a second are jumps.
     """
-    epochs = _Epochs()
+    epochs = _Epochs(mpeg)
     for packet in packets:
         epochs.add(packet)
     return epochs.clock(main, start)
@@ -99,6 +106,7 @@ class _Epochs:
     """Spans of the file in which the clock runs on. ``spans[epoch][stream]``; ``guess`` is each epoch's shift
     as far as packets tell before the file has been read to the end."""
 
+    mpeg: bool = True
     guess: list[Fraction] = field(default_factory=lambda: [Fraction(0)])
     spans: list[dict[int, _Span]] = field(default_factory=lambda: [{}])
     current: dict[int, int] = field(default_factory=dict)  # epoch by stream
@@ -139,6 +147,10 @@ class _Epochs:
     def _jumps(self, stream: int, dts: Fraction) -> bool:
         if self.latest is None:
             return False
+        if not self.mpeg:
+            # Where one stream has stepped back, the others do too, however little of them was there before.
+            before = self.last.get(stream)
+            return before is not None and dts < before - _BACK_JOINED
         if stream not in self.last:
             return abs(dts + self.guess[-1] - self.latest) > _AHEAD
         # A stream that was silent for long is not ahead of the others.

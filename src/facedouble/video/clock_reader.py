@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 
 from facedouble.settings.reading import Reading
-from facedouble.video.clock import CLOCK_FORMATS, Clock, Stamp, read_clock
+from facedouble.video.clock import CLOCK_FORMATS, JOINED_FORMATS, Clock, Stamp, read_clock
 from facedouble.video.demux import clock_start, video_candidates
 from facedouble.video.hashing import FileVersion, source_versions
 from facedouble.video.libav import LIBAV_ERRORS, open_clip
@@ -19,7 +19,7 @@ _SAID = 3  # jumps that are said one by one
 
 
 def clock_of(path: Path, reading: Reading | None = None) -> Clock:
-    """The clock of a clip or a file of sound. Only MPEG streams are read for it, once.
+    """The clock of a clip or a file of sound. Files whose clock can jump are read for it, once.
 
     Raises ``InputError`` for a file that cannot be opened.
     """
@@ -45,12 +45,15 @@ def jumps_in_words(clock: Clock) -> str | None:
 @lru_cache(maxsize=8)
 def _clock(version: FileVersion, reading: Reading | None) -> Clock:
     with open_clip(version.path, reading) as container:
-        if container.format.name not in CLOCK_FORMATS:
+        mpeg = container.format.name in CLOCK_FORMATS
+        if not mpeg and container.format.name not in JOINED_FORMATS:
             return Clock()
         # A file of sound has no picture; its clock may jump all the same.
         main = main_candidate(video_candidates(container))
         stream = 0 if main is None else container.streams.video[main.number].index
-        return read_clock(_stamps(container), stream, clock_start(container))
+        found = read_clock(_stamps(container), stream, clock_start(container), mpeg=mpeg)
+        # Times in milliseconds overlap by rounding.
+        return found if mpeg or found.jumps else Clock()
 
 
 def _stamps(container: av.container.InputContainer) -> Iterator[Stamp]:

@@ -115,9 +115,15 @@ def packets(
     Raises ``InputError`` at the end when the file lacks its own. Errors of PyAV are passed on.
     """
     end = Fraction(0)  # of all streams, in seconds
+    last = back = Fraction(0)  # by how much the clock stepped back (:mod:`.clock`)
     for packet in container.demux():
         if packet.pts is not None:
-            end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+            own = packet.stream.index == stream.index
+            time = packet.pts * packet.time_base
+            if own and time < last - 1:
+                back += last - time
+            last = time if own else last
+            end = max(end, back + time + (packet.duration or 0) * packet.time_base)
         if packet.stream.index == stream.index:
             yield packet
     # Matroska states its duration, but its demuxer does not notice that the end is missing.
