@@ -110,9 +110,10 @@ def test_views_and_errors(visitor: Client) -> None:
     answer = visitor.post(f"{base}/look", {"values": wrong})
     assert (answer.status, answer.json["field"]) == (400, "retargeting")
     learned = {**shown["values"], "occlusion": "learned"}
-    answer = visitor.post(f"{base}/look", {"values": learned})
-    while answer.status == 200:
-        answer = visitor.get(f"{base}/look/{answer.json.get('stamp', stamp)}")
+    stamp = visitor.post(f"{base}/look", {"values": learned}).json["stamp"]
+    end = time.monotonic() + 120
+    while (answer := visitor.get(f"{base}/look/{stamp}")).status == 200 and time.monotonic() < end:
+        time.sleep(0.1)
     assert "no learned mask" in answer.json["error"]
 
 

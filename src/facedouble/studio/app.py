@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from facedouble._version import __version__
 from facedouble.errors import FacedoubleError
-from facedouble.studio import convert_calls, faces_calls, job_calls, project_calls, train_calls
+from facedouble.studio import convert_calls, faces_calls, job_calls, project_calls, report_calls, train_calls
 from facedouble.studio.access import Access
 from facedouble.studio.assets import page_routes
 from facedouble.studio.calls import Body, Call, failure
@@ -57,6 +57,7 @@ def make_app(studio: Studio, access: Access, closing: asyncio.Event) -> ASGIApp:
         *convert_calls.ROUTES,
         *faces_calls.ROUTES,
         *train_calls.ROUTES,
+        *report_calls.ROUTES,
         *page_routes(),
     ]
     app = Starlette(routes=routes, exception_handlers={Exception: _unexpected, 404: _not_found})

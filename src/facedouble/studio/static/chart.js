@@ -14,7 +14,7 @@ function ticks(least, most, count) {
   return found;
 }
 
-const short = (value) => (Math.abs(value) >= 10000 ? `${number(value / 1000, 0)}k` : number(value, 3));
+const short = (value) => (Math.abs(value) >= 10000 ? `${number(value / 1000, 0)}k` : number(Math.abs(value) < 5e-4 ? 0 : value, 3));
 
 function nearest(points, x) {
   let best = null;
@@ -23,7 +23,7 @@ function nearest(points, x) {
 }
 
 // series: [[name, [[x, y], ...]], ...]; at: the iteration that is read, shared between charts.
-export function Chart({ title, series, logarithmic = false, at, setAt }) {
+export function Chart({ title, series, aside, logarithmic = false, at, setAt }) {
   const box = useRef(null);
   const [[width, height], setSize] = useState([600, 180]);
   useEffect(() => {
@@ -56,7 +56,7 @@ export function Chart({ title, series, logarithmic = false, at, setAt }) {
   };
   const read = series.map(([name, points]) => [name, nearest(points, at ?? x1)]).filter(([, found]) => found);
   const levels = every.length ? ticks(y0, y1, 4) : [];
-  return html`<figure class="chart"><figcaption><h3>${title}</h3><span class="space"></span>
+  return html`<figure class="chart"><figcaption><h3>${title}</h3><span class="space"></span>${aside && html`<span>${aside}</span>`}
     ${read.map(([name, [, y]], n) => html`<span class=${`key s${n}`} key=${name}>${name} <b>${short(y)}</b></span>`)}</figcaption>
     <div ref=${box} class="plot" tabindex="0" role="img" onKeyDown=${key} onPointerMove=${point} onPointerLeave=${() => setAt(null)}
       aria-label=${`${title}: ${read.map(([name, [x, y]]) => `${name} ${short(y)} (${number(x)})`).join(", ")}`}>

@@ -4,6 +4,7 @@ import { Convert } from "./convert.js";
 import { Faces } from "./faces.js";
 import { Jobs } from "./jobs.js";
 import { Project } from "./project.js";
+import { Report } from "./report.js";
 import { Train } from "./train.js";
 
 export const screens = [
@@ -11,5 +12,6 @@ export const screens = [
   { name: "faces", component: Faces },
   { name: "train", component: Train },
   { name: "convert", component: Convert },
+  { name: "report", component: Report },
   { name: "jobs", component: Jobs },
 ];

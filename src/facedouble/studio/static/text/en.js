@@ -95,4 +95,7 @@ export default {
   "cover.lacks": "Framed in red: {n} poses that the other person shows and this clip lacks.",
   "cover.lacks.one": "Framed in red: one pose that the other person shows and this clip lacks.",
   "cover.enough": "Every pose of the other person is here as well.",
+  "report.none": "No reports in this project.", "report.noneYet": "No report yet.", "report.one": "One result", "report.compare": "Compare",
+  "report.measure": "Measure it", "report.worst": "Worst frames", "report.measureName": "Measure",
+  "report.picture": "{which}, frame {n}", "rate.good": "good", "rate.fair": "fair", "rate.poor": "poor",
 };

@@ -90,4 +90,7 @@ export default {
   "cover.lacks": "红框：另一人有而这个片段缺少的 {n} 种姿态。",
   "cover.lacks.one": "红框：另一人有而这个片段缺少的一种姿态。",
   "cover.enough": "另一人的所有姿态这里都有。",
+  "report.none": "这个项目没有报告。", "report.noneYet": "还没有报告。", "report.one": "单个结果", "report.compare": "比较",
+  "report.measure": "开始评估", "report.worst": "最差的帧", "report.measureName": "指标",
+  "report.picture": "{which}，第 {n} 帧", "rate.good": "好", "rate.fair": "尚可", "rate.poor": "差",
 };
