@@ -138,7 +138,7 @@ def fit_plan(
     Raises ``SettingsError`` if a step needs something that the model does not draw.
     """
     keys = fit_keys(swapper, steps)
-    if keys == plan.fit_keys:
+    if keys == plan.fit_keys and not any(step.needs_mask for step in steps):
         return plan
     same_model = keys.model == plan.fit_keys.model
     valid = {name for name, key in keys.steps.items() if same_model and plan.fit_keys.steps.get(name) == key}

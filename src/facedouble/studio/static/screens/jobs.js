@@ -12,14 +12,14 @@ export function Jobs() {
   const { jobs } = useStore();
   const groups = [
     ["running", jobs.filter((job) => job.state === "running")],
-    ["queued", jobs.filter((job) => job.state === "queued")],
+    ["next", jobs.filter((job) => job.state === "queued")],
     ["ended", jobs.filter((job) => !["running", "queued"].includes(job.state)).reverse()],
   ];
   if (!jobs.length) return html`<p class="empty">${t("jobs.none")}</p>`;
   return html`<div class="queue">${groups.map(([name, group]) => group.length > 0 && html`<section key=${name}>
     <header><h2>${t(`jobs.${name}`)}</h2><span class="space"></span>
       ${name === "ended" && html`<${Button} onClick=${() => act("clear")}>${t("jobs.clear")}<//>`}
-      ${name === "queued" && !groups[0][1].length && html`<${Button} icon="play" onClick=${() => act("wake")}>
+      ${name === "next" && !groups[0][1].length && html`<${Button} icon="play" onClick=${() => act("wake")}>
         ${t("jobs.wake")}<//>`}</header>
     <ul>${group.map((job, n) => html`<${Job} key=${job.id} job=${job} before=${group[n - 1]} after=${group[n + 1]}
       beyond=${group[n + 2]} />`)}</ul></section>`)}</div>`;
@@ -66,7 +66,7 @@ function About({ job }) {
     parts.push(`${number(done, 1)}${total ? ` / ${number(total, 1)}` : ""} ${t(`unit.${unit}`).replace(/^unit\./, "")}`);
     parts.push(left === null ? t("left.unknown") : t("left", { time: clock(left - (now - at)) }));
   }
-  if (job.started) parts.push(t("took", { time: clock((job.ended || now) - job.started) }));
+  if (job.started) parts.push(t(job.ended ? "took" : "takes", { time: clock((job.ended || now) - job.started) }));
   if (job.state === "queued" && job.after.length) parts.push(t("jobs.after", { jobs: job.after.join(", ") }));
   return html`<span class="muted number">${parts.join(" · ")}</span>`;
 }
