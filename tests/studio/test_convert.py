@@ -109,12 +109,12 @@ def test_views_and_errors(visitor: Client) -> None:
     wrong = {**shown["values"], "retargeting": 3.0}
     answer = visitor.post(f"{base}/look", {"values": wrong})
     assert (answer.status, answer.json["field"]) == (400, "retargeting")
-    learned = {**shown["values"], "occlusion": "learned"}
-    stamp = visitor.post(f"{base}/look", {"values": learned}).json["stamp"]
-    end = time.monotonic() + 120
+    nobody = {**shown["values"], "faces": {**shown["values"]["faces"], "track": [99]}}
+    stamp = visitor.post(f"{base}/look", {"values": nobody}).json["stamp"]
+    end = time.monotonic() + 60
     while (answer := visitor.get(f"{base}/look/{stamp}")).status == 200 and time.monotonic() < end:
         time.sleep(0.1)
-    assert "no learned mask" in answer.json["error"]
+    assert "there is no such track" in answer.json["error"]
 
 
 def test_settings_are_kept_in_the_project(visitor: Client, film: Path) -> None:
