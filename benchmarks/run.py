@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, str] = {
     "floor": "benchmarks.floor",
     "seek": "benchmarks.seek",
     "train": "benchmarks.train",
+    "side_by_side": "benchmarks.side_by_side",
     "choices": "benchmarks.choices",
     "warps": "benchmarks.warps",
     "networks": "benchmarks.networks",

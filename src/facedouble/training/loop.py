@@ -25,6 +25,7 @@ from facedouble.training.subscribers import subscribers
 from facedouble.types import SIDES
 
 _DRY_RUN_STEPS = 3
+_UNTIL_RECORDED = 6  # steps before the first that is replayed, at most
 _TRY_AGAIN = 5.0  # seconds between attempts to save on a full disk
 
 
@@ -270,7 +271,8 @@ def _seconds_per_step(setup: Setup, settings: TrainSettings, progress: float, ru
     """The shortest of a few steps as they are at this ``progress`` (0..1) of the training."""
     config = schedule.step_config(setup.recipe, settings, setup.state.card, progress)
     times = []
-    for _ in run.each(range(_DRY_RUN_STEPS)):
+    count = _DRY_RUN_STEPS + (0 if setup.step.recorded is None else _UNTIL_RECORDED)
+    for _ in run.each(range(count)):
         start = time.perf_counter()
         setup.step(setup.pairs(config), config).tolist()
         setup.state.update_ema()

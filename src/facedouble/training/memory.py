@@ -62,13 +62,15 @@ def estimate(
     faces: int,
     pairs: int,
     per_face: int,
+    gradient_copies: int = 1,
 ) -> MemoryEstimate:
     """What training ``network`` takes with Adam and averaged weights, beside it the ``discriminators``
-    (discriminators) that learn as well, and a network that only looks (``judge``); see
-    :class:`MemoryEstimate`."""
+    that learn as well, and a network that only looks (``judge``); see
+    :class:`MemoryEstimate`. ``gradient_copies``: how often there are gradients of it at one time."""
     model, taught, fixed = (_bytes(part) for part in (network, discriminators, judge))
     learning = model + taught
-    return MemoryEstimate(learning + model + fixed, learning, 2 * learning, faces, pairs, per_face)
+    gradients = gradient_copies * model + taught
+    return MemoryEstimate(learning + model + fixed, gradients, 2 * learning, faces, pairs, per_face)
 
 
 def _bytes(network: nn.Module | None) -> int:

@@ -220,6 +220,7 @@ def _estimate_memory(state: TrainState, step: Step, data: Dataset, settings: Tra
         per_face=memory.activation_bytes_per_face(
             nn.ModuleList([network, *([discriminators] if discriminators else [])]), run
         ),
+        gradient_copies=1 if step.threads is None else len(SIDES),
     )
 
 
