@@ -71,7 +71,7 @@ def measure() -> list[Table]:
             hardly_trained(facesets, Path(temporary) / "model", "quick"), ConvertSettings()
         )
         faceset = facesets["a"][0]
-        plan = make_plan(clip, faceset, FaceSelection(FrameRanges()))
+        plan = make_plan(clip, faceset, FaceSelection(FrameRanges()), describe=swapper.describe)
         item = plan.faces[frame.index][0]
         plan = replace(plan, faces={frame.index: [item]})
         seen = swapper.view.alignment(item.face.alignment, item.face.crop_size)
@@ -83,7 +83,7 @@ def measure() -> list[Table]:
             compositor = Compositor(how, swapper)
             fitted = fit_plan(plan, faceset, swapper, compositor.steps)
             planned = fitted.faces[frame.index][0]
-            faces = [(planned, swapper.draw([swapper.crop(image, planned)])[0])]
+            faces = [(planned, swapper.draw([swapper.crop(image, planned)], [planned.geometry])[0])]
             spent = milliseconds(lambda c=compositor, f=faces: c.compose(image, f))  # type: ignore[misc]
             rows.append([f"composed: {_name(settings)}", spent])
     return [Table("compose", (size, "ms"), rows)]

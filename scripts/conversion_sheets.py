@@ -65,7 +65,7 @@ class Bench:
         self.frame = next(open_source(clip).frames(index, index + 1)).rgb()
         self._faceset, self._index = faceset, index
         self._swapper = Swapper.load(model, ConvertSettings())
-        self._plan = make_plan(clip, faceset, FaceSelection(FrameRanges()))
+        self._plan = make_plan(clip, faceset, FaceSelection(FrameRanges()), describe=self._swapper.describe)
         self._fitted: dict[str, ConversionPlan] = {}
         (item, *_), size = self._plan.faces[index], self.frame.shape[:2]
         face = item.face
@@ -80,7 +80,8 @@ class Bench:
             items = self._fit(compositor).faces[self._index]
         except SettingsError:
             return None
-        drawn = self._swapper.draw([self._swapper.crop(self.frame, item) for item in items])
+        crops = [self._swapper.crop(self.frame, item) for item in items]
+        drawn = self._swapper.draw(crops, [item.geometry for item in items])
         result = compositor.compose(self.frame, list(zip(items, drawn, strict=True)))
         if result.shape[2] == 4:
             result = _over_chequers(result)

@@ -30,14 +30,14 @@ STAGES = {"extraction", "curation", "training", "conversion", "evaluation", "pro
 
 # What each part may import, besides itself. Parts and stages do not know one another; but faces are found by
 # pretrained networks and by pictures of people, a conversion and an evaluation find faces where they are
-# given none, and a conversion marks what it writes.
+# given none, and a conversion marks what it writes and may train the model further on the clip.
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(FOUNDATION, FOUNDATION),
     **dict.fromkeys(PARTS, FOUNDATION),
     "faces": FOUNDATION | {"video", "networks"},
     "faceset": FOUNDATION | PARTS,
     **dict.fromkeys(STAGES, FOUNDATION | PARTS | {"faceset"}),
-    "conversion": FOUNDATION | PARTS | {"faceset", "extraction", "provenance"},
+    "conversion": FOUNDATION | PARTS | {"faceset", "extraction", "provenance", "training"},
     "evaluation": FOUNDATION | PARTS | {"faceset", "extraction"},
     "interchange": FOUNDATION | PARTS | {"faceset", "extraction"},
     "demo": FOUNDATION | PARTS | {"faceset"} | STAGES | {"project"},

@@ -232,6 +232,19 @@ def test_unknown_model_is_named_with_the_known_ones() -> None:
 
 
 @every
+def test_geometry_is_taken_by_every_model_and_told_to_those_that_can_be(name: str) -> None:
+    takes = "geometry" in MODELS[name].model_fields
+    model = build(name, {**SMALL.get(name, {}), **({"geometry": "dlib68"} if takes else {})}).eval()
+    assert (model.geometry is not None) == takes == RECIPES[name].geometry
+    described = torch.randn(2, 99, generator=torch.Generator().manual_seed(0))
+    batch = faces(model, 2)
+    with torch.no_grad():
+        one, other = (drawn(model(batch, "a", "b", part)) for part in (described, described.flip(0)))
+    assert torch.equal(one, other) != takes
+    assert bool(model.adaptable("a")) == takes
+
+
+@every
 def test_several_sides_at_once_are_encoded_as_one_by_one(name: str) -> None:
     model = small(name).eval()
     batch: dict[Side, torch.Tensor] = {"a": faces(model, 3), "b": faces(model, 2).flip(3)}

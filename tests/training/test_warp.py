@@ -2,22 +2,26 @@
 
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from facedouble.errors import SettingsError, TrainingError
+from facedouble.faces.geometry import LandmarkTrack
+from facedouble.faces.registry import GEOMETRIES
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.settings.recipe import Warp, usual_warp
 from facedouble.training.batch import Batch, RandomDraws, Shard
 from facedouble.training.dataset import Dataset
 from facedouble.training.registry import WARPS
 from facedouble.training.warp.occluders import Occluders
-from facedouble.training.warp.pairs import Pairs, make_pairs
+from facedouble.training.warp.pairs import Pairs, _affine, make_pairs, moved
 from facedouble.training.warp.tps import spline, value
 
 STILL = Warp(rotation=0, zoom=0, shift=0, flip=0, kind="none")
+GEOMETRY = GEOMETRIES["dlib68"]
 BENT = sorted(set(WARPS) - {"none"})
 
 
@@ -31,7 +35,8 @@ def batch(n: int = 4, size: int = 64, share: Shard | None = None, total: int | N
     y, x = torch.meshgrid(*[(torch.arange(size) + 0.5) / size] * 2, indexing="ij")
     planes = torch.stack([x, y, (x + y) / 2, torch.full_like(x, 0.5), torch.ones_like(x)])
     pixels = (planes * 255).round().byte().expand(n, -1, -1, -1).contiguous()
-    return Batch(pixels, shapes(n), shapes(3 * n, seed=1).view(n, 3, 68, 2), n, slice(0, n), DLIB68)
+    told = torch.randn(n, GEOMETRY.count, generator=seeded(2))
+    return Batch(pixels, shapes(n), shapes(3 * n, seed=1).view(n, 3, 68, 2), n, slice(0, n), DLIB68, told)
 
 
 def shapes(n: int, seed: int = 0) -> Tensor:
@@ -63,7 +68,7 @@ class TestEveryWarp:
 
     def test_it_bends_the_input_alone_and_a_seed_repeats_it(self, kind: str) -> None:
         warp = usual_warp().replace(kind=kind, occlusion=0.5)
-        one, two, other = (make_pairs(batch(), 32, warp, 1.0, seeded(seed)) for seed in (5, 5, 6))
+        one, two, other = (make_pairs(batch(), 32, warp, 1.0, seeded(seed), GEOMETRY) for seed in (5, 5, 6))
         for field in fields(Pairs):
             assert torch.equal(getattr(one, field.name), getattr(two, field.name))
             assert (
@@ -90,13 +95,15 @@ class TestEveryWarp:
     def test_the_parts_of_several_processes_are_what_one_would_make(self, kind: str) -> None:
         warp = usual_warp().replace(kind=kind, occlusion=0.5)
         whole = batch(6)
-        one = make_pairs(whole, 32, warp, 1.0, seeded(8))
+        assert whole.geometry is not None
+        one = make_pairs(whole, 32, warp, 1.0, seeded(8), GEOMETRY)
         parts = []
         for rank in range(2):
             own = Shard(rank, 2).of(6)
             assert whole.neighbours is not None
-            part = Batch(whole.pixels[own], whole.landmarks[own], whole.neighbours[own], 6, own, DLIB68)
-            parts.append(make_pairs(part, 32, warp, 1.0, seeded(8)))
+            points, told = whole.landmarks[own], whole.geometry[own]
+            part = Batch(whole.pixels[own], points, whole.neighbours[own], 6, own, DLIB68, told)
+            parts.append(make_pairs(part, 32, warp, 1.0, seeded(8), GEOMETRY))
         for field in fields(Pairs):
             together = torch.cat([getattr(part, field.name) for part in parts])
             assert torch.allclose(together, getattr(one, field.name), atol=1e-4), field.name
@@ -261,3 +268,23 @@ class TestPatches:
         grid = F.affine_grid(torch.eye(2, 3)[None], [1, 1, 200, 200], align_corners=False)
         covered = patches.coverage(grid, 2 / 200)
         assert float(covered.mean()) == pytest.approx(torch.pi * 0.6 * 0.3 / 4, rel=0.02)
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_what_a_face_does_is_described_as_it_is_in_the_picture_made(flip: float) -> None:
+    warp = Warp(rotation=20, zoom=0.2, shift=0.1, flip=flip, kind="none")
+    geometry = GEOMETRIES["dlib68"]
+    mean = torch.from_numpy(DLIB68.mean_shape * 2 - 1)
+    points = (mean + 0.02 * torch.randn(4, 68, 2, generator=seeded(3))).double()
+    draws = RandomDraws(batch(), seeded(4))
+    affine = _affine(warp, draws).double()
+    # The matrix leads from the made picture to the stored one.
+    made = torch.linalg.solve(affine[:, None, :, :2], (points - affine[:, None, :, 2])[..., None])[..., 0]
+    mirror = [int(((mean * torch.tensor([-1, 1]))[i] - mean).norm(dim=1).argmin()) for i in range(68)]
+    made = made[:, mirror] if flip else made
+
+    def described(own: Tensor) -> Tensor:
+        unknown = np.full((4, 68), np.nan)
+        return torch.from_numpy(geometry.describe(LandmarkTrack(own.numpy(), unknown)))
+
+    assert torch.allclose(moved(described(points), affine, geometry), described(made), atol=1e-6)

@@ -43,4 +43,6 @@ def _digest(plan: ConversionPlan) -> str:
             digest.update(repr((*face.key, face.crop_size, face.track)).encode())
             for array in (face.alignment, face.smoothed, planned.statistics, planned.outline):
                 digest.update(array.tobytes())
+            if planned.geometry is not None:
+                digest.update(planned.geometry.tobytes())
     return digest.hexdigest()

@@ -14,12 +14,13 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from facedouble.conversion.adaptation import adapt_to_clip
 from facedouble.conversion.detail.step import CarryDetail, DetailFit
 from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.fingerprint import conversion_fingerprint
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.marking import make_marking
-from facedouble.conversion.plan import ConversionPlan, FaceSelection, FitKeys, count_upscaled, make_plan
+from facedouble.conversion.plan import ConversionPlan, FaceSelection, count_upscaled, make_plan
 from facedouble.conversion.plan_file import load_plan, save_plan
 from facedouble.conversion.registry import OUTPUT_MODES
 from facedouble.conversion.render import FrameRenderer
@@ -41,6 +42,9 @@ from facedouble.video.frame_extras import without_alpha
 from facedouble.video.hashing import source_hash
 from facedouble.video.sinks import WorkFolder
 from facedouble.video.source import Source, open_source, reported
+
+ADAPTATION = "adaptation.safetensors"
+"""In the work folder: unfinished training on the clip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,12 @@ def _convert(
         run.warn("provenance.not_carried", marking.remark)
     selection = FaceSelection(ranges, References.read(settings.faces), settings.faces.track)
     number = frames.info.video_stream
-    plan = None if faceset is None else make_plan(source, faceset, selection, video_stream=number, run=run)
+
+    def planned(faceset: Path, selection: FaceSelection, run: Run | None = None) -> ConversionPlan:
+        how = {"describe": swapper.describe, "video_stream": number}
+        return make_plan(source, faceset, selection, **how, run=run)
+
+    plan = None if faceset is None else planned(faceset, selection, run)
     fingerprint = conversion_fingerprint(source_hash(source), swapper, plan, settings)
     mode = OUTPUT_MODES[settings.render.mode]
     like = replace(frames.info, width=frames.info.width * mode.width_factor)
@@ -146,17 +155,25 @@ def _convert(
             )
         steps = make_steps(settings, swapper)
         _warn_of_missing_references(settings, swapper, model, run)
-        fitted = _saved_plan(work, fit_keys(swapper, steps))
-        if fitted is None:
+        saved = _saved_plan(work)
+        if saved is None:
             if plan is None or faceset is None:
                 found_with = extraction_settings(swapper.card, model, run)
                 found_with = found_with.replace(skip_existing=True, reading=settings.reading)
                 faceset = _extract_faces(source, work.make() / "faces", found_with, run)
-                plan = make_plan(source, faceset, selection, video_stream=number, run=run)
-            fitted = fit_plan(plan, faceset, swapper, steps, run)
+                plan = planned(faceset, selection, run)
+            # All of the clip, so that other frames of it get the same.
+            whole = planned(faceset, replace(selection, ranges=FrameRanges()))
+            everyone = [face for index in sorted(whole.faces) for face in whole.faces[index]]
+            progress = work.make() / ADAPTATION
+            adaptation = adapt_to_clip(everyone, faceset, swapper, settings.adaptation, progress, run)
+            saved = replace(plan, adaptation=adaptation)
+        plan = saved
+        swapper.adopt(plan.adaptation)
+        if plan.fit_keys != fit_keys(swapper, steps):
+            plan = fit_plan(plan, faceset or work.folder / "faces", swapper, steps, run)
             work.make()
-            save_plan(fitted, work.plan)
-        plan = fitted
+            save_plan(plan, work.plan)
         _warn_of_upscaling(plan, swapper, run)
         renderer = FrameRenderer.from_settings(swapper, settings)
         stream = FrameStream(frames, matte, plan, ranges, settings, run)
@@ -216,16 +233,15 @@ def _extract_faces(source: Path, path: Path, settings: ExtractSettings, run: Run
     return path
 
 
-def _saved_plan(work: WorkFolder, keys: FitKeys) -> ConversionPlan | None:
+def _saved_plan(work: WorkFolder) -> ConversionPlan | None:
     """The plan that an interrupted run left beside its parts, unless it is damaged. That it has the right
     faces is known from the work folder's fingerprint."""
     if not work.plan.exists():
         return None
     try:
-        plan = load_plan(work.plan)
+        return load_plan(work.plan)
     except InputError:
         return None
-    return plan if plan.fit_keys == keys else None
 
 
 def _warn_of_missing_references(settings: ConvertSettings, swapper: Swapper, model: Path, run: Run) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -56,14 +56,15 @@ class PlannedFace:
     """A face to replace, with everything about it that is steady in time.
 
     ``statistics`` (2, 3): mean and deviation of its colours, smoothed along the track. ``outline`` (P, 2):
-    the landmarks that masks are drawn from. All of it is in the frame as it is shown, with square pixels,
-    until it is put into a frame's own pixels. ``fits``: what the steps of the face pipeline
-    fitted to its track, by the step's name.
+    the landmarks that masks are drawn from. ``geometry`` (K,): what it does, for models that are told.
+    Whatever has a place is in the frame as it is shown, with square pixels, until it is put into a frame's
+    own pixels. ``fits``: what the steps of the face pipeline fitted to its track, by the step's name.
     """
 
     face: Face
     statistics: FloatArray
     outline: Landmarks
+    geometry: FloatArray | None = None
     fits: Mapping[str, TrackFit] = field(default_factory=dict)
 
     def in_stored_pixels(self, shown: tuple[int, int], stored: tuple[int, int]) -> PlannedFace:
@@ -99,6 +100,12 @@ class PlannedFace:
         return replace(self, face=shifted, outline=self.outline - offset)
 
 
+Adaptation = Mapping[str, npt.NDArray[Any]]
+"""Tensors of a network by name, as they are for one clip."""
+
+Describe = Callable[[Sequence[Face]], Sequence[FloatArray | None]]
+"""What the faces of a clip do, as a model is told it; ``None`` for models that are not."""
+
 FacesByFrame = Mapping[int, Sequence[PlannedFace]]
 """Faces to replace by frame number."""
 
@@ -121,14 +128,21 @@ class ConversionPlan:
     ``source_sha256`` names the source. ``faces``: the faces to replace by the number of their frame in the
     source, which is not that in the faceset where images were taken out of a folder since; ``deleted`` counts
     those that were deleted from the faceset, ``not_selected`` those of other people or tracks than selected.
-    ``fit_keys``: what the fits of the faces are valid for.
+    ``adaptation``: what the network has in place of its own tensors, by name, for this clip
+    (``conversion/adaptation.py``). ``fit_keys``: what the fits of the faces are valid for.
     """
 
     source_sha256: str
     faces: Mapping[int, Sequence[PlannedFace]]
     deleted: int
     not_selected: int
+    adaptation: Adaptation = field(default_factory=dict)
     fit_keys: FitKeys = field(default_factory=FitKeys)
+
+
+def untold(faces: Sequence[Face]) -> Sequence[FloatArray | None]:
+    """For models that are not told what faces do."""
+    return [None] * len(faces)
 
 
 def make_plan(
@@ -136,11 +150,13 @@ def make_plan(
     faceset: Path,
     selection: FaceSelection,
     *,
+    describe: Describe = untold,
     video_stream: int | None = None,
     run: Run | None = None,
 ) -> ConversionPlan:
     """Plan the faces to replace, from a faceset extracted from ``source``, of its video stream number
-    ``video_stream`` (``None`` for a source with one). ``run`` is told which images are missing.
+    ``video_stream`` (``None`` for a source with one), for a model that is told what ``describe`` says.
+    ``run`` is told which images are missing.
 
     Raises ``InputError`` for a faceset that is incomplete or of another source, ``SettingsError`` for a
     selected track that does not exist.
@@ -155,7 +171,7 @@ def make_plan(
     in_range = [face for face in every if numbers[face.key] in selection.ranges]
     selected = _selected(every, selection)
     faces: dict[int, list[PlannedFace]] = {}
-    for planned in plan_faces(every):
+    for planned in plan_faces(every, describe):
         face = planned.face
         number = numbers[face.key]
         if face.key in kept and face.key in selected and number in selection.ranges:
@@ -203,13 +219,13 @@ def _listed(tracks: Sequence[int]) -> str:
     return listed if rest <= 0 else f"{listed} and {rest} more"
 
 
-def plan_faces(faces: Sequence[Face]) -> list[PlannedFace]:
+def plan_faces(faces: Sequence[Face], describe: Describe = untold) -> list[PlannedFace]:
     """Faces in frame order with what follows from their stored data; nothing is fitted to their tracks
     yet (:func:`~facedouble.conversion.track_fits.fit_plan`)."""
     return [
-        PlannedFace(face, statistics, outline)
-        for face, statistics, outline in zip(
-            faces, smooth_statistics(faces), smooth_outlines(faces), strict=True
+        PlannedFace(face, statistics, outline, geometry)
+        for face, statistics, outline, geometry in zip(
+            faces, smooth_statistics(faces), smooth_outlines(faces), describe(faces), strict=True
         )
     ]
 

@@ -38,7 +38,8 @@ _SHAPES: Mapping[str, tuple[str, tuple[int, ...]]] = {
 }
 """Type and shape of each array, for one face; -1 is the number of landmarks, of which those that the scheme
 makes optional may be NaN. ``index``: number of the frame in the source, number of the
-frame and the face in the faceset, track, crop size, rotation, and the box."""
+frame and the face in the faceset, track, crop size, rotation, and the box. Beside them there is ``geometry``
+(K,) float32, for models that are told what faces do."""
 
 
 def save_plan(plan: ConversionPlan, path: Path) -> None:
@@ -56,6 +57,10 @@ def save_plan(plan: ConversionPlan, path: Path) -> None:
             "outline": np.stack([planned.outline for planned in faces]),
         }
         arrays = {name: array.astype(_SHAPES[name][0], copy=False) for name, array in arrays.items()}
+    geometry = [planned.geometry for planned in faces if planned.geometry is not None]
+    if geometry:
+        arrays["geometry"] = np.stack(geometry).astype(np.float32, copy=False)
+    arrays.update({f"adaptation/{name}": array for name, array in plan.adaptation.items()})
     fits: dict[str, dict[str, Any]] = {}
     for planned in faces:
         track = str(planned.face.track)
@@ -116,9 +121,13 @@ def _parse(data: bytes) -> ConversionPlan:
         for track, steps in _mapping(header["fits"]).items()
     }
     by_frame: dict[int, list[PlannedFace]] = {}
-    for number, face, statistics, outline in faces:
-        planned = PlannedFace(face, statistics, outline, fits[face.track])
+    geometry = _geometry(arrays, len(faces))
+    for (number, face, statistics, outline), own_geometry in zip(faces, geometry, strict=True):
+        planned = PlannedFace(face, statistics, outline, own_geometry, fits[face.track])
         by_frame.setdefault(number, []).append(planned)
+    adaptation = {
+        name.partition("/")[2]: array for name, array in arrays.items() if name.startswith("adaptation/")
+    }
     keys = _mapping(header["fit_keys"])
     steps = {_text(name): _text(key) for name, key in _mapping(keys["steps"]).items()}
     return ConversionPlan(
@@ -126,6 +135,7 @@ def _parse(data: bytes) -> ConversionPlan:
         by_frame,
         deleted=_count(header["deleted"]),
         not_selected=_count(header["not_selected"]),
+        adaptation=adaptation,
         fit_keys=FitKeys(_text(keys["model"]), steps),
     )
 
@@ -162,6 +172,15 @@ def _faces(arrays: Mapping[str, npt.NDArray[Any]], scheme: str) -> list[tuple[in
         )
         for i in range(count)
     ]
+
+
+def _geometry(arrays: Mapping[str, npt.NDArray[Any]], count: int) -> Sequence[Any]:
+    if "geometry" not in arrays:
+        return [None] * count
+    array = arrays["geometry"]
+    if array.dtype != "float32" or array.ndim != 2 or len(array) != count or not np.isfinite(array).all():
+        raise InputError("geometry is damaged")
+    return list(array)
 
 
 def _index(frame: int, face: Face) -> Sequence[int]:

@@ -90,6 +90,7 @@ class FrameRenderer:
         Raises ``ConversionError`` if the plan was fitted for another model, or for settings that would have
         been fitted otherwise.
         """
+        self._swapper.adopt(plan.adaptation)
         if plan.fit_keys != fit_keys(self._swapper, self._compositor.steps):
             raise ConversionError("the plan was fitted for another model or other settings; fit it again")
         for step in self._compositor.steps:
@@ -189,7 +190,8 @@ class FrameRenderer:
         # Kernels differ in the last bit with the batch size, and a result must not depend on how many faces
         # happened to be drawn together.
         padding = -len(crops) % _BATCH_MULTIPLE
-        drawn = self._swapper.draw([*crops, *crops[:1] * padding])
+        geometry = [planned.geometry for region in regions for planned in region.faces]
+        drawn = self._swapper.draw([*crops, *crops[:1] * padding], [*geometry, *geometry[:1] * padding])
         for face in drawn[: len(crops)]:
             if not np.isfinite(face.picture).all():
                 raise ValueError("the model's output is not a number")

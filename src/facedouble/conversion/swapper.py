@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,11 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from facedouble.conversion.drawn_landmarks import DrawnLandmarks
-from facedouble.conversion.plan import PlannedFace
+from facedouble.conversion.plan import Adaptation, PlannedFace
 from facedouble.device import choose_device, choose_precision
+from facedouble.errors import ConversionError, InputError
 from facedouble.faces.align import extract_crop, map_points
+from facedouble.faces.geometry import describe_faces
 from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.reference_set import ReferenceSet, load_references
@@ -21,7 +26,7 @@ from facedouble.models import checkpoint
 from facedouble.models.base import SwapModel
 from facedouble.run.run import Run
 from facedouble.settings.convert import ConvertSettings
-from facedouble.types import OTHER_SIDE, FloatArray, Image, Mask, Side
+from facedouble.types import OTHER_SIDE, Face, FloatArray, Image, Mask, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Swapper:
         references: Mapping[Side, ReferenceSet] | None = None,
     ) -> None:
         self.network, self.card, self.side = network, card, side
+        self._for_clip, self._adaptation = network, ""
         self.references: Mapping[Side, ReferenceSet] = references or {}
         """Real pictures of both people, as far as the model's folder has some."""
         self.device, self.precision = device, precision
@@ -61,6 +67,11 @@ class Swapper:
     def fingerprint(self) -> str:
         """The model's weights and the person it draws."""
         return f"{self.card.saves[0].weights_sha256} {self.side}"
+
+    @property
+    def adapted_fingerprint(self) -> str:
+        """The same with what was adapted to the clip."""
+        return f"{self.fingerprint} {self._adaptation}".rstrip()
 
     @classmethod
     def load(cls, model: Path, settings: ConvertSettings, run: Run | None = None) -> Swapper:
@@ -79,15 +90,63 @@ class Swapper:
         landmarks = map_points(alignment, planned.face.smoothed)
         return network_input(crop, landmarks, scheme_of(planned.face), planned.statistics)
 
-    def draw(self, crops: Sequence[FloatArray]) -> list[DrawnFace]:
-        """Draw the model's person for crops made by :meth:`crop`, in one call of the network."""
-        return self._draw(crops, OTHER_SIDE[self.side])
+    def describe(self, faces: Sequence[Face]) -> Sequence[FloatArray | None]:
+        """What the faces of a clip do, as the model is told it; ``None`` if it is not. Raises ``InputError``
+        for landmarks that do not tell."""
+        geometry = self.network.geometry
+        if geometry is None:
+            return [None] * len(faces)
+        other = next((face for face in faces if not geometry.describes(face)), None)
+        if other is not None:
+            raise InputError(
+                f"this model is told what faces do by landmarks of {geometry.name}, and the faces of this "
+                f"clip have those of {other.scheme}; extract the clip with {geometry.name}"
+            )
+        return list(describe_faces(faces, geometry, self.view.coverage))
 
-    def redraw(self, crops: Sequence[FloatArray]) -> list[DrawnFace]:
-        """Draw the model's person for crops of that person."""
-        return self._draw(crops, self.side)
+    def adopt(self, adaptation: Adaptation) -> None:
+        """Draw with these tensors in place of the model's own; with none, as the model is. Raises
+        ``InputError`` for tensors that are not of this model."""
+        digest = adaptation_digest(adaptation)
+        if digest == self._adaptation:
+            return
+        self._for_clip, self._adaptation = self.network, digest
+        if not adaptation:
+            return
+        adapted = copy.deepcopy(self.network)
+        own = adapted.state_dict()
+        for name, array in adaptation.items():
+            if (
+                name not in own
+                or array.shape != tuple(own[name].shape)
+                or array.dtype != "float32"
+                or not np.isfinite(array).all()
+            ):
+                self._adaptation = ""
+                raise InputError(f"what was adapted to the clip does not fit the model ({name:.80})")
+            own[name].copy_(torch.from_numpy(array))
+        self._for_clip = adapted
 
-    def _draw(self, crops: Sequence[FloatArray], source: Side) -> list[DrawnFace]:
+    def draw(
+        self, crops: Sequence[FloatArray], geometry: Sequence[FloatArray | None] | None = None
+    ) -> list[DrawnFace]:
+        """Draw the model's person for crops made by :meth:`crop` of faces that do what :meth:`describe` says,
+        in one call of the network, as adapted to the clip."""
+        return self._draw(self._for_clip, crops, geometry, OTHER_SIDE[self.side])
+
+    def redraw(
+        self, crops: Sequence[FloatArray], geometry: Sequence[FloatArray | None] | None = None
+    ) -> list[DrawnFace]:
+        """Draw the model's person for crops of that person, as trained."""
+        return self._draw(self.network, crops, geometry, self.side)
+
+    def _draw(
+        self,
+        network: SwapModel,
+        crops: Sequence[FloatArray],
+        geometry: Sequence[FloatArray | None] | None,
+        source: Side,
+    ) -> list[DrawnFace]:
         if not crops:
             return []
         batch = torch.from_numpy(np.stack(crops).transpose(0, 3, 1, 2)).to(self.device)
@@ -96,7 +155,31 @@ class Swapper:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16),
         ):
-            picture, mask = self.network(batch, source, self.side)
+            picture, mask = network(batch, source, self.side, self._told(geometry))
         pictures = picture.float().permute(0, 2, 3, 1).cpu().numpy()
         masks = [None] * len(crops) if mask is None else mask.float()[:, 0].cpu().numpy()
         return [DrawnFace(*drawn) for drawn in zip(pictures, masks, strict=True)]
+
+    def _told(self, geometry: Sequence[FloatArray | None] | None) -> Tensor | None:
+        """What to tell the network: (N, K), or ``None`` if it is not told. Raises ``ConversionError`` for
+        geometry that is missing or another model's."""
+        wanted = self.network.geometry
+        if wanted is None:
+            return None
+        if geometry is None or any(own is None or own.shape != (wanted.count,) for own in geometry):
+            raise ConversionError(
+                f"this model is told what faces do by landmarks of {wanted.name}, and the plan does not say "
+                "it; plan the conversion anew with this model"
+            )
+        return torch.from_numpy(np.stack([own for own in geometry if own is not None])).to(self.device)
+
+
+def adaptation_digest(adaptation: Adaptation) -> str:
+    """SHA-256 of what was adapted to a clip; empty for nothing."""
+    if not adaptation:
+        return ""
+    digest = hashlib.sha256()
+    for name in sorted(adaptation):
+        digest.update(name.encode())
+        digest.update(adaptation[name].tobytes())
+    return digest.hexdigest()

@@ -18,7 +18,7 @@ from facedouble.conversion.plan import ConversionPlan, FitKeys, PlannedFace, Tra
 from facedouble.conversion.swapper import DrawnFace, Swapper
 from facedouble.errors import SettingsError
 from facedouble.faces.align import extract_crop, map_points
-from facedouble.faces.network_input import network_input
+from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
@@ -82,7 +82,8 @@ class Track:
             chosen = [self.faces[position] for position in positions]
             views = [self._view(planned) for planned in chosen]
             drawn = self.swapper.draw(
-                [_input(planned, *view) for planned, view in zip(chosen, views, strict=True)]
+                [stored_input(planned, *view) for planned, view in zip(chosen, views, strict=True)],
+                [planned.geometry for planned in chosen],
             )
             self._drawings.samples[key] = [
                 SampledFace(planned, *view, face)
@@ -104,22 +105,29 @@ class Track:
         for start in range(0, len(self.faces), batch):
             self.run.check()
             chosen = self.faces[start : start + batch]
-            inputs = [_input(planned, *self._view(planned)) for planned in chosen]
+            inputs = [stored_input(planned, *self._view(planned)) for planned in chosen]
             # Kernels differ in the last bit with the batch size.
-            drawn = self.swapper.draw([*inputs, *inputs[:1] * (batch - len(inputs))])
+            geometry = [planned.geometry for planned in chosen]
+            padding = batch - len(inputs)
+            drawn = self.swapper.draw([*inputs, *inputs[:1] * padding], [*geometry, *geometry[:1] * padding])
             yield from (face.picture for face in drawn[: len(chosen)])
             stage.progress(start + len(chosen))
         stage.finish()
 
     def _view(self, planned: PlannedFace) -> tuple[Image, Landmarks]:
-        """The model's view of a face, from its crop in the faceset, and its landmarks there."""
-        face, view = planned.face, self.swapper.view
-        inner = view.alignment(np.eye(2, 3), face.crop_size)
-        crop = extract_crop(self._store.read_crop(face), inner, view.resolution)
-        return crop, map_points(inner, map_points(face.alignment, face.smoothed))
+        return stored_view(planned, self._store, self.swapper.view)
 
 
-def _input(planned: PlannedFace, crop: Image, landmarks: Landmarks) -> FloatArray:
+def stored_view(planned: PlannedFace, store: Faceset, view: InputCrop) -> tuple[Image, Landmarks]:
+    """The model's view of a face, from its crop in the faceset, and its landmarks there."""
+    face = planned.face
+    inner = view.alignment(np.eye(2, 3), face.crop_size)
+    crop = extract_crop(store.read_crop(face), inner, view.resolution)
+    return crop, map_points(inner, map_points(face.alignment, face.smoothed))
+
+
+def stored_input(planned: PlannedFace, crop: Image, landmarks: Landmarks) -> FloatArray:
+    """The network's input for such a view: (R, R, 3) float32 0..1 in the standard colouring."""
     return network_input(crop, landmarks, scheme_of(planned.face), planned.statistics)
 
 
@@ -172,4 +180,4 @@ def _fit(track: Track, steps: Sequence[FaceStep], valid: set[str]) -> dict[str, 
 def fit_keys(swapper: Swapper, steps: Sequence[FaceStep]) -> FitKeys:
     """What the fits of ``steps`` depend on besides the faces."""
     fitted = {step.name: step.fit_key() for step in steps if isinstance(step, FittedStep)}
-    return FitKeys(swapper.fingerprint, fitted)
+    return FitKeys(swapper.adapted_fingerprint, fitted)

@@ -15,6 +15,7 @@ from facedouble.evaluation.image_quality import ssim
 from facedouble.faces.align import extract_crop, map_points, recrop
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.colour import apply_statistics, smooth_statistics
+from facedouble.faces.geometry import Geometry, describe_faces
 from facedouble.faces.hull import face_hull
 from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faces.schemes.scheme import LandmarkScheme, scheme_of
@@ -48,6 +49,7 @@ class _Sample:
     points: Landmarks
     colour: FloatArray
     scheme: LandmarkScheme
+    geometry: FloatArray | None
 
 
 def reconstruct(
@@ -55,20 +57,22 @@ def reconstruct(
 ) -> Reconstruction:
     """Reconstruct the faces of a side that are held out from training, or all if none are, up to 24 evenly
     spread."""
-    samples = _samples(InputCrop(network.resolution, coverage), facesets)
+    samples = _samples(InputCrop(network.resolution, coverage), facesets, network.geometry)
+    described = [sample.geometry for sample in samples if sample.geometry is not None]
+    geometry = torch.from_numpy(np.stack(described)) if described else None
     batch = torch.from_numpy(np.stack([sample.seen for sample in samples]).transpose(0, 3, 1, 2)).contiguous()
     with torch.inference_mode():
-        drawn = network(batch, side, side).picture.float().permute(0, 2, 3, 1).numpy()
+        drawn = network(batch, side, side, geometry).picture.float().permute(0, 2, 3, 1).numpy()
     alike, errors = [], []
     large: list[tuple[Image, Landmarks]] = []
-    described = set(
+    chosen = set(
         np.linspace(0, len(samples) - 1, min(_MAX_DESCRIBED, len(samples))).round().astype(int).tolist()
     )
     for number, (sample, picture) in enumerate(zip(samples, np.clip(drawn, 0, 1), strict=True)):
         alike.append(ssim(_luma(picture), _luma(sample.seen), sample.mask))
         square = ((picture - sample.seen) ** 2).mean(axis=2)
         errors.append(float((square * sample.mask).sum() / sample.mask.sum()))
-        if number in described:
+        if number in chosen:
             large.append(_enlarged(apply_statistics(picture, sample.colour), sample.points))
     images, points = zip(*large, strict=True)
     descriptors = FaceAnalyser(landmarks=samples[0].scheme.name).describe_all(images, points)
@@ -79,14 +83,18 @@ def reconstruct(
     )
 
 
-def _samples(view: InputCrop, facesets: Sequence[Path]) -> list[_Sample]:
-    known: list[tuple[Face, FloatArray, Path]] = []
-    held: list[tuple[Face, FloatArray, Path]] = []
+def _samples(view: InputCrop, facesets: Sequence[Path], geometry: Geometry | None) -> list[_Sample]:
+    known: list[tuple[Face, FloatArray, Path, FloatArray | None]] = []
+    held: list[tuple[Face, FloatArray, Path, FloatArray | None]] = []
     for path in facesets:
         with Faceset.open(path) as faceset:
             faces = faceset.faces()
             colours = smooth_statistics(faces)
-            own = [(f, colour, faceset.crop_path(f)) for f, colour in zip(faces, colours, strict=True)]
+            told = [None] * len(faces) if geometry is None else describe_faces(faces, geometry, view.coverage)
+            own = [
+                (face, colour, faceset.crop_path(face), described)
+                for face, colour, described in zip(faces, colours, told, strict=True)
+            ]
         known += own
         held += own[split_held_out([face.frame_index for face in faces])[1] :]
     chosen = held or known
@@ -94,12 +102,14 @@ def _samples(view: InputCrop, facesets: Sequence[Path]) -> list[_Sample]:
     return [_sample(view, *chosen[i]) for i in spread]
 
 
-def _sample(view: InputCrop, face: Face, colour: FloatArray, crop: Path) -> _Sample:
+def _sample(
+    view: InputCrop, face: Face, colour: FloatArray, crop: Path, geometry: FloatArray | None
+) -> _Sample:
     inner = view.alignment(np.eye(2, 3), face.crop_size)
     points = map_points(inner, map_points(face.alignment, face.smoothed))
     scheme = scheme_of(face)
     seen = network_input(extract_crop(read_crop(crop, face), inner, view.resolution), points, scheme, colour)
-    return _Sample(seen, face_hull(points, view.resolution, scheme), points, colour, scheme)
+    return _Sample(seen, face_hull(points, view.resolution, scheme), points, colour, scheme, geometry)
 
 
 def _luma(picture: FloatArray) -> Grey:

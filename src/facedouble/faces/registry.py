@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from facedouble.faces.detectors.base import Detector
+    from facedouble.faces.geometry import Geometry
     from facedouble.faces.schemes.predictor import LandmarkPredictor
     from facedouble.faces.schemes.scheme import LandmarkScheme
 
@@ -50,6 +51,18 @@ LANDMARK_SCHEMES: Registry[LandmarkScheme] = Registry(
     },
 )
 """What the points of a face are. A face names its scheme here."""
+
+GEOMETRIES: Registry[Geometry] = Registry(
+    "geometry",
+    {
+        "mediapipe478": Entry(
+            "facedouble.faces.geometry:MEDIAPIPE478_GEOMETRY",
+            "pose with depth, openings, gaze, frontal shape",
+        ),
+        "dlib68": Entry("facedouble.faces.geometry:DLIB68_GEOMETRY", "pose, openings, frontal shape"),
+    },
+)
+"""How what a face does is described, by the name of its landmark scheme."""
 
 DEFAULT_SCHEME = "mediapipe478"
 """The landmark scheme of a new faceset."""

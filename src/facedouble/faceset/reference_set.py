@@ -46,6 +46,7 @@ class ReferenceSet:
 
     ``pictures``: encoded, each ``size`` pixels a side. ``landmarks`` (N, P, 2) follow ``scheme``, in shares
     of the crop's side, 0 at its left and upper edge. ``statistics`` (N, 2, 3) are the colours of each face.
+    ``geometry`` (N, K) is what each does, for models that are told.
     """
 
     pictures: Sequence[bytes]
@@ -53,6 +54,7 @@ class ReferenceSet:
     landmarks: FloatArray
     statistics: FloatArray
     scheme: LandmarkScheme
+    geometry: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -61,7 +63,8 @@ class ReferenceSet:
     def digest(self) -> str:
         """SHA-256 of all that is in it."""
         digest = hashlib.sha256(f"{self.size} {self.scheme.name} {self.scheme.version}".encode())
-        for part in (*self.pictures, self.landmarks.tobytes(), self.statistics.tobytes()):
+        arrays = [self.landmarks, self.statistics, *([] if self.geometry is None else [self.geometry])]
+        for part in (*self.pictures, *(array.tobytes() for array in arrays)):
             digest.update(part)
         return digest.hexdigest()
 
@@ -80,6 +83,10 @@ class ReferenceSet:
     def points(self, number: int) -> FloatArray:
         """The landmarks (P, 2) of a crop in its pixels."""
         return np.asarray(self.landmarks[number] * self.size - 0.5, dtype=np.float32)
+
+    def geometry_of(self, numbers: Sequence[int]) -> list[FloatArray | None]:
+        """What these references do, as far as it is known."""
+        return [None if self.geometry is None else self.geometry[number] for number in numbers]
 
 
 def encode(crop: Image) -> bytes:
@@ -103,6 +110,8 @@ def save_references(folder: Path, side: Side, references: ReferenceSet) -> None:
         "landmarks": np.ascontiguousarray(references.landmarks, dtype=np.float32),
         "statistics": np.ascontiguousarray(references.statistics, dtype=np.float32),
     }
+    if references.geometry is not None:
+        arrays["geometry"] = np.ascontiguousarray(references.geometry, dtype=np.float32)
     header = {
         "format": FORMAT,
         "about": f"likeness of {side.upper()}: pictures of the person that this model was trained on",
@@ -162,6 +171,14 @@ def _parse(data: bytes) -> ReferenceSet:
     required = landmarks[:, list(scheme.required)]
     if not np.isfinite(required).all() or np.isinf(landmarks).any() or not np.isfinite(statistics).all():
         raise ValueError("its landmarks or colours are damaged")
+    geometry = arrays.get("geometry")
+    if geometry is not None and (
+        geometry.dtype != "float32"
+        or geometry.ndim != 2
+        or len(geometry) != count
+        or not np.isfinite(geometry).all()
+    ):
+        raise ValueError("its geometry is damaged")
     raw = arrays["pictures"].tobytes()
     pictures = [raw[start:end] for start, end in pairwise(edges)]
-    return ReferenceSet(pictures, size, landmarks, statistics, scheme)
+    return ReferenceSet(pictures, size, landmarks, statistics, scheme, geometry)

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from facedouble.faces.geometry import Geometry
+from facedouble.models.geometry_code import GeometryCode
 from facedouble.models.registry import MODELS
-from facedouble.types import Side
+from facedouble.types import FloatArray, Side
 
 
 class Decoded(NamedTuple):
@@ -25,14 +27,26 @@ class SwapModel(nn.Module, ABC):
     """A shared encoder with a decoder for side A and one for side B.
 
     Pictures are batches (N, 3, R, R), R, G, B about 0..1 in the standard colouring (see
-    ``faces/colour.py``), R the model's ``resolution``.
+    ``faces/colour.py``), R the model's ``resolution``. ``geometry`` (N, K) says what each face does
+    (``faces/geometry.py``), to models that have a ``geometry_code``; the others ignore it.
     """
 
     resolution: int
+    geometry_code: GeometryCode | None
+    """What turns geometry into a part of the code, in models that are told."""
     joint_encoder: bool = False
     """Whether ``encode`` does the same for both sides."""
     min_faces_per_side: int = 1
     """How many of each side have to go through it together in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.geometry_code = None
+
+    @property
+    def geometry(self) -> Geometry | None:
+        """How what faces do is described to this model, if it is told."""
+        return None if self.geometry_code is None else self.geometry_code.geometry
 
     @abstractmethod
     def encode(self, faces: Tensor, side: Side) -> Tensor:
@@ -48,11 +62,15 @@ class SwapModel(nn.Module, ABC):
         return {}
 
     def encode_sides(
-        self, faces: Mapping[Side, Tensor], noise: Mapping[Side, Mapping[str, Tensor]] | None = None
+        self,
+        faces: Mapping[Side, Tensor],
+        noise: Mapping[Side, Mapping[str, Tensor]] | None = None,
+        geometry: Mapping[Side, Tensor] | None = None,
+        target: Side | None = None,
     ) -> dict[Side, Tensor]:
-        """Faces of several sides to their codes, in training with the ``noise`` that :meth:`draw_noise`
-        returned for each side. A model whose encoder takes both sides alike does them in one batch, which
-        is faster."""
+        """Faces of several sides to their codes, for the decoder of ``target``, or each for its own; in
+        training with the ``noise`` that :meth:`draw_noise` returned for each side. A model whose encoder
+        takes both sides alike does them in one batch, which is faster."""
         if not self.joint_encoder:
             return {side: self.encode(pictures, side) for side, pictures in faces.items()}
         codes = self.encode(torch.cat(list(faces.values())), next(iter(faces)))
@@ -63,15 +81,30 @@ class SwapModel(nn.Module, ABC):
     def decode(self, code: Tensor, side: Side) -> Decoded:
         """Codes to faces of ``side``."""
 
-    def forward(self, faces: Tensor, source: Side, target: Side) -> Decoded:
+    def forward(self, faces: Tensor, source: Side, target: Side, geometry: Tensor | None = None) -> Decoded:
         """Faces (N, 3, R, R) of ``source`` as faces of ``target``; the swap where they differ."""
-        return self.decode(self.encode(faces, source), target)
+        known = None if geometry is None else {source: geometry}
+        return self.decode(self.encode_sides({source: faces}, geometry=known, target=target)[source], target)
 
     def prepare(self, mean_faces: dict[Side, Tensor]) -> None:
         """Take what can be known before training: each side's mean picture (3, R, R)."""
 
+    def fit_geometry(self, described: Mapping[Side, FloatArray]) -> None:
+        """Take what can be known of both sides' geometry, (N, K) each, before training."""
+        if self.geometry_code is not None:
+            self.geometry_code.fit(described)
+
     def calibrate(self, batches: Iterable[Tensor], side: Side) -> None:
         """Take what has to be known of a side's faces, batches (N, 3, R, R), after training."""
+
+    def calibrate_to_clip(self, batches: Iterable[Tensor], side: Side, prior: float) -> None:
+        """Take the statistics of a side's codes anew from faces of one clip, batches (N, 3, R, R): adaptive
+        batch normalisation (Li et al. 2016). What is known from training counts as ``prior`` faces."""
+
+    def adaptable(self, side: Side) -> list[nn.Parameter]:
+        """What may be trained further on one clip of ``side`` while what the other side is drawn with stays
+        as it is; nothing in models that cannot be adapted so."""
+        return []
 
     def split_decoders(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
         """End the time in which both sides share their decoder, where a model has one: from here

@@ -41,6 +41,14 @@ class SaveRecord(Settings):
     progress: ProgressRecord = ProgressRecord()
 
 
+class GeometryRecord(Settings):
+    """What the decoder is told of a face besides its picture (``models/geometry_record.py``)."""
+
+    landmarks: Annotated[str, StringConstraints(max_length=100)]
+    version: Count
+    components: Annotated[list[Annotated[str, StringConstraints(max_length=100)]], Field(max_length=10_000)]
+
+
 class CardRecord(ProgressRecord):
     """All of ``model.json``. What ``architecture``, ``extraction`` and ``settings`` hold is checked by the
     classes that they are read back into."""
@@ -54,6 +62,7 @@ class CardRecord(ProgressRecord):
     )
     colour: dict[Literal["a", "b"], Statistics]
     settings: dict[str, Any] = Field(default_factory=dict)
+    geometry: GeometryRecord | None = None
     iteration: Count = 0
     history: list[Annotated[list[Number], Field(min_length=3, max_length=3)]] = Field(default_factory=list)
     measures: list[dict[str, Number]] = Field(default_factory=list)

@@ -42,6 +42,7 @@ from facedouble.files import (
 from facedouble.json_data import parse_json
 from facedouble.models.base import SwapModel
 from facedouble.models.card_record import CardRecord
+from facedouble.models.geometry_record import check_geometry_record
 from facedouble.models.registry import MODELS
 from facedouble.models.tensor_files import DamageError, TensorSpec, read_header, read_tensors, write_tensors
 from facedouble.run.run import Run
@@ -75,6 +76,7 @@ class Save:
 class ModelCard:
     """What ``model.json`` says. ``extraction`` says for each of the ``facesets`` how its faces were found
     (the settings in :data:`~facedouble.settings.extract.FINDING`; empty in models of older versions).
+    ``geometry`` says what the decoder is told of a face besides its picture (``models/geometry_record.py``).
     ``colour`` (side to 2x3) are the sides' mean colour statistics, ``history`` rows of iteration, smoothed
     loss of A, of B; ``measures`` what was measured on faces held out, with the iteration; ``saves`` are
     newest first.
@@ -91,6 +93,7 @@ class ModelCard:
     colour: dict[Side, list[list[float]]]
     extraction: dict[Side, list[dict[str, Any]]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    geometry: dict[str, Any] | None = None
     iteration: int = 0
     seconds: float = 0.0
     faces_seen: int = 0
@@ -190,7 +193,7 @@ def _card(values: Any, name: str) -> ModelCard:
         record = CardRecord.read(values).model_dump()
         record["saves"] = [Save(**save) for save in record["saves"]]
         card = ModelCard(**record)
-        card.read_architecture()
+        check_geometry_record(card.geometry, getattr(card.read_architecture(), "geometry", None))
     except (ValueError, KeyError, TypeError, SettingsError, RecursionError) as error:
         raise ModelError(f"{name}: damaged ({error}); it is left as it is") from error
     return card

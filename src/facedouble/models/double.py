@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
+from facedouble.faces.registry import GEOMETRIES
 from facedouble.models.base import Decoded, SwapModel
+from facedouble.models.geometry_code import GeometryCode
 from facedouble.models.layers import LEAK, Downscale, FoldPixels, Residual, UnfoldPixels, Upscale, initialise
-from facedouble.settings.base import Integers, field, problem
+from facedouble.settings.base import Choice, Integers, field, problem
 from facedouble.settings.train import Architecture
 from facedouble.types import Side
 
@@ -47,6 +49,10 @@ class Double(SwapModel):
     one decoder, so that an element means the same for both (compare the shared layers of Liu et al.
     2017, "Unsupervised image-to-image translation networks").
 
+    *So that footage nobody trained on keeps its expression.* With ``geometry`` the code is joined by what the
+    face does according to its landmarks (:class:`GeometryCode`). For a share of the faces (``code_dropout``)
+    training hides the learned code, so that the decoder obeys what it is told.
+
     *For detail.* ``residuals`` residual blocks (He et al. 2016) follow each upscale but the last.
 
     ``resolution`` is a multiple of 32 up to 512, sensibly from 96; ``filters`` those of the first
@@ -70,11 +76,19 @@ class Double(SwapModel):
         inner: int = 512,
         channels: Sequence[int] | None = None,
         residuals: int = 1,
+        geometry: str | None = None,
+        geometry_noise: float = 0.1,
+        code_dropout: float = 0.3,
     ) -> None:
         super().__init__()
         upscales = upscales_of(resolution)
         channels = _CHANNELS[:upscales] if channels is None else channels
         self.resolution, self.topology, self.noise, self.inner = resolution, topology, noise, inner
+        self.geometry_noise, self.code_dropout = geometry_noise, code_dropout
+        told = 0
+        if geometry is not None:
+            self.geometry_code = GeometryCode(GEOMETRIES[geometry])
+            told = self.geometry_code.count
         self.grid = resolution // 2 ** (upscales + 1)
         widths = [min(filters * 2**step, filters * 8) for step in range(upscales)]
         self.encoder = nn.Sequential(
@@ -84,7 +98,7 @@ class Double(SwapModel):
         self.squeeze = nn.Linear(widths[-1] * self.grid**2, bottleneck)
         self.normalise = nn.ModuleDict({side: nn.BatchNorm1d(bottleneck, affine=False) for side in "ab"})
         parts = ("both",) if topology == "df" else ("a", "both")
-        self.expand = nn.ModuleDict({part: self._expander(bottleneck, inner) for part in parts})
+        self.expand = nn.ModuleDict({part: self._expander(bottleneck + told, inner) for part in parts})
         before = inner * len(parts)
         decoders = ("a", "b") if topology == "df" else ("both",)
         self.decoders = nn.ModuleDict({name: self._decoder(before, channels, residuals) for name in decoders})
@@ -123,10 +137,34 @@ class Double(SwapModel):
     @torch.no_grad()
     def calibrate(self, batches: Iterable[Tensor], side: Side) -> None:
         """The code's mean and deviation over these faces, for use outside training."""
-        codes = torch.cat([self._squeezed({side: part})[side] for part in batches])
-        statistics = self.normalise[side]
-        statistics.running_mean.copy_(codes.mean(dim=0))  # type: ignore[operator]
-        statistics.running_var.copy_(codes.var(dim=0, unbiased=False))  # type: ignore[operator]
+        self._set_statistics(torch.cat([self._squeezed({side: part})[side] for part in batches]), side, 0)
+
+    @torch.no_grad()
+    def calibrate_to_clip(self, batches: Iterable[Tensor], side: Side, prior: float) -> None:
+        self._set_statistics(torch.cat([self._squeezed({side: part})[side] for part in batches]), side, prior)
+
+    def _set_statistics(self, codes: Tensor, side: Side, prior: float) -> None:
+        """Mean and variance of ``codes`` (N, C) together with ``prior`` codes like those known so far."""
+        mean, variance = (self.normalise[side].get_buffer(name) for name in ("running_mean", "running_var"))
+        share = len(codes) / (len(codes) + prior)
+        together = torch.lerp(mean, codes.mean(dim=0), share)
+        known, new = (
+            own_variance + (own_mean - together).square()
+            for own_mean, own_variance in (
+                (mean, variance),
+                (codes.mean(dim=0), codes.var(dim=0, unbiased=False)),
+            )
+        )
+        variance.copy_(torch.lerp(known, new, share))
+        mean.copy_(together)
+
+    def adaptable(self, side: Side) -> list[nn.Parameter]:
+        parts: list[nn.Module] = [self.encoder, self.squeeze]
+        if self.topology == "df":
+            parts.append(self.decoders[side])
+        elif side in self.expand:
+            parts.append(self.expand[side])
+        return [self.mean[side], *(parameter for part in parts for parameter in part.parameters())]
 
     def split_decoders(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
         if self.topology == "liae":
@@ -148,19 +186,40 @@ class Double(SwapModel):
         return self.encode_sides({side: faces})[side]
 
     def draw_noise(self, count: int, strength: float) -> dict[str, Tensor]:
-        if not self.noise:
-            return {}
-        shape, device = (count, self.squeeze.out_features), self.squeeze.weight.device
-        return {"code": torch.randn(shape, device=device) * (self.noise * strength)}
+        drawn: dict[str, Tensor] = {}
+        device = self.squeeze.weight.device
+        if self.noise:
+            code = torch.randn((count, self.squeeze.out_features), device=device)
+            drawn["code"] = code * (self.noise * strength)
+        if self.geometry_code is not None:
+            told = torch.randn((count, self.geometry_code.count), device=device)
+            drawn["geometry"] = told * self.geometry_noise
+            # Not scaled: that the decoder obeys geometry is no difficulty made on purpose.
+            drawn["kept"] = (torch.rand((count, 1), device=device) >= self.code_dropout).float()
+        return drawn
 
     def encode_sides(
-        self, faces: Mapping[Side, Tensor], noise: Mapping[Side, Mapping[str, Tensor]] | None = None
+        self,
+        faces: Mapping[Side, Tensor],
+        noise: Mapping[Side, Mapping[str, Tensor]] | None = None,
+        geometry: Mapping[Side, Tensor] | None = None,
+        target: Side | None = None,
     ) -> dict[Side, Tensor]:
         squeezed = self._squeezed(faces)
-        codes = {side: self.normalise[side](part) for side, part in squeezed.items()}
-        if noise is None or not self.noise:
-            return codes
-        return {side: code + noise[side]["code"].to(code.dtype) for side, code in codes.items()}
+        codes = {}
+        for side, part in squeezed.items():
+            code, drawn = self.normalise[side](part), {} if noise is None else noise[side]
+            if "code" in drawn:
+                code = code + drawn["code"].to(code.dtype)
+            if self.geometry_code is not None:
+                described = None if geometry is None else geometry.get(side)
+                told = self.geometry_code(described, code, side, target or side)
+                if drawn:
+                    code = code * drawn["kept"].to(code.dtype)
+                    told = told + drawn["geometry"].to(told.dtype)
+                code = torch.cat([code, told], dim=1)
+            codes[side] = code
+        return codes
 
     def _squeezed(self, faces: Mapping[Side, Tensor]) -> dict[Side, Tensor]:
         """The code of each side before it is normalised; all in one batch, which is faster."""
@@ -203,6 +262,15 @@ class DoubleArchitecture(Architecture):
     inner: int = field(512, "channels before the first upscale", min=1, max=8192)
     channels: Integers | None = field(None, "channels after each upscale; 256, 128, 64 and 32 if not given")
     residuals: int = field(1, "residual blocks after each upscale but the last", min=0, max=16)
+    geometry: Annotated[str, Choice(GEOMETRIES)] | None = field(
+        None, "landmark scheme that tells the decoder what the face does; the recipe chooses", hidden=True
+    )
+    geometry_noise: float = field(
+        0.1, "standard deviation of the noise added to it in training", min=0, max=10
+    )
+    code_dropout: float = field(
+        0.3, "share of the faces whose learned code training hides, with geometry", min=0, max=1
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -102,6 +102,20 @@ class NoDetail(Settings):
     kind: Literal["none"] = "none"
 
 
+class ClipAdaptation(Settings):
+    """How the model is adapted to the clip, where it is told what faces do; its folder stays as it is."""
+
+    statistics: bool = field(True, "take the statistics of the codes anew from the faces of the clip")
+    iterations: int = field(
+        0,
+        "iterations for which encoder and the decoder of the person seen learn the faces of the clip; some "
+        "hundreds",
+        option="adapt",
+        unit="iterations",
+        min=0,
+    )
+
+
 class Blend(Settings):
     """How the face is laid over the frame."""
 
@@ -175,6 +189,7 @@ class ConvertSettings(Settings):
         min=0,
         max=1,
     )
+    adaptation: ClipAdaptation = field(ClipAdaptation(), "how the model is adapted to the clip")
     blend: Blend = field(
         Blend(), "how the face is laid over the frame", flags={"--seamless": "seamless", "-S": "seamless"}
     )

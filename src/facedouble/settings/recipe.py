@@ -111,6 +111,9 @@ class Recipe(Settings):
         1.0, "share of training up to which warps and noise have full strength", min=0, max=1
     )
     final_augmentation: float = field(1.0, "their strength at the end", min=0, max=1)
+    geometry: bool = field(
+        False, "tell the decoder what the face does, from its landmarks, in models that can be told"
+    )
     shared_decoder_until: float = field(0.0, "share of training with one decoder for both", min=0, max=1)
     losses: Losses = field(Losses(), "what is minimised")
     adversary: Adversary = field(Adversary(), "adversarial training")

@@ -42,7 +42,7 @@ class Batch:
     and lower one (as ``grid_sample`` counts with ``align_corners=False``). ``neighbours`` (N, K, P, 2)
     are the landmarks of the K nearest faces of the other side; ``None`` where there is no other side.
     ``total`` is the size of the global batch, ``part`` the range of it that this is. ``scheme``
-    says what the landmarks are.
+    says what the landmarks are. ``geometry`` (N, K) is what the faces do, for models that are told.
     """
 
     pixels: Tensor
@@ -51,6 +51,7 @@ class Batch:
     total: int
     part: slice
     scheme: LandmarkScheme
+    geometry: Tensor | None = None
 
     def __len__(self) -> int:
         return int(self.pixels.shape[0])

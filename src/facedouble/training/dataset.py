@@ -27,7 +27,8 @@ class SideDataset:
 
     ``store`` keeps their pictures, ``landmarks`` (N, P, 2) float32 are in units of ``Batch`` and follow
     ``scheme``, ``colours`` (N, 2, 3) their colour statistics. ``sampling_weights`` (N,) is how often each
-    is drawn, any scale; ``None`` for evenly. ``others`` are the landmarks (M, P, 2) of the other side and
+    is drawn, any scale; ``None`` for evenly. ``geometry`` (N, K) float32 is what the faces do, for models
+    that are told (``faces/geometry.py``). ``others`` are the landmarks (M, P, 2) of the other side and
     ``like`` (N, K) which of them are most like each face here.
     """
 
@@ -37,6 +38,7 @@ class SideDataset:
     colours: FloatArray
     scheme: LandmarkScheme
     sampling_weights: Tensor | None = None
+    geometry: Tensor | None = None
     others: Tensor | None = None
     like: Tensor | None = None
 
@@ -61,7 +63,8 @@ class SideDataset:
         if self.others is not None and self.like is not None:
             neighbours = self.others[self.like[own]].to(self.store.device)
         landmarks = self.landmarks[own].to(self.store.device)
-        return Batch(self.store.take(own), landmarks, neighbours, count, part, self.scheme)
+        geometry = None if self.geometry is None else self.geometry[own].to(self.store.device)
+        return Batch(self.store.take(own), landmarks, neighbours, count, part, self.scheme, geometry)
 
     def some(self, most: int) -> Tensor:
         """Numbers of at most ``most`` faces, evenly spread."""
@@ -70,6 +73,10 @@ class SideDataset:
     def pictures(self, most: int) -> Tensor:
         """The pictures of :meth:`some` (n, 3, R, R) float32 0..1 at the model's resolution, not moved."""
         return self._reduce(self.some(most), slice(0, 3))
+
+    def geometry_of(self, most: int) -> Tensor | None:
+        """What the faces of :meth:`some` do (n, K), on the training device."""
+        return None if self.geometry is None else self.geometry[self.some(most)].to(self.store.device)
 
     def batches(self, most: int) -> Iterator[Tensor]:
         """The same, some at a time: all of them may be more than there is memory for."""

@@ -92,7 +92,9 @@ class HeldOutEvaluator:
             *(self._restored(network, side, known) for side, known in self._shown.items()), strict=True
         )
         faces = self._shown["a"].pictures(MAX_FACES)
-        drawn = pictures_of(network(faces, "a", "b").picture.float(), self._colours)
+        drawn = pictures_of(
+            network(faces, "a", "b", self._shown["a"].geometry_of(MAX_FACES)).picture.float(), self._colours
+        )
         found = self._looked_at(drawn, self._points)
         spread = np.linspace(0, len(drawn) - 1, min(_DESCRIBED, len(drawn))).round().astype(int).tolist()
         described = self._described([drawn[i] for i in spread], self._points[spread])
@@ -115,7 +117,8 @@ class HeldOutEvaluator:
         """SSIM of a side's faces from their own decoder: of the face, of the eyes, of the mouth."""
         faces, masks = known.pictures(MAX_FACES), known.masks(MAX_FACES)
         points = known.landmarks[known.some(MAX_FACES)].to(faces.device)
-        alike = ssim_map(network(faces, side, side).picture.float().clamp(0, 1), faces)
+        restored = network(faces, side, side, known.geometry_of(MAX_FACES)).picture
+        alike = ssim_map(restored.float().clamp(0, 1), faces)
         size = faces.shape[-1]
         regions = self._scheme.regions
         right, left = (box(points[:, eye.contour], size) for eye in regions.eyes)

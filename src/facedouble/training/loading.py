@@ -22,6 +22,7 @@ from facedouble.assets import cache_folder
 from facedouble.device import free_memory
 from facedouble.errors import TrainingError
 from facedouble.faces.colour import smooth_statistics
+from facedouble.faces.geometry import Geometry, describe_faces
 from facedouble.faces.pose import face_poses, pose_bins
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme
@@ -49,6 +50,7 @@ def load(
     balanced: bool = False,
     memory: int | None = None,
     scratch: Path | None = None,
+    geometry: Geometry | None = None,
     run: Run | None = None,
 ) -> Dataset:
     """Read the kept faces of both sides. ``coverage`` is the central part of the crop used.
@@ -56,11 +58,17 @@ def load(
     The last tenth of each faceset is held out (``faceset/held_out.py``). ``balanced``: faces are drawn so
     that each bin of poses that a side has is seen equally often. ``memory``: bytes that pictures may take, by
     default half of what is free on ``device``; beyond it they are kept in a file in ``scratch``, by default
-    the cache folder. Raises ``TrainingError`` for a side that is missing or has fewer than ten
-    faces, ``InputError`` for a faceset that is not one and for crops that do not fit it.
+    the cache folder. ``geometry``: how to describe what faces do, for models that are told. Raises
+    ``TrainingError`` for a side that is missing or has fewer than ten faces, or faces that cannot be
+    described so, ``InputError`` for a faceset that is not one and for crops that do not fit it.
     """
     run = run or Run()
-    found = _of_one_scheme({side: _known(side, facesets.get(side, ()), run) for side in SIDES}, run)
+    clips = _of_one_scheme({side: _known(side, facesets.get(side, ()), run) for side in SIDES}, run)
+    if geometry is not None:
+        clips = {
+            side: [_described(faces, geometry, coverage) for faces in own] for side, own in clips.items()
+        }
+    found = {side: _divided(side, clips[side], facesets[side]) for side in SIDES}
     everything = [face for trained, held in found.values() for face in (*trained, *held)]
     scheme = common_scheme([known.face for known in everything])
     size = cached_size(resolution, max(known.face.crop_size for known in everything) * coverage)
@@ -95,13 +103,34 @@ def load(
     return Dataset(training, held_out, {side: [*found[side][0], *found[side][1]] for side in SIDES})
 
 
-_Known = tuple[list[FaceCrop], list[FaceCrop]]  # training faces and held-out ones
+def load_faces(
+    faces: Sequence[FaceCrop],
+    resolution: int,
+    coverage: float,
+    device: torch.device,
+    run: Run,
+    scratch: Path | None = None,
+) -> SideDataset:
+    """Read ``faces`` of one scheme, without another side. Raises ``InputError`` for crops that do not fit."""
+    scheme = common_scheme([known.face for known in faces])
+    size = cached_size(resolution, max(known.face.crop_size for known in faces) * coverage)
+    free = free_memory(device)
+    fits = free is None or len(faces) * CHANNELS * size**2 <= free * _MEMORY_SHARE
+    stage = run.stage("load", len(faces), "faces")
+    folder = None if fits else scratch or cache_folder()
+    with _Loader(resolution, coverage, size, scheme, device, folder, stage) as loader:
+        found = loader.side(faces)
+    stage.finish(faces=len(faces))
+    return found
 
 
-def _of_one_scheme(found: Mapping[Side, _Known], run: Run) -> Mapping[Side, _Known]:
+_Clips = list[list[FaceCrop]]  # of each faceset
+
+
+def _of_one_scheme(found: Mapping[Side, _Clips], run: Run) -> Mapping[Side, _Clips]:
     """The faces with landmarks of one scheme. Crops do not depend on it, so facesets of different schemes may
     be mixed; the points that all have then count."""
-    schemes = sorted({known.face.scheme for faces in found.values() for part in faces for known in part})
+    schemes = sorted({known.face.scheme for clips in found.values() for faces in clips for known in faces})
     if len(schemes) < 2:
         return found
     names = ", ".join(schemes)
@@ -111,10 +140,19 @@ def _of_one_scheme(found: Mapping[Side, _Known], run: Run) -> Mapping[Side, _Kno
         f"{DLIB68.name}, which all of them have",
         schemes=names,
     )
-    changed: dict[Side, _Known] = {}
-    for side, (trained, held) in found.items():
-        changed[side] = (_on_dlib68(trained), _on_dlib68(held))
-    return changed
+    return {side: [_on_dlib68(faces) for faces in clips] for side, clips in found.items()}
+
+
+def _described(faces: Sequence[FaceCrop], geometry: Geometry, coverage: float) -> list[FaceCrop]:
+    """The faces of a faceset with what they do. Raises ``TrainingError`` if their landmarks do not tell."""
+    other = next((known.face for known in faces if not geometry.describes(known.face)), None)
+    if other is not None:
+        raise TrainingError(
+            f"this model is told what faces do by landmarks of {geometry.name}, and some faces have those of "
+            f"{other.scheme}; extract their clips again with {geometry.name}"
+        )
+    described = describe_faces([known.face for known in faces], geometry, coverage)
+    return [replace(known, geometry=own) for known, own in zip(faces, described, strict=True)]
 
 
 def _on_dlib68(faces: Sequence[FaceCrop]) -> list[FaceCrop]:
@@ -133,12 +171,11 @@ def pose_balanced_weights(poses: npt.NDArray[np.float64]) -> Tensor:
     return torch.from_numpy(1 / (counts[number.reshape(-1)] * len(counts)))
 
 
-def _known(side: Side, facesets: Sequence[Path], run: Run) -> tuple[list[FaceCrop], list[FaceCrop]]:
-    """The training faces of one side, and its held-out faces."""
+def _known(side: Side, facesets: Sequence[Path], run: Run) -> _Clips:
+    """The faces of one side, of each faceset."""
     if not facesets:
         raise TrainingError(f"no faceset of {side.upper()} was given; training needs both sides (-A and -B)")
-    trained: list[FaceCrop] = []
-    held: list[FaceCrop] = []
+    clips: _Clips = []
     for path in facesets:
         with Faceset.open(path) as faceset:
             faceset.check_geometry()
@@ -152,11 +189,21 @@ def _known(side: Side, facesets: Sequence[Path], run: Run) -> tuple[list[FaceCro
                     faces=len(faces),
                 )
             statistics = smooth_statistics(faces)
-            known = [
-                FaceCrop(face, path, faceset.crop_path(face), colour)
-                for face, colour in zip(faces, statistics, strict=True)
-            ]
-        until, first = split_held_out([face.frame_index for face in faces])
+            clips.append(
+                [
+                    FaceCrop(face, path, faceset.crop_path(face), colour)
+                    for face, colour in zip(faces, statistics, strict=True)
+                ]
+            )
+    return clips
+
+
+def _divided(side: Side, clips: _Clips, facesets: Sequence[Path]) -> tuple[list[FaceCrop], list[FaceCrop]]:
+    """The training faces of one side, and its held-out faces."""
+    trained: list[FaceCrop] = []
+    held: list[FaceCrop] = []
+    for known in clips:
+        until, first = split_held_out([own.face.frame_index for own in known])
         trained += known[:until]
         held += known[first:]
     if len(trained) < MIN_FACES:
@@ -208,6 +255,7 @@ class _Loader:
             else torch.zeros(0, self.scheme.count, 2),
             colours=np.stack([known.colour for known in faces]) if faces else np.zeros((0, 2, 3), np.float32),
             scheme=self.scheme,
+            geometry=_stacked(faces),
         )
 
     def _prepared(self, faces: Sequence[FaceCrop]) -> Iterator[Image]:
@@ -218,3 +266,9 @@ class _Loader:
                 self.done += 1
                 self.stage.run.check()
                 self.stage.progress(self.done)
+
+
+def _stacked(faces: Sequence[FaceCrop]) -> Tensor | None:
+    """What the faces do (N, K), if that is known."""
+    described = [known.geometry for known in faces if known.geometry is not None]
+    return torch.from_numpy(np.stack(described)) if described else None

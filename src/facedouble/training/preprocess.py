@@ -25,12 +25,14 @@ _ENOUGH = 256  # pixels
 
 @dataclass(frozen=True, slots=True)
 class FaceCrop:
-    """A face of the faceset in a folder, where its crop lies, and its colour statistics (2, 3)."""
+    """A face of the faceset in a folder, where its crop lies, its colour statistics (2, 3), and what it does
+    (K,), for models that are told."""
 
     face: Face
     faceset: Path
     crop: Path
     colour: FloatArray
+    geometry: FloatArray | None = None
 
 
 def cached_size(resolution: int, seen: float) -> int:

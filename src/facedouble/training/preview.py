@@ -18,16 +18,20 @@ _MARGIN = 40  # on the left, for the labels
 
 
 @torch.no_grad()
-def preview(network: SwapModel, faces: Mapping[Side, Tensor]) -> Image:
-    """The sheet as an image in the standard colouring: for each side a row of its ``faces`` (N, 3, R, R)
-    as they are, a row from their own decoder, and a row from the other's."""
+def preview(
+    network: SwapModel, faces: Mapping[Side, Tensor], geometry: Mapping[Side, Tensor | None] | None = None
+) -> Image:
+    """The sheet as an image in the standard colouring: for each side a row of its ``faces`` (N, 3, R, R),
+    which do what ``geometry`` (N, K) says, as they are, a row from their own decoder, and a row from the
+    other's."""
     bands = []
     for side in SIDES:
         other = OTHER_SIDE[side]
+        described = None if geometry is None else geometry[side]
         rows = {
             side.upper(): faces[side],
-            f"{side}>{side}".upper(): network(faces[side], side, side).picture,
-            f"{side}>{other}".upper(): network(faces[side], side, other).picture,
+            f"{side}>{side}".upper(): network(faces[side], side, side, described).picture,
+            f"{side}>{other}".upper(): network(faces[side], side, other, described).picture,
         }
         bands += [_row(label, tensor.float()) for label, tensor in rows.items()]
     width = max(band.shape[1] for band in bands)

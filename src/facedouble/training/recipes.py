@@ -34,6 +34,7 @@ DOUBLE = Recipe(
     warp=Warp(rotation=2, zoom=0.02, shift=0.01, flip=0, displacement=0.03, rgb_gain=0.08, occlusion=0.1),
     full_augmentation_until=0.1,
     final_augmentation=0.1,
+    geometry=True,
     shared_decoder_until=0.3,
     anneal=True,
 )

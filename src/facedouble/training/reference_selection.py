@@ -94,9 +94,16 @@ def make_reference_set(chosen: Sequence[FaceCrop], run: Run) -> tuple[ReferenceS
             np.stack([_in_crop(known) for known in chosen]),
             np.stack([known.colour for known in chosen]).astype(np.float32),
             scheme_of(chosen[0].face),
+            _geometry(chosen),
         ),
         native,
     )
+
+
+def _geometry(faces: Sequence[FaceCrop]) -> FloatArray | None:
+    """What the faces do (N, K), if all of them say so."""
+    described = [known.geometry for known in faces if known.geometry is not None]
+    return np.stack(described) if len(described) == len(faces) else None
 
 
 def spread(features: FloatArray, count: int) -> npt.NDArray[np.int64]:

@@ -42,6 +42,7 @@ class Reporter:
         self.folder, self.settings, self.run = folder, settings, run
         shown = setup.dataset.evaluation
         self._faces = {side: faces.pictures(COLUMNS) for side, faces in shown.items()}
+        self._geometry = {side: faces.geometry_of(COLUMNS) for side, faces in shown.items()}
         self._evaluator = HeldOutEvaluator(setup.dataset) if settings.monitor.measure else None
         self._began = time.perf_counter()
         self._seconds_measuring = self._seconds_saving = 0.0
@@ -114,7 +115,7 @@ class Reporter:
         self._drawn_at = time.perf_counter()
         path = self.folder / PREVIEW
         try:
-            write_png(path, preview(state.ema, self._faces))
+            write_png(path, preview(state.ema, self._faces, self._geometry))
         except OutputError as error:
             self.run.warn("train.no_preview", str(error), path=path)
             return

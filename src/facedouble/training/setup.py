@@ -18,11 +18,13 @@ from facedouble.files import path_text
 from facedouble.models import checkpoint
 from facedouble.models.checkpoint import ModelCard
 from facedouble.models.extraction import finding_record
+from facedouble.models.geometry_record import geometry_record
 from facedouble.run.run import Run
 from facedouble.settings.recipe import Recipe
 from facedouble.settings.train import TrainSettings
 from facedouble.training import memory, parallel, schedule
 from facedouble.training.adversary import Adversary
+from facedouble.training.architecture import resolve_architecture
 from facedouble.training.batch import Shard
 from facedouble.training.crop_cache import MemoryCache
 from facedouble.training.dataset import Dataset
@@ -64,7 +66,8 @@ class Setup:
         pairs = {}
         for side in SIDES:
             batch = self.dataset.training[side].draw(self.recipe.batch_size, random, share)
-            pairs[side] = make_pairs(batch, size, self.recipe.warp, config.augmentation, random)
+            warp, strength = self.recipe.warp, config.augmentation
+            pairs[side] = make_pairs(batch, size, warp, strength, random, self.state.network.geometry)
         return pairs
 
 
@@ -88,7 +91,7 @@ def prepare(
     free = memory.free_memory(device)  # before anything is there that the estimate counts
     precision = choose_precision(settings.compute.precision, device)
     recipe = _for_world(settings.recipe, world)
-    architecture = settings.architecture
+    architecture = resolve_architecture(settings, facesets, folder)
 
     torch.manual_seed(settings.seed)
     network = architecture.build().to(device)
@@ -99,6 +102,7 @@ def prepare(
             f"{architecture.kind} needs at least {network.min_faces_per_side} faces of each side in a step",
         )
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    geometry = network.geometry
     if world.size > 1:
         parallel.synchronise_batch_norm(network)
 
@@ -108,10 +112,15 @@ def prepare(
         coverage=recipe.coverage,
         device=device,
         balanced=settings.balance_poses,
+        geometry=geometry,
         run=run,
     )
     means = {side: faces.mean_face for side, faces in data.training.items()}
     network.prepare(means)
+    described = {
+        side: own.geometry.numpy() for side, own in data.training.items() if own.geometry is not None
+    }
+    network.fit_geometry(described)
 
     card = ModelCard(
         architecture=architecture.dump(),
@@ -121,6 +130,7 @@ def prepare(
         extraction={side: [_found_with(path) for path in paths] for side, paths in facesets.items()},
         colour={side: faces.colour.tolist() for side, faces in data.training.items()},
         settings=settings.dump(),
+        geometry=None if geometry is None else geometry_record(geometry),
     )
     adversary = Adversary(recipe.adversary, device, precision) if recipe.adversary.weight else None
     state = TrainState(network, recipe, card, settings.seed, adversary, device, world)
@@ -133,7 +143,7 @@ def prepare(
             iteration=state.card.iteration,
         )
     elif settings.from_model:
-        state.start_from(settings.from_model, means, run)
+        state.start_from(settings.from_model, means, described, run)
 
     step = Step(
         network,

@@ -36,12 +36,18 @@ class PairedForward(nn.Module):
         self.network = network
 
     def forward(
-        self, inputs: dict[Side, Tensor], noise: dict[Side, Noise], freeze_encoder: bool, swaps: bool
+        self,
+        inputs: dict[Side, Tensor],
+        noise: Mapping[Side, Noise] | None,
+        geometry: dict[Side, Tensor] | None,
+        freeze_encoder: bool,
+        swaps: bool,
     ) -> tuple[dict[Side, Decoded], dict[Side, Decoded]]:
-        """Each side's faces (N, 3, R, R) restored by its own decoder; and, with ``swaps``, decoded from the
-        other side's codes, without gradients to the encoder. ``noise`` is what the network drew for them."""
+        """Each side's faces (N, 3, R, R), which do what ``geometry`` says, restored by its own decoder; and,
+        with ``swaps``, decoded from the other side's codes, without gradients to the encoder. ``noise`` is
+        what the network drew for them."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not freeze_encoder):
-            codes = self.network.encode_sides(inputs, noise)
+            codes = self.network.encode_sides(inputs, noise, geometry)
         restored = {side: self.network.decode(code, side) for side, code in codes.items()}
         if not swaps:
             return restored, {}
@@ -166,8 +172,13 @@ class Step:
 
         def work(side: Side) -> tuple[Tensor, tuple[Tensor | None, ...]]:
             with self._autocast():
+                own = {side: pairs[side]}
                 restored, _ = self.plain(
-                    {side: pairs[side].inputs}, {side: noise[side]}, config.freeze_encoder, False
+                    {side: pairs[side].inputs},
+                    {side: noise[side]},
+                    _geometry(own),
+                    config.freeze_encoder,
+                    False,
                 )
             loss = self.objective(restored, pairs)[side] * share
             return loss.detach(), torch.autograd.grad(loss, parameters, allow_unused=True)
@@ -194,7 +205,7 @@ class Step:
         with self._autocast():
             inputs = {side: pair.inputs for side, pair in pairs.items()}
             swaps = adversary is not None and adversary.of_swaps
-            restored, swapped = forward(inputs, noise, config.freeze_encoder, swaps)
+            restored, swapped = forward(inputs, noise, _geometry(pairs), config.freeze_encoder, swaps)
         sides = torch.stack(list(self.objective(restored, pairs).values()))
         if adversary is None:
             return sides.sum(), sides.detach(), {}
@@ -261,6 +272,12 @@ def add_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor
         torch._foreach_add_(there, more)
 
 
+def _geometry(pairs: Mapping[Side, Pairs]) -> dict[Side, Tensor] | None:
+    """What the faces of ``pairs`` do, for models that are told."""
+    known = {side: pair.geometry for side, pair in pairs.items() if pair.geometry is not None}
+    return known or None
+
+
 def _parts(pairs: Mapping[Side, Pairs], micro_batch: int, least: int) -> Iterator[tuple[slice, float, bool]]:
     """Which of each side's ``pairs`` make even parts of about ``micro_batch`` faces, ``least`` or more of
     each side, each with its share of all, and if it is the last."""
@@ -292,5 +309,6 @@ def unflatten(
 
 
 def _some(pairs: Pairs, part: slice) -> Pairs:
-    tensors: dict[str, Any] = {entry.name: getattr(pairs, entry.name)[part] for entry in fields(pairs)}
+    whole = {entry.name: getattr(pairs, entry.name) for entry in fields(pairs)}
+    tensors: dict[str, Any] = {name: None if own is None else own[part] for name, own in whole.items()}
     return Pairs(**tensors)

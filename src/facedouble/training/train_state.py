@@ -22,7 +22,7 @@ from facedouble.training.adversary import Adversary
 from facedouble.training.dataset import SideDataset
 from facedouble.training.optimizer import make_adam, moments, restore_moments
 from facedouble.training.parallel import World
-from facedouble.types import SIDES, Side
+from facedouble.types import SIDES, FloatArray, Side
 
 _HISTORY_ROWS = 1000
 _READ_EVERY = 10  # iterations, where a device works beside the processor
@@ -144,13 +144,16 @@ class TrainState:
         losses: dict[Side, float] = {"a": row[1], "b": row[2]}
         self.smoothed = {side: value for side, value in losses.items() if math.isfinite(value)}
 
-    def start_from(self, folder: Path, mean_faces: dict[Side, Tensor], run: Run) -> None:
+    def start_from(
+        self, folder: Path, mean_faces: dict[Side, Tensor], described: Mapping[Side, FloatArray], run: Run
+    ) -> None:
         """Start with the weights of another pair's model. Raises ``ModelError`` for another architecture."""
         other, card = checkpoint.load(folder, run=run)
         _refuse_another(folder, card, self.card)
         for network in (self.network, self.ema):
             network.load_state_dict(other.state_dict())
             network.prepare(mean_faces)
+            network.fit_geometry(described)
         self.card.decoders_split = card.decoders_split
         run.notice(
             "train.from_model",

@@ -55,8 +55,10 @@ class DrawnReferences:
         drawn: list[FloatArray] = []
         for start in range(0, len(pictures), _BATCH):
             batch = pictures[start : start + _BATCH]
-            padded = [*batch, *batch[:1] * (_BATCH - len(batch))]  # kernels differ with the batch size
-            drawn += [face.picture for face in swapper.redraw(padded)[: len(batch)]]
+            padding = _BATCH - len(batch)  # kernels differ with the batch size
+            geometry = references.geometry_of(range(start, start + len(batch)))
+            redrawn = swapper.redraw([*batch, *batch[:1] * padding], [*geometry, *geometry[:1] * padding])
+            drawn += [face.picture for face in redrawn[: len(batch)]]
         self.drawn: FloatArray = np.stack(drawn)
         own = np.stack([self._in_view(number, 1) + 0.5 for number in range(len(references))])
         self.mean_shape: Landmarks = own.mean(axis=0)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facedouble.faces.geometry import Geometry
 from facedouble.settings.recipe import Warp
 from facedouble.training.batch import MAX_WEIGHT, Batch, RandomDraws
 from facedouble.training.registry import WARPS
@@ -24,21 +25,29 @@ from facedouble.training.warp.occluders import Occluders
 class Pairs:
     """``inputs`` (N, 3, R, R) and ``targets`` (N, 3, R, R) about 0..1; ``weights`` (N, 1, R, R) of the
     target's pixels in the loss; ``face`` (N, 1, R, R) 0..1, where the target shows the face and the
-    input does not hide it: what a learned mask should say."""
+    input does not hide it: what a learned mask should say. ``geometry`` (N, K) is what the target's face
+    does, for models that are told."""
 
     inputs: Tensor
     targets: Tensor
     weights: Tensor
     face: Tensor
+    geometry: Tensor | None = None
 
 
 def make_pairs(
-    batch: Batch, resolution: int, warp: Warp, strength: float, generator: torch.Generator
+    batch: Batch,
+    resolution: int,
+    warp: Warp,
+    strength: float,
+    generator: torch.Generator,
+    geometry: Geometry | None = None,
 ) -> Pairs:
     """Pairs of side ``resolution`` from a batch as :meth:`SideDataset.draw` returns it.
 
     Both pictures are turned, scaled, shifted and mirrored alike. The input alone is bent as well, its
     colours are changed, and something may lie before the face. ``strength`` 0..1 scales the context.
+    ``geometry`` says what the batch's geometry means.
     """
     draws = RandomDraws(batch, generator)
     affine = _affine(warp, draws)
@@ -58,7 +67,34 @@ def make_pairs(
         covering = patches.coverage(bent[hit], 2 / resolution)
         inputs = inputs.index_copy(0, hit, patches.over(inputs[hit], covering))
         face = face.index_copy(0, hit, face[hit] * (1 - patches.coverage(grid[hit], 2 / resolution)))
-    return Pairs(inputs.contiguous(), targets.contiguous(), weights.contiguous(), face.contiguous())
+    return Pairs(
+        inputs.contiguous(),
+        targets.contiguous(),
+        weights.contiguous(),
+        face.contiguous(),
+        None if geometry is None or batch.geometry is None else moved(batch.geometry, affine, geometry),
+    )
+
+
+def moved(described: Tensor, affine: Tensor, geometry: Geometry) -> Tensor:
+    """What faces (N, K) do in pictures made with ``affine`` (N, 2, 3), see :class:`WarpContext`."""
+    roll, size, across, down = geometry.placement
+    linear, shift = affine[:, :, :2], affine[:, :, 2]
+    result = described.clone()
+    result[:, [across, down]] -= shift
+    # The matrix leads from the made picture to the stored one, so faces move the other way.
+    determinant = torch.linalg.det(linear)
+    other_way = result[:, torch.from_numpy(geometry.mirrored)] * torch.from_numpy(geometry.signs).to(result)
+    result = torch.where((determinant < 0)[:, None], other_way, result)
+    scale, angle = determinant.abs().sqrt(), torch.atan2(linear[:, 1, 0], linear[:, 1, 1])
+    cosine, sine = torch.cos(angle), torch.sin(angle)
+    x, y = result[:, across], result[:, down]
+    result[:, [across, down]] = (
+        torch.stack([cosine * x + sine * y, cosine * y - sine * x], 1) / scale[:, None]
+    )
+    result[:, roll] -= torch.rad2deg(angle)
+    result[:, size] -= torch.log(scale)
+    return result
 
 
 def _affine(warp: Warp, draws: RandomDraws) -> Tensor:
