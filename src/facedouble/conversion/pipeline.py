@@ -120,8 +120,7 @@ def _convert(
     number = frames.info.video_stream
 
     def planned(faceset: Path, selection: FaceSelection, run: Run | None = None) -> ConversionPlan:
-        how = {"describe": swapper.describe, "video_stream": number}
-        return make_plan(source, faceset, selection, **how, run=run)
+        return make_plan(source, faceset, selection, describe=swapper.describe, video_stream=number, run=run)
 
     plan = None if faceset is None else planned(faceset, selection, run)
     fingerprint = conversion_fingerprint(source_hash(source), swapper, plan, settings)

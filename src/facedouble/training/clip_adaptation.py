@@ -85,7 +85,7 @@ class ClipAdaptation:
         self.optimizer.step()
         self.iteration += 1
         network.eval()
-        return float(loss)
+        return float(loss.detach())
 
     def steps(self, run: Run) -> Iterator[int]:
         """All iterations that are left, each with its number; reports them."""
