@@ -29,35 +29,39 @@ class EditBody(Body):
     faces: list[list[int]]
 
 
-def _faceset(studio: Studio, sent: Call) -> tuple[Path, Journal]:
+def _faceset(studio: Studio, sent: Call) -> tuple[Path, Path, Journal]:
+    """The folder of the faceset that was named, the file for what was measured of it, and its journal."""
     names = [step.name for step in project_steps(studio.project()) if step.kind == "extract"]
     name = named("step", sent.path["faceset"], iter(names))
     step = next(step for step in project_steps(studio.project()) if step.name == name)
     path = check_inside(studio.folder, step.output)
-    return path, Journal(state_folder(studio.folder) / "studio" / f"{sent.path['faceset']}.json")
+    own = state_folder(studio.folder) / "studio"
+    check_inside(studio.folder, str(own.relative_to(studio.folder)))
+    identity = sent.path["faceset"]
+    return path, own / f"{identity}.faces.json", Journal(own / f"{identity}.json")
 
 
 def show_faces(studio: Studio, sent: Call) -> Any:
     """All faces as columns, and how many steps can be undone and done again."""
-    path, journal = _faceset(studio, sent)
+    path, cache, journal = _faceset(studio, sent)
     undo, redo = journal.counts()
-    return {**_table.columns(path), "undo": undo, "redo": redo}
+    return {**_table.columns(path, cache), "undo": undo, "redo": redo}
 
 
 def show_crop(studio: Studio, sent: Call) -> Any:
     """A face's crop, small."""
-    path, _ = _faceset(studio, sent)
+    path, _, _ = _faceset(studio, sent)
     data = _table.thumbnail(path, sent.path["frame"], sent.path["number"])
     return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=600"})
 
 
 def edit(studio: Studio, sent: Call) -> Any:
     """Drop faces or restore them."""
-    path, journal = _faceset(studio, sent)
+    path, cache, journal = _faceset(studio, sent)
     body = sent.body(EditBody)
     if not all(len(face) == 2 for face in body.faces):
         raise InputError("a face is named by the numbers of its frame and of itself")
-    states = dict(zip(_keys(path), _table.columns(path)["state"], strict=True))
+    states = dict(zip(_table.keys(path, cache), _table.columns(path, cache)["state"], strict=True))
     before = {"drop": "kb", "restore": "db"}[body.action]
     wanted = [(face[0], face[1]) for face in body.faces]
     chosen = tuple(key for key in wanted if states.get(key, "-") in before)
@@ -69,7 +73,7 @@ def edit(studio: Studio, sent: Call) -> Any:
 
 def undo(studio: Studio, sent: Call) -> Any:
     """Undo the last step."""
-    path, journal = _faceset(studio, sent)
+    path, _, journal = _faceset(studio, sent)
     step = journal.last()
     if step is not None:
         _do(path, _OPPOSITE[step.action], step.faces)
@@ -79,16 +83,12 @@ def undo(studio: Studio, sent: Call) -> Any:
 
 def redo(studio: Studio, sent: Call) -> Any:
     """Do the step again that was undone last."""
-    path, journal = _faceset(studio, sent)
+    path, _, journal = _faceset(studio, sent)
     step = journal.next()
     if step is not None:
         _do(path, step.action, step.faces)
         journal.move(1)
     return show_faces(studio, sent)
-
-
-def _keys(path: Path) -> list[tuple[int, int]]:
-    return [face.key for face in _table.faces(path)]
 
 
 def _do(path: Path, action: Action, keys: tuple[tuple[int, int], ...]) -> None:

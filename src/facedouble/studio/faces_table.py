@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from facedouble.curation.attributes import face_attributes
 from facedouble.curation.crop_order import frame_size_of
@@ -19,45 +18,68 @@ from facedouble.errors import InputError
 from facedouble.faces.clustering import assign_people
 from facedouble.faceset.layout import BLURRY, CROPS, DATABASE, DROPPED, crop_name, iter_crops, parse_crop_name
 from facedouble.faceset.store import Faceset
+from facedouble.files import read_regular, write_whole
 from facedouble.studio.preview.kept import Kept
-from facedouble.types import Face
 from facedouble.video.images import read_image
 from facedouble.video.opencv_codec import encode
 
 _THUMBNAIL = 144
-_MOST_BYTES = 64 << 20
+_MOST_BYTES = 64 << 20  # of thumbnails
+_MOST_CACHED = 1 << 28
 _STATES = {CROPS: "k", BLURRY: "b", DROPPED: "d"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """What does not change when crops are moved."""
+_NUMBERS = ("frame", "number", "track", "person")
+_MEASURES = ("wrong", "yaw", "pitch", "mouth", "eyes", "sharpness", "width", "brightness")
 
-    faces: tuple[Face, ...]
-    columns: dict[str, Any]
+
+class _Columns(BaseModel):
+    """What does not change when crops are moved, as it is kept for the next time; ``stamp`` says of which
+    database."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    stamp: str
+    numbers: dict[str, list[int]]
+    measures: dict[str, list[float | None]]
+    reasons: dict[int, str]
+
+    @property
+    def keys(self) -> list[tuple[int, int]]:
+        """The numbers of frame and face of each."""
+        return list(zip(self.numbers["frame"], self.numbers["number"], strict=True))
+
+    def fits(self, stamp: str) -> bool:
+        """Whether it is of that database, and whole."""
+        lengths = {len(column) for column in self.numbers.values()}
+        lengths |= {len(column) for column in self.measures.values()}
+        names = (tuple(self.numbers), tuple(self.measures))
+        return self.stamp == stamp and names == (_NUMBERS, _MEASURES) and len(lengths) == 1
 
 
 class FacesTable:
     """The faces of facesets by folder, measured once while their databases stay as they are."""
 
     def __init__(self) -> None:
-        self._measured: Kept[_Measured] = Kept(60_000, lambda measured: len(measured.faces) + 1)
+        self._measured: Kept[_Columns] = Kept(60_000, lambda columns: len(columns.keys) + 1)
         self._thumbnails: Kept[bytes] = Kept(_MOST_BYTES, len)
         self._lock = threading.Lock()
 
-    def columns(self, path: Path) -> dict[str, Any]:
+    def columns(self, path: Path, cache: Path) -> dict[str, Any]:
         """Columns of equal length, and ``state``: a letter for each face (kept, blurry, dropped, - for one
-        without a crop). Raises ``InputError``."""
-        measured = self._of(path)
+        without a crop). What took long is kept in the file ``cache``. Raises ``InputError``."""
+        measured = self._of(path, cache)
         places = {parse_crop_name(crop.rpartition("/")[2]): crop for crop in iter_crops(path)}
         states = []
-        for face in measured.faces:
-            crop = places.get(face.key)
+        for key in measured.keys:
+            crop = places.get(key)
             states.append("-" if crop is None else _STATES[crop.partition("/")[0]])
-        return {**measured.columns, "state": "".join(states)}
+        columns = {**measured.numbers, **measured.measures, "reasons": measured.reasons}
+        return {**columns, "state": "".join(states)}
 
-    def faces(self, path: Path) -> Sequence[Face]:
-        return self._of(path).faces
+    def keys(self, path: Path, cache: Path) -> list[tuple[int, int]]:
+        """The numbers of frame and face of each face, in the order of the columns."""
+        return self._of(path, cache).keys
 
     def thumbnail(self, path: Path, frame: int, number: int) -> bytes:
         """A small JPEG of a crop. Raises ``InputError`` where there is none."""
@@ -84,42 +106,51 @@ class FacesTable:
                 self._thumbnails.put(key, kept)
         return kept
 
-    def _of(self, path: Path) -> _Measured:
+    def _of(self, path: Path, cache: Path) -> _Columns:
         database = path / DATABASE
         try:
-            stamp = database.stat().st_mtime_ns
+            found = database.stat()
         except OSError as error:
             raise InputError("there are no faces yet") from error
+        stamp = f"{found.st_mtime_ns} {found.st_size}"
         key = (str(path), stamp)
         with self._lock:
-            found = self._measured.get(key)
-        if found is None:
-            found = _measure(path)
-            with self._lock:
-                self._measured.put(key, found)
-        return found
+            columns = self._measured.get(key) or _cached(cache, stamp)
+            if columns is None:
+                columns = _measure(path, stamp)
+                cache.parent.mkdir(exist_ok=True)
+                write_whole(cache, columns.model_dump_json().encode())
+            self._measured.put(key, columns)
+        return columns
 
 
-def _measure(path: Path) -> _Measured:
+def _cached(cache: Path, stamp: str) -> _Columns | None:
+    """What was measured before; ``None`` where it is of another database, or damaged."""
+    try:
+        found = _Columns.model_validate_json(read_regular(cache, _MOST_CACHED))
+    except (OSError, ValidationError):
+        return None
+    return found if found.fits(stamp) else None
+
+
+def _measure(path: Path, stamp: str) -> _Columns:
     with Faceset.open(path) as store:
-        faces = tuple(face for face in store.all_faces() if face.cropped)
+        faces = [face for face in store.all_faces() if face.cropped]
         size = frame_size_of(store)
-    columns: dict[str, Any] = {
+    people = assign_people(faces)
+    suspects = {suspect.face.key: suspect for suspect in review(faces, size)}
+    numbers = {
         "frame": [face.frame_index for face in faces],
         "number": [face.face_index for face in faces],
         "track": [face.track for face in faces],
-        "reasons": {},
+        "person": [int(people[face.key]) for face in faces],
     }
-    suspects = {suspect.face.key: suspect for suspect in review(faces, size)}
-    columns["wrong"] = [round(suspects[it.key].score, 2) if it.key in suspects else 0 for it in faces]
-    columns["reasons"] = {
-        str(place): suspects[face.key].text for place, face in enumerate(faces) if face.key in suspects
+    found = face_attributes(faces) if faces else None
+    measures: dict[str, list[float | None]] = {
+        "wrong": [round(suspects[it.key].score, 2) if it.key in suspects else 0.0 for it in faces]
     }
-    people = assign_people(faces)
-    columns["person"] = [int(people[face.key]) for face in faces]
-    names = ("yaw", "pitch", "mouth", "eyes", "sharpness", "width", "brightness")
-    measures = face_attributes(faces) if faces else None
-    for name in names:
-        values = [] if measures is None else np.asarray(getattr(measures, name)).tolist()
-        columns[name] = [round(value, 3) if math.isfinite(value) else None for value in values]
-    return _Measured(faces, columns)
+    for name in _MEASURES[1:]:
+        values = [] if found is None else np.asarray(getattr(found, name)).tolist()
+        measures[name] = [round(value, 3) if math.isfinite(value) else None for value in values]
+    reasons = {n: suspects[face.key].text for n, face in enumerate(faces) if face.key in suspects}
+    return _Columns(stamp=stamp, numbers=numbers, measures=measures, reasons=reasons)
