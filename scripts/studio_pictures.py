@@ -57,6 +57,14 @@ def main(project: Path, folder: Path) -> None:
             thread.join()
 
 
+def _faces(page: Page) -> None:
+    page.wait_for_selector(".tile img")
+    every = """() => [...document.querySelectorAll('.tile img')].every((one) => one.naturalWidth)
+        && document.querySelector('.coverage p:last-child').textContent !== ''"""
+    while not page.evaluate(every):  # the page's own policy forbids waiting for it in there
+        page.wait_for_timeout(200)
+
+
 def _convert(page: Page) -> None:
     page.wait_for_selector(".transport[data-stamp]")
     page.get_by_label("Frame", exact=True).last.fill("49")
@@ -69,7 +77,7 @@ def _convert(page: Page) -> None:
 
 SCREENS: dict[str, Callable[[Page], object]] = {
     "project": lambda page: page.wait_for_selector(".steps"),
-    "faces": lambda page: page.wait_for_selector(".tile img"),
+    "faces": _faces,
     "train": lambda page: page.wait_for_selector(".chart svg"),
     "convert": _convert,
     "report": lambda page: page.wait_for_selector(".findings"),

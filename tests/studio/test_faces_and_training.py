@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 from facedouble.faceset.store import Faceset
 from facedouble.project.file import read_project
 from facedouble.studio.edit_journal import Journal, Step
+from facedouble.studio.faces_table import FacesTable
 from facedouble.studio.server import StudioServer
 from facedouble.studio.training_follow import Curves, Followed
 from facedouble.video.images import write_png
@@ -98,6 +99,27 @@ def test_a_journal_that_is_damaged_counts_as_empty(tmp_path: Path) -> None:
     for text in ("", "[", '{"steps": 3}', '{"done": 9}', '{"steps": [{"action": "rm", "faces": []}]}'):
         journal.path.write_text(text)
         assert journal.counts() == (0, 0)
+
+
+def test_what_was_measured_is_kept_and_believed_only_if_whole(visitor: Client, film: Path) -> None:
+    base = path_of(visitor, "extract", "facesets")
+    first = visitor.get(base).json
+    [cache] = (film / ".facedouble" / "studio").glob("*.faces.json")
+    kept_columns = json.loads(cache.read_text())
+    damaged = [
+        "", "[]", json.dumps({**kept_columns, "stamp": "another"}),
+        json.dumps({**kept_columns, "numbers": {**kept_columns["numbers"], "track": [0]}}),
+        json.dumps({**kept_columns, "measures": {}}),
+    ]  # fmt: skip
+    table = FacesTable()
+    faceset = film / "faces" / "Ada" / "Ada"
+    for text in damaged:
+        cache.write_text(text)
+        found = FacesTable().columns(faceset, cache)
+        assert {name: found[name] for name in ("frame", "yaw", "wrong")} == {
+            name: first[name] for name in ("frame", "yaw", "wrong")
+        }
+    assert table.keys(faceset, cache) == list(zip(first["frame"], first["number"], strict=True))
 
 
 def test_a_training_is_shown(visitor: Client, film: Path) -> None:
