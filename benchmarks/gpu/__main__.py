@@ -27,17 +27,17 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", metavar="TASK", help=f"of: {', '.join(t.name for t in TASKS)}")
     parser.add_argument("--until", type=float, help=argparse.SUPPRESS)  # of the worker
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    work = options.work or options.out.with_name(f"{options.out.name}.work")
+    for folder in (options.out, work):
+        folder.mkdir(parents=True, exist_ok=True)
     if options.until is None:
         until = time.time() + 60 * options.minutes
-        return supervise([*sys.argv[1:], "--until", str(until)], options.out, until)
+        return supervise([*sys.argv[1:], "--until", str(until)], options.out, work, until)
 
-    work = options.work or options.out.with_name(f"{options.out.name}.work")
-    work.mkdir(parents=True, exist_ok=True)
     device = choose_device(options.device)
     # What is compared to a processor's float32 is to be float32 there as well.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    record = Record(options.out)
+    record = Record(options.out, work)
     record.values |= {"machine": this_machine().as_json(), "versions": versions(), "device": str(device)}
     record.write()
     say(f"{record.values['machine']['gpu'] or 'no GPU'}, {record.values['versions']}")

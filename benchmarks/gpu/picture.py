@@ -30,7 +30,8 @@ from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
 
 _FRAMES = 8
-_FOR_RESULTS = 75.0  # seconds for conversion, evaluation and pictures after a training
+_FOR_RESULTS = 60.0  # seconds for conversion, evaluation and pictures after a training
+FOR_THE_REST = 100.0  # seconds for the tasks after ``double``
 
 
 def faces(context: Context) -> dict[str, Any]:
@@ -44,13 +45,13 @@ def faces(context: Context) -> dict[str, Any]:
 
 
 def quick(context: Context) -> dict[str, Any]:
-    """``quick`` trained for a minute and a half, converted and evaluated."""
-    return _swap(context, "quick", "quick", 0.05 if context.tiny else 1.5, {})
+    """``quick`` trained for three quarters of a minute, converted and evaluated."""
+    return _swap(context, "quick", "quick", 0.05 if context.tiny else 0.75, {})
 
 
 def double(context: Context) -> dict[str, Any]:
     """``double`` at 256 pixels trained for what is left, converted and evaluated."""
-    seconds = 4.0 if context.tiny else context.left() - _FOR_RESULTS - 30
+    seconds = 4.0 if context.tiny else max(context.left() - _FOR_RESULTS - FOR_THE_REST, 60)
     values = {} if context.tiny else {"recipe": {"batch_size": 32}}
     return _swap(context, "double", "double", seconds / 60, values)
 

@@ -44,13 +44,15 @@ class OutOfTimeError(Exception):
 
 
 class Record:
-    """What ``results.json`` says: facts, and for each task how it went."""
+    """What ``results.json`` says: facts, and for each task how it went. A copy in ``work`` serves where
+    ``folder`` was emptied since."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / RESULTS
+    def __init__(self, folder: Path, work: Path | None = None) -> None:
+        self.paths = [path / RESULTS for path in (folder, work) if path is not None]
+        there = [path for path in self.paths if path.is_file()]
         self.values: dict[str, Any] = {"tasks": {}}
-        if self.path.is_file():
-            self.values = json.loads(self.path.read_text(encoding="utf-8"))
+        if there:
+            self.values = json.loads(there[0].read_text(encoding="utf-8"))
 
     @property
     def tasks(self) -> dict[str, dict[str, Any]]:
@@ -59,7 +61,8 @@ class Record:
 
     def write(self) -> None:
         """Write it whole."""
-        write_whole(self.path, json.dumps(self.values, indent=1, default=str).encode())
+        for path in self.paths:
+            write_whole(path, json.dumps(self.values, indent=1, default=str).encode())
 
     def finished(self, name: str) -> bool:
         """Whether a task needs no further try."""
@@ -132,7 +135,7 @@ def alarm(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def supervise(arguments: Sequence[str], folder: Path, until: float) -> int:
+def supervise(arguments: Sequence[str], folder: Path, work: Path, until: float) -> int:
     """Run the worker with these arguments in a process of its own; again, where it crashed or hangs, until
     everything is done or it is ``until`` (of ``time.time``)."""
     code = 0
@@ -146,7 +149,7 @@ def supervise(arguments: Sequence[str], folder: Path, until: float) -> int:
                 if _overdue(Record(folder)) or time.time() > until + _GRACE:
                     worker.kill()
                     code = worker.wait()
-        record = Record(folder)
+        record = Record(folder, work)
         record.close_running("it hung, and was ended" if code < 0 else f"the process ended with code {code}")
         if code == 0 or time.time() > until:
             break
