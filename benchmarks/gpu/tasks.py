@@ -20,6 +20,7 @@ TASKS = (
     Task("speed of double", speed.double, least=3, most=60, spare=_FOR_THE_PICTURE),
     Task("quick, trained", picture.quick, least=3, most=110, spare=_FOR_THE_PICTURE),
     Task("double, trained", picture.double, least=3, most=1200, spare=0.5 * picture.FOR_THE_REST),
+    Task("evaluation", picture.evaluation, least=5, most=60),
     Task("conversion against the processor", correctness.conversion, least=3, most=40),
     Task("conversion", picture.conversion, least=3, most=50),
     Task("saves", correctness.saves, least=5, most=60),
