@@ -328,6 +328,8 @@ CELLS: list[tuple[str, str, object]] = [
     ("source", "sha256", "short"),
     ("source", "settings", "[" * DEEP),
     ("source", "settings", "[]"),
+    ("source", "settings", '{"smoothing": 1e999}'),
+    ("source", "settings", '{"smoothing": NaN}'),
     ("source", "source_index", "[" * DEEP),
     ("source", "path", "p" * 1_000_000),
     ("source", "program", "\x1b]0;title\x07" * 1000),
@@ -379,6 +381,43 @@ def databases() -> Iterator[tuple[str, Make]]:
     yield "a frame number of 2^62", sql("UPDATE face SET frame_index = 4611686018427387904 + frame_index")
 
 
+def points(change: Callable[[np.ndarray], np.ndarray]) -> Make:
+    """Changes the landmarks of every face, which stay finite."""
+
+    def make(folder: Path) -> None:
+        database = sqlite3.connect(folder / "faces" / "faceset.sqlite")
+        for frame, face, smoothed in database.execute(
+            "SELECT frame_index, face_index, smoothed FROM face"
+        ).fetchall():
+            new = change(np.frombuffer(smoothed, "<f4").reshape(-1, 2)).astype("<f4").tobytes()
+            database.execute(
+                "UPDATE face SET landmarks = ?, smoothed = ? WHERE (frame_index, face_index) = (?, ?)",
+                (new, new, frame, face),
+            )
+        database.commit()
+        database.close()
+
+    return make
+
+
+def nobodies() -> Iterator[tuple[str, Make]]:
+    yield "all landmarks in one point", points(lambda p: np.full_like(p, 300))
+    yield "landmarks nearly in one point", points(lambda p: 300 + 1e-3 * p)
+    yield "landmarks on one line", points(lambda p: p * np.array((1, 0)) + 200)
+    yield "landmarks far outside the frame", points(lambda p: p + 900_000)
+    yield "landmarks on the other side", points(lambda p: -p - 5000)
+    yield "landmarks of an absurd size", points(lambda p: np.clip(p * 5000, -9e5, 9e5))
+    yield "landmarks at random", points(lambda p: np.random.default_rng(1).uniform(-9e5, 9e5, p.shape))
+    for name, row in (
+        ("a path", (0, "../a.png", "0" * 64)),
+        ("no digest", (0, "a.png", "short")),
+        ("a number below 0", (-5, "a.png", "0" * 64)),
+        ("bytes", (0, b"a.png", "0" * 64)),
+        ("a name of megabytes", (0, "n" * 5_000_000, "0" * 64)),
+    ):
+        yield f"a file that is {name}", sql("INSERT OR REPLACE INTO file VALUES (?, ?, ?)", values=row)
+
+
 def crop_of(folder: Path) -> Path:
     return sorted((folder / "faces" / "faces").glob("*.png"))[0]
 
@@ -402,6 +441,9 @@ def facesets() -> list[BadInput]:
         *table("faceset", FACES, databases()),
         *table("faceset to train", TRAIN, list(databases())[::7]),
         *table("faceset to convert", CONVERT, list(databases())[::9]),
+        *table("faceset of nobody to train", TRAIN, list(nobodies())[:7]),
+        *table("faceset of nobody to convert", CONVERT, nobodies()),
+        *table("faceset of nobody", FACES, nobodies(), harmless=True),
     ]
 
 
