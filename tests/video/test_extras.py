@@ -19,6 +19,7 @@ from facedouble.video.frame_extras import light_level, mastering_display
 from facedouble.video.images import read_pixels
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
+from tests.video.odd_clips import write
 from tests.video.sources import make_clip
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -175,3 +176,48 @@ def test_fields_are_kept_or_said(tmp_path: Path) -> None:
         assert next(container.decode(video=0)).interlaced_frame
     said = copied(source, tmp_path / "out.mkv", ClipEncoding(codec="ffv1"))
     assert said == ["the source is interlaced, and the result does not say so; `encoding.codec=libx264` does"]
+
+
+def _inside(data: bytes, path: list[str], payload: bytes) -> bytes:
+    """The boxes ``data`` of an MP4 with ``payload`` at the end of the box that ``path`` leads to."""
+    skip = {"stsd": 8, "avc1": 78}
+    found, at = b"", 0
+    while at < len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        body = data[at + 8 : at + size]
+        if path and kind == path[0].encode():
+            head = skip.get(path[0], 0)
+            body = body[:head] + _inside(body[head:], path[1:], payload)
+            if len(path) == 1:
+                body += payload
+        found += struct.pack(">I4s", 8 + len(body), kind) + body
+        at += size
+    return found
+
+
+@pytest.mark.parametrize(("name", "what"), [
+    ("st3d", "the arrangement of a stereo picture"), ("sv3d", "the mapping of a 360 degree picture")
+])  # fmt: skip
+@pytest.mark.parametrize("suffix", ["images", "mp4", "mov", "mkv", "webm"])
+def test_spherical_and_stereo_pictures_are_said_to_lose_it(
+    tmp_path: Path, name: str, what: str, suffix: str
+) -> None:
+    """No container has it afterwards, and each time one line says so."""
+    plain = write(tmp_path / "plain.mp4", "libx264", count=3)
+    if name == "st3d":
+        box = struct.pack(">I4sIB", 13, b"st3d", 0, 1)  # top and bottom
+    else:
+        heading = struct.pack(">I4sIB", 13, b"svhd", 0, 0)
+        pose = struct.pack(">I4sIiii", 24, b"prhd", 0, 0, 0, 0)
+        equal = struct.pack(">I4sIIIII", 28, b"equi", 0, 0, 0, 0, 0)
+        projection = struct.pack(">I4s", 8 + len(pose + equal), b"proj") + pose + equal
+        box = struct.pack(">I4s", 8 + len(heading + projection), b"sv3d") + heading + projection
+    path = ["moov", "trak", "mdia", "minf", "stbl", "stsd", "avc1"]
+    source = tmp_path / "source.mp4"
+    source.write_bytes(_inside(plain.read_bytes(), path, box))
+    assert ClipSource(source).info.lost_extras == what
+    target = tmp_path / ("images" if suffix == "images" else f"out.{suffix}")
+    how = ClipEncoding(codec="libvpx-vp9" if suffix == "webm" else "libx264")
+    assert sum(what in line and "left out" in line for line in copied(source, target, how)) == 1
+    if suffix != "images":
+        assert ClipSource(target).info.lost_extras == ""
