@@ -36,6 +36,7 @@ from facedouble.video.shot_boundaries import THUMBNAIL, is_cut
 
 _MAX_PROBLEM = 1000  # characters
 _MAX_TRACKLETS = 1000  # per segment; gives each tracklet of a clip a number of its own
+_POSES = 12  # of observations that are compared, to describe the most frontal one
 _DESCRIBE_EVERY = 90  # frames of a face that fills its segments
 
 
@@ -205,14 +206,15 @@ def _to_describe(
     own: int,
     scheme: LandmarkScheme,
 ) -> Observation | None:
-    """The most frontal observation. ``None`` if the tracklet fills the segment and continues in the next one,
+    """The most frontal observation of some. ``None`` if the tracklet fills the segment and continues in the next one,
     which may describe it, and it is not yet due again; or if the face was seen in profile only."""
     continues = len(observations) == own and tracklet.last.position == own
     due = (frames[0].index - 1) // _DESCRIBE_EVERY < frames[own - 1].index // _DESCRIBE_EVERY
     if continues and not due:
         return None
+    known = [seen for seen in observations if seen.origin != "carried"]
     return min(
-        (seen for seen in observations if seen.origin != "carried"),
+        known[:: max(1, len(known) // _POSES)],
         key=lambda seen: abs(head_pose(seen.landmarks, scheme, seen.depth).yaw),
         default=None,
     )

@@ -131,8 +131,7 @@ def fast_crop(image: Image | Grey, alignment: Alignment, size: int) -> Image:
     factor = averaging(alignment)
     if factor > 1:
         image, alignment = _averaged(image, alignment, size, factor, factor)
-    warped = cv2.warpAffine(image, alignment, (size, size), flags=cv2.INTER_LINEAR)
-    return np.asarray(warped, dtype=np.uint8)
+    return warp_bilinear(image, alignment, size)
 
 
 def averaging(alignment: Alignment) -> int:
@@ -172,6 +171,15 @@ def alignment_in_region(alignment: Alignment, region: Box, size: tuple[int, int]
     # Point p of the resized region lies at (p + 1/2) step - 1/2 + (left, top) of the frame.
     shift = alignment[:, :2] @ (step / 2 - 0.5 + (region.left, region.top)) + alignment[:, 2]
     return np.column_stack([alignment[:, :2] * step, shift])
+
+
+def warp_bilinear(image: Image | Grey, alignment: Alignment, size: int) -> Image:
+    """A crop sampled bilinearly and without averaging. Colours get a fourth channel: OpenCV takes less than
+    half the time for four."""
+    colour = image.ndim == 3
+    given = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA) if colour else image
+    warped = cv2.warpAffine(given, alignment, (size, size), flags=cv2.INTER_LINEAR)
+    return np.asarray(cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB) if colour else warped, dtype=np.uint8)
 
 
 def warp_bicubic(image: Image | Grey, alignment: Alignment, size: int) -> Image:

@@ -67,6 +67,7 @@ _HAS_LAYER_BY_HAND = (
     "(frame_index, face_index) IN (SELECT frame_index, face_index FROM layer WHERE maker != 'network')"
 )
 _CROP_FACTS = ("cropped", "sharpness", "colour", "status")
+_UPDATE_CROP_FACTS = FACE.update(_CROP_FACTS)
 _COMPLETE = "complete"
 _FAILURE = "failure"  # why the source could not be read to its end
 
@@ -302,7 +303,7 @@ class Faceset:
             rows = [FACE.to_update(face, _CROP_FACTS) for face in faces]
         except ValueError as error:
             raise OutputError(f"{self.path}: a face cannot be stored ({error})") from error
-        self._database.executemany(FACE.update(_CROP_FACTS), rows)
+        self._database.executemany(_UPDATE_CROP_FACTS, rows)
 
     def replace_faces(self, faces: Iterable[Face]) -> None:
         """Store ``faces`` in place of all there are, except what a person set."""
