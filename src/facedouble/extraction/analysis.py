@@ -206,8 +206,8 @@ def _to_describe(
     own: int,
     scheme: LandmarkScheme,
 ) -> Observation | None:
-    """The most frontal observation of some. ``None`` if the tracklet fills the segment and continues in the next one,
-    which may describe it, and it is not yet due again; or if the face was seen in profile only."""
+    """The most frontal observation of some. ``None`` if the tracklet fills the segment and continues in the
+    next one, which may describe it, and it is not yet due again; or if the face was seen in profile only."""
     continues = len(observations) == own and tracklet.last.position == own
     due = (frames[0].index - 1) // _DESCRIBE_EVERY < frames[own - 1].index // _DESCRIBE_EVERY
     if continues and not due:

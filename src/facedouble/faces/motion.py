@@ -51,7 +51,7 @@ def estimate_motion(
     """
     upright = align(landmarks, PATCH, scheme)
     start = _tracking_points(scheme)
-    first, second = (patch_of(frame, upright) for frame in (before, after))
+    first, second = (_patch(frame, upright) for frame in (before, after))
     moved, good = track_points(first, second, start)
     if good.sum() < 3:
         return FaceMotion(np.eye(2, 3), 0.0, np.inf)
@@ -73,7 +73,7 @@ def _complex(points: FloatArray) -> _Complex:
     return np.asarray(points @ (1, 1j), dtype=np.complex128)
 
 
-def patch_of(frame: Picture, upright: Alignment) -> Grey:
+def _patch(frame: Picture, upright: Alignment) -> Grey:
     """The patch that an alignment of the frame describes. Only the luma around it is worked out."""
     factor = averaging(upright)
     width, height = frame.shown_size
