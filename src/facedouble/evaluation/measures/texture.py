@@ -11,7 +11,7 @@ from facedouble.evaluation.measure import Evidence, Outcome, mean_known, measure
 
 _LEAST = 1e-9
 _DETAIL = {"group": "texture", "better": "between", "good": (0.75, 1.3), "fair": (0.5, 2.0)}
-_WHOLE = {"group": "texture", "better": "lower", "good": (0, 1.15), "fair": (0, 1.7), "per_frame": True}
+_WHOLE = {"group": "texture", "better": "lower", "good": (0, 1.1), "fair": (0, 1.45), "per_frame": True}
 
 
 @measure(
@@ -81,7 +81,7 @@ def coherence_mouth(evidence: Evidence) -> Outcome:
     distance wide, each against the nearest one at its place in up to 120 real frames of B, divided by the
     same for frames of B's clips among each other. Every band of the picture is made equally strong first, so
     that neither blurring nor sharpening helps. 1 is what another clip of B would have; torn lips, two faces
-    over each other and mouths that B never makes have more; lower is better, good up to 1.15.
+    over each other and mouths that B never makes have more; lower is better, good up to 1.1.
     """
     return _coherence(evidence, "mouth")
 
@@ -92,7 +92,7 @@ def coherence_mouth(evidence: Evidence) -> Outcome:
     **_WHOLE,
 )
 def coherence_eyes(evidence: Evidence) -> Outcome:
-    """The same for eyes and brows; lower is better, good up to 1.15."""
+    """The same for eyes and brows; lower is better, good up to 1.1."""
     return _coherence(evidence, "eyes")
 
 
@@ -102,7 +102,7 @@ def coherence_eyes(evidence: Evidence) -> Outcome:
     **_WHOLE,
 )
 def coherence_skin(evidence: Evidence) -> Outcome:
-    """The same for nose, cheeks, chin and the skin between them; lower is better, good up to 1.15. A's own
+    """The same for nose, cheeks, chin and the skin between them; lower is better, good up to 1.1. A's own
     face has 3 to 7.
     """
     return _coherence(evidence, "skin")
