@@ -15,6 +15,7 @@ _JUDGED = [group for group in GROUPS if group != "model"]
 
 _MAX_BLAMES = 2  # sentences per group
 _MAX_FAIR = 4
+_SHARPENED = 1.5  # times as much coarse detail as fine
 _HEADLINES: dict[Rating, str] = {
     "good": "A good swap: no measure is far out of its good range.",
     "fair": "A usable swap with faults.",
@@ -69,10 +70,18 @@ def _suspicions(outcomes: Mapping[str, Outcome], rates: Mapping[str, Rating]) ->
     fine, middle = (_level(name, outcomes) for name in ("octave_fine", "octave_middle"))
     if rates["flicker"] == "good" and fine < 0 and middle < 0:
         yield "The face is soft, so the lack of flicker means little."
-    if fine < 0 < max(middle, _level("octave_coarse", outcomes)):
+    if _sharpened(*(outcomes[name].value for name in ("octave_fine", "octave_middle", "octave_coarse"))):
         yield "The face is sharpened rather than detailed: too much coarse detail, too little fine."
     if rates["flicker_own"] == "good" and rates["flicker"] in ("fair", "poor"):
         yield "What flickers moves: the new face slides across the head rather than coming and going."
+
+
+def _sharpened(fine: float | None, middle: float | None, coarse: float | None) -> bool:
+    """Whether there is too much coarse detail, and much less of the finest."""
+    if fine is None or middle is None or coarse is None:
+        return False
+    most = max(middle, coarse)
+    return most > MEASURES["octave_middle"].good[1] and fine < most / _SHARPENED
 
 
 def _level(name: str, outcomes: Mapping[str, Outcome]) -> int:

@@ -10,6 +10,7 @@ from facedouble.evaluation.coherence import REGIONS
 from facedouble.evaluation.measure import Evidence, Outcome, mean_known, measure
 
 _LEAST = 1e-9
+_PERSON = 1.25  # people differ in skin and beard; what differs by more is their cameras
 _DETAIL = {"group": "texture", "better": "between", "good": (0.75, 1.3), "fair": (0.5, 2.0)}
 _WHOLE = {"group": "texture", "better": "lower", "good": (0, 1.1), "fair": (0, 1.45), "per_frame": True}
 
@@ -21,10 +22,10 @@ _WHOLE = {"group": "texture", "better": "lower", "good": (0, 1.1), "fair": (0, 1
 )
 def octave_fine(evidence: Evidence) -> Outcome:
     """Detail of 1 to 2 pixels where the eyes are 128 pixels apart (``octaves.octave_energies``): energy of
-    the result's faces over the geometric mean of two others, that of the source's faces, which are as blurred
-    by motion and lens, and that of B's real faces, which have B's skin. 1 is right, less is soft, more is
-    sharpened; good from 0.75 to 1.3. Both ratios stand beside: the source's own face and B's clip itself lie
-    between 0.5 and 2, as people and cameras differ.
+    the result's faces over what it should be, between that of the source's faces, which are as blurred by
+    motion and lens, and that of B's real faces, which have B's skin: their geometric mean, but no further
+    from the source's than by a quarter, as cameras differ as well. 1 is right, less is soft, more is
+    sharpened; good from 0.75 to 1.3. Both ratios stand beside.
     """
     return _octave(evidence, 0)
 
@@ -113,9 +114,12 @@ def _octave(evidence: Evidence, band: int) -> Outcome:
     of_b = max(float(evidence.look.octaves[band]), _LEAST)
     to_source = float(of_result.mean()) / max(float(of_source.mean()), _LEAST)
     to_b = float(of_result.mean()) / of_b
-    series = np.sqrt(of_result / np.maximum(of_source, _LEAST) * of_result / of_b)
+    # Of B's energy over the source's, the root.
+    wanted = math.sqrt(to_source / max(to_b, _LEAST))
+    wanted = min(max(wanted, 1 / _PERSON), _PERSON)
+    series = of_result / np.maximum(of_source, _LEAST) / wanted
     beside = {"of the source's face": to_source, "of B's real faces": to_b}
-    return Outcome(math.sqrt(to_source * to_b), series, beside=beside)
+    return Outcome(to_source / wanted, series, beside=beside)
 
 
 def _coherence(evidence: Evidence, region: str) -> Outcome:
