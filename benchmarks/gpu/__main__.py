@@ -24,13 +24,19 @@ def main() -> int:
     parser.add_argument("--work", type=Path, help="folder for facesets and models (default: OUT.work)")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--tiny", action="store_true", help="small models and few frames: a test of itself")
-    parser.add_argument("--only", nargs="*", metavar="TASK", help=f"of: {', '.join(t.name for t in TASKS)}")
+    parser.add_argument(
+        "--only", nargs="*", metavar="TASK", help=f"done anew; of: {', '.join(t.name for t in TASKS)}"
+    )
     parser.add_argument("--until", type=float, help=argparse.SUPPRESS)  # of the worker
     options = parser.parse_args()
     work = options.work or options.out.with_name(f"{options.out.name}.work")
     for folder in (options.out, work):
         folder.mkdir(parents=True, exist_ok=True)
     if options.until is None:
+        wanted = Record(options.out, work)
+        for name in options.only or ():
+            wanted.tasks.pop(name, None)
+        wanted.write()
         until = time.time() + 60 * options.minutes
         return supervise([*sys.argv[1:], "--until", str(until)], options.out, work, until)
 
