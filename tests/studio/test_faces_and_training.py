@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,33 @@ def test_both_screens_in_a_browser(page: Page, studio: StudioServer, film: Path)
     expect(page.locator(".chart svg").first).to_be_visible()
     expect(page.locator(".facts")).to_contain_text("quick")
     page.get_by_role("slider", name="Time-lapse").press("Home")
+
+
+@pytest.mark.subprocess
+@pytest.mark.slow
+def test_a_training_goes_on_without_the_server(film: Path) -> None:
+    def job_of(visitor: Client) -> Any:
+        [job] = visitor.get("/api/jobs").json
+        return job
+
+    def wait(visitor: Client, ready: Callable[[Any], bool]) -> Any:
+        end = time.monotonic() + 120
+        while not ready(job := job_of(visitor)):
+            assert time.monotonic() < end, job
+            time.sleep(0.2)
+        return job
+
+    with serving(film) as server:
+        visitor = Client(server).enter()
+        base = path_of(visitor, "train", "models")
+        visitor.post(f"{base}/minutes", {"minutes": 30.0})
+        visitor.post("/api/jobs/run", {"steps": [base.rpartition("/")[2]]})
+        wait(visitor, lambda _: visitor.get(base).json["iteration"] > 2)
+    with serving(film) as server:
+        visitor = Client(server).enter()
+        assert job_of(visitor)["state"] == "running"
+        before = visitor.get(base).json["iteration"]
+        wait(visitor, lambda _: visitor.get(base).json["iteration"] > before)
+        visitor.post(f"/api/jobs/{job_of(visitor)['id']}/stop")
+        assert wait(visitor, lambda job: job["state"] != "running")["state"] == "cancelled"
+        assert visitor.get(base).json["saved_at"] > before
