@@ -22,7 +22,7 @@ from benchmarks.table import Cell, Table, print_tables
 from facedouble.assets import demo_clips
 from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.frame_ranges import FrameRanges
-from facedouble.conversion.plan import FaceSelection, make_plan
+from facedouble.conversion.plan import ConversionPlan, FaceSelection, make_plan
 from facedouble.conversion.registry import BLENDS, COLOUR_TRANSFERS, OUTPUT_MODES
 from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.track_fits import fit_plan
@@ -42,6 +42,9 @@ VARIANTS: list[dict[str, Any]] = [
     {"match_histogram": True},
     {"mask_type": "learned"},
     {"occlusion": "learned"},
+    {"detail": "none"},
+    {"detail": "sharpen"},
+    {"retargeting": 0.0},
     {"converter": "adjust"},
     *({"output_mode": name} for name in OUTPUT_MODES if name != "composite"),
 ]
@@ -59,6 +62,23 @@ def milliseconds(work: Callable[[], object]) -> float:
     return 1000 * best
 
 
+def _survey_times(plan: ConversionPlan, faceset: Path, swapper: Swapper) -> list[list[Cell]]:
+    """What it costs for each face of a track to find out all that is steady in time, with real detail and
+    without. References are drawn before, once in a conversion."""
+    rows: list[list[Cell]] = []
+    for name, settings in (
+        ("", {}),
+        (" without real detail and expression", {"detail": "none", "retargeting": 0.0}),
+    ):
+        steps = Compositor(from_options(ConvertSettings, **settings), swapper).steps
+        first = dict(list(plan.faces.items())[:1])
+        fit_plan(replace(plan, faces=first), faceset, swapper, steps)
+        start = time.process_time()
+        fit_plan(plan, faceset, swapper, steps)
+        rows.append([f"surveyed{name}", 1000 * (time.process_time() - start) / len(plan.faces)])
+    return rows
+
+
 def measure() -> list[Table]:
     """Cutting a face out, and composing it with each option."""
     cv2.setNumThreads(1)
@@ -72,12 +92,14 @@ def measure() -> list[Table]:
         )
         faceset = facesets["a"][0]
         plan = make_plan(clip, faceset, FaceSelection(FrameRanges()), describe=swapper.describe)
+        surveyed = _survey_times(plan, faceset, swapper)
         item = plan.faces[frame.index][0]
         plan = replace(plan, faces={frame.index: [item]})
         seen = swapper.view.alignment(item.face.alignment, item.face.crop_size)
         resolution = swapper.view.resolution
         size = f"a face of {resolution / scale_of(seen):.0f} pixels, a model of {resolution}"
         rows: list[list[Cell]] = [["cut out and looked at", milliseconds(lambda: swapper.crop(image, item))]]
+        rows += surveyed
         for settings in VARIANTS:
             how = from_options(ConvertSettings, **settings)
             compositor = Compositor(how, swapper)

@@ -14,6 +14,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / PACKAGE
 PARTS = {"video", "networks", "faces", "models"}
 FOUNDATION = {
     "_version",
+    "array_checks",
     "types",
     "errors",
     "events",

@@ -254,7 +254,7 @@ def _warn_of_missing_references(settings: ConvertSettings, swapper: Swapper, mod
     if settings.retargeting and len(schemes) > 1:
         run.warn(
             "convert.no_retargeting",
-            f"lids and brows stay as the model draws them: its pictures of A and B have different landmarks "
+            f"the expression stays as the model draws it: its pictures of A and B have different landmarks "
             f"({', '.join(sorted(schemes))})",
         )
 

@@ -57,6 +57,7 @@ class PlannedFace:
 
     ``statistics`` (2, 3): mean and deviation of its colours, smoothed along the track. ``outline`` (P, 2):
     the landmarks that masks are drawn from. ``geometry`` (K,): what it does, for models that are told.
+    ``light`` (6,): the light on it, see :mod:`.light`, which the colours are without.
     Whatever has a place is in the frame as it is shown, with square pixels, until it is put into a frame's
     own pixels. ``fits``: what the steps of the face pipeline fitted to its track, by the step's name.
     """
@@ -66,6 +67,7 @@ class PlannedFace:
     outline: Landmarks
     geometry: FloatArray | None = None
     fits: Mapping[str, TrackFit] = field(default_factory=dict)
+    light: FloatArray = field(default_factory=lambda: np.zeros(6, np.float32))
 
     def in_stored_pixels(self, shown: tuple[int, int], stored: tuple[int, int]) -> PlannedFace:
         """The same face in the stored pixels of a frame, whose width and height are ``shown`` with square

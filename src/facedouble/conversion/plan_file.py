@@ -16,6 +16,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from facedouble.array_checks import check_arrays
 from facedouble.conversion.face_step import FittedStep
 from facedouble.conversion.plan import ConversionPlan, FitKeys, FitRecord, PlannedFace, TrackFit
 from facedouble.conversion.registry import FACE_STEPS
@@ -33,6 +34,7 @@ _SHAPES: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "index": ("int64", (10,)),
     "alignment": ("float64", (2, 3)),
     "statistics": ("float32", (2, 3)),
+    "light": ("float32", (6,)),
     "landmarks": ("float32", (-1, 2)),
     "outline": ("float32", (-1, 2)),
 }
@@ -53,6 +55,7 @@ def save_plan(plan: ConversionPlan, path: Path) -> None:
             "index": np.array([_index(index, planned.face) for index, planned in places], dtype=np.int64),
             "alignment": np.stack([planned.face.alignment for planned in faces]),
             "statistics": np.stack([planned.statistics for planned in faces]),
+            "light": np.stack([planned.light for planned in faces]),
             "landmarks": np.stack([planned.face.smoothed for planned in faces]),
             "outline": np.stack([planned.outline for planned in faces]),
         }
@@ -122,8 +125,8 @@ def _parse(data: bytes) -> ConversionPlan:
     }
     by_frame: dict[int, list[PlannedFace]] = {}
     geometry = _geometry(arrays, len(faces))
-    for (number, face, statistics, outline), own_geometry in zip(faces, geometry, strict=True):
-        planned = PlannedFace(face, statistics, outline, own_geometry, fits[face.track])
+    for (number, face, statistics, outline, light), own_geometry in zip(faces, geometry, strict=True):
+        planned = PlannedFace(face, statistics, outline, own_geometry, fits[face.track], light)
         by_frame.setdefault(number, []).append(planned)
     adaptation = {
         name.partition("/")[2]: array for name, array in arrays.items() if name.startswith("adaptation/")
@@ -140,21 +143,24 @@ def _parse(data: bytes) -> ConversionPlan:
     )
 
 
-def _faces(arrays: Mapping[str, npt.NDArray[Any]], scheme: str) -> list[tuple[int, Face, Any, Any]]:
+def _faces(arrays: Mapping[str, npt.NDArray[Any]], scheme: str) -> list[tuple[int, Face, Any, Any, Any]]:
     if "index" not in arrays:
         return []
     if scheme not in LANDMARK_SCHEMES:
         raise InputError(f"unknown landmark scheme {scheme!r:.40}")
     points = LANDMARK_SCHEMES[scheme]
     count = len(arrays["index"])
-    for name, (kind, shape) in _SHAPES.items():
-        array = arrays[name]
-        expected = (count, *(points.count if length == -1 else length for length in shape))
-        if array.dtype != kind or array.shape != expected:
-            raise InputError(f"{name} is damaged")
-        required = array[:, list(points.required)] if -1 in shape else array
-        if not np.isfinite(required).all() or np.isinf(array).any():
-            raise InputError(f"{name} is damaged")
+    lengths = {"landmarks": points.count, "outline": points.count}
+    expected = {
+        name: (kind, (count, *(lengths[name] if length == -1 else length for length in shape)))
+        for name, (kind, shape) in _SHAPES.items()
+    }
+    try:
+        check_arrays(arrays, expected, may_be_nan=tuple(lengths))
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if any(not np.isfinite(arrays[name][:, list(points.required)]).all() for name in lengths):
+        raise InputError("landmarks are damaged")
     index = arrays["index"]
     if count == 0 or (index[:, :4] < 0).any() or (index[:, 4] < 1).any():
         raise InputError("index is damaged")
@@ -169,6 +175,7 @@ def _faces(arrays: Mapping[str, npt.NDArray[Any]], scheme: str) -> list[tuple[in
             _face(index[i, 1:].tolist(), arrays["alignment"][i], arrays["landmarks"][i], scheme),
             arrays["statistics"][i],
             arrays["outline"][i],
+            arrays["light"][i],
         )
         for i in range(count)
     ]

@@ -21,7 +21,8 @@ FACE_STEPS: Registry[type[FaceStep]] = Registry(
     {
         "detail": Entry(f"{_HERE}.detail.step:CarryDetail", "real detail, from pictures of the person"),
         "expression": Entry(
-            f"{_HERE}.retarget_step:RetargetExpression", "lids and brows as the performer has them"
+            f"{_HERE}.retarget_step:RetargetExpression",
+            "lids, gaze, brows and lips as the performer has them",
         ),
         "tones": Entry(f"{_HERE}.tone_transfer:ToneTransfer", "from the standard colouring to the frame's"),
         "sharpen": Entry(f"{_HERE}.sharpen:Sharpen", "restore fine detail that the model softens"),

@@ -24,7 +24,6 @@ from facedouble.video.regions import padded_regions
 from facedouble.video.source import Source
 
 _MARGIN = 8  # pixels around the model's view, for edges that reach beyond it
-_BATCH_MULTIPLE = 4
 
 
 @dataclass(slots=True)
@@ -187,12 +186,9 @@ class FrameRenderer:
         crops = [crop for region in regions for crop in region.crops]
         if not crops:
             return
-        # Kernels differ in the last bit with the batch size, and a result must not depend on how many faces
-        # happened to be drawn together.
-        padding = -len(crops) % _BATCH_MULTIPLE
         geometry = [planned.geometry for region in regions for planned in region.faces]
-        drawn = self._swapper.draw([*crops, *crops[:1] * padding], [*geometry, *geometry[:1] * padding])
-        for face in drawn[: len(crops)]:
+        drawn = self._swapper.draw(crops, geometry)
+        for face in drawn:
             if not np.isfinite(face.picture).all():
                 raise ValueError("the model's output is not a number")
         for region in regions:

@@ -1,4 +1,4 @@
-"""The step that bends lids and brows of the drawn face to where the performer has them."""
+"""The step that bends lids, irises, brows and lips of the drawn face to where the performer has them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import json
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-from facedouble.conversion.drawn_landmarks import steady
+from facedouble.array_checks import check_arrays
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_step import FittedStep
 from facedouble.conversion.plan import FitRecord
@@ -16,11 +15,8 @@ from facedouble.conversion.retargeting import Neutral, bend_face, neutral_of, re
 from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.track_fits import Track
 from facedouble.errors import InputError
-from facedouble.faces.align import map_points
-from facedouble.faces.network_input import InputCrop
-from facedouble.faceset.reference_set import ReferenceSet
 from facedouble.settings.convert import ConvertSettings
-from facedouble.types import OTHER_SIDE, SIDES, FloatArray
+from facedouble.types import OTHER_SIDE, SIDES, FloatArray, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +35,21 @@ class RetargetFit:
     @classmethod
     def from_record(cls, record: FitRecord) -> RetargetFit:
         """Raises ``InputError`` for a record that is damaged."""
-        keys: npt.NDArray[np.int64] = record.arrays["keys"]
-        drawn, target = record.arrays["drawn"], record.arrays["target"]
-        shape = (len(keys), drawn.shape[1], 2)
-        if keys.dtype != "int64" or keys.shape != (len(keys), 2) or drawn.shape != shape:
-            raise InputError("the fit of expressions is damaged")
-        if target.shape != shape or {drawn.dtype.str, target.dtype.str} != {"<f4"}:
-            raise InputError("the fit of expressions is damaged")
-        if not (np.isfinite(drawn).all() and np.isfinite(target).all()):
+        keys, drawn, target = (record.arrays[name] for name in ("keys", "drawn", "target"))
+        points = ("float32", (len(keys), -1, 2))
+        try:
+            check_arrays(
+                record.arrays, {"keys": ("int64", (len(keys), 2)), "drawn": points, "target": points}
+            )
+        except ValueError as error:
+            raise InputError(f"the fit of expressions is damaged ({error})") from error
+        if drawn.shape != target.shape:
             raise InputError("the fit of expressions is damaged")
         return cls({(frame, number): row for row, (frame, number) in enumerate(keys.tolist())}, drawn, target)
 
 
 class RetargetExpression(FittedStep):
-    """Bend lids and brows to where the performer has them."""
+    """Bend lids, irises, brows and lips to where the performer has them."""
 
     name = "expression"
 
@@ -72,28 +69,21 @@ class RetargetExpression(FittedStep):
 
     def fit(self, track: Track) -> RetargetFit:
         swapper = self._swapper
-        view = InputCrop(1, swapper.view.coverage)
-        faces = [planned.face for planned in track.faces]
         drawn = track.drawn().landmarks
         target = drawn
-        if any(face.scheme != self._scheme.name for face in faces):
+        performer = track.performer(self._scheme)
+        if performer is None:
             track.run.warn(
                 "convert.no_retargeting",
-                "lids and brows stay as the model draws them: the clip's faces have other landmarks than "
+                "the expression stays as the model draws it: the clip's faces have other landmarks than "
                 f"the model's pictures ({self._scheme.name}); extract the clip with these",
             )
         else:
-            performer = np.stack(
-                [
-                    map_points(view.alignment(face.alignment, face.crop_size), face.smoothed) + 0.5
-                    for face in faces
-                ]
-            )
-            person = self._neutral(swapper.references[swapper.side])
-            of_performer = self._neutral(swapper.references[OTHER_SIDE[swapper.side]])
-            target = retargeted(drawn, steady(performer), person, of_performer, self._scheme)
+            person = self._neutral(swapper.side)
+            of_performer = self._neutral(OTHER_SIDE[swapper.side])
+            target = retargeted(drawn, performer, person, of_performer, self._scheme)
             target = drawn + np.float32(self._amount) * (target - drawn)
-        rows = {face.key: row for row, face in enumerate(faces)}
+        rows = {planned.face.key: row for row, planned in enumerate(track.faces)}
         return RetargetFit(rows, drawn, target.astype(np.float32))
 
     @classmethod
@@ -106,7 +96,6 @@ class RetargetExpression(FittedStep):
         row = fit.rows[layer.planned.face.key]
         return layer.with_(picture=bend_face(layer.picture, fit.drawn[row], fit.target[row], self._scheme))
 
-    def _neutral(self, references: ReferenceSet) -> Neutral:
-        coverage = self._swapper.view.coverage
-        in_view = (references.landmarks - np.float32((1 - coverage) / 2)) / np.float32(coverage)
-        return neutral_of(in_view, self._scheme)
+    def _neutral(self, side: Side) -> Neutral:
+        swapper = self._swapper
+        return neutral_of(swapper.references[side].in_view(swapper.view.coverage), self._scheme)

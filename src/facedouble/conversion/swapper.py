@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from facedouble.conversion.drawn_landmarks import DrawnLandmarks
+from facedouble.conversion.light import usual_brightness, without_light
 from facedouble.conversion.plan import Adaptation, PlannedFace
 from facedouble.device import choose_device, choose_precision
 from facedouble.errors import ConversionError, InputError
@@ -27,6 +28,8 @@ from facedouble.models.base import SwapModel
 from facedouble.run.run import Run
 from facedouble.settings.convert import ConvertSettings
 from facedouble.types import OTHER_SIDE, Face, FloatArray, Image, Mask, Side
+
+_BATCH_MULTIPLE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,12 @@ class Swapper:
         """Finds landmarks on drawn faces, of the scheme that the references of its person follow."""
         return DrawnLandmarks(self.references[self.side].scheme, self.view, str(self.device))
 
+    @cached_property
+    def usual_brightness(self) -> FloatArray | None:
+        """The brightness that is usual in pictures of the performer, if the model holds some."""
+        references = self.references.get(OTHER_SIDE[self.side])
+        return None if references is None else usual_brightness(references, self.view)
+
     @property
     def fingerprint(self) -> str:
         """The model's weights and the person it draws."""
@@ -86,7 +95,7 @@ class Swapper:
     def crop(self, image: Image, planned: PlannedFace) -> FloatArray:
         """The network's input for a face: (R, R, 3) float32 0..1 in the standard colouring."""
         alignment = self.view.alignment(planned.face.alignment, planned.face.crop_size)
-        crop = extract_crop(image, alignment, self.view.resolution)
+        crop = without_light(extract_crop(image, alignment, self.view.resolution), planned.light)
         landmarks = map_points(alignment, planned.face.smoothed)
         return network_input(crop, landmarks, scheme_of(planned.face), planned.statistics)
 
@@ -149,19 +158,25 @@ class Swapper:
     ) -> list[DrawnFace]:
         if not crops:
             return []
-        batch = torch.from_numpy(np.stack(crops).transpose(0, 3, 1, 2)).to(self.device)
+        # Kernels differ in the last bit with the batch size, and a result must not depend on how many faces
+        # happened to be drawn together.
+        padding = -len(crops) % _BATCH_MULTIPLE
+        batch = torch.from_numpy(np.stack([*crops, *[crops[0]] * padding]).transpose(0, 3, 1, 2)).to(
+            self.device
+        )
         batch = batch.contiguous(memory_format=torch.channels_last)
         with (
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16),
         ):
-            picture, mask = network(batch, source, self.side, self._told(geometry))
-        pictures = picture.float().permute(0, 2, 3, 1).cpu().numpy()
-        masks = [None] * len(crops) if mask is None else mask.float()[:, 0].cpu().numpy()
+            picture, mask = network(batch, source, self.side, self._told(geometry, padding))
+        pictures = picture.float().permute(0, 2, 3, 1).cpu().numpy()[: len(crops)]
+        masks = [None] * len(crops) if mask is None else mask.float()[: len(crops), 0].cpu().numpy()
         return [DrawnFace(*drawn) for drawn in zip(pictures, masks, strict=True)]
 
-    def _told(self, geometry: Sequence[FloatArray | None] | None) -> Tensor | None:
-        """What to tell the network: (N, K), or ``None`` if it is not told. Raises ``ConversionError`` for
+    def _told(self, geometry: Sequence[FloatArray | None] | None, padding: int) -> Tensor | None:
+        """What to tell the network: (N, K) and the first ``padding`` times more, or ``None`` if it is not
+        told. Raises ``ConversionError`` for
         geometry that is missing or another model's."""
         wanted = self.network.geometry
         if wanted is None:
@@ -171,7 +186,8 @@ class Swapper:
                 f"this model is told what faces do by landmarks of {wanted.name}, and the plan does not say "
                 "it; plan the conversion anew with this model"
             )
-        return torch.from_numpy(np.stack([own for own in geometry if own is not None])).to(self.device)
+        known = [own for own in geometry if own is not None]
+        return torch.from_numpy(np.stack([*known, *[known[0]] * padding])).to(self.device)
 
 
 def adaptation_digest(adaptation: Adaptation) -> str:

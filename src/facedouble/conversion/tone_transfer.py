@@ -1,4 +1,5 @@
-"""The step that gives the drawn face the colours of the frame, by one colour transfer for each track."""
+"""The step that gives the drawn face the colours of the frame, by one colour transfer for each track, and the
+light that falls on it there."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from facedouble.conversion.colour_transfer import (
 )
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_step import FittedStep
+from facedouble.conversion.light import gain
 from facedouble.conversion.plan import FitRecord, TrackFit
 from facedouble.conversion.registry import COLOUR_TRANSFERS
 from facedouble.conversion.swapper import Swapper
@@ -57,7 +59,10 @@ class ToneTransfer(FittedStep):
         planned = layer.planned
         tones = planned.fits[self.name]
         assert isinstance(tones, ToneFit)
-        return layer.with_(picture=tones(layer.picture, planned.statistics))
+        picture = tones(layer.picture, planned.statistics)
+        if planned.light.any():
+            picture = np.clip(picture * gain(planned.light, picture.shape[0]), 0, 1)
+        return layer.with_(picture=picture)
 
     def fit_key(self) -> str:
         return json.dumps([self._transfers, self._space, self._keeps_contrast])

@@ -14,12 +14,13 @@ import numpy as np
 
 from facedouble.conversion.drawn_landmarks import eight_bits, steady
 from facedouble.conversion.face_step import FaceStep, FittedStep
+from facedouble.conversion.light import lit, without_light
 from facedouble.conversion.plan import ConversionPlan, FitKeys, PlannedFace, TrackFit
 from facedouble.conversion.swapper import DrawnFace, Swapper
 from facedouble.errors import SettingsError
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.network_input import InputCrop, network_input
-from facedouble.faces.schemes.scheme import scheme_of
+from facedouble.faces.schemes.scheme import LandmarkScheme, scheme_of
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
 from facedouble.types import FloatArray, Image, Landmarks
@@ -30,8 +31,8 @@ SAMPLE_SIZE = 12
 
 @dataclass(frozen=True, slots=True)
 class SampledFace:
-    """A face of a track: ``crop`` (R, R, 3), the model's view of it, ``landmarks`` in the crop's pixels, and
-    what the model draws for it."""
+    """A face of a track: ``crop`` (R, R, 3), the model's view of it in the usual light, ``landmarks`` in the
+    crop's pixels, and what the model draws for it."""
 
     planned: PlannedFace
     crop: Image
@@ -100,17 +101,26 @@ class Track:
             self._drawings.tracks[self._number] = found
         return self._drawings.tracks[self._number]
 
+    def performer(self, scheme: LandmarkScheme) -> FloatArray | None:
+        """The landmarks (N, P, 2) of the frame's own faces in shares of the view's side, smoothed in time;
+        ``None`` if they are of another scheme."""
+        if any(planned.face.scheme != scheme.name for planned in self.faces):
+            return None
+        view = InputCrop(1, self.swapper.view.coverage)
+        places = [
+            map_points(view.alignment(face.alignment, face.crop_size), face.smoothed) + 0.5
+            for face in (planned.face for planned in self.faces)
+        ]
+        return steady(np.stack(places))
+
     def _every(self, batch: int = 16) -> Iterator[FloatArray]:
         stage = self.run.stage("survey", len(self.faces), "faces")
         for start in range(0, len(self.faces), batch):
             self.run.check()
             chosen = self.faces[start : start + batch]
             inputs = [stored_input(planned, *self._view(planned)) for planned in chosen]
-            # Kernels differ in the last bit with the batch size.
             geometry = [planned.geometry for planned in chosen]
-            padding = batch - len(inputs)
-            drawn = self.swapper.draw([*inputs, *inputs[:1] * padding], [*geometry, *geometry[:1] * padding])
-            yield from (face.picture for face in drawn[: len(chosen)])
+            yield from (face.picture for face in self.swapper.draw(inputs, geometry))
             stage.progress(start + len(chosen))
         stage.finish()
 
@@ -119,10 +129,11 @@ class Track:
 
 
 def stored_view(planned: PlannedFace, store: Faceset, view: InputCrop) -> tuple[Image, Landmarks]:
-    """The model's view of a face, from its crop in the faceset, and its landmarks there."""
+    """The model's view of a face in the usual light, from its stored crop, and its landmarks there."""
     face = planned.face
     inner = view.alignment(np.eye(2, 3), face.crop_size)
     crop = extract_crop(store.read_crop(face), inner, view.resolution)
+    crop = without_light(crop, planned.light)
     return crop, map_points(inner, map_points(face.alignment, face.smoothed))
 
 
@@ -157,12 +168,14 @@ def fit_plan(
     faces: dict[int, list[PlannedFace]] = {index: [] for index in sorted(plan.faces)}
     with Faceset.open(faceset) as store:
         for number in (run or Run()).each(sorted(tracks)):
-            track = Track([planned for _, planned in tracks[number]], store, swapper, run, drawings)
-            fits = _fit(track, steps, valid)
-            for index, planned in tracks[number]:
+            members = [planned for _, planned in tracks[number]]
+            if swapper.usual_brightness is not None:
+                members = lit(members, store, swapper.view, swapper.usual_brightness)
+            fits = _fit(Track(members, store, swapper, run, drawings), steps, valid)
+            for (index, _), planned in zip(tracks[number], members, strict=True):
                 faces[index].append(replace(planned, fits=fits))
-    for members in faces.values():
-        members.sort(key=lambda planned: planned.face.face_index)
+    for found in faces.values():
+        found.sort(key=lambda planned: planned.face.face_index)
     return replace(plan, faces=faces, fit_keys=keys)
 
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from facedouble.array_checks import check_arrays
 from facedouble.errors import FullError, ModelError, OutputError
 from facedouble.faces.registry import LANDMARK_SCHEMES
 from facedouble.faces.schemes.scheme import LandmarkScheme
@@ -79,6 +80,10 @@ class ReferenceSet:
         except ValueError as error:
             raise ModelError(f"reference {number} of the model is damaged ({error})") from error
         return np.asarray(image, dtype=np.uint8)
+
+    def in_view(self, coverage: float) -> FloatArray:
+        """The landmarks (N, P, 2) in shares of the side of the crops' central ``coverage`` (0..1)."""
+        return np.asarray((self.landmarks - np.float32((1 - coverage) / 2)) / np.float32(coverage))
 
     def points(self, number: int) -> FloatArray:
         """The landmarks (P, 2) of a crop in its pixels."""
@@ -157,28 +162,20 @@ def _parse(data: bytes) -> ReferenceSet:
     ends, landmarks, statistics = arrays["ends"], arrays["landmarks"], arrays["statistics"]
     count = len(ends)
     shapes = {
-        "pictures": ("uint8", arrays["pictures"].shape[:1]),
+        "pictures": ("uint8", (-1,)),
         "ends": ("int64", (count,)),
         "landmarks": ("float32", (count, scheme.count, 2)),
         "statistics": ("float32", (count, 2, 3)),
     }
-    for part, (kind, shape) in shapes.items():
-        if arrays[part].dtype != kind or arrays[part].shape != shape:
-            raise ValueError(f"its {part} are damaged")
+    check_arrays(arrays, shapes, may_be_nan=("landmarks",))
     edges = [0, *ends.tolist()]
     if not 1 <= count <= MAX_COUNT or edges != sorted(edges) or edges[-1] != len(arrays["pictures"]):
         raise ValueError("its pictures are damaged")
-    required = landmarks[:, list(scheme.required)]
-    if not np.isfinite(required).all() or np.isinf(landmarks).any() or not np.isfinite(statistics).all():
-        raise ValueError("its landmarks or colours are damaged")
+    if not np.isfinite(landmarks[:, list(scheme.required)]).all():
+        raise ValueError("its landmarks are damaged")
     geometry = arrays.get("geometry")
-    if geometry is not None and (
-        geometry.dtype != "float32"
-        or geometry.ndim != 2
-        or len(geometry) != count
-        or not np.isfinite(geometry).all()
-    ):
-        raise ValueError("its geometry is damaged")
+    if geometry is not None:
+        check_arrays(arrays, {"geometry": ("float32", (count, -1))})
     raw = arrays["pictures"].tobytes()
     pictures = [raw[start:end] for start, end in pairwise(edges)]
     return ReferenceSet(pictures, size, landmarks, statistics, scheme, geometry)

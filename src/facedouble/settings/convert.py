@@ -185,7 +185,7 @@ class ConvertSettings(Settings):
     )
     retargeting: float = field(
         1.0,
-        "how far lids and brows of the new face are bent to where the performer has them, 0 for not at all",
+        "how far lids, irises, brows and lips are bent to where the performer has them, 0 for not at all",
         min=0,
         max=1,
     )

@@ -68,3 +68,14 @@ def test_the_result_is_as_fine_as_the_references() -> None:
     result = carry_detail(small, [donor(real, small)], EVERYWHERE, [0.5])
     assert result.shape == (SIZE, SIZE, 3)
     assert np.abs(result - real).max() == pytest.approx(0, abs=1e-5)
+
+
+def test_detail_is_put_into_the_light_of_the_new_face() -> None:
+    real = np.asarray(0.4 + 0.3 * (picture(7, 1.0) - 0.5), np.float32)
+    drawn = np.asarray(cv2.GaussianBlur(real, (0, 0), 3), np.float32)
+    light = np.linspace(0.55, 1.0, SIZE, dtype=np.float32)[None, :, None]
+    result = carry_detail(drawn * light, [donor(real, drawn)], EVERYWHERE, [0.7])
+    added = drawn * light + real - drawn
+    inner = (slice(8, -8), slice(8, -8))
+    truth = real * light
+    assert np.abs(result - truth)[inner].mean() < 0.35 * np.abs(added - truth)[inner].mean()

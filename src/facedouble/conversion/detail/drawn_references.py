@@ -43,8 +43,8 @@ class DrawnReferences:
     """N references of the person whom ``swapper`` draws, in the model's view.
 
     ``drawn`` (N, D, D, 3): what the model draws of each. ``landmarks`` (N, P, 2): found on those pictures, in
-    shares of the view's side, since what is matched with them are drawn pictures too. ``size``: the side R of
-    the real pictures.
+    shares of the view's side, since what is matched with them are drawn pictures too; ``real_landmarks``
+    (N, P, 2): those of the real pictures. ``size``: the side R of these.
     """
 
     def __init__(
@@ -55,13 +55,11 @@ class DrawnReferences:
         drawn: list[FloatArray] = []
         for start in range(0, len(pictures), _BATCH):
             batch = pictures[start : start + _BATCH]
-            padding = _BATCH - len(batch)  # kernels differ with the batch size
             geometry = references.geometry_of(range(start, start + len(batch)))
-            redrawn = swapper.redraw([*batch, *batch[:1] * padding], [*geometry, *geometry[:1] * padding])
-            drawn += [face.picture for face in redrawn[: len(batch)]]
+            drawn += [face.picture for face in swapper.redraw(batch, geometry)]
         self.drawn: FloatArray = np.stack(drawn)
-        own = np.stack([self._in_view(number, 1) + 0.5 for number in range(len(references))])
-        self.mean_shape: Landmarks = own.mean(axis=0)
+        self.real_landmarks: FloatArray = references.in_view(self._view.coverage)
+        self.mean_shape: Landmarks = self.real_landmarks.mean(axis=0)
         self.landmarks = landmarks([eight_bits(picture) for picture in drawn])
         self.regions = region_masks(self.mean_shape, references.scheme, size)
         """(K, R, R): soft masks of the regions."""

@@ -18,17 +18,18 @@ class DetailRegion:
 
     ``pull`` (0..1): how far its coarse structure goes from the drawn towards the real one; 0 adds fine detail
     alone, and keeps what the model smears. ``price``: what it costs to change references between two frames,
-    in units of the usual best match.
+    in units of the usual best match. ``acts``: references are also chosen by what the performer does there.
     """
 
     name: str
     pull: float
     price: float
+    acts: bool = False
 
 
 REGIONS = (
     DetailRegion("eyes", pull=0.7, price=0.4),
-    DetailRegion("mouth", pull=0.8, price=0.3),
+    DetailRegion("mouth", pull=0.8, price=0.3, acts=True),
     DetailRegion("rest", pull=0.5, price=1.0),
 )
 """Eyes and brows, mouth and chin, and everything else."""

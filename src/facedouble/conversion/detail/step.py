@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facedouble.array_checks import check_arrays
 from facedouble.conversion.detail import flow
 from facedouble.conversion.detail.drawn_references import drawn_references
 from facedouble.conversion.detail.regions import REGIONS
 from facedouble.conversion.detail.spline import ThinPlateSpline
 from facedouble.conversion.detail.survey import (
     WARP_GRID,
+    Acting,
     Donation,
     FaceSurvey,
     handle_points,
@@ -31,8 +33,9 @@ from facedouble.errors import InputError
 from facedouble.faces.align import scale_of
 from facedouble.faceset.reference_set import ReferenceSet
 from facedouble.settings.convert import ConvertSettings, RealDetail
+from facedouble.types import OTHER_SIDE, SIDES
 
-_SIZES = (96, 128, 192, 256, 384, 512)
+_SIZES = (96, 128, 192, 256, 384, 512, 768)
 """Sides in pixels at which detail is carried over."""
 _WEAK = 0.5
 
@@ -68,18 +71,18 @@ class DetailFit:
         count, rows = len(arrays["keys"]), len(arrays["rows"])
         shapes = {
             "keys": ("int64", (count, 2)),
-            "handles": ("float32", (count, arrays["handles"].shape[1], 2)),
+            "handles": ("float32", (count, -1, 2)),
             "strength": ("float32", (count, len(REGIONS))),
             "rows": ("int64", (rows, 2)),
             "weights": ("float32", (rows, len(REGIONS))),
             "motion": ("int8", (rows, flow.GRID, flow.GRID, 2)),
         }
-        for name, (kind, shape) in shapes.items():
-            if arrays[name].dtype != kind or arrays[name].shape != shape:
-                raise InputError(f"the fit of detail is damaged ({name})")
-        finite = all(np.isfinite(arrays[name]).all() for name in ("handles", "strength", "weights"))
+        try:
+            check_arrays(arrays, shapes)
+        except ValueError as error:
+            raise InputError(f"the fit of detail is damaged ({error})") from error
         inside = rows == 0 or (arrays["rows"].min() >= 0 and arrays["rows"][:, 0].max() < count)
-        if size not in _SIZES or not finite or not inside:
+        if size not in _SIZES or not inside:
             raise InputError("the fit of detail is damaged")
         donated: list[list[Donation]] = [[] for _ in range(count)]
         for (row, reference), weights, motion in zip(
@@ -109,12 +112,14 @@ class CarryDetail(FittedStep):
         return cls(references, swapper)
 
     def fit_key(self) -> str:
-        return json.dumps([self._references.digest])
+        sets = self._swapper.references
+        return json.dumps([self._references.digest, *(sets[side].digest for side in SIDES if side in sets)])
 
     def fit(self, track: Track) -> DetailFit:
         references = drawn_references(self._swapper, self._size(track))
         drawn = track.drawn()
-        found = survey(drawn.pictures, drawn.landmarks, references, self._references.scheme)
+        scheme = self._references.scheme
+        found = survey(drawn.pictures, drawn.landmarks, references, scheme, self._acting(track))
         keys = [planned.face.key for planned in track.faces]
         self._report(found, track)
         return DetailFit(references.size, dict(zip(keys, found, strict=True)))
@@ -144,6 +149,15 @@ class CarryDetail(FittedStep):
             donors.append(references.donor(donation.reference, displacement, donation.weights))
         pulls = [region.pull for region in REGIONS]
         return layer.with_(picture=carry_detail(layer.picture, donors, references.regions, pulls))
+
+    def _acting(self, track: Track) -> Acting | None:
+        """What the performer does, if landmarks of the references' scheme say it."""
+        scheme, swapper = self._references.scheme, self._swapper
+        usual = swapper.references.get(OTHER_SIDE[swapper.side])
+        landmarks = track.performer(scheme)
+        if landmarks is None or usual is None or usual.scheme is not scheme:
+            return None
+        return Acting(landmarks, usual.in_view(swapper.view.coverage))
 
     def _report(self, found: Sequence[FaceSurvey], track: Track) -> None:
         """Say where nothing of the person fits what the model draws."""

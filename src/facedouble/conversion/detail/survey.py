@@ -5,8 +5,12 @@ It is made before the first frame, so that frames can be made in any order, anyw
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -49,34 +53,51 @@ class FaceSurvey:
     strength: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """What the performer does: the landmarks (N, P, 2) of the frame's own faces, and ``usual`` (M, P, 2) ones
+    of that person, both in shares of the view's side."""
+
+    landmarks: FloatArray
+    usual: FloatArray
+
+
+@lru_cache(8)
 def handle_points(scheme: LandmarkScheme) -> Indices:
     """The landmarks that splines leave from."""
     return tuple(sorted({point for group in region_points(scheme) for point in group}))
 
 
 def survey(
-    drawn: Sequence[Image], landmarks: FloatArray, references: DrawnReferences, scheme: LandmarkScheme
+    drawn: Sequence[Image],
+    landmarks: FloatArray,
+    references: DrawnReferences,
+    scheme: LandmarkScheme,
+    acting: Acting | None = None,
 ) -> list[FaceSurvey]:
     """Survey the N drawn faces (D, D, 3) of a track, in order, with steady ``landmarks`` (N, P, 2) in
-    shares of the side."""
+    shares of the side. References are chosen by what is drawn, and by what the performer does if that is
+    known."""
     masks = region_masks(references.mean_shape, scheme, flow.SIDE)
-    weights, strength = _choose(drawn, landmarks, references, scheme, masks)
+    weights, strength = _choose(drawn, landmarks, references, scheme, masks, acting)
     handles = list(handle_points(scheme))
-    estimate = flow.FlowEstimator()
-    own = {}
-    motions: list[dict[int, FloatArray]] = []
-    for number, chosen in enumerate(weights):
+    own = {reference: resized(references.drawn[reference]) for chosen in weights for reference in chosen}
+    estimators = threading.local()
+
+    def motion(number: int) -> dict[int, FloatArray]:
+        if not hasattr(estimators, "flow"):
+            estimators.flow = flow.FlowEstimator()
         fixed = resized(to_float(drawn[number]))
         spline = ThinPlateSpline(landmarks[number][handles], WARP_GRID)
         found = {}
-        for reference in chosen:
-            if reference not in own:
-                own[reference] = resized(references.drawn[reference])
+        for reference in weights[number]:
             moved = references.landmarks[reference][handles] - landmarks[number][handles]
             bent = bend(own[reference], spline.displacement(moved))
-            found[reference] = flow.to_grid(estimate(fixed, bent))
-        motions.append(found)
-    motions = _smoothed(motions)
+            found[reference] = flow.to_grid(estimators.flow(fixed, bent))
+        return found
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        motions = _smoothed(list(pool.map(motion, range(len(weights)))))
     return [
         FaceSurvey(
             landmarks[number][handles],
@@ -101,6 +122,7 @@ def _choose(
     references: DrawnReferences,
     scheme: LandmarkScheme,
     masks: FloatArray,
+    acting: Acting | None,
 ) -> tuple[list[dict[int, FloatArray]], FloatArray]:
     """For each face the references at work and their share in each region, and how much of them is used."""
     groups = region_points(scheme)
@@ -115,7 +137,10 @@ def _choose(
     strength = np.zeros((len(drawn), len(REGIONS)), dtype=np.float32)
     for k, own in enumerate(matching.shape_features(landmarks, groups)):
         look, shape = np.concatenate(looks[k]), matching.distances(own, shapes[k])
-        cost = matching.smooth_cost(matching.in_units_of_best(look) + matching.in_units_of_best(shape))
+        cost = matching.in_units_of_best(look) + matching.in_units_of_best(shape)
+        if acting is not None and REGIONS[k].acts:
+            cost += matching.in_units_of_best(_acted(acting, references.real_landmarks, groups[k]))
+        cost = matching.smooth_cost(cost)
         course = matching.best_course(cost, REGIONS[k].price)
         frames = np.arange(len(course))
         misfit = look[frames, course] / matching.usual_distance(theirs[k])
@@ -126,6 +151,16 @@ def _choose(
                 weights = chosen[number].setdefault(reference, np.zeros(len(REGIONS), np.float32))
                 weights[k] = share * strength[number, k]
     return chosen, strength
+
+
+def _acted(acting: Acting, real: FloatArray, group: Indices) -> FloatArray:
+    """How differently the performer's N faces and the M ``real`` ones of the references act in a ``group`` of
+    points: distances (N, M) of their shapes, each less what is usual for the person."""
+    own, usual, theirs = (
+        matching.shape_features(points, [group])[0] for points in (acting.landmarks, acting.usual, real)
+    )
+    less = [np.median(features, axis=0).astype(np.float32) for features in (usual, theirs)]
+    return matching.distances(own - less[0], theirs - less[1])
 
 
 def _smoothed(motions: Sequence[Mapping[int, FloatArray]]) -> list[dict[int, FloatArray]]:
