@@ -7,7 +7,7 @@ import pytest
 
 from facedouble.array_checks import check_arrays
 
-GOOD = {"points": np.zeros((3, 5, 2), np.float32), "numbers": np.zeros(3, np.int64)}
+GOOD: dict[str, np.ndarray] = {"points": np.zeros((3, 5, 2), np.float32), "numbers": np.zeros(3, np.int64)}
 SHAPES = {"points": ("float32", (3, -1, 2)), "numbers": ("int64", (3,))}
 
 
