@@ -33,6 +33,7 @@ _EVENNESS = 20.0  # weight of even motion against landmarks, while the face move
 _SHAKEN = 0.01  # acceleration at which evenness counts half: eye distances per frame squared
 _TURNING = 2.0  # standard deviation in frames of the Gaussian that smooths the enlargement of turned heads
 _LARGEST = 1.8  # enlargement; 1.3 to 1.6 in profile
+_AT_ONCE = 512  # faces whose landmarks are worked on in doubles: a long track takes gigabytes
 _EXPRESSION = 0.45  # standard deviation in frames of the Gaussian that smooths the shape within the crop
 
 
@@ -70,9 +71,14 @@ def crop_enlargements(faces: Sequence[Face]) -> npt.NDArray[np.float64]:
     smoothed in time, and 1 where depth is not known."""
     if any(face.depth is None for face in faces):
         return np.ones(len(faces))
-    points = np.stack([face.smoothed for face in faces])
-    depth = np.stack([face.depth for face in faces if face.depth is not None])
-    found = np.clip(1 / foreshortening(points, depth, common_scheme(faces)), 1.0, _LARGEST)
+    scheme = common_scheme(faces)
+    shares = []
+    for first in range(0, len(faces), _AT_ONCE):
+        part = faces[first : first + _AT_ONCE]
+        points = np.stack([face.smoothed for face in part])
+        depth = np.stack([face.depth for face in part if face.depth is not None])
+        shares.append(foreshortening(points, depth, scheme))
+    found = np.clip(1 / np.concatenate(shares), 1.0, _LARGEST)
     return gaussian(found, _TURNING) if len(faces) > 1 else found
 
 
