@@ -84,7 +84,7 @@ def test_a_frame_is_the_one_that_the_conversion_writes(
 def test_settings_that_are_fitted_need_a_fit(
     rich: Path, faces: Path, swapper: Swapper, plan: ConversionPlan
 ) -> None:
-    source, how = open_source(rich), settings(colour="mkl")
+    source, how = open_source(rich), settings(colour="reinhard")
     renderer = FrameRenderer.from_settings(swapper, how)
     with pytest.raises(ConversionError, match="fit it again"):
         render_frame(source, 3, plan, renderer)
