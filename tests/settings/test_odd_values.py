@@ -32,6 +32,11 @@ COMMANDS = [
     ["run", "--project", ""],
     ["jobs", "-p", ""],
     ["demo", "-o", ""],
+    ["studio", ""],
+    ["studio", "x", "--allow", ""],
+    ["import", "", "-o", "x"],
+    ["import", "x", "-o", ""],
+    ["export", "", "-o", "x"],
 ]
 
 

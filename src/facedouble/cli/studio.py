@@ -8,12 +8,18 @@ from typing import Annotated
 
 import typer
 
+from facedouble.cli.paths import some_path
 from facedouble.errors import InputError, SettingsError
 
 
 def studio(
     folder: Annotated[
-        Path, typer.Argument(metavar="[PROJECT]", help="folder of the project; it may be made in the browser")
+        Path,
+        typer.Argument(
+            metavar="[PROJECT]",
+            help="folder of the project; it may be made in the browser",
+            parser=some_path,
+        ),
     ] = Path(),
     allow: Annotated[
         list[Path] | None,
@@ -21,6 +27,7 @@ def studio(
             metavar="FOLDER",
             help="where clips may be chosen from, repeatable; if not given, your home folder and the "
             "project's",
+            parser=some_path,
         ),
     ] = None,
     port: Annotated[

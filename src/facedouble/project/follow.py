@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from pathlib import Path
 
 from facedouble.errors import InputError
+from facedouble.json_data import parse_json
 from facedouble.project.jobs import JobProgress
 from facedouble.run.events import (
     Event,
@@ -86,7 +86,7 @@ def read_events(path: Path, position: int) -> tuple[list[tuple[float, Event]], i
     found = []
     for line in whole.splitlines():
         try:
-            content = json.loads(line)
+            content = parse_json(line)
             event = from_json(content)
             at = float(content.get("time", time.time()))
         except (ValueError, TypeError, RecursionError, InputError):

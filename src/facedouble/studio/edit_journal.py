@@ -6,7 +6,6 @@ is finished by the next.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from facedouble.files import read_regular, write_whole
+from facedouble.json_data import parse_json
 
 Action = Literal["drop", "restore"]
 Key = tuple[int, int]
@@ -70,7 +70,7 @@ class Journal:
 
     def _read(self) -> _Content:
         try:
-            content = _Content.model_validate(json.loads(read_regular(self.path, _MOST_BYTES)))
+            content = _Content.model_validate(parse_json(read_regular(self.path, _MOST_BYTES)))
         except (OSError, ValueError, ValidationError, RecursionError):
             return _Content()
         content.done = min(max(0, content.done), len(content.steps))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from facedouble.errors import InputError
+from facedouble.json_data import parse_json
 
 _RATES = ("good", "fair", "poor", "unknown")
 _JPEG = b"\xff\xd8\xff"
@@ -102,7 +102,7 @@ def read_report(html: bytes) -> Report:
     try:
         page.feed(html.decode("utf-8"))
         report = page.report
-        data = json.loads(page.data)
+        data = parse_json(page.data)
         result = data["results"][0]
         report.frames = [int(frame) for frame in data["frames"]]
         report.titles = {str(it["name"]): str(it["title"]) for it in data["measures"]}
