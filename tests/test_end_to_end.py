@@ -94,7 +94,7 @@ def test_it_says_where_things_are_and_how_good_they_are(demo_run: tuple[Path, st
         assert name in text
         assert (output / name).is_file()
     assert "nearer to B" in text
-    assert "fine detail" in text
+    assert "Detail of 1 to 2 px is" in text
     assert "How good is this swap?" in (output / "report.html").read_text(encoding="utf-8")
     sheet = read_image(output / "contact-sheet.png")
     assert sheet.std() > 30

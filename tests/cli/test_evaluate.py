@@ -61,4 +61,4 @@ def test_what_is_wrong_is_one_line(
 
 def test_source_and_target_have_to_be_given(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "--result", "x.mp4"]) == 2
-    assert "--source" in capsys.readouterr().err
+    assert "--source, --target: missing" in capsys.readouterr().err

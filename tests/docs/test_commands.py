@@ -27,6 +27,9 @@ _OTHERS = {
     "--iterations",
     "--version",
     "--reader",
+    "--tiny",
+    "--only",
+    "--out",
     "--prepare",
 }
 

@@ -24,7 +24,7 @@ from tests.provenance.conftest import provenance_packet, with_packet
 pytestmark = [pytest.mark.slow, pytest.mark.training, pytest.mark.subprocess]
 
 FRAMES = 12
-ELSEWHERE = {"demo"}  # test_end_to_end.py runs it under the same watch
+ELSEWHERE = {"demo", "studio"}  # test_end_to_end.py runs one under the same watch; the other is a server
 
 SMALL = "--set architecture.kind=original --set architecture.filters=8 --set architecture.bottleneck=32"
 TRAIN = f"train -A faces/a -B faces/b -m model --iterations 2 --batch-size 2 {SMALL}"
@@ -50,6 +50,8 @@ ROAD = {
     "evaluate": [
         "evaluate -r swap.mp4 -i a.mp4 -B faces/b -a faces/a -m model -o report.html --detailed-frames 2"
     ],
+    "export": ["export faces/a -o a.fsa", "export faces/a -o aligned --format dfl"],
+    "import": ["import a.fsa -o faces/back --source a.mp4", "import aligned -o faces/other"],
     "frames": ["frames a.mp4 -o frames", "frames b.mov -o more --image-format tiff"],
     "video": ["video frames -o frames.mp4 --audio-from a.mp4"],
     "verify": ["verify a.mp4 b.mov picture.png swap.mp4 swap.mkv swapped frames pictures"],

@@ -25,11 +25,10 @@ def evaluate(command: EvaluateCommand, events: EventsOption = None) -> None:
         return
     if command.clips:
         raise UsageError("CLIP is for --blind; a result to be measured is --result")
-    for option, given in (("--result", command.results), ("--target", command.target)):
-        if not given:
-            raise UsageError(f"{option}: is missing")
-    if command.source is None:
-        raise UsageError("--source: is missing")
+    needed = {"--result": command.results, "--source": command.source, "--target": command.target}
+    missing = [option for option, given in needed.items() if not given]
+    if missing or command.source is None:
+        raise UsageError(f"{', '.join(missing)}: missing")
     from facedouble.evaluation.evaluate import evaluate as operate
     from facedouble.evaluation.report.page import check, write_json, write_report
     from facedouble.evaluation.terminal import lines

@@ -11,7 +11,7 @@ from facedouble.settings.interchange import ExportCommand, ExportSettings
 def export_faces(command: ExportCommand, events: EventsOption = None) -> None:
     """Write a faceset as faceswap or DeepFaceLab reads it, or its masks as mattes.
 
-    The faces in use are written, with 68 landmarks. What a format does not hold is said.
+    The faces in use are written, with landmarks of dlib68. What a format does not hold is said.
     """
     from facedouble.interchange.exporting import export_faces as operate
 

@@ -97,9 +97,9 @@ def foreshortening(
     known = np.asarray(~np.isnan(points).any(axis=2))
     weights = scheme.weights.alignment * known
     weights /= weights.sum(axis=1, keepdims=True)
-    points = np.where(known[..., None], points, 0.0)
-    points -= np.einsum("np,npa->na", weights, points)[:, None]
-    seen, ahead = (flat @ (1, 1j) for flat in (points[..., :2], (points @ rotation)[..., :2]))
+    space = np.where(known[..., None], points, 0.0)
+    space -= np.einsum("np,npa->na", weights, space)[:, None]
+    seen, ahead = (view[..., 0] + 1j * view[..., 1] for view in (space, space @ rotation))
     place = scheme.mean_shape.astype(np.float64) @ (1, 1j)
 
     def scale(flat: npt.NDArray[np.complexfloating]) -> _Array:

@@ -18,8 +18,8 @@ from facedouble.types import Face
 
 @dataclass(frozen=True, slots=True)
 class ExportJob:
-    """A faceset, its ``faces`` in use with 68 landmarks, and all its frames by number. What a format does not
-    hold is counted in ``left_out``."""
+    """A faceset, its ``faces`` in use with landmarks of dlib68, and all its frames by number. What a format
+    does not hold is counted in ``left_out``."""
 
     faceset: Faceset
     faces: Sequence[Face]

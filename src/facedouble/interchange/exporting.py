@@ -1,6 +1,6 @@
 """Export: a faceset as files that other programs read.
 
-Landmarks are written in the 68 places that all of them know. The writers are in
+Landmarks are written as dlib68 has them, which all of them know. The writers are in
 :data:`.registry.EXPORT_FORMATS`.
 """
 

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from facedouble.interchange.foreign import MAX_MASK_SIDE, ForeignFace, ForeignMask
+from facedouble.interchange.foreign import MAX_MASK_SIDE, POINTS, ForeignFace, ForeignMask
 from facedouble.interchange.plain_pickle import read_pickle
 from facedouble.interchange.plain_values import (
     data_of,
@@ -31,7 +31,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _KEY = b"faceswap"
 _MAX_TEXT = 4 << 20
 _MAX_CHUNKS = 100_000
-_LEAST_BYTES = 68 * 2 * 4  # of a face: its landmarks
+_LEAST_BYTES = POINTS * 2 * 4  # of a face: its landmarks
 _VERSIONS = range(2, 3)
 _FROM_LANDMARKS = {"components", "extended"}  # masks that say nothing landmarks do not say
 _TAKEN = {"x", "y", "w", "h", "landmarks_xy", "mask"}

@@ -50,7 +50,7 @@ class ForeignFace:
 
     ``name`` is that of its file or entry. ``frame`` is the name of the image it was found on. ``number`` is
     the frame's number in its clip, from 0. Coordinates are pixels, with centres at whole numbers:
-    ``landmarks`` (68) in the frame as it is stored, ``crop_landmarks`` (68) and ``polygons`` in the picture
+    ``landmarks`` in the frame as it is stored, ``crop_landmarks`` and ``polygons`` in the picture
     of the face, to which ``crop_matrix`` takes points of the frame. ``span`` is where, in the file that was
     read, the picture of the face is: offset and length; ``None`` where the file itself is the picture, or
     there is none. ``left_out`` names what the file holds besides.

@@ -268,7 +268,7 @@ class _Placer:
         return index, Placement.by_landmarks(face, self._landmarks_on(file))
 
     def _landmarks_on(self, file: Path) -> Landmarks:
-        """The landmarks (68, 2) of the one face on a picture, found anew."""
+        """The landmarks (P, 2) of the one face on a picture, found anew."""
         faces = self._analyser.search_image(read_image(file))
         if not faces:
             raise ValueError(

@@ -59,14 +59,14 @@ class Placement:
 
     @classmethod
     def by_landmarks(cls, face: ForeignFace, found: Landmarks) -> Placement:
-        """On a picture on which its landmarks were ``found`` (68, 2) anew."""
+        """On a picture on which its landmarks were ``found`` (P, 2) anew."""
         if face.landmarks is None:
             raise ValueError("it has no landmarks")
         fit = fit_similarity(point_array(face.landmarks), found.astype(np.float64), np.ones(len(found)))
         return cls(_square(fit), None)
 
     def landmarks(self, face: ForeignFace) -> npt.NDArray[np.float64]:
-        """Its landmarks (68, 2). Raises ``ValueError`` if it has none that can be placed."""
+        """Its landmarks (P, 2). Raises ``ValueError`` if it has none that can be placed."""
         if self.frame is not None and face.landmarks is not None:
             return mapped(self.frame, point_array(face.landmarks))
         if self.crop is not None and face.crop_landmarks is not None:
@@ -135,7 +135,7 @@ class FrameFinder:
 def placed_face(
     index: int, landmarks: npt.NDArray[np.float64], size: int, shown_size: tuple[int, int]
 ) -> Face:
-    """A face with landmarks (68, 2) in shown pixels of frame ``index``.
+    """A face with landmarks (P, 2) in shown pixels of frame ``index``.
 
     Raises ``ValueError`` for landmarks that describe no face, or none on the frame.
     """

@@ -12,8 +12,8 @@ import facedouble
 
 SOURCE = Path(facedouble.__file__).parent
 SCHEMES = SOURCE / "faces" / "schemes"
-# Where dlib's files are and what they are called.
-FILE_FORMATS = {SOURCE / "networks" / "dlib_extra.py"}
+# Where dlib's files are and what they are called; how many points other programs store.
+FILE_FORMATS = {SOURCE / "networks" / "dlib_extra.py", SOURCE / "interchange" / "foreign.py"}
 
 FILES = sorted(
     path for path in SOURCE.rglob("*.py") if SCHEMES not in path.parents and path not in FILE_FORMATS
