@@ -26,7 +26,7 @@ from facedouble.faces.pose import head_pose, head_poses
 from facedouble.faces.registry import LANDMARK_PREDICTORS, LANDMARK_SCHEMES
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme, scheme_of
-from facedouble.faces.smoothing import smooth_points, smooth_track
+from facedouble.faces.smoothing import crop_enlargements, smooth_points, smooth_track
 from facedouble.faces.tracklets import track_faces
 from facedouble.faces.views import StillPicture
 from facedouble.faceset.store import Faceset
@@ -301,13 +301,16 @@ def test_a_faceset_of_another_scheme(clips: dict[str, Path], tmp_path: Path) -> 
     with Faceset.open(tmp_path / "faces") as faceset:
         faces = faceset.faces()
     assert len(faces) == 12
-    for face in faces:
+    assert len({face.track for face in faces}) == 1
+    enlarged = crop_enlargements(faces)
+    assert enlarged.max() > 1.001, "turned heads keep their size in this scheme too"
+    for face, enlarge in zip(faces, enlarged.tolist(), strict=True):
         assert (face.scheme, face.landmarks.shape) == ("sparse", (COUNT, 2))
         assert face.expression is not None
         assert face.expression.shape == (len(SPARSE.expressions),)
         assert face.depth is not None
         assert np.array_equal(np.isnan(face.depth), ~SPARSE.known(face.landmarks))
-        assert np.allclose(face.alignment, align(face.smoothed, 256, SPARSE))
+        assert np.allclose(face.alignment, align(face.smoothed, 256, SPARSE, enlarge=enlarge))
     attributes = face_attributes(faces)
     assert np.isfinite([attributes.yaw, attributes.mouth, attributes.width]).all()
     assert isinstance(review(faces, (1280, 720)), list)
