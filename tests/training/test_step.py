@@ -216,7 +216,11 @@ def history(model: Path) -> list[list[float]]:
 
 
 @pytest.mark.subprocess
-@pytest.mark.parametrize("settings", [SETTINGS, ORIGINAL, GAN], ids=["quick", "original", "gan"])
+@pytest.mark.parametrize(
+    "settings",
+    [SETTINGS, varied(SETTINGS, arguments=QUICK), ORIGINAL, GAN],
+    ids=["quick", "quick with noise", "original", "gan"],
+)
 def test_two_processes_do_as_one(facesets: Facesets, tmp_path: Path, settings: TrainSettings) -> None:
     """With the same global batch, through all configs of the course, and taken up again in between."""
     heard: list[Event] = []

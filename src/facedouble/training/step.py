@@ -15,6 +15,7 @@ from facedouble.errors import TrainingError, setting
 from facedouble.models.base import Decoded, SwapModel
 from facedouble.run.run import Run
 from facedouble.training.adversary import Adversary
+from facedouble.training.batch import Shard
 from facedouble.training.memory import is_out_of_memory
 from facedouble.training.objective import Objective
 from facedouble.training.optimizer import places_in_memory, set_rate
@@ -215,11 +216,15 @@ class Step:
 
     def _noise(self, pairs: Mapping[Side, Pairs], config: StepConfig) -> dict[Side, Noise]:
         """What makes this step hard on purpose: drawn here, so that it depends neither on threads nor on
-        parts, and comes new into a recorded step."""
-        return {
-            side: self.network.draw_noise(len(pair.inputs), config.augmentation)
-            for side, pair in pairs.items()
-        }
+        parts, and comes new into a recorded step. As with the faces, every process draws the numbers of the
+        global batch and keeps its own range of them."""
+        share = Shard(self.world.rank, self.world.size)
+        noise = {}
+        for side, pair in pairs.items():
+            total = len(pair.inputs) * self.world.size
+            drawn = self.network.draw_noise(total, config.augmentation)
+            noise[side] = {name: value[share.of(total)] for name, value in drawn.items()}
+        return noise
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16)

@@ -28,7 +28,6 @@ _HISTORY_ROWS = 1000
 _READ_EVERY = 10  # iterations, where a device works beside the processor
 _CALIBRATION_FACES = 2000
 _SAME_COLOURS = 1e-3  # largest difference of the mean colours of one faceset; of two people's it is larger
-_OTHER_RANKS = 1_000_003  # so that the noise of each process is its own
 
 
 class TrainState:
@@ -50,12 +49,12 @@ class TrainState:
         device: torch.device,
         world: World,
     ) -> None:
-        self.network, self.recipe, self.card, self.seed = network, recipe, card, seed
+        self.network, self.recipe, self.card = network, recipe, card
         self.adversary, self.device, self.world = adversary, device, world
         self.ema = copy.deepcopy(network).eval().requires_grad_(False)
         self.optimizer = make_adam(network, recipe.learning_rate, recipe.betas, device)
         self.random = torch.Generator().manual_seed(seed)
-        torch.manual_seed(seed + _OTHER_RANKS * world.rank)
+        torch.manual_seed(seed)  # the same in every process: each takes its shard of the batch's noise
         self.smoothed: dict[Side, float] = {}
         self.pending: list[tuple[int, Tensor]] = []
         if recipe.shared_decoder_until <= 0:
@@ -188,12 +187,9 @@ class TrainState:
             else:
                 run.notice("train.new_discriminators", "no discriminators are saved: new ones begin")
         self.random.set_state(state["random"])
-        if self.world.is_main:
-            torch.set_rng_state(state["random_noise"])
-            if "random_device" in state and self.device.type == "cuda":
-                torch.cuda.set_rng_state(state["random_device"], self.device)
-        else:
-            torch.manual_seed(self.seed + _OTHER_RANKS * self.world.rank + self.card.iteration)
+        torch.set_rng_state(state["random_noise"])
+        if "random_device" in state and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random_device"], self.device)
 
 
 def _exchanged(there: ModelCard, wanted: ModelCard) -> bool:
