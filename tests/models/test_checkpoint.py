@@ -1,4 +1,5 @@
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,18 @@ def test_a_description_is_checked_before_it_is_used(tmp_path: Path, harm: str) -
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 1000
     assert (tmp_path / "model.json").read_bytes() == before
+
+
+def test_losses_and_measures_that_are_not_known_are_no_damage(tmp_path: Path) -> None:
+    c = card()
+    c.history, c.measures = [[10, 0.25, math.nan]], [{"iteration": 10, "ssim": math.nan}]
+    save(tmp_path, c, 10, 1.0)
+    heard: list[Event] = []
+    assert first_weight(tmp_path, heard) == 1.0
+    assert not heard
+    assert math.isnan(checkpoint.read_card(tmp_path).measures[0]["ssim"])
+    (tmp_path / "model.json").unlink()
+    assert math.isnan(checkpoint.read_card(tmp_path).history[0][2])
 
 
 def test_a_newer_model_is_not_called_damaged(tmp_path: Path) -> None:

@@ -173,7 +173,8 @@ def read_card(folder: Path, *, run: Run | None = None) -> ModelCard:
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror})") from error
     try:
-        values = parse_json(text)
+        # Measures may be NaN; where they may not, the record says so.
+        values = parse_json(text, finite=False)
     except (ValueError, RecursionError) as error:
         return _restored(folder, str(error), run or Run())
     return _card(values, str(file))
@@ -206,7 +207,7 @@ def _restored(folder: Path, why: str, run: Run) -> ModelCard:
     for weights in sorted(_saved(folder), reverse=True):
         state = weights.replace("weights", "state", 1)
         try:
-            values = parse_json(read_header(folder / weights)[1][_DESCRIBED])
+            values = parse_json(read_header(folder / weights)[1][_DESCRIBED], finite=False)
             card = _card(values, weights)
             if (folder / state).exists():
                 checksums = _checksum(folder / weights), _checksum(folder / state)
