@@ -76,9 +76,11 @@ def test_an_existing_faceset_is_not_overwritten(folder: Path, faceset: Path) -> 
 def test_a_faceset_of_another_source_is_refused(folder: Path, faceset: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    shutil.copy(next(iter(sorted(folder.iterdir()))), other)
-    with pytest.raises(OutputError, match="another source"):
-        extract(other, faceset, ExtractSettings(processes=1, skip_existing=True))
+    first, second = sorted(folder.iterdir())[:2]
+    for picture in (first, second):  # one image that is the same; one of its name that is not
+        shutil.copy(picture, other / first.name)
+        with pytest.raises(OutputError, match="another source"):
+            extract(other, faceset, ExtractSettings(processes=1, skip_existing=True))
 
 
 def test_a_folder_with_other_things_in_it_is_not_written_to(folder: Path, tmp_path: Path) -> None:

@@ -50,6 +50,16 @@ def test_what_was_taken_out_is_named_and_the_others_are_found(images: Path) -> N
     ]
 
 
+def test_with_fewer_than_half_of_the_images_it_is_another_folder(images: Path) -> None:
+    known, files = source_hash(images), source_files(images)
+    for name in ("0.png", "1.png"):
+        (images / name).unlink()
+    assert match_source(images, known, files) is not None
+    (images / "2.png").unlink()
+    with pytest.raises(InputError, match=r"another source: of the 5 images .* only 2 are in it"):
+        match_source(images, known, files)
+
+
 def test_changed_and_new_images_are_refused_by_name(images: Path) -> None:
     known, files = source_hash(images), source_files(images)
     (images / "6.png").write_bytes(b"new")

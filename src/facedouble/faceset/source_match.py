@@ -2,7 +2,7 @@
 
 A clip is recognised as a whole. Of a folder of images each file is remembered by its name and digest, so a
 broken or unwanted image may be taken out of it: the others are what they were, although their numbers in the
-folder are other ones.
+folder are other ones. A folder that holds fewer than half of them counts as another one.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def match_source(source: Path, sha256: str, files: Sequence[SourceFile]) -> Sour
     """How ``source`` matches what is remembered of it: the digest of the whole, and its ``files`` where it is
     a folder. ``None`` if it is another one.
 
-    Raises ``InputError`` when it cannot be read, or when images of the folder were changed or added.
+    Raises ``InputError`` when it cannot be read, when images of the folder were changed or added, or when
+    more than half of them are missing.
     """
     if source_hash(source) == sha256:
         return SourceMatch()
@@ -80,6 +81,11 @@ def match_source(source: Path, sha256: str, files: Sequence[SourceFile]) -> Sour
                 "extract it again into another folder"
             )
     numbers = {file.index: now[file.name].index for file in files if file.name in now}
+    if 2 * len(numbers) < len(files):
+        raise InputError(
+            f"{source} counts as another source: of the {len(files)} images that faces were extracted from, "
+            f"only {len(numbers)} are in it; extract it into another folder"
+        )
     return SourceMatch([file.name for file in files if file.name not in now], numbers)
 
 
