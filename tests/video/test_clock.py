@@ -245,3 +245,13 @@ def test_a_gap_in_matroska_stays_a_gap(tmp_path: Path) -> None:
     source = ClipSource(path)
     assert list(source.remarks) == []
     assert [round(25 * frame.seconds) for frame in source.frames()] == gap
+
+
+def test_frames_without_a_decoding_time_do_not_step_back() -> None:
+    """Matroska whose first B-frames are seconds apart: the first pts are not in the order of the file."""
+    times: list[tuple[int, int | None]] = [(0, None), (4, None), (2, 0), (1, 1), (3, 2), (5, 3)]
+    packets = [
+        Stamp(PICTURE, "video", Fraction(pts), None if dts is None else Fraction(dts), FRAME)
+        for pts, dts in times
+    ]
+    assert read_clock(packets, PICTURE, mpeg=False).jumps == ()

@@ -122,10 +122,12 @@ class _Epochs:
         dts = packet.dts if packet.dts is not None else packet.pts
         if dts is None:
             return
+        # The first packets of Matroska may have no decoding time; their pts are not in the order of the file.
+        ordered = self.mpeg or packet.dts is not None
         if packet.kind not in _KINDS:
             # Subtitles are far apart; they go with what is around them.
             epoch = self._nearest(dts)
-        elif self._jumps(stream, dts):
+        elif ordered and self._jumps(stream, dts):
             epoch = self._epoch_after(stream, dts)
         else:
             epoch = self.current.get(stream, len(self.guess) - 1)
@@ -139,7 +141,7 @@ class _Epochs:
             span.step = packet.duration or span.step
         if packet.kind == "audio":
             span.hear(dts)
-        if packet.kind in _KINDS:
+        if ordered and packet.kind in _KINDS:
             self.last[stream], self.follows[stream] = dts, dts + packet.duration
             moved = dts + self.guess[epoch]
             self.latest = moved if self.latest is None else max(self.latest, moved)
