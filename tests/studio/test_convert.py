@@ -34,6 +34,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "crop": {"converter": {"kind": "adjust"}, "detail": {"kind": "none"}},
     "some": {"frames": {"ranges": ["2-3"]}},
+    "unadapted": {"adaptation": {"statistics": False}},
+    "trained": {"adaptation": {"iterations": 2}},
 }
 
 
@@ -72,6 +74,7 @@ def frame(visitor: Client, base: str, number: int, stamp: str, view: str = "resu
 
 
 @pytest.mark.slow
+@pytest.mark.training
 def test_the_preview_is_what_is_written(visitor: Client, film: Path, tmp_path: Path) -> None:
     """For several settings, one after the other, so that kept parts of one meet the next."""
     project = read_project(film)
@@ -79,7 +82,7 @@ def test_the_preview_is_what_is_written(visitor: Client, film: Path, tmp_path: P
     clip, model = film / result.clip, film / project.model_folder(result.model)
     faces = film / project.faceset("Ada", project.people["Ada"].clips[0])
     base = result_of(visitor)
-    for name in ("default", "colours", "sharpened", "some"):
+    for name in ("default", "colours", "unadapted", "sharpened", "some", "trained"):
         settings = ConvertSettings.read({**SETTINGS[name], "marking": {"kind": "none"}})
         stamp = prepared(visitor, base, settings.dump())
         written = tmp_path / f"{name}.mkv"

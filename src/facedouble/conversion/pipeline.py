@@ -14,13 +14,12 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facedouble.conversion.adaptation import adapt_to_clip
+from facedouble.conversion.clip_plan import ClipPlanner, selected_ranges
 from facedouble.conversion.detail.step import CarryDetail, DetailFit
 from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.fingerprint import conversion_fingerprint
-from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.marking import make_marking
-from facedouble.conversion.plan import ConversionPlan, FaceSelection, count_upscaled, make_plan
+from facedouble.conversion.plan import ConversionPlan, count_upscaled
 from facedouble.conversion.plan_file import load_plan, save_plan
 from facedouble.conversion.registry import OUTPUT_MODES
 from facedouble.conversion.render import FrameRenderer
@@ -30,7 +29,6 @@ from facedouble.conversion.track_fits import fit_keys, fit_plan
 from facedouble.errors import InputError
 from facedouble.extraction.extract import extract
 from facedouble.faces.network_input import InputCrop
-from facedouble.faces.references import References
 from facedouble.faceset.store import Faceset
 from facedouble.models.extraction import extraction_settings
 from facedouble.run.run import Run, operation
@@ -102,9 +100,8 @@ def _convert(
     source: Path, model: Path, output: Path, settings: ConvertSettings, faceset: Path | None, run: Run
 ) -> ConvertResult:
     start = time.perf_counter()
-    ranges = FrameRanges.parse(settings.frames.ranges if settings.frames is not None else ())
     frames = open_source(source, settings.reading)
-    ranges.check(frames.info.frames or 1 << 62)
+    ranges = selected_ranges(frames.info, settings)
     inputs = [path for path in (source, settings.matte) if path is not None]
     sinks.check_output(output, overwrite=settings.overwrite, reading=inputs)
     encoding = settings.encoding_of(output)
@@ -116,13 +113,8 @@ def _convert(
     marking = make_marking(settings, source, output, _credential_parameters(model, swapper))
     if marking is not None and marking.remark is not None:
         run.warn("provenance.not_carried", marking.remark)
-    selection = FaceSelection(ranges, References.read(settings.faces), settings.faces.track)
-    number = frames.info.video_stream
-
-    def planned(faceset: Path, selection: FaceSelection, run: Run | None = None) -> ConversionPlan:
-        return make_plan(source, faceset, selection, describe=swapper.describe, video_stream=number, run=run)
-
-    plan = None if faceset is None else planned(faceset, selection, run)
+    planner = ClipPlanner.from_settings(frames.info, swapper, settings)
+    plan = None if faceset is None else planner.plan(faceset, run)
     fingerprint = conversion_fingerprint(source_hash(source), swapper, plan, settings)
     mode = OUTPUT_MODES[settings.render.mode]
     like = replace(frames.info, width=frames.info.width * mode.width_factor)
@@ -160,13 +152,8 @@ def _convert(
                 found_with = extraction_settings(swapper.card, model, run)
                 found_with = found_with.replace(skip_existing=True, reading=settings.reading)
                 faceset = _extract_faces(source, work.make() / "faces", found_with, run)
-                plan = planned(faceset, selection, run)
-            # All of the clip, so that other frames of it get the same.
-            whole = planned(faceset, replace(selection, ranges=FrameRanges()))
-            everyone = [face for index in sorted(whole.faces) for face in whole.faces[index]]
-            progress = work.make() / ADAPTATION
-            adaptation = adapt_to_clip(everyone, faceset, swapper, settings.adaptation, progress, run)
-            saved = replace(plan, adaptation=adaptation)
+                plan = planner.plan(faceset, run)
+            saved = planner.adapted(plan, faceset, work.make() / ADAPTATION, run)
         plan = saved
         swapper.adopt(plan.adaptation)
         if plan.fit_keys != fit_keys(swapper, steps):

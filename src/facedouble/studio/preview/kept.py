@@ -31,6 +31,11 @@ class Kept(Generic[Value]):
             _, gone = self._values.popitem(last=False)
             self._held -= self._size(gone)
 
+    def retain(self, wanted: Callable[[Value], bool]) -> None:
+        """Let all others go."""
+        for key in [key for key, value in self._values.items() if not wanted(value)]:
+            self._held -= self._size(self._values.pop(key))
+
     def values(self) -> list[Value]:
         return list(self._values.values())
 

@@ -6,19 +6,21 @@ on it. While it lasts, its events say how far it is.
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import json
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from facedouble.conversion.clip_plan import ClipPlanner
 from facedouble.conversion.face_pipeline import make_steps
-from facedouble.conversion.frame_ranges import FrameRanges
-from facedouble.conversion.plan import ConversionPlan, FaceSelection, FitKeys, make_plan
+from facedouble.conversion.plan import ConversionPlan, FitKeys
 from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.track_fits import Drawings, fit_keys, fit_plan
 from facedouble.errors import FacedoubleError
-from facedouble.faces.references import References
 from facedouble.faceset.layout import CROPS, DATABASE
 from facedouble.run.cancel import Cancelled
 from facedouble.run.events import Event, Notice, Progress, StageStarted
@@ -57,8 +59,10 @@ class Progressing:
 
 @dataclass(slots=True)
 class _Fitted:
-    """Everything that was fitted to the same faces for the same model."""
+    """Everything that was fitted to the same faces for the same model, which draws as it was adapted to
+    them."""
 
+    swapper: Swapper
     plans: Kept[ConversionPlan] = field(default_factory=lambda: Kept(_MOST_PLANS))
     drawings: Drawings = field(default_factory=Drawings)
 
@@ -72,6 +76,7 @@ class Preparation:
         self._progress: Kept[Progressing] = Kept(_MOST_LOOKS)
         self._swappers: Kept[Swapper] = Kept(2)
         self._fitted: Kept[_Fitted] = Kept(2)
+        self._unfinished = TemporaryDirectory(prefix="facedouble-preview-")
         self._working = threading.Lock()
         self._changing = threading.Lock()
         self._run: tuple[str, Run] | None = None
@@ -103,6 +108,9 @@ class Preparation:
                 look = self._prepared(settings, run)
                 with self._changing:
                     self._looks.put(key, look)
+                    # Each of the others would hold an adapted model of its own.
+                    held = [fitted.swapper for fitted in self._fitted.values()]
+                    self._looks.retain(lambda other: any(other.swapper is own for own in held))
             except Cancelled:
                 pass
             except FacedoubleError as error:
@@ -115,18 +123,22 @@ class Preparation:
                         self._run = None
 
     def _prepared(self, settings: ConvertSettings, run: Run) -> Look:
-        swapper = self._swapper(settings, run)
-        faces = f"{self._faces(settings)} {swapper.fingerprint} {swapper.device} {swapper.precision}"
+        loaded = self._swapper(settings, run)
+        faces = (
+            f"{self._faces(settings)} {settings.adaptation.dump()} {loaded.fingerprint} {loaded.device} "
+            f"{loaded.precision}"
+        )
         fitted = self._fitted.get(faces)
         if fitted is None:
-            fitted = _Fitted()
-            ranges = FrameRanges.parse(settings.frames.ranges if settings.frames is not None else ())
-            ranges.check(self._source.info.frames or 1 << 62)
-            selection = FaceSelection(ranges, References.read(settings.faces), settings.faces.track)
-            info = self._source.info
-            plan = make_plan(info.path, self._faceset, selection, video_stream=info.video_stream, run=run)
+            # A swapper of its own: frames of other settings may be drawn with theirs meanwhile.
+            fitted = _Fitted(copy.copy(loaded))
+            planner = ClipPlanner.from_settings(self._source.info, fitted.swapper, settings)
+            progress = Path(self._unfinished.name) / hashlib.sha256(faces.encode()).hexdigest()
+            plan = planner.adapted(planner.plan(self._faceset, run), self._faceset, progress, run)
+            fitted.swapper.adopt(plan.adaptation)
             fitted.plans.put("", plan)
             self._fitted.put(faces, fitted)
+        swapper = fitted.swapper
         steps = make_steps(settings, swapper)
         keys = fit_keys(swapper, steps)
         nearest = max(fitted.plans.values(), key=lambda plan: _alike(plan.fit_keys, keys))

@@ -1,0 +1,70 @@
+"""The plan of a clip for one model: the faces that are replaced, what they do, and what the model adapts to.
+
+The conversion and the preview of it plan with this, so that both make the same frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from facedouble.conversion.adaptation import adapt_to_clip
+from facedouble.conversion.frame_ranges import FrameRanges
+from facedouble.conversion.plan import ConversionPlan, FaceSelection, make_plan
+from facedouble.conversion.swapper import Swapper
+from facedouble.faces.references import References
+from facedouble.run.run import Run
+from facedouble.settings.convert import ConvertSettings
+from facedouble.video.info import SourceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPlanner:
+    """Plans the conversion of one source with one model."""
+
+    info: SourceInfo
+    swapper: Swapper
+    settings: ConvertSettings
+    selection: FaceSelection
+
+    @classmethod
+    def from_settings(cls, info: SourceInfo, swapper: Swapper, settings: ConvertSettings) -> ClipPlanner:
+        """Raises ``SettingsError`` for frames that the source does not have, and ``InputError`` for pictures
+        of people that cannot be read."""
+        selection = FaceSelection(
+            selected_ranges(info, settings), References.read(settings.faces), settings.faces.track
+        )
+        return cls(info, swapper, settings, selection)
+
+    def plan(self, faceset: Path, run: Run | None = None) -> ConversionPlan:
+        """The faces to replace; see :func:`~facedouble.conversion.plan.make_plan`."""
+        return self._plan(faceset, self.selection, run)
+
+    def adapted(
+        self, plan: ConversionPlan, faceset: Path, progress: Path, run: Run | None = None
+    ) -> ConversionPlan:
+        """``plan`` with what the model adapts to the clip; see
+        :func:`~facedouble.conversion.adaptation.adapt_to_clip`. ``progress`` is the file of unfinished
+        training."""
+        # All of the clip, so that other frames of it get the same.
+        whole = self._plan(faceset, replace(self.selection, ranges=FrameRanges()), None)
+        everyone = [face for index in sorted(whole.faces) for face in whole.faces[index]]
+        adaptation = adapt_to_clip(everyone, faceset, self.swapper, self.settings.adaptation, progress, run)
+        return replace(plan, adaptation=adaptation)
+
+    def _plan(self, faceset: Path, selection: FaceSelection, run: Run | None) -> ConversionPlan:
+        return make_plan(
+            self.info.path,
+            faceset,
+            selection,
+            describe=self.swapper.describe,
+            video_stream=self.info.video_stream,
+            run=run,
+        )
+
+
+def selected_ranges(info: SourceInfo, settings: ConvertSettings) -> FrameRanges:
+    """The frames to convert. Raises ``SettingsError`` for some that the source does not have."""
+    ranges = FrameRanges.parse(settings.frames.ranges if settings.frames is not None else ())
+    ranges.check(info.frames or 1 << 62)
+    return ranges
