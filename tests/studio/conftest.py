@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from facedouble.extraction.extract import extract
 from facedouble.project.file import read_content, write_content
@@ -27,7 +27,6 @@ from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
 
 expect.set_options(timeout=20_000)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @contextmanager
@@ -119,17 +118,6 @@ def server(folder: Path) -> Iterator[StudioServer]:
 def client(server: StudioServer) -> Client:
     """A browser that was let in."""
     return Client(server).enter()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """The blind comparison in a real browser: what is chosen is what was seen. Skipped where there is none."""
 
+from __future__ import annotations
+
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -25,9 +26,11 @@ from facedouble.video.info import SourceInfo
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
 FRAMES, RATE = 30, 10
 NASTY = '</script><img src="https://example.com/x">&.mp4'
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 RED, BLUE = (220, 20, 20), (20, 20, 220)
 
 
@@ -149,20 +152,14 @@ def page_file(pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def page(page_file: Path) -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if browser is None:
-        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        opened = chromium.new_page(viewport={"width": 1280, "height": 800})
-        opened.set_default_timeout(60_000)
-        asked: list[str] = []
-        opened.on("request", lambda request: asked.append(request.url))
-        opened.goto(page_file.as_uri())
-        yield opened
-        chromium.close()
+def page(browser: Browser, page_file: Path) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 1280, "height": 800})
+    opened.set_default_timeout(60_000)
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(page_file.as_uri())
+    yield opened
+    opened.close()
     assert [url for url in asked if not url.startswith(("file:", "blob:"))] == []
 
 
@@ -172,7 +169,7 @@ SEEN = """() => [...document.querySelectorAll("canvas")].map((canvas) => {
 })"""
 
 
-def sides(page: Any, choice: int) -> list[str]:
+def sides(page: Page, choice: int) -> list[str]:
     """What is on the left and on the right in a choice, once it is drawn."""
     page.wait_for_function(
         f"""() => document.getElementById("progress").textContent === "Choice {choice} of 10"
@@ -183,7 +180,7 @@ def sides(page: Any, choice: int) -> list[str]:
 
 @pytest.mark.subprocess
 @pytest.mark.slow
-def test_whoever_always_chooses_the_red_one_is_told_so(page: Any) -> None:
+def test_whoever_always_chooses_the_red_one_is_told_so(page: Page) -> None:
     at = []
     for choice in range(1, 11):
         seen = sides(page, choice)
@@ -210,7 +207,7 @@ def test_whoever_always_chooses_the_red_one_is_told_so(page: Any) -> None:
 
 @pytest.mark.subprocess
 @pytest.mark.slow
-def test_both_show_the_same_frame_and_a_key_goes_one_on(page: Any) -> None:
+def test_both_show_the_same_frame_and_a_key_goes_one_on(page: Page) -> None:
     sides(page, 1)
     for _ in range(10):
         (_, left), (_, right) = page.evaluate(SEEN)
@@ -219,7 +216,7 @@ def test_both_show_the_same_frame_and_a_key_goes_one_on(page: Any) -> None:
     page.keyboard.press(" ")
     slider = page.locator("#slider")
     slider.evaluate("(it) => { it.value = it.min; it.dispatchEvent(new Event('input')); }")
-    first = int(slider.get_attribute("min"))
+    first = int(slider.get_attribute("min") or -1)
     for step in range(3):
         grey = 20 + 7 * (first + step)
         page.wait_for_function(f"() => ({SEEN})().every(([_, [grey]]) => Math.abs(grey - {grey}) < 4)")
@@ -233,7 +230,7 @@ def test_both_show_the_same_frame_and_a_key_goes_one_on(page: Any) -> None:
 
 @pytest.mark.subprocess
 @pytest.mark.slow
-def test_a_choice_is_taken_back_and_doubt_is_said(page: Any) -> None:
+def test_a_choice_is_taken_back_and_doubt_is_said(page: Page) -> None:
     sides(page, 1)
     page.locator("#left").click()
     sides(page, 2)

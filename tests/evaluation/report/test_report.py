@@ -1,13 +1,14 @@
 """The report, in a real browser: Chromium without a window. Skipped where there is none."""
 
+from __future__ import annotations
+
 import base64
 import json
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
@@ -22,10 +23,13 @@ from facedouble.evaluation.result import Evaluation, ResultEvaluation
 from facedouble.evaluation.terminal import labels, lines
 from facedouble.evaluation.verdict import judge
 from facedouble.settings.evaluate import EvaluateSettings
+from tests.browser import chromium_program
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 FRAMES = [*range(10), *range(14, 30)]  # no face in between
 NASTY = '</script><img src="https://example.com/x">&amp;.mp4'
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def jpeg(shade: int) -> bytes:
@@ -77,48 +81,20 @@ class Outside(HTMLParser):
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
-    return found
+    return chromium_program()
 
 
-def browse(chromium: str, html: str, folder: Path, script: str = "", width: int = 1366) -> str:
-    """The page's DOM after ``script`` ran in it; what the script returns is in the title.
-
-    On a busy machine Chromium sometimes writes the DOM before the page's timers ran; then it is asked again.
-    """
-    if script:
-        html = html.replace(
-            "</body>",
-            f"<script>setTimeout(() => {{ const found = JSON.stringify((() => {{ {script} }})());"
-            "document.title = 'returned:' + found;"
-            "}, 300);</script></body>",
-        )
+def returned(browser: Browser, html: str, folder: Path, script: str, width: int = 1366) -> object:
+    """What ``script`` returns in the page once it is loaded."""
     file = folder / "page.html"
     file.write_text(html, encoding="utf-8")
-    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
-    command += [f"--user-data-dir={folder / 'profile'}", f"--window-size={width},900"]
-    command += [
-        "--virtual-time-budget=3000",
-        f"--log-net-log={folder / 'net.json'}",
-        "--dump-dom",
-        file.as_uri(),
-    ]
-    for _ in range(10):
-        run = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        assert run.returncode == 0, run.stderr
-        if not script or "<title>returned:" in run.stdout:
-            return run.stdout
-    raise AssertionError(f"the browser never waited for the script: {run.stdout[:200]}")
-
-
-def returned(dom: str) -> object:
-    title = re.search(r"<title>returned:(.*?)</title>", dom, re.DOTALL)
-    assert title is not None
-    return json.loads(
-        title[1].replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    )
+    opened = browser.new_page(viewport={"width": width, "height": 900})
+    try:
+        opened.goto(file.as_uri())
+        found: object = opened.evaluate(f"() => {{ {script} }}")
+        return found
+    finally:
+        opened.close()
 
 
 def test_everything_is_in_the_file_and_nothing_is_fetched() -> None:
@@ -153,8 +129,7 @@ def test_the_best_of_several_is_marked() -> None:
     assert "<b>" not in page(evaluation("good.mp4"))
 
 
-@pytest.mark.subprocess
-def test_the_page_works_in_a_browser(chromium: str, tmp_path: Path) -> None:
+def test_the_page_works_in_a_browser(browser: Browser, tmp_path: Path) -> None:
     """The worst frame is shown first; pointing at a curve and keys on it show the frame under them."""
     script = """
       const where = () => document.getElementById("where").textContent;
@@ -182,8 +157,7 @@ def test_the_page_works_in_a_browser(chromium: str, tmp_path: Path) -> None:
       out.dark = getComputedStyle(document.body).backgroundColor;
       return out;
     """
-    dom = browse(chromium, page(evaluation("one.mp4", NASTY)), tmp_path, script)
-    out = returned(dom)
+    out = returned(browser, page(evaluation("one.mp4", NASTY)), tmp_path, script)
     assert isinstance(out, dict)
     judged = sum(known.per_frame or known.with_source for known in MEASURES.values())
     flat = 1  # face_found: only 1 and what lies beyond
@@ -202,31 +176,35 @@ def test_the_page_works_in_a_browser(chromium: str, tmp_path: Path) -> None:
     assert out["pictures"] > len(base64.b64encode(jpeg(50)))
 
 
-@pytest.mark.subprocess
 @pytest.mark.parametrize("width", [1366, 500])
-def test_nothing_runs_out_of_the_page(chromium: str, tmp_path: Path, width: int) -> None:
+def test_nothing_runs_out_of_the_page(browser: Browser, tmp_path: Path, width: int) -> None:
     script = "return [document.documentElement.scrollWidth, innerWidth];"
-    dom = browse(chromium, page(evaluation("one.mp4", "x" * 90 + ".mp4")), tmp_path, script, width)
-    wide, window = cast("list[int]", returned(dom))
+    html = page(evaluation("one.mp4", "x" * 90 + ".mp4"))
+    wide, window = cast("list[int]", returned(browser, html, tmp_path, script, width))
     assert window == width
     assert wide <= window
 
 
 @pytest.mark.subprocess
 def test_a_browser_asks_the_network_for_nothing(chromium: str, tmp_path: Path) -> None:
-    browse(chromium, page(evaluation(NASTY)), tmp_path)
+    file = tmp_path / "page.html"
+    file.write_text(page(evaluation(NASTY)), encoding="utf-8")
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--dump-dom"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={tmp_path / 'net.json'}"]
+    command += ["--virtual-time-budget=3000", file.as_uri()]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
     log = (tmp_path / "net.json").read_text(errors="replace")
     assert "page.html" in log
     asked = set(re.findall(r'"url":"(https?://[^"]+)"', log))
     assert not [url for url in asked if "example.com" in url]
 
 
-@pytest.mark.subprocess
-def test_a_single_frame_without_pictures_is_shown_too(chromium: str, tmp_path: Path) -> None:
+def test_a_single_frame_without_pictures_is_shown_too(browser: Browser, tmp_path: Path) -> None:
     found = evaluation("one.mp4", pictured=[])
-    dom = browse(chromium, page(found), tmp_path, "return document.querySelectorAll('.chart').length;")
-    assert isinstance(returned(dom), int)
-    assert returned(dom) > 5  # type: ignore[operator]
+    script = "return document.querySelectorAll('.chart').length;"
+    charts = returned(browser, page(found), tmp_path, script)
+    assert isinstance(charts, int)
+    assert charts > 5
 
 
 def test_files_are_whole_or_not_there(tmp_path: Path) -> None:
