@@ -34,7 +34,8 @@ def cut_crops(faces: Sequence[FaceCrop], size: int, run: Run) -> tuple[list[Imag
 
     A face is cut from the clip only where that is present and still shows what the crop shows, so neither
     another clip of that name nor a crop that somebody retouched goes unnoticed. The other crops are
-    resized. Raises ``InputError`` for a crop that cannot be read.
+    resized. It is not cancelled: a training that is stopped finishes its save, of which this is a part. Raises
+    ``InputError`` for a crop that cannot be read.
     """
     crops = [read_crop(known.crop, known.face) for known in faces]
     found: dict[int, Image] = {}
@@ -45,7 +46,6 @@ def cut_crops(faces: Sequence[FaceCrop], size: int, run: Run) -> tuple[list[Imag
             for number in members:
                 by_frame.setdefault(faces[number].face.frame_index, []).append(number)
             for frame in _frames(faceset, sorted(by_frame), run):
-                run.check()
                 for number in by_frame[frame.index]:
                     fine = _cut(frame, faces[number].face, size, crops[number])
                     if fine is not None:
