@@ -34,8 +34,8 @@ def cut_crops(faces: Sequence[FaceCrop], size: int, run: Run) -> tuple[list[Imag
 
     A face is cut from the clip only where that is present and still shows what the crop shows, so neither
     another clip of that name nor a crop that somebody retouched goes unnoticed. The other crops are
-    resized. It is not cancelled: a training that is stopped finishes its save, of which this is a part. Raises
-    ``InputError`` for a crop that cannot be read.
+    resized. It is not cancelled: a training that is stopped finishes its save, of which this is a part.
+    Raises ``InputError`` for a crop that cannot be read.
     """
     crops = [read_crop(known.crop, known.face) for known in faces]
     found: dict[int, Image] = {}
