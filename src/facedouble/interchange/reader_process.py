@@ -84,7 +84,8 @@ def _read(kind: str, files: Sequence[Path]) -> Iterator[ForeignFace | tuple[str,
         env=environment,
     ) as process:
         watch = _Watch(process)
-        threading.Thread(target=_feed, args=(process, files), daemon=True).start()
+        feeder = threading.Thread(target=_feed, args=(process, files), daemon=True)
+        feeder.start()
         done = 0
         try:
             assert process.stdout is not None
@@ -106,6 +107,7 @@ def _read(kind: str, files: Sequence[Path]) -> Iterator[ForeignFace | tuple[str,
         finally:
             watch.stop()
             process.kill()
+            feeder.join()  # it uses the pipe that is closed now
     if watch.expired:
         yield f"reading it takes more than {MAX_SECONDS:.0f} seconds"
     else:
