@@ -37,7 +37,7 @@
     });
   }));
 
-  let trials = [], made = [], video = null, shown = -1, wanted = -1, playing = true, slow = 1, swapped = false, seeking = false, drawn = false;
+  let trials = [], made = [], video = null, shown = -1, wanted = -1, playing = true, slow = 1, swapped = false, seeking = false, drawn = false, stale = false;
   const clips = new Map(), both = document.createElement("canvas");
 
   const clipOf = (number) => {
@@ -62,11 +62,15 @@
     return frame;
   };
   const draw = () => {
-    if (!trial() || video.readyState < 2) return;
+    if (!trial()) return;
     const { pair, exchanged } = trial();
-    // A playing clip may go on between two readings of it, so it is read once.
-    if (both.width !== 2 * pair.width || both.height !== pair.height) Object.assign(both, { width: 2 * pair.width, height: pair.height });
-    both.getContext("2d").drawImage(video, 0, 0, both.width, both.height);
+    stale = video.readyState < 2;        // in the middle of a seek: it is drawn once there is a picture
+    if (stale && !drawn) return;
+    if (!stale) {
+      // A playing clip may go on between two readings of it, so it is read once.
+      if (both.width !== 2 * pair.width || both.height !== pair.height) Object.assign(both, { width: 2 * pair.width, height: pair.height });
+      both.getContext("2d").drawImage(video, 0, 0, both.width, both.height);
+    }
     canvases.forEach((canvas, side) => {
       const half = (side === 1) !== exchanged !== swapped ? 1 : 0;
       canvas.getContext("2d").drawImage(both, half * pair.width, 0, pair.width, pair.height, 0, 0, pair.width, pair.height);
@@ -91,6 +95,7 @@
     clip.currentTime = (pair.times[target] + pair.times[target + 1]) / 2;
   };
   const tick = () => {
+    if (stale) draw();
     if (trial() && playing && !seeking && !video.paused) {
       const { pair, last, first } = trial();
       if (video.ended || video.currentTime >= pair.times[last + 1] - 1e-3) { video.pause(); seek(first); }
