@@ -162,3 +162,16 @@ def trained_film(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactor
 def film(trained_film: Path, tmp_path: Path) -> Path:
     """A copy of it, to be changed."""
     return shutil.copytree(trained_film, tmp_path / "film")
+
+
+@pytest.fixture
+def studio(film: Path) -> Iterator[StudioServer]:
+    """The studio of a project of two people."""
+    with serving(film) as server:
+        yield server
+
+
+@pytest.fixture
+def visitor(studio: StudioServer) -> Client:
+    """Somebody who has opened it."""
+    return Client(studio).enter()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from facedouble.studio.server import StudioServer
 from facedouble.types import Image
 from facedouble.video.opencv_codec import decode
 from facedouble.video.source import open_source
-from tests.studio.conftest import Client, serving
+from tests.studio.conftest import Client
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -37,17 +36,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "unadapted": {"adaptation": {"statistics": False}},
     "trained": {"adaptation": {"iterations": 2}},
 }
-
-
-@pytest.fixture
-def studio(film: Path) -> Iterator[StudioServer]:
-    with serving(film) as server:
-        yield server
-
-
-@pytest.fixture
-def visitor(studio: StudioServer) -> Client:
-    return Client(studio).enter()
 
 
 def result_of(visitor: Client) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,6 @@ from facedouble.studio.training_follow import Curves, Followed
 from facedouble.video.images import write_png
 from facedouble.video.opencv_codec import decode
 from tests.studio.conftest import Client, serving
-
-
-@pytest.fixture
-def studio(film: Path) -> Iterator[StudioServer]:
-    with serving(film) as server:
-        yield server
-
-
-@pytest.fixture
-def visitor(studio: StudioServer) -> Client:
-    return Client(studio).enter()
 
 
 def path_of(visitor: Client, kind: str, group: str) -> str:

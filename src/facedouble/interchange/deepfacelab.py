@@ -13,7 +13,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, BinaryIO
 
-from facedouble.interchange.foreign import MAX_POINTS, MAX_POLYGONS, ForeignFace, ForeignMask, ForeignPolygon
+from facedouble.interchange.foreign import (
+    MAX_PICTURE,
+    MAX_POINTS,
+    MAX_POLYGONS,
+    ForeignFace,
+    ForeignMask,
+    ForeignPolygon,
+)
 from facedouble.interchange.plain_pickle import read_pickle
 from facedouble.interchange.plain_values import data_of, mapping, matrix, outline, points, text
 
@@ -33,7 +40,6 @@ _TAKEN = {
 _PACK_VERSION = 1
 _MAX_FACES = 1_000_000
 _MAX_INDEX = 512 << 20  # bytes
-_MAX_PICTURE = 64 << 20
 
 
 def metadata(data: bytes) -> bytes | None:
@@ -82,7 +88,7 @@ def read_pack(name: str, file: BinaryIO) -> Iterator[ForeignFace | tuple[str, st
         own = _entry_name(entry, number)
         begin, stop = edges[number], edges[number + 1]
         try:
-            if not 0 < stop - begin <= _MAX_PICTURE:
+            if not 0 < stop - begin <= MAX_PICTURE:
                 raise ValueError("its picture lies outside the file")
             file.seek(begin)
             found = metadata(_exactly(file, stop - begin))

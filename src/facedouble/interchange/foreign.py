@@ -14,9 +14,12 @@ POINTS = 68
 """Landmarks of a face in both formats, in the order of iBUG 300-W."""
 MAX_POLYGONS, MAX_POINTS = 1000, 10_000
 MAX_MASK_SIDE = 4096
+MAX_PICTURE = 64 << 20
+"""Bytes of the picture of a face."""
+MAX_LINE = 64 << 20
+"""Characters of one face as JSON."""
 _FAR = 1e6  # pixels
 _MAX_NAME = 1024
-_MAX_LINE = 64 << 20
 
 Point = tuple[float, float]
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -91,7 +94,7 @@ class ForeignFace:
     def from_json(cls, text: str) -> ForeignFace:
         """The face of a line that :meth:`to_json` wrote. Raises ``ValueError`` for anything else."""
         try:
-            value = json.loads(text) if len(text) <= _MAX_LINE else None
+            value = json.loads(text) if len(text) <= MAX_LINE else None
             if not isinstance(value, dict):
                 raise ValueError("no face")
             face = cls(

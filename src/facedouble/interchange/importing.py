@@ -27,7 +27,7 @@ from facedouble.faceset.codec import FrameRecord
 from facedouble.faceset.layers import Maker
 from facedouble.faceset.store import SMOOTHED, Faceset, output_errors
 from facedouble.files import open_regular, write_whole
-from facedouble.interchange.foreign import ForeignFace
+from facedouble.interchange.foreign import MAX_PICTURE, ForeignFace
 from facedouble.interchange.placing import (
     FrameFinder,
     Placement,
@@ -52,7 +52,6 @@ PROGRAMS: Mapping[Kind, str] = {
     "faceswap-alignments": "faceswap",
     "pictures": "pictures",
 }
-_MAX_PICTURE = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +199,7 @@ def _pictures(found: Found, output: Path, run: Run) -> Path:
                 offset, length = entry[1].span
                 pack.seek(offset)
                 count += 1
-                write_whole(folder / f"{count:06d}.jpg", pack.read(min(length, _MAX_PICTURE)))
+                write_whole(folder / f"{count:06d}.jpg", pack.read(min(length, MAX_PICTURE)))
     if not count:
         raise InputError(f"{found.files[0]}: none of its pictures can be read")
     run.notice("import.pictures", f"the pictures of {found.files[0].name} are in {folder}; keep them there")
@@ -367,9 +366,9 @@ def _faces_of(found: Found, run: Run) -> Iterator[tuple[int, ForeignFace, Path]]
 def _picture_side(file: Path, face: ForeignFace) -> int:
     """The side of the picture of a face. Raises ``ValueError`` for one that is not square."""
     with open_regular(file) as opened:
-        offset, length = face.span or (0, _MAX_PICTURE)
+        offset, length = face.span or (0, MAX_PICTURE)
         opened.seek(offset)
-        header = read_header(opened.read(min(length, _MAX_PICTURE)))
+        header = read_header(opened.read(min(length, MAX_PICTURE)))
     if header.width != header.height:
         raise ValueError("its picture is not square")
     return header.width

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.faces.align import align, fit_similarity, inverse
+from facedouble.faces.align import align, fit_similarity, inverse, recrop
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faceset.layer_kinds import Polygon
@@ -91,9 +91,8 @@ class Placement:
         if mask.matrix is not None and self.frame is not None:
             to_mask = _square(np.array(mask.matrix)) @ np.linalg.inv(self.frame)
         elif mask.matrix is None and self.crop is not None and picture_side:
-            scale = values.shape[0] / picture_side
-            zoom = np.array([[scale, 0, scale / 2 - 0.5], [0, scale, scale / 2 - 0.5], [0, 0, 1]])
-            to_mask = zoom @ np.linalg.inv(self.crop)
+            to_picture = np.asarray(np.linalg.inv(self.crop)[:2], dtype=np.float64)
+            to_mask = _square(recrop(to_picture, picture_side, 1.0, values.shape[0]))
         else:
             raise ValueError(f"it does not say where its mask {mask.name} lies")
         to_mask = (to_mask @ _square(inverse(placed.alignment)))[:2]

@@ -20,14 +20,12 @@ from typing import Any
 from facedouble.errors import InputError
 from facedouble.files import open_regular, read_regular
 from facedouble.interchange import deepfacelab, faceswap
-from facedouble.interchange.foreign import ForeignFace
+from facedouble.interchange.foreign import MAX_LINE, MAX_PICTURE, ForeignFace
 
 MAX_MEMORY = 2 << 30  # bytes
 MAX_SECONDS = 60.0
 """Without a face or a file being done."""
-_MAX_PICTURE = 64 << 20
 _MAX_ALIGNMENTS = 1 << 30
-_MAX_LINE = 64 << 20
 _MAX_WHY = 200
 _MAX_STOPS = 5
 
@@ -89,7 +87,7 @@ def _read(kind: str, files: Sequence[Path]) -> Iterator[ForeignFace | tuple[str,
         done = 0
         try:
             assert process.stdout is not None
-            while (line := process.stdout.readline(_MAX_LINE + 1)).endswith(b"\n"):
+            while (line := process.stdout.readline(MAX_LINE + 1)).endswith(b"\n"):
                 watch.heard()
                 answer = json.loads(line)
                 if "done" in answer:
@@ -153,7 +151,7 @@ class _Watch:
 
 
 def _read_dfl_picture(file: Path) -> Iterator[Any]:
-    yield deepfacelab.read_picture(file.name, read_regular(file, _MAX_PICTURE))
+    yield deepfacelab.read_picture(file.name, read_regular(file, MAX_PICTURE))
 
 
 def _read_dfl_pack(file: Path) -> Iterator[Any]:
@@ -166,7 +164,7 @@ def _read_alignments(file: Path) -> Iterator[Any]:
 
 
 def _read_faceswap_picture(file: Path) -> Iterator[Any]:
-    yield faceswap.read_picture(file.name, read_regular(file, _MAX_PICTURE))
+    yield faceswap.read_picture(file.name, read_regular(file, MAX_PICTURE))
 
 
 _READERS = {

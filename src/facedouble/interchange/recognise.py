@@ -9,6 +9,7 @@ from typing import Literal
 from facedouble.errors import InputError
 from facedouble.files import read_regular
 from facedouble.interchange import deepfacelab, faceswap
+from facedouble.interchange.foreign import MAX_PICTURE
 from facedouble.video.images import image_files
 
 Kind = Literal["dfl", "dfl-pack", "faceswap", "faceswap-alignments", "pictures"]
@@ -16,7 +17,6 @@ Kind = Literal["dfl", "dfl-pack", "faceswap", "faceswap-alignments", "pictures"]
 PACK = "faceset.pak"
 ALIGNMENTS = ".fsa"
 _PICTURES_LOOKED_AT = 50
-_MAX_PICTURE = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _recognise_file(path: Path) -> Found:
 
 def _kind_of_picture(file: Path) -> Literal["dfl", "faceswap"] | None:
     try:
-        data = read_regular(file, _MAX_PICTURE)
+        data = read_regular(file, MAX_PICTURE)
         if deepfacelab.metadata(data) is not None:
             return "dfl"
         return "faceswap" if faceswap.comment(data) is not None else None

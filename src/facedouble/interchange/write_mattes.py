@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from facedouble.errors import InputError
+from facedouble.faces.align import recrop
 from facedouble.faceset.layer_kinds import Polygon
 from facedouble.files import write_whole
 from facedouble.interchange.export_job import ExportJob
@@ -42,12 +43,9 @@ def write_mattes(job: ExportJob, output: Path) -> None:
 
 def _on_frame(mask: Grey, face: Face, width: int, height: int) -> Grey:
     """A crop's mask on its frame; white outside."""
-    scale = mask.shape[0] / face.crop_size
-    zoom = np.array([[scale, 0, scale / 2 - 0.5], [0, scale, scale / 2 - 0.5], [0, 0, 1]])
-    to_mask = zoom @ np.vstack([face.alignment, (0, 0, 1)])
     warped = cv2.warpAffine(
         mask,
-        to_mask[:2],
+        recrop(face.alignment, face.crop_size, 1.0, mask.shape[0]),
         (width, height),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
