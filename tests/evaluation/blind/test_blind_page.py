@@ -173,7 +173,8 @@ def sides(page: Page, choice: int) -> list[str]:
     """What is on the left and on the right in a choice, once it is drawn."""
     page.wait_for_function(
         f"""() => document.getElementById("progress").textContent === "Choice {choice} of 10"
-        && document.querySelector("canvas").width === 64 && ({SEEN})().every(([[r, g, b]]) => r + b > 150)"""
+        && document.getElementById("left").ariaDisabled === "false"
+        && ({SEEN})().every(([[r, g, b]]) => r + b > 150)"""
     )
     return ["red" if red > blue else "blue" for (red, _, blue), _ in page.evaluate(SEEN)]
 
@@ -186,7 +187,6 @@ def test_whoever_always_chooses_the_red_one_is_told_so(page: Page) -> None:
         seen = sides(page, choice)
         assert sorted(seen) == ["blue", "red"]
         at.append(seen.index("red"))
-        page.wait_for_timeout(60)  # a newly begun choice needs its first picture
         page.keyboard.press("12"[at[-1]])
         page.wait_for_function(
             f"""() => document.getElementById("progress").textContent !== "Choice {choice} of 10" """
@@ -203,6 +203,23 @@ def test_whoever_always_chooses_the_red_one_is_told_so(page: Page) -> None:
     assert len(set(re.findall(r"^\d+, (\d+)-", text, re.M))) == 10, "ten excerpts"
     page.locator("#again").click()
     assert sorted(sides(page, 1)) == ["blue", "red"]
+
+
+@pytest.mark.subprocess
+@pytest.mark.slow
+def test_what_was_not_seen_cannot_be_chosen(page: Page) -> None:
+    sides(page, 1)
+    page.evaluate(
+        """() => {
+          const left = document.getElementById("left");
+          left.click();  // what follows happens before the clip can have been sought
+          window.after = [left.ariaDisabled, document.querySelector("canvas").getContext("2d")
+            .getImageData(32, 8, 1, 1).data[3]];
+          left.click();
+        }"""
+    )
+    assert page.evaluate("after") == ["true", 0], "no picture of the choice before"
+    assert sorted(sides(page, 2)) == ["blue", "red"]
 
 
 @pytest.mark.subprocess
@@ -237,7 +254,6 @@ def test_a_choice_is_taken_back_and_doubt_is_said(page: Page) -> None:
     page.keyboard.press("u")
     for choice in range(1, 11):
         seen = sides(page, choice)
-        page.wait_for_timeout(60)
         wanted = "red" if choice <= 6 else "blue"
         page.locator("#left" if seen[0] == wanted else "#right").click()
     said = page.locator("#said").inner_text()

@@ -37,7 +37,7 @@
     });
   }));
 
-  let trials = [], made = [], video = null, shown = -1, wanted = -1, playing = true, slow = 1, swapped = false, seeking = false, drawn = false, stale = false;
+  let trials = [], made = [], video = null, shown = -1, wanted = -1, target = -1, playing = true, slow = 1, swapped = false, seeking = false, drawn = false, stale = false;
   const clips = new Map(), both = document.createElement("canvas");
 
   const clipOf = (number) => {
@@ -47,6 +47,7 @@
       const clip = document.createElement("video");
       clip.muted = true; clip.playsInline = true; clip.preload = "auto";
       clip.addEventListener("error", () => fail("This browser cannot play the clips (H.264 in MP4)."));
+      clip.addEventListener("seeked", () => arrived(clip));
       clip.src = URL.createObjectURL(new Blob([bytes], { type: "video/mp4" }));
       clips.set(number, clip);
     }
@@ -60,6 +61,12 @@
     let frame = first;
     while (frame < last && pair.times[frame + 1] <= time + 1e-4) frame++;
     return frame;
+  };
+  const setDrawn = (on) => {             // what was not seen yet cannot be chosen
+    if (drawn === on) return;
+    drawn = on;
+    for (const id of ["left", "right"]) byId(id).setAttribute("aria-disabled", String(!on));
+    if (!on) for (const canvas of canvases) canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
   };
   const draw = () => {
     if (!trial()) return;
@@ -76,7 +83,7 @@
       canvas.getContext("2d").drawImage(both, half * pair.width, 0, pair.width, pair.height, 0, 0, pair.width, pair.height);
     });
     byId("slider").value = shown;
-    drawn = true;
+    setDrawn(true);
   };
   // A paused clip is sought to the middle of a frame, one seek at a time, the newest wish last.
   const seek = (frame) => {
@@ -84,18 +91,18 @@
     wanted = Math.max(first, Math.min(last, frame));
     if (seeking) return;
     seeking = true;
-    const clip = video, target = wanted, turn = made.length;
-    clip.addEventListener("seeked", () => {
-      if (clip !== video || turn !== made.length || !trial()) return;
-      seeking = false;
-      shown = target;
-      draw();
-      if (wanted !== target) seek(wanted); else if (playing) clip.play();
-    }, { once: true });
-    clip.currentTime = (pair.times[target] + pair.times[target + 1]) / 2;
+    target = wanted;
+    video.currentTime = (pair.times[target] + pair.times[target + 1]) / 2;
+  };
+  const arrived = (clip) => {
+    if (clip !== video || clip.seeking || !seeking || !trial()) return;  // the end of an earlier seek
+    seeking = false;
+    shown = target;
+    draw();
+    if (wanted !== target) seek(wanted); else if (playing) clip.play();
   };
   const tick = () => {
-    if (stale) draw();
+    if (stale && !seeking) draw();
     if (trial() && playing && !seeking && !video.paused) {
       const { pair, last, first } = trial();
       if (video.ended || video.currentTime >= pair.times[last + 1] - 1e-3) { video.pause(); seek(first); }
@@ -122,14 +129,15 @@
       pane.scrollLeft = pair.focus[0] / devicePixelRatio - pane.clientWidth / 2;
       pane.scrollTop = pair.focus[1] / devicePixelRatio - pane.clientHeight / 2;
     }
-    draw();
+    if (drawn) draw();
   };
   const begin = () => {
     if (!trial()) return finish();
     const { number, first, last } = trial();
     const clip = clipOf(number);
     if (video && video !== clip) video.pause();
-    video = clip; seeking = false; swapped = false; playing = true; drawn = false; shown = wanted = first;
+    video = clip; seeking = false; swapped = false; playing = true; stale = false; shown = wanted = first;
+    setDrawn(false);
     video.playbackRate = slow;
     byId("trial").hidden = false; byId("result").hidden = true;
     byId("progress").textContent = `Choice ${made.length + 1} of ${trials.length}`;
@@ -140,7 +148,7 @@
     if (clip.readyState >= 2) ready(); else clip.addEventListener("loadeddata", ready, { once: true });
   };
   const choose = (side) => {
-    if (!trial() || !drawn) return;      // nothing was seen yet
+    if (!trial() || !drawn) return;
     const { pair, exchanged } = trial();
     video.pause();
     made.push({ chosen: (side === 1) !== exchanged ? pair.second : pair.first, side });
