@@ -26,7 +26,7 @@ from facedouble.training.loop import train
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 @contextmanager

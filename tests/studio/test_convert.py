@@ -140,7 +140,7 @@ def test_a_setting_is_seen_and_queued(page: Page, studio: StudioServer, film: Pa
     page.goto(studio.key.link)
     page.get_by_role("link", name="Convert").click()
     stage = page.locator(".transport[data-stamp]")
-    expect(stage).to_have_count(1, timeout=60_000)
+    expect(stage).to_have_count(1, timeout=120_000)
     pixels = """() => {
         const canvas = document.querySelector('.viewer canvas');
         const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
@@ -165,7 +165,7 @@ def test_a_setting_is_seen_and_queued(page: Page, studio: StudioServer, film: Pa
     expect(page.get_by_role("slider", name="Wipe")).to_be_visible()
     page.get_by_role("button", name="Queue").click()
     page.get_by_role("link", name="Jobs").click()
-    expect(page.locator(".job").filter(has_text="convert")).to_contain_text("done", timeout=90_000)
+    expect(page.locator(".job").filter(has_text="convert")).to_contain_text("done", timeout=120_000)
     settings: Any = next(iter(read_project(film).results.values())).settings
     assert settings["converter"]["mask"] == {"erosion": 12.0}
     assert settings["frames"] == {"ranges": ["1-9"], "discard": False}

@@ -203,7 +203,7 @@ except OutputError as error:
     print(error)
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=True
     )
     assert "out.mkv: cannot be written (File too large); free some space there" in done.stdout
     assert done.stdout.count("\n") == 1
