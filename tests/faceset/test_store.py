@@ -9,8 +9,9 @@ import pytest
 from facedouble.errors import InputError, OutputError
 from facedouble.faces.tracks import Handover
 from facedouble.faceset.codec import FrameRecord, SourceRecord
+from facedouble.faceset.database import output_errors
 from facedouble.faceset.layout import DATABASE, crop_name, parse_crop_name
-from facedouble.faceset.store import Faceset, output_errors
+from facedouble.faceset.store import Faceset
 from facedouble.types import Face
 from tests.factories import full_face, same_face
 

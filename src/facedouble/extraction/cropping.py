@@ -26,6 +26,7 @@ from facedouble.faces.hull import face_hull
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faces.views import reduced_size, span_around
 from facedouble.faceset.codec import FrameRecord, SourceRecord
+from facedouble.faceset.database import output_errors
 from facedouble.faceset.layout import (
     BLURRY,
     CROPS,
@@ -36,7 +37,7 @@ from facedouble.faceset.layout import (
     parse_crop_name,
 )
 from facedouble.faceset.record import encode_record
-from facedouble.faceset.store import Faceset, output_errors
+from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
 from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Box, Face, Image

@@ -21,9 +21,10 @@ from facedouble.extraction.tracking import track_and_smooth
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.references import References
 from facedouble.faceset.codec import SourceRecord
+from facedouble.faceset.database import output_errors
 from facedouble.faceset.layout import CROPS, DATABASE
 from facedouble.faceset.source_match import source_files
-from facedouble.faceset.store import SMOOTHED, Faceset, output_errors
+from facedouble.faceset.store import SMOOTHED, Faceset
 from facedouble.files import path_text
 from facedouble.run.run import Run, operation
 from facedouble.settings.extract import ExtractSettings, read_recorded, recorded

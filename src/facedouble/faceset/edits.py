@@ -1,11 +1,16 @@
-"""Keeping what a person has set when a new run finds the faces of a frame anew."""
+"""What a person sets of a face, and keeping it when a new run finds the faces of a frame anew."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, groupby
+from typing import Any
 
-from facedouble.types import Face
+from facedouble.faces.align import align
+from facedouble.faces.landmarks import box_around
+from facedouble.faces.schemes.scheme import scheme_of
+from facedouble.faces.smoothing import crop_enlargements
+from facedouble.types import Face, Landmarks
 
 _SAME_FACE = 0.4  # overlap of the boxes of one face, as one run and another see it
 
@@ -54,3 +59,23 @@ def _renumbered(known: Sequence[Face], found: Sequence[Face]) -> list[Face]:
         face.with_(face_index=number_of[place] if place in number_of else next(free))
         for place, face in enumerate(found)
     ]
+
+
+def with_landmarks(face: Face, landmarks: Landmarks, settings: Mapping[str, Any]) -> Face:
+    """``face`` with landmarks (N, 2) that a person set, in frame pixels, and what follows from them.
+
+    ``settings`` are those of its extraction. Its crop no longer fits, and its expression is not known.
+    """
+    scheme = scheme_of(face)
+    level = bool(settings.get("align_eyes", False))
+    turned = bool(settings.get("align_turned", False))
+    enlarge = crop_enlargements([face])[0] if turned else 1.0
+    return face.with_(
+        landmarks=landmarks,
+        smoothed=landmarks,
+        box=box_around(landmarks, scheme),
+        alignment=align(landmarks, face.crop_size, scheme, level_eyes=level, enlarge=float(enlarge)),
+        expression=None,
+        edited=True,
+        cropped=False,
+    )

@@ -18,17 +18,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from facedouble.errors import InputError, OutputError, setting
-from facedouble.faces.align import align
-from facedouble.faces.landmarks import box_around
-from facedouble.faces.schemes.scheme import scheme_of
-from facedouble.faces.smoothing import crop_enlargements
 from facedouble.faces.tracks import Handover
 from facedouble.faceset import schema
 from facedouble.faceset.codec import (
@@ -43,7 +39,8 @@ from facedouble.faceset.codec import (
     SourceRecord,
 )
 from facedouble.faceset.crops import read_crop
-from facedouble.faceset.edits import keep_edits
+from facedouble.faceset.database import create_database, input_errors, output_errors
+from facedouble.faceset.edits import keep_edits, with_landmarks
 from facedouble.faceset.layers import LayerStore, Maker, layer_records
 from facedouble.faceset.layout import (
     BLURRY,
@@ -90,24 +87,7 @@ class Faceset:
         """
         if (path / DATABASE).exists():
             raise InputError(f"{path} already holds a faceset")
-        # Made under another name, so that there never is a faceset without its tables.
-        draft = path / (DATABASE + ".new")
-        check_layout(path)
-        try:
-            (path / CROPS).mkdir(parents=True, exist_ok=True)
-            draft.unlink(missing_ok=True)
-            database = schema.create(draft)
-            try:
-                database.execute(SOURCE.upsert, SOURCE.to_row(source))
-                database.executemany(FILE.upsert, map(FILE.to_row, files))
-                database.commit()
-            finally:
-                database.close()
-            draft.rename(path / DATABASE)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-        except sqlite3.OperationalError as error:
-            raise OutputError(f"{path}: cannot be written ({error})") from error
+        create_database(path, source, files)
         return cls.open(path)
 
     @classmethod
@@ -319,19 +299,7 @@ class Faceset:
         because faces get their final numbers with them.
         """
         self._require_smoothed()
-        scheme = scheme_of(face)
-        level = bool(self.source.settings.get("align_eyes", False))
-        turned = bool(self.source.settings.get("align_turned", False))
-        enlarge = crop_enlargements([face])[0] if turned else 1.0
-        edited = face.with_(
-            landmarks=landmarks,
-            smoothed=landmarks,
-            box=box_around(landmarks, scheme),
-            alignment=align(landmarks, face.crop_size, scheme, level_eyes=level, enlarge=float(enlarge)),
-            expression=None,
-            edited=True,
-            cropped=False,
-        )
+        edited = with_landmarks(face, landmarks, self.source.settings)
         with output_errors(self.path):
             self._database.execute(
                 "UPDATE face SET edited = 0 WHERE (frame_index, face_index) = (?, ?)", face.key
@@ -402,14 +370,8 @@ class Faceset:
             query = codec.select.replace(" ORDER BY", f" {where} ORDER BY") if where else codec.select
             return codec.from_rows(self._database.execute(query, values).fetchall())
 
-    @contextmanager
-    def _reading(self) -> Generator[None]:
-        """Turns damage in the middle of the file, which opening does not notice, into an ``InputError``."""
-        try:
-            with schema.time_limit(self._database):
-                yield
-        except (sqlite3.DatabaseError, ValueError) as error:
-            raise InputError(schema.damaged(self.path / DATABASE, error)) from error
+    def _reading(self) -> AbstractContextManager[None]:
+        return input_errors(self.path, self._database)
 
     def _require_smoothed(self) -> None:
         if self.meta(SMOOTHED) is None:
@@ -427,16 +389,3 @@ class Faceset:
             "(SELECT frame_index, face_index FROM layer)",
             values,
         )
-
-
-@contextmanager
-def output_errors(path: Path) -> Generator[None]:
-    """Turns what SQLite and the system say about a full or read-only disk, inside the ``with``, into an
-    ``OutputError`` about ``path``."""
-    advice = "fix that and run it again; it resumes"
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise OutputError(f"{path}: cannot be written ({error}); {advice}") from error
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); {advice}") from error

@@ -24,8 +24,9 @@ from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faces.schemes.to_dlib68 import TO_DLIB68
 from facedouble.faceset.codec import FrameRecord
+from facedouble.faceset.database import output_errors
 from facedouble.faceset.layers import Maker
-from facedouble.faceset.store import SMOOTHED, Faceset, output_errors
+from facedouble.faceset.store import SMOOTHED, Faceset
 from facedouble.files import open_regular, write_whole
 from facedouble.interchange.foreign import MAX_PICTURE, ForeignFace
 from facedouble.interchange.placing import (
