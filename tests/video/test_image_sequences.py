@@ -14,10 +14,11 @@ from facedouble.run.run import Run
 from facedouble.settings.video import ClipEncoding
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.frame import Frame
+from facedouble.video.frame_rate import exact_rate
 from facedouble.video.image_sequences import clip_to_images, images_to_clip
 from facedouble.video.images import read_image, write_png
 from facedouble.video.info import SourceInfo
-from facedouble.video.sampling import exact_rate, sampled
+from facedouble.video.sampling import sampled
 from facedouble.video.sinks import open_sink
 
 FINE = ClipEncoding(crf=1, preset="ultrafast")

@@ -16,6 +16,7 @@ from facedouble.faces.references import References
 from facedouble.run.run import Run
 from facedouble.settings.convert import ConvertSettings
 from facedouble.video.info import SourceInfo
+from facedouble.video.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,13 @@ class ClipPlanner:
     selection: FaceSelection
 
     @classmethod
-    def from_settings(cls, info: SourceInfo, swapper: Swapper, settings: ConvertSettings) -> ClipPlanner:
+    def from_settings(cls, source: Source, swapper: Swapper, settings: ConvertSettings) -> ClipPlanner:
         """Raises ``SettingsError`` for frames that the source does not have, and ``InputError`` for pictures
         of people that cannot be read."""
         selection = FaceSelection(
-            selected_ranges(info, settings), References.read(settings.faces), settings.faces.track
+            selected_ranges(source, settings), References.read(settings.faces), settings.faces.track
         )
-        return cls(info, swapper, settings, selection)
+        return cls(source.info, swapper, settings, selection)
 
     def plan(self, faceset: Path, run: Run | None = None) -> ConversionPlan:
         """The faces to replace; see :func:`~facedouble.conversion.plan.make_plan`."""
@@ -63,8 +64,12 @@ class ClipPlanner:
         )
 
 
-def selected_ranges(info: SourceInfo, settings: ConvertSettings) -> FrameRanges:
-    """The frames to convert. Raises ``SettingsError`` for some that the source does not have."""
+def selected_ranges(source: Source, settings: ConvertSettings) -> FrameRanges:
+    """The frames to convert, by their places in the source. Settings name frames of a sequence by the numbers
+    of their files. Raises ``SettingsError`` for some that the source does not have."""
     ranges = FrameRanges.parse(settings.frames.ranges if settings.frames is not None else ())
-    ranges.check(info.frames or 1 << 62)
-    return ranges
+    first = source.info.first_number
+    if first is None or not ranges.bounds:
+        ranges.check(source.info.frames or 1 << 62)
+        return ranges
+    return ranges.placed([first + int(time) for time in source.index.times])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,6 +57,19 @@ class FrameRanges:
             if first <= frame <= last:
                 return number
         raise ValueError(f"frame {frame} is in no range")
+
+    def placed(self, numbers: Sequence[int]) -> FrameRanges:
+        """These ranges of frame numbers as ranges of places in ``numbers``, which rise. Raises
+        ``SettingsError`` for a range in which there is no frame."""
+        bounds = []
+        for first, last in self.bounds:
+            start, end = bisect_left(numbers, first), bisect_right(numbers, last)
+            if start == end:
+                raise SettingsError(
+                    _FIELD, problem=f"there is no frame {first}; they are {numbers[0]} to {numbers[-1]}"
+                )
+            bounds.append((start, end - 1 if last < _TO_THE_END else _TO_THE_END))
+        return FrameRanges(tuple(bounds))
 
     def check(self, frames: int) -> None:
         """Raise ``SettingsError`` for a range that starts beyond the last of ``frames`` frames."""

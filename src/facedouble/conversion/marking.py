@@ -15,7 +15,7 @@ from facedouble.provenance.media_types import EMBEDDED_TYPES, SIDECAR_TYPES
 from facedouble.provenance.signing_identity import load_identity, own_identity
 from facedouble.settings.convert import ConvertSettings, Unmarked
 from facedouble.video.hashing import source_hash
-from facedouble.video.images import image_files
+from facedouble.video.sequences import holds_images, source_files
 from facedouble.video.sinks import Marking
 
 COMMENT = f"synthetic media: a face in this file was replaced by facedouble {__version__}"
@@ -60,10 +60,10 @@ def make_marking(
 
 def _of_folder(source: Path) -> str | None:
     """What is said of a folder of images of which some carry credentials: each result names the folder."""
-    if not source.is_dir():
+    if not holds_images(source):
         return None
     marked = 0
-    for file in image_files(source):
+    for file in source_files(source):
         kind = EMBEDDED_TYPES.get(file.suffix.lower())
         try:
             with file.open("rb") as opened:

@@ -101,7 +101,7 @@ def _convert(
 ) -> ConvertResult:
     start = time.perf_counter()
     frames = open_source(source, settings.reading)
-    ranges = selected_ranges(frames.info, settings)
+    ranges = selected_ranges(frames, settings)
     inputs = [path for path in (source, settings.matte) if path is not None]
     sinks.check_output(output, overwrite=settings.overwrite, reading=inputs)
     encoding = settings.encoding_of(output)
@@ -113,7 +113,7 @@ def _convert(
     marking = make_marking(settings, source, output, _credential_parameters(model, swapper))
     if marking is not None and marking.remark is not None:
         run.warn("provenance.not_carried", marking.remark)
-    planner = ClipPlanner.from_settings(frames.info, swapper, settings)
+    planner = ClipPlanner.from_settings(frames, swapper, settings)
     plan = None if faceset is None else planner.plan(faceset, run)
     fingerprint = conversion_fingerprint(source_hash(source), swapper, plan, settings)
     mode = OUTPUT_MODES[settings.render.mode]

@@ -209,8 +209,8 @@ class FrameRenderer:
         if not self._keep_going:
             how = setting("keep_going")
             raise ConversionError(
-                f"frame {task.frame.index} cannot be converted ({reason}); with {how} such frames are copied "
-                "unchanged and listed"
+                f"frame {task.frame.shown_number} cannot be converted ({reason}); with {how} such frames are "
+                "copied unchanged and listed"
             ) from error
         task.failure = reason
 

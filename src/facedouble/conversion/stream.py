@@ -93,7 +93,7 @@ class FrameStream:
                     finish_part()
                 with self.timer.measure("encode"):
                     sink.write(task.output or task.frame)
-                done.append((len(task.faces), task.frame.index, task.failure))
+                done.append((len(task.faces), task.frame.shown_number, task.failure))
                 written += 1
                 stage.progress(written)
                 if (task.frame.index + 1) % self._settings.checkpoint_frames == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Image
 from facedouble.video.opencv_codec import encode
+from facedouble.video.sequences import is_there
 from facedouble.video.source import open_source, reported
 
 _JPEG_QUALITY = 84
@@ -79,7 +80,7 @@ def _check_paths(results: Sequence[Path], source: Path, target: Sequence[Path]) 
     if not target:
         raise InputError("no faceset of B, the person whose face was wanted")
     for path in (*results, source):
-        if not path.exists():
+        if not is_there(path):
             raise InputError(f"{path}: no such file or folder")
 
 
@@ -114,7 +115,7 @@ def _evaluate(
 
     observer = Observer(source, plan, look.patches, settings.reading)
     of_source = read_media_info(source, settings.reading)
-    shown = _shown(plan, settings)
+    shown, shown_number = _shown(plan, settings), _number_shown(source, settings)
     source_pictures: dict[int, bytes] = {}
     done = []
     for path in run.each(results):
@@ -122,8 +123,8 @@ def _evaluate(
 
         def keep(number: int, first: Image, second: Image, pictures: dict[int, bytes] = pictures) -> None:
             if number in shown:
-                source_pictures.setdefault(number, _jpeg(first))
-                pictures[number] = _jpeg(second)
+                source_pictures.setdefault(shown_number(number), _jpeg(first))
+                pictures[shown_number(number)] = _jpeg(second)
 
         observed = observer.observe(path, keep, run)
         run.check()
@@ -139,7 +140,7 @@ def _evaluate(
             pixels,
             coverage,
         )
-        done.append(_measured(path, evidence, pictures))
+        done.append(_measured(path, evidence, pictures, shown_number))
     if len(plan.detailed) < len(plan.faces):
         run.notice(
             "evaluate.sampled",
@@ -203,7 +204,9 @@ def _interpolated(values: Values, series: Values) -> Values:
     return np.interp(places, places[examined], values[examined])
 
 
-def _measured(path: Path, evidence: Evidence, pictures: Mapping[int, bytes]) -> ResultEvaluation:
+def _measured(
+    path: Path, evidence: Evidence, pictures: Mapping[int, bytes], shown_number: Callable[[int], int]
+) -> ResultEvaluation:
     observed = evidence.observed
     outcomes = compute_measures(evidence)
     seen = {judged.name: int(judged.found.sum()) for judged in observed.judges}
@@ -211,7 +214,7 @@ def _measured(path: Path, evidence: Evidence, pictures: Mapping[int, bytes]) -> 
         path,
         outcomes,
         judge(outcomes, describe_judges(observed.driver, seen, len(observed))),
-        observed.index.tolist(),
+        [shown_number(index) for index in observed.index.tolist()],
         observed.seconds.tolist(),
         frame_badness(outcomes, len(observed)),
         pictures,
@@ -225,6 +228,16 @@ def _shown(plan: ObservationPlan, settings: EvaluateSettings) -> frozenset[int]:
     order = sorted(plan.faces)
     places = np.linspace(0, len(order) - 1, min(settings.pictures, len(order)))
     return frozenset(order[round(float(place))] for place in places)
+
+
+def _number_shown(source: Path, settings: EvaluateSettings) -> Callable[[int], int]:
+    """The number that people know a frame by, from its place in the source: that of its file in a sequence."""
+    opened = open_source(source, settings.reading)
+    first = opened.info.first_number
+    if first is None:
+        return lambda index: index
+    numbers = [first + int(time) for time in opened.index.times]
+    return lambda index: numbers[index]
 
 
 def _jpeg(image: Image) -> bytes:

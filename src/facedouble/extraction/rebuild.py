@@ -22,6 +22,7 @@ from facedouble.settings.extract import ExtractSettings, read_recorded
 from facedouble.types import Face
 from facedouble.video.hashing import source_hash
 from facedouble.video.images import read_png_comment
+from facedouble.video.sequences import is_there
 from facedouble.video.source import open_source
 
 _DRAFT = "faceset.rebuilding"
@@ -74,7 +75,7 @@ def _rebuild(path: Path, source: Path | None, run: Run) -> RebuildResult:
         raise InputError(f"{path}: none of its {len(without)} crops has a usable record; extract again")
     record = _only_source(path, entries)
     clip = source or Path(record.path)
-    if not (clip.is_file() or clip.is_dir()):
+    if not is_there(clip):
         raise InputError(
             f"{clip}, from which {path} was made, is not there; say where it is ({setting('source')})"
         )

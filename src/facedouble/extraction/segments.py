@@ -13,8 +13,9 @@ import numpy as np
 from facedouble.errors import InputError
 from facedouble.settings.extract import AtRate, EveryNth, ExtractSettings
 from facedouble.video.frame import Frame
+from facedouble.video.frame_rate import exact_rate
 from facedouble.video.index import SourceIndex
-from facedouble.video.sampling import exact_rate, frames_at, sampled, sampled_numbers
+from facedouble.video.sampling import frames_at, sampled, sampled_numbers
 from facedouble.video.source import Source
 
 T = TypeVar("T")

@@ -34,7 +34,7 @@ def track_and_smooth(
     if not is_film:
         run.notice(
             "source.not_film",
-            "file numbers have gaps: the images are taken as single pictures, not as a film",
+            "file numbers do not follow each other: the images are taken as single pictures, not as a film",
         )
     tracks = tracks_of(faceset.frames(), faceset.all_faces(), faceset.handovers(), is_film=is_film)
     smoothed = [face for track in run.each(tracks) for face in smoothed_track(track, settings, references)]

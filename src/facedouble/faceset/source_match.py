@@ -17,6 +17,7 @@ from facedouble.files import name_text
 from facedouble.printable import printable
 from facedouble.run.run import Run
 from facedouble.video.hashing import image_hashes, source_hash
+from facedouble.video.sequences import holds_images
 
 _NAMED = 3  # files in a message
 
@@ -51,7 +52,7 @@ def source_files(source: Path) -> tuple[SourceFile, ...]:
 
     Raises ``InputError`` when one of them cannot be read.
     """
-    if not source.is_dir():
+    if not holds_images(source):
         return ()
     return tuple(
         SourceFile(index, name_text(name), digest)

@@ -14,6 +14,7 @@ from typing import Any
 from facedouble.json_data import parse_json
 from facedouble.project.database import transaction
 from facedouble.video.hashing import source_hash
+from facedouble.video.sequences import is_there, sequence_pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Fingerprints:
         ``path`` is relative to the project, or absolute. Raises ``InputError`` for what is no source.
         """
         full = self._folder / path
-        if not full.exists():
+        if not is_there(full):
             return None
         stamp = _stamp(full)
         row = self._database.execute(
@@ -84,7 +85,8 @@ class Fingerprints:
 
 def _stamp(path: Path) -> str:
     """Changes when a file is written, or a file of a folder is."""
-    files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
+    folder = path.parent if sequence_pattern(path) is not None else path
+    files = sorted(entry for entry in folder.iterdir() if entry.is_file()) if folder.is_dir() else [path]
     digest = hashlib.sha256()
     for file in files:
         found = file.stat()

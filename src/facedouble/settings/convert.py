@@ -243,7 +243,9 @@ class ConvertSettings(Settings):
 class ConvertCommand(ConvertSettings):
     """Put the trained person's face into a clip, and keep everything else of it."""
 
-    source: File = field(help="clip, or folder of images", option="input", short="-i")
+    source: File = field(
+        help="clip, folder of images, or a sequence such as plate.####.exr", option="input", short="-i"
+    )
     model: File = field(help="folder of the trained model", short="-m")
     output: File = field(help="clip to write, or folder for images", short="-o")
     faceset: File | None = field(

@@ -122,5 +122,7 @@ def read_recorded(values: Mapping[str, Any]) -> ExtractSettings:
 class ExtractCommand(ExtractSettings):
     """Find the faces of a clip and cut them out into a faceset."""
 
-    source: File = field(help="clip, or folder of images", option="input", short="-i")
+    source: File = field(
+        help="clip, folder of images, or a sequence such as plate.####.exr", option="input", short="-i"
+    )
     output: File = field(help="folder to make", short="-o")

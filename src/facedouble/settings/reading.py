@@ -25,6 +25,10 @@ class Reading(Settings):
         min=0,
     )
 
+    image_fps: float | None = field(
+        None, "frames per second of a folder of images; 25 if not given", unit="1/s", min=0.001, max=1000
+    )
+
     @property
     def pixels(self) -> int:
         """``max_pixels`` as a number of pixels."""

@@ -62,7 +62,11 @@ class FramesCommand(Settings):
 class VideoCommand(Settings):
     """Make a clip of a folder of images."""
 
-    folder: File = field(help="folder of images, in order of name", argument=True, option="DIR")
+    folder: File = field(
+        help="folder of images, in order of name, or a sequence such as plate.####.exr",
+        argument=True,
+        option="DIR",
+    )
     output: File = field(help="clip to write", short="-o")
     fps: float | None = field(None, "frames per second; 25 if nothing says otherwise", unit="1/s", min=0.001)
     audio_from: File | None = field(None, "take the sound of this clip")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,45 +15,75 @@ from facedouble.errors import InputError
 from facedouble.files import name_text
 from facedouble.settings.reading import Reading
 from facedouble.video.frame import Frame
+from facedouble.video.frame_rate import exact_rate
 from facedouble.video.hashing import source_hash
 from facedouble.video.image_header import ImageHeader
-from facedouble.video.images import ImageFile, image_files, image_header, profile_remark, read_pixels
+from facedouble.video.images import ImageFile, image_header, profile_remark, read_pixels
 from facedouble.video.index import SourceIndex, frozen
 from facedouble.video.info import SourceInfo
 from facedouble.video.pixels import Pixels
+from facedouble.video.sequences import (
+    SequencePattern,
+    check_one_sequence,
+    frame_numbers,
+    missing_text,
+    sequence_pattern,
+    source_files,
+)
 
 _RATE = Fraction(25)
 _FORMATS = {(3, True): "rgb24", (3, False): "rgb48le", (4, True): "rgba", (4, False): "rgba64le"}
 
 
 class FolderSource:
-    """The images of a folder in natural order of their names, one frame each, 25 per second.
-    ``path`` may also be one image file.
+    """The images of a folder in natural order of their names, one frame each, 25 per second if ``reading``
+    does not say otherwise. ``path`` may also name a sequence (:mod:`.sequences`), or one image file.
 
-    They are a film if their names differ in one number that rises by one from each to the next
-    (``shot_0001.png``, ``shot_0002.png``), otherwise single pictures. The size is that of the first readable
-    image. Raises ``InputError`` for a folder without one.
+    They are a film if their names differ in one number (``shot_0001.png``, ``shot_0002.png``), otherwise
+    single pictures. Of a film a few frames may be missing: they leave a gap in time. The size is that of the
+    first readable image. Raises ``InputError`` for a folder without one, and for one that holds several
+    sequences.
     """
 
     def __init__(self, path: Path, reading: Reading | None = None) -> None:
         self.path, self._reading = path, reading
-        self.files = image_files(path) if path.is_dir() else [path]
+        self._pattern: SequencePattern | None = sequence_pattern(path)
+        self.files = source_files(path)
+        if path.is_dir():
+            check_one_sequence(path, self.files)
+        self._folder = path if path.is_dir() else path.parent
         self.gone: frozenset[int] = frozenset()  # numbers of images that are no longer there
         first, header, remark = self._first()
-        self.remarks: Sequence[str] = () if remark is None else (remark,)
         height, width = first.shape[:2]
+        rate = _RATE if reading is None or reading.image_fps is None else exact_rate(reading.image_fps)
+        self._numbers = frame_numbers(self.files, self._pattern)
+        self.remarks: Sequence[str] = [line for line in (remark, self._gaps()) if line is not None]
         self._info = SourceInfo(
             path=path,
             kind="folder",
             width=width,
             height=height,
             frames=len(self.files),
-            rate=_RATE,
-            time_base=1 / _RATE,
+            rate=rate,
+            time_base=1 / rate,
             pixel_format=_FORMATS[first.shape[2], first.dtype == np.uint8],
             sample_aspect=header.upright_aspect,
-            is_film=_numbered(self.files),
+            is_film=self._numbers is not None,
+            first_number=None if self._numbers is None else self._numbers[0],
         )
+
+    def _gaps(self) -> str | None:
+        """A line on the frames that a sequence lacks."""
+        if self._numbers is None:
+            return None
+        first, last = self._numbers[0], self._numbers[-1]
+        if self._pattern is not None:
+            first = first if self._pattern.first is None else self._pattern.first
+            last = last if self._pattern.last is None else self._pattern.last
+        missing = missing_text(self._numbers, first, last)
+        if not missing:
+            return None
+        return f"{self.path}: frames are missing and stay so: {missing}"
 
     def _first(self) -> tuple[Pixels, ImageHeader, str | None]:
         """The first readable image, its header, and what has to be said of it."""
@@ -76,9 +105,16 @@ class FolderSource:
         if not names or list(names) == list(now):
             return self
         whole = copy(self)
-        whole.files = [now.get(name, self.path / name) for name in names]
+        whole.files = [now.get(name, self._folder / name) for name in names]
         whole.gone = frozenset(number for number, name in enumerate(names) if name not in now)
-        whole._info = replace(self._info, frames=len(whole.files), is_film=_numbered(whole.files))
+        whole._numbers = frame_numbers(whole.files, self._pattern)
+        numbers = whole._numbers
+        whole._info = replace(
+            self._info,
+            frames=len(whole.files),
+            is_film=numbers is not None,
+            first_number=None if numbers is None else numbers[0],
+        )
         return whole
 
     @property
@@ -88,36 +124,33 @@ class FolderSource:
     @property
     def index(self) -> SourceIndex:
         """All frames by time; any of them can be read at once. Raises ``InputError``."""
-        count = len(self.files)
+        times = self.times()
         return SourceIndex(
             info=self._info,
             fingerprint=source_hash(self.path),
-            times=frozen(range(count)),
+            times=frozen(times),
             stamps=None,
-            end=count,
+            end=times[-1] + 1,
             coded_size=(self._info.width, self._info.height),
         )
 
     def times(self) -> list[int]:
-        """The ``pts`` of every frame."""
-        return list(range(len(self.files)))
+        """The ``pts`` of every frame: frames that a sequence lacks leave a gap."""
+        if self._numbers is None:
+            return list(range(len(self.files)))
+        return [number - self._numbers[0] for number in self._numbers]
 
     def frames(self, first: int = 0, last: int | None = None) -> Iterator[Frame]:
         """The frames from number ``first`` to ``last`` (exclusive; ``None``: all). Their files are read when
         they are looked at."""
-        for index, file in islice(enumerate(self.files), first, last):
-            content = ImageFile(file, self._reading)
-            aspect = self._info.sample_aspect
-            yield Frame(index, index, self._info.time_base, content, name=file.name, pixel_aspect=aspect)
-
-
-def _numbered(files: Sequence[Path]) -> bool:
-    """Whether file names differ in one last number only, which rises by one from each to the next."""
-    if len(files) < 2:
-        return False
-    matches = [re.fullmatch(r"(.*?)(\d+)(\D*)", file.name) for file in files]
-    parts = [match.groups() for match in matches if match is not None]
-    if len(parts) < len(files) or len({(before, after) for before, _, after in parts}) > 1:
-        return False
-    numbers = [int(number) for _, number, _ in parts]
-    return all(later == earlier + 1 for earlier, later in pairwise(numbers))
+        aspect, numbers = self._info.sample_aspect, self._numbers
+        for (index, file), pts in islice(zip(enumerate(self.files), self.times(), strict=True), first, last):
+            yield Frame(
+                index,
+                pts,
+                self._info.time_base,
+                ImageFile(file, self._reading),
+                name=file.name,
+                pixel_aspect=aspect,
+                number=None if numbers is None else numbers[index],
+            )

@@ -24,7 +24,7 @@ class Frame:
     ``index`` counts from 0 in presentation order. ``pts`` is the presentation time in units of ``time_base``
     seconds. ``duration`` is for how long it is shown, in the same units, where the container says so; with
     the times of the others known, only that of the last frame counts. ``name`` is the file's name if the
-    frame comes from a folder.
+    frame comes from a folder; ``number`` is the one in that name if the folder is a film.
 
     ``content`` is what the frame was decoded to: planes of luma and chroma, upright pixels (RGB, or RGBA), or
     an image file that is read when it is needed. So a frame is cheap to keep and to send to another process:
@@ -49,6 +49,12 @@ class Frame:
     pixel_aspect: Fraction = Fraction(1)
     duration: int | None = None
     problem: str | None = None
+    number: int | None = None
+
+    @property
+    def shown_number(self) -> int:
+        """The number that people know a frame by: that of its file in a sequence, else ``index``."""
+        return self.index if self.number is None else self.number
 
     @property
     def seconds(self) -> float:
@@ -149,7 +155,7 @@ class Frame:
 
     def _check(self) -> None:
         if self.problem is not None:
-            raise InputError(f"frame {self.index}: {self.problem}")
+            raise InputError(f"frame {self.shown_number}: {self.problem}")
 
     def as_it_is(self) -> Frame:
         """The frame for copying: what is wrong with it no longer matters."""

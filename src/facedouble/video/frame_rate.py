@@ -7,6 +7,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from facedouble.errors import SettingsError
+
 _USUAL = tuple(
     Fraction(n, d) for n in (24, 25, 30, 48, 50, 60, 100, 120, 240) for d in (1, Fraction(1001, 1000))
 )
@@ -15,7 +17,21 @@ _PAUSE = 3  # typical durations; a frame that is held for longer does not count
 _HIGH = 120  # frames a second; what is higher is checked
 _AGREES = Fraction(3, 2)
 _DEFAULT = Fraction(25)
+_NTSC = [Fraction(base * 1000, 1001) for base in (24, 30, 48, 60, 120)]
 _LARGEST = 100_000  # of numerator and denominator; encoders want small numbers
+
+
+def exact_rate(fps: float) -> Fraction:
+    """The exact rate behind a rounded number: 29.97 is 30000/1001, 12.5 is 25/2.
+
+    Raises ``SettingsError`` outside 0.001 to 1000.
+    """
+    if not 0.001 <= fps <= 1000:
+        raise SettingsError(f"frames per second must be between 0.001 and 1000, not {fps}")
+    for rate in _NTSC:
+        if abs(fps - rate) < 0.005:
+            return rate
+    return Fraction(fps).limit_denominator(1000)
 
 
 def frame_rate(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from facedouble.errors import InputError
-from facedouble.video.images import image_files
+from facedouble.video.sequences import holds_images, source_files
 
 
 class FileVersion(NamedTuple):
@@ -29,13 +29,12 @@ def file_version(path: Path) -> FileVersion:
 
 
 def source_versions(path: Path) -> tuple[FileVersion, ...]:
-    """The versions of a clip, or of all images of a folder in their order.
+    """The versions of a clip, or of all images of a folder or sequence in their order.
 
     Raises ``InputError`` when the source cannot be read.
     """
-    files = image_files(path) if path.is_dir() else [path]
     try:
-        return tuple(map(file_version, files))
+        return tuple(map(file_version, source_files(path)))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
@@ -47,7 +46,7 @@ def source_hash(path: Path) -> str:
     """
     versions = source_versions(path)
     try:
-        return _hash(versions, of_folder=path.is_dir())
+        return _hash(versions, of_folder=holds_images(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 

@@ -14,9 +14,11 @@ from facedouble.settings.video import ClipEncoding
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.demux import video_candidates
 from facedouble.video.folder_source import FolderSource
+from facedouble.video.frame_rate import exact_rate
 from facedouble.video.info import SourceInfo
 from facedouble.video.libav import open_clip
-from facedouble.video.sampling import exact_rate, sampled
+from facedouble.video.sampling import sampled
+from facedouble.video.sequences import holds_images
 from facedouble.video.sinks import CLIP_SUFFIXES, Sink, open_sink
 from facedouble.video.source import open_source, reported
 
@@ -56,7 +58,8 @@ def clip_to_images(
                 if taken:
                     if frame.problem is not None:
                         run.warn(
-                            "source.damaged_frame", f"written as it is: frame {frame.index}, {frame.problem}"
+                            "source.damaged_frame",
+                            f"written as it is: frame {frame.shown_number}, {frame.problem}",
                         )
                     sink.write(frame)
                     count += 1
@@ -77,7 +80,8 @@ def images_to_clip(
     reading: Reading | None = None,
     run: Run | None = None,
 ) -> int:
-    """Write the images of a folder, in natural order of their names, as a clip; returns how many frames.
+    """Write the images of a folder, in natural order of their names, or of a sequence in it, as a clip;
+    returns how many frames. Frames that a sequence lacks leave a gap: the one before is shown for longer.
 
     The sound of ``audio_from`` is copied. Without ``fps``, an ``audio_from`` that is a clip of as many frames
     also gives the times and colour tags, so that :func:`clip_to_images` is undone exactly; a clip of another
@@ -88,11 +92,11 @@ def images_to_clip(
     if output.suffix.lower() not in CLIP_SUFFIXES:
         known = ", ".join(sorted(CLIP_SUFFIXES))
         raise OutputError(f"{output}: the name of a clip ends in one of {known}")
-    if not folder.is_dir():
+    if not holds_images(folder):
         raise InputError(f"{folder}: no such folder")
     with operation("video", run) as run:
         source = FolderSource(folder, reading)
-        timing = _timing(source.info, rate, audio_from, reading, run)
+        timing = _timing(source, rate, audio_from, reading, run)
         stage = run.stage("video", source.info.frames, "frames")
         with (
             reported(source, run),
@@ -128,19 +132,21 @@ class _Timing:
 
 
 def _timing(
-    images: SourceInfo, rate: Fraction | None, audio_from: Path | None, reading: Reading | None, run: Run
+    source: FolderSource, rate: Fraction | None, audio_from: Path | None, reading: Reading | None, run: Run
 ) -> _Timing:
-    count = images.frames
+    images, count = source.info, source.info.frames
     clip = None if audio_from is None else _as_clip(audio_from, reading, run)
     if rate is not None:
-        return _Timing(replace(images, rate=rate, time_base=1 / rate), range(count))
+        return _Timing(replace(images, rate=rate, time_base=1 / rate), source.times())
+    if clip is None and reading is not None and reading.image_fps is not None:
+        return _Timing(images, source.times())
     if clip is None:
         run.notice(
             "video.default_rate",
             f"{images.rate} frames a second, as no other rate is known",
             rate=images.rate,
         )
-        return _Timing(images, range(count))
+        return _Timing(images, source.times())
     times = clip.times()
     if len(times) == count:
         run.notice("video.times_of_clip", f"each image takes the time of its frame in {clip.path.name}")

@@ -100,7 +100,7 @@ class SourceIndex:
 
     def to_json(self) -> str:
         """The index as one line of JSON, without the source's path."""
-        info = {key: value for key, value in asdict(self.info).items() if key != "path"}
+        info = {key: value for key, value in asdict(self.info).items() if key != "path" and value is not None}
         same = self.stamps is not None and np.array_equal(self.stamps, self.times)
         record = {
             "version": VERSION,
@@ -231,13 +231,15 @@ def _info(record: Any, path: Path) -> SourceInfo:
     for known in fields(SourceInfo):
         if known.name == "path":
             continue
-        if known.name == "video_stream" and known.name not in record:
-            continue  # versions up to 3 did not say
+        if known.name in ("video_stream", "first_number") and known.name not in record:
+            continue  # older versions did not say
         value = record[known.name]
         if known.type == "Fraction":
             value = _fraction(value)
         elif known.type == "int":
             value = _integer(value, 0, _MAX_SIDE if known.name in ("width", "height") else MAX_FRAMES)
+        elif known.type == "int | None":
+            value = None if value is None else _integer(value, 0, _MAX_TICKS)
         elif known.type == "bool" and not isinstance(value, bool):
             raise TypeError(f"{known.name} is not true or false")
         elif known.type == "str" and not (isinstance(value, str) and len(value) <= _MAX_TEXT):

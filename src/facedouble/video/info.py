@@ -19,7 +19,9 @@ class SourceInfo:
     number. ``rate`` is frames per second, the average if it varies. The four colour fields are FFmpeg's
     numbers: range 1 is limited, 2 full, 0 unspecified; matrix, primaries and transfer are those of ITU-T
     H.273, 2 unspecified. ``sample_aspect`` is the width of a pixel divided by its height
-    (:mod:`.pixel_aspect`). ``is_film`` is false for images that do not follow one another in time.
+    (:mod:`.pixel_aspect`). ``is_film`` is false for images that do not follow one another in time;
+    ``first_number`` is the number in the name of the first image of those that do, and a frame's ``pts`` is
+    its number minus this.
     ``video_stream`` is the number of the stream among a clip's video streams, from 0. The last four are what
     comes with its first frame (:mod:`.frame_extras`), empty where there is none.
     """
@@ -39,6 +41,7 @@ class SourceInfo:
     has_audio: bool = False
     sample_aspect: Fraction = Fraction(1)
     is_film: bool = True
+    first_number: int | None = None
     video_stream: int = 0
     mastering_display: str = ""
     light_level: str = ""

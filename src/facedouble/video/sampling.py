@@ -6,26 +6,12 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from math import floor
 
-from facedouble.errors import InputError, SettingsError
+from facedouble.errors import InputError
 from facedouble.video.frame import Frame
 from facedouble.video.index import SourceIndex
 from facedouble.video.source import Source
 
 _RESTART = 24  # frames that cost as much to decode as to open a clip and seek in it
-_NTSC = [Fraction(base * 1000, 1001) for base in (24, 30, 48, 60, 120)]
-
-
-def exact_rate(fps: float) -> Fraction:
-    """The exact rate behind a rounded number: 29.97 is 30000/1001, 12.5 is 25/2.
-
-    Raises ``SettingsError`` outside 0.001 to 1000.
-    """
-    if not 0.001 <= fps <= 1000:
-        raise SettingsError(f"frames per second must be between 0.001 and 1000, not {fps}")
-    for rate in _NTSC:
-        if abs(fps - rate) < 0.005:
-            return rate
-    return Fraction(fps).limit_denominator(1000)
 
 
 def sampled(every: Iterator[Frame], rate: Fraction | None) -> Iterator[tuple[Frame, bool]]:

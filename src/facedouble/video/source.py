@@ -17,6 +17,7 @@ from facedouble.video.frame import Frame
 from facedouble.video.images import IMAGE_SUFFIXES
 from facedouble.video.index import SourceIndex
 from facedouble.video.info import SourceInfo
+from facedouble.video.sequences import is_there
 
 
 class Source(Protocol):
@@ -67,9 +68,9 @@ def reported(source: Source, run: Run) -> Iterator[None]:
 
 
 def open_source(path: Path, reading: Reading | None = None) -> Source:
-    """Open a clip or a folder of images, within the limits of ``reading``. Raises ``InputError`` with what is
-    wrong."""
-    if not path.exists():
+    """Open a clip, a folder of images or a sequence in it, within the limits of ``reading``. Raises
+    ``InputError`` with what is wrong."""
+    if not is_there(path):
         raise InputError(f"{path}: no such file or folder")
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
         return FolderSource(path, reading)

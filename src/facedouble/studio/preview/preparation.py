@@ -132,7 +132,7 @@ class Preparation:
         if fitted is None:
             # A swapper of its own: frames of other settings may be drawn with theirs meanwhile.
             fitted = _Fitted(copy.copy(loaded))
-            planner = ClipPlanner.from_settings(self._source.info, fitted.swapper, settings)
+            planner = ClipPlanner.from_settings(self._source, fitted.swapper, settings)
             progress = Path(self._unfinished.name) / hashlib.sha256(faces.encode()).hexdigest()
             plan = planner.adapted(planner.plan(self._faceset, run), self._faceset, progress, run)
             fitted.swapper.adopt(plan.adaptation)
