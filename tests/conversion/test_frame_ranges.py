@@ -83,3 +83,11 @@ def test_the_gaps_close_up_and_each_range_keeps_its_own_pace() -> None:
 
 def test_adjacent_ranges_are_one() -> None:
     assert FrameRanges.parse(("4-6", "1-2,7", "3")).bounds == ((1, 7),)
+
+
+def test_ranges_name_frames_of_a_sequence_by_their_numbers() -> None:
+    numbers = [1001, 1002, 1004, 1005, 1009]
+    assert FrameRanges.parse(("1002-1004", "1009-")).placed(numbers).bounds == ((1, 2), (4, 1 << 62))
+    assert FrameRanges.parse(("990-1003",)).placed(numbers).bounds == ((0, 1),)
+    with pytest.raises(SettingsError, match="there is no frame 1006; they are 1001 to 1009"):
+        FrameRanges.parse(("1006-1008",)).placed(numbers)

@@ -231,7 +231,7 @@ def _shown(plan: ObservationPlan, settings: EvaluateSettings) -> frozenset[int]:
 
 
 def _number_shown(source: Path, settings: EvaluateSettings) -> Callable[[int], int]:
-    """The number that people know a frame by, from its place in the source: that of its file in a sequence."""
+    """From a frame's place in the source to its number as people know it: that of its file in a sequence."""
     opened = open_source(source, settings.reading)
     first = opened.info.first_number
     if first is None:
