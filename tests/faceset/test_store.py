@@ -284,3 +284,27 @@ def test_settings_are_kept_as_json(four: Path) -> None:
     with sqlite3.connect(four / DATABASE) as database:
         [(text,)] = database.execute("SELECT settings FROM source")
     assert json.loads(text) == {"size": 256}
+
+
+def test_the_faces_of_one_frame_and_an_outline_of_all(tmp_path: Path) -> None:
+    path = tmp_path / "set"
+    with Faceset.create(path, RECORD) as faceset:
+        faceset.add_frame(FrameRecord(0, 0), [unedited(0), unedited(0, 1)])
+        faceset.add_frame(FrameRecord(7, 7), [full_face(7, track=3)])
+        faceset.commit()
+        for name in ("faces/000000_0.png", "dropped/mine/x-000000_1.png", "faces/000007_0.png"):
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(b"")
+        by_frame = {face.key: face for face in faceset.all_faces()}
+        for frame in (0, 7, 9):
+            expected = [face for key, face in by_frame.items() if key[0] == frame]
+            found = faceset.faces_of(frame)
+            assert [face.crop for face in found] == [face.crop for face in expected]
+            assert all(same_face(one, other) for one, other in zip(found, expected, strict=True))
+        outline = faceset.outline()
+    assert [(it.frame_index, it.face_index, it.edited) for it in outline] == [
+        (0, 0, False),
+        (0, 1, False),
+        (7, 0, True),
+    ]
+    assert outline[2].track == 3

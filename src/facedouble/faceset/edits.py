@@ -6,13 +6,51 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, groupby
 from typing import Any
 
+import numpy as np
+
 from facedouble.faces.align import align
 from facedouble.faces.landmarks import box_around
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faces.smoothing import crop_enlargements
-from facedouble.types import Face, Landmarks
+from facedouble.types import Alignment, Face, Landmarks
 
 _SAME_FACE = 0.4  # overlap of the boxes of one face, as one run and another see it
+
+
+_SAME_CROP = 1e-6  # of an alignment's values
+
+
+def with_landmarks(
+    face: Face, landmarks: Landmarks, settings: Mapping[str, Any], alignment: Alignment | None = None
+) -> Face:
+    """``face`` with landmarks (P, 2) that a person set, in frame pixels. Its crop is aligned to them as an
+    extraction with ``settings`` does it, unless ``alignment`` places it by hand."""
+    if alignment is None:
+        alignment = alignment_of(face, landmarks, settings)
+    return face.with_(
+        landmarks=landmarks,
+        smoothed=landmarks,
+        box=box_around(landmarks, scheme_of(face)),
+        alignment=alignment,
+        expression=None,
+        edited=True,
+        cropped=False,
+    )
+
+
+def alignment_of(face: Face, landmarks: Landmarks, settings: Mapping[str, Any]) -> Alignment:
+    """The alignment that extraction gives ``face`` alone, without its neighbours in time, for other
+    ``landmarks``."""
+    shaped = face.with_(landmarks=landmarks, smoothed=landmarks)
+    enlarge = crop_enlargements([shaped])[0] if settings.get("align_turned", False) else 1.0
+    level = bool(settings.get("align_eyes", False))
+    return align(landmarks, face.crop_size, scheme_of(face), level_eyes=level, enlarge=float(enlarge))
+
+
+def is_crop_by_hand(face: Face, settings: Mapping[str, Any]) -> bool:
+    """Whether a person placed the crop of ``face``, and not only its landmarks."""
+    own = alignment_of(face, face.landmarks, settings)
+    return face.edited and not np.allclose(face.alignment, own, rtol=_SAME_CROP, atol=_SAME_CROP)
 
 
 def keep_edits(edited: Sequence[Face], found: Sequence[Face]) -> list[Face]:
@@ -59,23 +97,3 @@ def _renumbered(known: Sequence[Face], found: Sequence[Face]) -> list[Face]:
         face.with_(face_index=number_of[place] if place in number_of else next(free))
         for place, face in enumerate(found)
     ]
-
-
-def with_landmarks(face: Face, landmarks: Landmarks, settings: Mapping[str, Any]) -> Face:
-    """``face`` with landmarks (N, 2) that a person set, in frame pixels, and what follows from them.
-
-    ``settings`` are those of its extraction. Its crop no longer fits, and its expression is not known.
-    """
-    scheme = scheme_of(face)
-    level = bool(settings.get("align_eyes", False))
-    turned = bool(settings.get("align_turned", False))
-    enlarge = crop_enlargements([face])[0] if turned else 1.0
-    return face.with_(
-        landmarks=landmarks,
-        smoothed=landmarks,
-        box=box_around(landmarks, scheme),
-        alignment=align(landmarks, face.crop_size, scheme, level_eyes=level, enlarge=float(enlarge)),
-        expression=None,
-        edited=True,
-        cropped=False,
-    )
