@@ -27,7 +27,7 @@ FOUNDATION = {
     "run",
     "settings",
 }
-STAGES = {"extraction", "curation", "training", "conversion", "evaluation", "provenance"}
+STAGES = {"extraction", "curation", "editing", "training", "conversion", "evaluation", "provenance"}
 
 # What each part may import, besides itself. Parts and stages do not know one another; but faces are found by
 # pretrained networks and by pictures of people, a conversion and an evaluation find faces where they are

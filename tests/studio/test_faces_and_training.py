@@ -16,7 +16,6 @@ from playwright.sync_api import Page, expect
 
 from facedouble.faceset.store import Faceset
 from facedouble.project.file import read_project
-from facedouble.studio.edit_journal import Journal, Step
 from facedouble.studio.faces_table import FacesTable
 from facedouble.studio.server import StudioServer
 from facedouble.studio.training_follow import Curves, Followed
@@ -82,13 +81,26 @@ def test_a_faceset_that_leads_out_is_not_shown(visitor: Client, film: Path, tmp_
     assert "leads out of the project" in answer.json["error"]
 
 
-def test_a_journal_that_is_damaged_counts_as_empty(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "one.json")
-    journal.add(Step(action="drop", faces=((1, 0),)))
-    assert journal.counts() == (1, 0)
-    for text in ("", "[", '{"steps": 3}', '{"done": 9}', '{"steps": [{"action": "rm", "faces": []}]}'):
-        journal.path.write_text(text)
-        assert journal.counts() == (0, 0)
+def test_damage_of_the_undo_history_is_said(page: Page, studio: StudioServer, film: Path) -> None:
+    """On the page, not only in the answer; and what was dropped stays dropped."""
+    page.goto(studio.key.link)
+    page.get_by_role("link", name="Faces").click()
+    tiles = page.locator(".tile")
+    for left in (9, 8):
+        tiles.nth(2).click()
+        page.keyboard.press("KeyX")
+        expect(tiles).to_have_count(left)
+    [file] = (film / ".facedouble" / "studio").glob("*.faces.history")
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([lines[0][:20] + "\n", *lines[1:]]))
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+    with serving(film) as other:
+        page.goto(other.key.link)
+        page.get_by_role("link", name="Faces").click()
+        expect(page.get_by_role("alert")).to_contain_text("line 1 of the undo history")
+        page.get_by_role("button", name="Undo").click()
+        expect(tiles).to_have_count(9)
+        expect(page.get_by_role("button", name="Undo")).to_be_disabled()
 
 
 def test_what_was_measured_is_kept_and_believed_only_if_whole(visitor: Client, film: Path) -> None:

@@ -51,13 +51,13 @@ def estimate_motion(
     """
     upright = align(landmarks, PATCH, scheme)
     start = _tracking_points(scheme)
-    first, second = (_patch(frame, upright) for frame in (before, after))
+    first, second = (patch_of(frame, upright, PATCH) for frame in (before, after))
     moved, good = track_points(first, second, start)
     if good.sum() < 3:
         return FaceMotion(np.eye(2, 3), 0.0, np.inf)
     fit, distance = _common_motion(_complex(start[good]), _complex(moved[good]))
     misfit = float(np.median(distance)) / PATCH
-    return FaceMotion(_compose(inverse(upright), fit, upright), float(good.mean()), misfit)
+    return FaceMotion(compose(inverse(upright), fit, upright), float(good.mean()), misfit)
 
 
 def track_points(before: Grey, after: Grey, points: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
@@ -69,20 +69,21 @@ def track_points(before: Grey, after: Grey, points: FloatArray) -> tuple[FloatAr
     return moved, found & found_again & (missed < _ROUND_TRIP)
 
 
-def _complex(points: FloatArray) -> _Complex:
-    return np.asarray(points @ (1, 1j), dtype=np.complex128)
-
-
-def _patch(frame: Picture, upright: Alignment) -> Grey:
-    """The patch that an alignment of the frame describes. Only the luma around it is worked out."""
+def patch_of(frame: Picture, upright: Alignment, side: int) -> Grey:
+    """The patch (side, side) that an alignment of the frame describes. Only the luma around it is worked
+    out."""
     factor = averaging(upright)
     width, height = frame.shown_size
-    left, top, right, bottom = crop_bounds(upright, PATCH, width, height, margin=2 * factor)
+    left, top, right, bottom = crop_bounds(upright, side, width, height, margin=2 * factor)
     wide, high = max(1, (right - left) // factor), max(1, (bottom - top) // factor)
     part = Box(left, top, min(left + wide * factor, width), min(top + high * factor, height))
     luma = frame.grey(part, (wide, high) if factor > 1 else None)
     within = alignment_in_region(upright, part, (luma.shape[1], luma.shape[0]))
-    return np.asarray(cv2.warpAffine(luma, within, (PATCH, PATCH), flags=cv2.INTER_LINEAR), dtype=np.uint8)
+    return np.asarray(cv2.warpAffine(luma, within, (side, side), flags=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def _complex(points: FloatArray) -> _Complex:
+    return np.asarray(points @ (1, 1j), dtype=np.complex128)
 
 
 def _common_motion(start: _Complex, end: _Complex) -> tuple[Alignment, npt.NDArray[np.float64]]:
@@ -120,7 +121,7 @@ def _flow(before: Grey, after: Grey, points: FloatArray) -> tuple[FloatArray, np
     return np.asarray(moved, dtype=np.float32), np.asarray(found)[:, 0] > 0
 
 
-def _compose(*matrices: Alignment) -> Alignment:
+def compose(*matrices: Alignment) -> Alignment:
     """The matrix product of (2, 3) transforms: the last one is applied first."""
     result = np.eye(3)
     for matrix in matrices:

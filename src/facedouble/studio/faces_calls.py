@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -12,14 +12,28 @@ from facedouble.curation.selection import remove_faces, restore_faces
 from facedouble.errors import InputError
 from facedouble.faceset.store import Faceset
 from facedouble.project.file import check_inside, state_folder
+from facedouble.project.steps import Step as ProjectStep
 from facedouble.project.steps import project_steps
 from facedouble.studio.calls import Body, Call, call
-from facedouble.studio.edit_journal import Action, Journal, Step
 from facedouble.studio.faces_table import FacesTable
+from facedouble.studio.history import History, Step
+from facedouble.studio.preview.kept import Kept
 from facedouble.studio.state import Studio, named
 
+Action = Literal["drop", "restore"]
+
 _OPPOSITE: dict[Action, Action] = {"drop": "restore", "restore": "drop"}
+
+
+class FacesStep(Step):
+    """What was done to which faces, by their numbers of frame and face."""
+
+    action: Action
+    faces: tuple[tuple[int, int], ...]
+
+
 _table = FacesTable()
+_histories: Kept[History[FacesStep]] = Kept(50)
 
 
 class EditBody(Body):
@@ -29,23 +43,39 @@ class EditBody(Body):
     faces: list[list[int]]
 
 
-def _faceset(studio: Studio, sent: Call) -> tuple[Path, Path, Journal]:
-    """The folder of the faceset that was named, the file for what was measured of it, and its journal."""
-    names = [step.name for step in project_steps(studio.project()) if step.kind == "extract"]
-    name = named("step", sent.path["faceset"], iter(names))
-    step = next(step for step in project_steps(studio.project()) if step.name == name)
+def faceset_of(studio: Studio, identity: str) -> tuple[ProjectStep, Path, Path]:
+    """The step that makes the faceset of this id, its folder, and the start of the names of the files that
+    the studio keeps for it. Raises ``InputError``."""
+    steps = {step.name: step for step in project_steps(studio.project()) if step.kind == "extract"}
+    step = steps[named("step", identity, iter(steps))]
     path = check_inside(studio.folder, step.output)
     own = state_folder(studio.folder) / "studio"
     check_inside(studio.folder, str(own.relative_to(studio.folder)))
-    identity = sent.path["faceset"]
-    return path, own / f"{identity}.faces.json", Journal(own / f"{identity}.json")
+    return step, path, own / identity
+
+
+def _faceset(studio: Studio, sent: Call) -> tuple[Path, Path, History[FacesStep]]:
+    """The folder of the faceset that was named, the file for what was measured of it, and its history. A step
+    that was cut short is finished."""
+    _, path, own = faceset_of(studio, sent.path["faceset"])
+    file = own.with_name(f"{own.name}.faces.history")
+    history = _histories.get(file)
+    if history is None:
+        history = History(file, FacesStep)
+        _histories.put(file, history)
+    unfinished = history.unfinished()
+    if unfinished is not None:
+        step, forth = unfinished
+        _do(path, step.action if forth else _OPPOSITE[step.action], step.faces)
+        history.mark_done()
+    return path, own.with_name(f"{own.name}.faces.json"), history
 
 
 def show_faces(studio: Studio, sent: Call) -> Any:
     """All faces as columns, and how many steps can be undone and done again."""
-    path, cache, journal = _faceset(studio, sent)
-    undo, redo = journal.counts()
-    return {**_table.columns(path, cache), "undo": undo, "redo": redo}
+    path, cache, history = _faceset(studio, sent)
+    undo, redo = history.counts()
+    return {**_table.columns(path, cache), "undo": undo, "redo": redo, "problem": history.problem}
 
 
 def show_crop(studio: Studio, sent: Call) -> Any:
@@ -57,7 +87,7 @@ def show_crop(studio: Studio, sent: Call) -> Any:
 
 def edit(studio: Studio, sent: Call) -> Any:
     """Drop faces or restore them."""
-    path, cache, journal = _faceset(studio, sent)
+    path, cache, history = _faceset(studio, sent)
     body = sent.body(EditBody)
     if not all(len(face) == 2 for face in body.faces):
         raise InputError("a face is named by the numbers of its frame and of itself")
@@ -66,28 +96,31 @@ def edit(studio: Studio, sent: Call) -> Any:
     wanted = [(face[0], face[1]) for face in body.faces]
     chosen = tuple(key for key in wanted if states.get(key, "-") in before)
     if chosen:
-        journal.add(Step(action=body.action, faces=chosen))
+        history.add(FacesStep(action=body.action, faces=chosen))
         _do(path, body.action, chosen)
+        history.mark_done()
     return show_faces(studio, sent)
 
 
 def undo(studio: Studio, sent: Call) -> Any:
     """Undo the last step."""
-    path, _, journal = _faceset(studio, sent)
-    step = journal.last()
+    path, _, history = _faceset(studio, sent)
+    step = history.last()
     if step is not None:
+        history.undo()
         _do(path, _OPPOSITE[step.action], step.faces)
-        journal.move(-1)
+        history.mark_done()
     return show_faces(studio, sent)
 
 
 def redo(studio: Studio, sent: Call) -> Any:
     """Do the step again that was undone last."""
-    path, _, journal = _faceset(studio, sent)
-    step = journal.next()
+    path, _, history = _faceset(studio, sent)
+    step = history.next()
     if step is not None:
+        history.redo()
         _do(path, step.action, step.faces)
-        journal.move(1)
+        history.mark_done()
     return show_faces(studio, sent)
 
 

@@ -107,6 +107,7 @@ function Browser({ step, steps, table, setTable }) {
         ${option("", t("faces.everyTrack"))}${tracks.map((one) => option(one, t("faces.trackN", { n: one })))}</select>`}
       <span class="space"></span><span class="muted number">${t("faces.count", { n: number(items.length), of: number(table.frame.length) })}</span>
     </header>
+    ${table.problem && html`<p class="problem" role="alert">${table.problem}</p>`}
     ${items.length ? html`<${Grid} items=${items} tile=${tile} selected=${selected} select=${setSelected} size=${112}
       label=${t("screen.faces")} describe=${about} />` : html`<p class="empty">${t("faces.noMatch")}</p>`}
     <footer><span class="number" role="status">${t("faces.chosen", { n: number(chosen.length) })}</span>
