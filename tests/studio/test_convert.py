@@ -33,6 +33,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "crop": {"converter": {"kind": "adjust"}, "detail": {"kind": "none"}},
     "some": {"frames": {"ranges": ["2-3"]}},
+    "overridden": {
+        "overrides": [
+            {"track": [0], "converter": {"mask": {"erosion": 6.0}}},
+            {"ranges": ["3-"], "detail": {"kind": "none"}, "converter": {"colour": {"kind": "linear"}}},
+        ]
+    },
     "unadapted": {"adaptation": {"statistics": False}},
     "trained": {"adaptation": {"iterations": 2}},
 }

@@ -31,14 +31,32 @@ def studio(
         ),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(metavar="NUMBER", help="port on 127.0.0.1, 0 for any", min=0, max=65535)
+        int | None, typer.Option(metavar="NUMBER", help="port, 0 for any", min=0, max=65535)
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="address or name at which other machines reach this one; needs the next three",
+        ),
+    ] = "127.0.0.1",
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="certificate for that address (PEM)", parser=some_path)
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="private key of the certificate (PEM)", parser=some_path),
+    ] = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="file with the password for other machines", parser=some_path),
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open a browser")] = True,
 ) -> None:
     """Work on a project in a browser on this machine.
 
-    It prints the address, which opens the studio once. It is served to this machine alone, until Ctrl-C. Jobs
-    go on without it.
+    It prints the address, which opens the studio once. It is served until Ctrl-C, to this machine alone unless
+    another address is given. Jobs go on without it.
     """
     try:
         import starlette  # noqa: F401
@@ -48,6 +66,7 @@ def studio(
     from facedouble.project.file import find_project
     from facedouble.project.model import FILE
     from facedouble.studio.access import running_studio
+    from facedouble.studio.remote import Remote, is_own
     from facedouble.studio.server import StudioServer
 
     folder = folder.resolve()
@@ -58,6 +77,9 @@ def studio(
     for one in allow or ():
         if not one.is_dir():
             raise SettingsError(f"{one}: there is no such folder to allow")
+    remote = None if is_own(host) else Remote.read(host, certificate, key, password_file)
+    if remote is None and (certificate or key or password_file):
+        raise SettingsError("certificate, key and password file are for other machines; give --host as well")
     link = running_studio(folder)
     if link is not None:
         print(f"this project's studio is running already: {link}")
@@ -70,5 +92,5 @@ def studio(
         if browser:
             webbrowser.open(server.key.page().as_uri())
 
-    server = StudioServer(folder, [folder, *homes], port, started)
+    server = StudioServer(folder, [folder, *homes], port, started, remote)
     server.serve_studio()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from facedouble.conversion.adaptation import adapt_to_clip
 from facedouble.conversion.frame_ranges import FrameRanges
-from facedouble.conversion.plan import ConversionPlan, FaceSelection, make_plan
+from facedouble.conversion.plan import ConversionPlan, FaceSelection, check_tracks, make_plan
 from facedouble.conversion.swapper import Swapper
 from facedouble.faces.references import References
 from facedouble.run.run import Run
@@ -39,7 +39,9 @@ class ClipPlanner:
 
     def plan(self, faceset: Path, run: Run | None = None) -> ConversionPlan:
         """The faces to replace; see :func:`~facedouble.conversion.plan.make_plan`."""
-        return self._plan(faceset, self.selection, run)
+        plan = self._plan(faceset, self.selection, run)
+        check_overrides(self.settings, plan)
+        return plan
 
     def adapted(
         self, plan: ConversionPlan, faceset: Path, progress: Path, run: Run | None = None
@@ -64,12 +66,33 @@ class ClipPlanner:
         )
 
 
+def check_overrides(settings: ConvertSettings, plan: ConversionPlan) -> None:
+    """Raise ``SettingsError`` for an override of a track that the faceset does not have."""
+    for number, override in enumerate(settings.overrides):
+        check_tracks(f"overrides.{number}.track", override.track, plan.tracks)
+
+
 def selected_ranges(source: Source, settings: ConvertSettings) -> FrameRanges:
     """The frames to convert, by their places in the source. Settings name frames of a sequence by the numbers
     of their files. Raises ``SettingsError`` for some that the source does not have."""
-    ranges = FrameRanges.parse(settings.frames.ranges if settings.frames is not None else ())
+    texts = settings.frames.ranges if settings.frames is not None else ()
+    return _in_places(source, FrameRanges.parse(texts), "frames.ranges")
+
+
+def placed_overrides(source: Source, settings: ConvertSettings) -> ConvertSettings:
+    """``settings`` with the ranges of their overrides by places in the source. Raises ``SettingsError`` for
+    frames that the source does not have."""
+    placed = []
+    for number, override in enumerate(settings.overrides):
+        name = f"overrides.{number}.ranges"
+        ranges = _in_places(source, FrameRanges.parse(override.ranges, name), name)
+        placed.append(override.replace(ranges=ranges.texts()))
+    return settings.replace(overrides=tuple(placed)) if placed else settings
+
+
+def _in_places(source: Source, ranges: FrameRanges, name: str) -> FrameRanges:
     first = source.info.first_number
     if first is None or not ranges.bounds:
-        ranges.check(source.info.frames or 1 << 62)
+        ranges.check(source.info.frames or 1 << 62, name)
         return ranges
-    return ranges.placed([first + int(time) for time in source.index.times])
+    return ranges.placed([first + int(time) for time in source.index.times], name)

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from facedouble.conversion.face_layer import FaceLayer
-from facedouble.conversion.face_pipeline import make_steps
+from facedouble.conversion.face_pipeline import make_treatments
+from facedouble.conversion.face_step import FaceStep
 from facedouble.conversion.output_modes import OutputMode, Overlay
 from facedouble.conversion.plan import PlannedFace
 from facedouble.conversion.registry import BLENDS, OUTPUT_MODES
@@ -28,21 +29,27 @@ class Compositor:
 
     def __init__(self, settings: ConvertSettings, swapper: Swapper) -> None:
         self.view = swapper.view
-        self.steps = make_steps(settings, swapper)
-        self.blend = BLENDS[settings.blend.kind]
+        self._treatments = make_treatments(settings, swapper)
+        self.steps = [step for treatment in self._treatments for step in treatment.steps]
         self.output_mode: OutputMode = OUTPUT_MODES[settings.render.mode]
-        self._mask_size = max([_MIN_MASK_SIZE, *(step.min_mask_size for step in self.steps)])
 
     def compose(
-        self, image: Image, faces: Sequence[tuple[PlannedFace, DrawnFace]], matte: Grey | None = None
+        self,
+        image: Image,
+        faces: Sequence[tuple[PlannedFace, DrawnFace]],
+        matte: Grey | None = None,
+        frame: int = 0,
     ) -> Image:
         """``image`` (H, W, 3) with its faces replaced, or whatever the output mode shows of it, in the same
         type (uint8, or uint16 of full range). ``matte`` (H, W) of that type is white where faces may be
-        painted."""
+        painted. ``frame``: its number in the source."""
         overlays = []
         for planned, drawn in faces:
-            layer = FaceLayer(planned, image, drawn.picture, drawn.mask, *self._canvas(planned))
-            for step in self.steps:
+            track = planned.face.track
+            treatment = next(one for one in reversed(self._treatments) if one.fits(frame, track))
+            canvas = self._canvas(planned, treatment.steps)
+            layer = FaceLayer(planned, image, drawn.picture, drawn.mask, *canvas)
+            for step in treatment.steps:
                 layer = step(layer)
             view = InputCrop(layer.picture.shape[0], self.view.coverage)
             overlay = warp_to_frame(layer, view.alignment(planned.face.alignment, planned.face.crop_size))
@@ -51,16 +58,18 @@ class Compositor:
             mask = overlay.alpha
             if matte is not None:
                 mask = mask * to_float(matte[overlay.area])
-            blended = self.blend(to_float(image[overlay.area]), overlay.picture, mask)
+            blend = BLENDS[treatment.settings.blend.kind]
+            blended = blend(to_float(image[overlay.area]), overlay.picture, mask)
             overlays.append(Overlay(overlay.left, overlay.top, *blended))
         return self.output_mode.compose(image, overlays)
 
-    def _canvas(self, planned: PlannedFace) -> tuple[Mask, Alignment]:
+    def _canvas(self, planned: PlannedFace, steps: Sequence[FaceStep]) -> tuple[Mask, Alignment]:
         """A full mask for a face, and the alignment to it: at the face's resolution in the frame, but no
         finer than the steps need."""
+        finest = max([_MIN_MASK_SIZE, *(step.min_mask_size for step in steps)])
         alignment = self.view.alignment(planned.face.alignment, planned.face.crop_size)
         size_in_frame = self.view.resolution / scale_of(alignment)
-        size = max(16, round(min(size_in_frame, self._mask_size)))
+        size = max(16, round(min(size_in_frame, finest)))
         return np.ones((size, size), dtype=np.float32), recrop(alignment, self.view.resolution, 1.0, size)
 
 

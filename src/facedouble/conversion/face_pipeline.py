@@ -3,14 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from facedouble.conversion.face_step import FaceStep
+from facedouble.conversion.face_step import FaceStep, FittedStep
+from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.registry import FACE_STEPS
 from facedouble.conversion.swapper import Swapper
 from facedouble.settings.convert import ConvertSettings
 
 
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What some faces go through: those on ``tracks`` in the frames of ``ranges``; all for empty ones."""
+
+    settings: ConvertSettings
+    steps: Sequence[FaceStep]
+    ranges: FrameRanges = FrameRanges()
+    tracks: frozenset[int] = frozenset()
+
+    def fits(self, frame: int, track: int) -> bool:
+        """Whether it is for a face of ``track`` in the source's frame number ``frame``."""
+        return frame in self.ranges and (not self.tracks or track in self.tracks)
+
+
+def make_treatments(settings: ConvertSettings, swapper: Swapper) -> Sequence[Treatment]:
+    """The treatment of all faces, then those of ``settings.overrides``; for a face the last one counts that
+    fits it.
+
+    A step that an override makes with the settings it has anyway shares its fits; one that is fitted otherwise
+    gets a name of its own, by which its fits are kept. Raises ``SettingsError`` for ranges that are none.
+    """
+    usual = Treatment(settings, _steps(settings, swapper))
+    keys = {step.name: step.fit_key() for step in usual.steps if isinstance(step, FittedStep)}
+    found = [usual]
+    for number, override in enumerate(settings.overrides):
+        own = settings.overridden(override)
+        ranges = FrameRanges.parse(override.ranges, f"overrides.{number}.ranges")
+        treatment = Treatment(own, _steps(own, swapper), ranges, frozenset(override.track))
+        for step in treatment.steps:
+            if isinstance(step, FittedStep) and keys.get(step.name) != step.fit_key():
+                step.name = f"{step.name}@{number}"
+        found.append(treatment)
+    return found
+
+
 def make_steps(settings: ConvertSettings, swapper: Swapper) -> Sequence[FaceStep]:
-    """The steps that the settings ask for, in order."""
+    """The steps that the settings ask for, in order; those of overrides at the end."""
+    return [step for treatment in make_treatments(settings, swapper) for step in treatment.steps]
+
+
+def _steps(settings: ConvertSettings, swapper: Swapper) -> Sequence[FaceStep]:
     steps = (FACE_STEPS[name].from_settings(settings, swapper) for name in FACE_STEPS)
     return [step for step in steps if step is not None]

@@ -9,7 +9,7 @@ before the first frame, so frames can be made in any order, anywhere, with the s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Self
 
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.plan import ConversionPlan, FitRecord, TrackFit
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class FaceStep(ABC):
     """One step from a drawn face to one that can be composited; a pure function of the layer."""
 
-    name: ClassVar[str]
-    """Its name in the registry."""
+    name: str
+    """Its name in the registry; with ``@`` and a number behind it for one that an override fits otherwise."""
     min_mask_size: float = 0.0
     """Side of the mask in pixels that it needs, as far as the frame can show it."""
     needs_mask: str = ""

@@ -21,9 +21,9 @@ class FrameRanges:
     bounds: tuple[tuple[int, int], ...] = ()
 
     @classmethod
-    def parse(cls, texts: Sequence[str]) -> FrameRanges:
+    def parse(cls, texts: Sequence[str], field: str = _FIELD) -> FrameRanges:
         """Parse ranges written as ``10-50``, ``90-`` (to the end) or ``7``; one text may hold several,
-        separated by commas.
+        separated by commas. ``field`` is the setting that they stand in.
 
         Raises ``SettingsError`` for malformed or overlapping ranges.
         """
@@ -32,16 +32,16 @@ class FrameRanges:
             for part in text.split(","):
                 match = re.fullmatch(r"\s*(\d+)\s*(-\s*(\d*)\s*)?", part)
                 if match is None:
-                    raise SettingsError(_FIELD, part.strip(), "is not a range; write 10-50, 90- or 7")
+                    raise SettingsError(field, part.strip(), "is not a range; write 10-50, 90- or 7")
                 first = int(match[1])
                 last = first if match[2] is None else int(match[3]) if match[3] else _TO_THE_END
                 if last < first:
-                    raise SettingsError(_FIELD, part.strip(), "ends before it starts")
+                    raise SettingsError(field, part.strip(), "ends before it starts")
                 bounds.append((first, last))
         joined: list[tuple[int, int]] = []
         for first, last in sorted(bounds):
             if joined and first <= joined[-1][1]:
-                raise SettingsError(_FIELD, problem=f"frame {first} is in two ranges")
+                raise SettingsError(field, problem=f"frame {first} is in two ranges")
             if joined and first == joined[-1][1] + 1:
                 joined[-1] = joined[-1][0], last
             else:
@@ -58,7 +58,7 @@ class FrameRanges:
                 return number
         raise ValueError(f"frame {frame} is in no range")
 
-    def placed(self, numbers: Sequence[int]) -> FrameRanges:
+    def placed(self, numbers: Sequence[int], field: str = _FIELD) -> FrameRanges:
         """These ranges of frame numbers as ranges of places in ``numbers``, which rise. Raises
         ``SettingsError`` for a range in which there is no frame."""
         bounds = []
@@ -66,13 +66,17 @@ class FrameRanges:
             start, end = bisect_left(numbers, first), bisect_right(numbers, last)
             if start == end:
                 raise SettingsError(
-                    _FIELD, problem=f"there is no frame {first}; they are {numbers[0]} to {numbers[-1]}"
+                    field, problem=f"there is no frame {first}; they are {numbers[0]} to {numbers[-1]}"
                 )
             bounds.append((start, end - 1 if last < _TO_THE_END else _TO_THE_END))
         return FrameRanges(tuple(bounds))
 
-    def check(self, frames: int) -> None:
+    def texts(self) -> tuple[str, ...]:
+        """The ranges as :meth:`parse` reads them."""
+        return tuple(f"{first}-{'' if last == _TO_THE_END else last}" for first, last in self.bounds)
+
+    def check(self, frames: int, field: str = _FIELD) -> None:
         """Raise ``SettingsError`` for a range that starts beyond the last of ``frames`` frames."""
         for first, _ in self.bounds:
             if first >= frames:
-                raise SettingsError(_FIELD, problem=f"there is no frame {first}; the last is {frames - 1}")
+                raise SettingsError(field, problem=f"there is no frame {first}; the last is {frames - 1}")

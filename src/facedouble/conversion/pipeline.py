@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facedouble.conversion.clip_plan import ClipPlanner, selected_ranges
+from facedouble.conversion.clip_plan import ClipPlanner, placed_overrides, selected_ranges
 from facedouble.conversion.detail.step import CarryDetail, DetailFit
 from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.fingerprint import conversion_fingerprint
@@ -101,7 +101,7 @@ def _convert(
 ) -> ConvertResult:
     start = time.perf_counter()
     frames = open_source(source, settings.reading)
-    ranges = selected_ranges(frames, settings)
+    ranges, settings = selected_ranges(frames, settings), placed_overrides(frames, settings)
     inputs = [path for path in (source, settings.matte) if path is not None]
     sinks.check_output(output, overwrite=settings.overwrite, reading=inputs)
     encoding = settings.encoding_of(output)

@@ -131,7 +131,8 @@ class ConversionPlan:
     source, which is not that in the faceset where images were taken out of a folder since; ``deleted`` counts
     those that were deleted from the faceset, ``not_selected`` those of other people or tracks than selected.
     ``adaptation``: what the network has in place of its own tensors, by name, for this clip
-    (``conversion/adaptation.py``). ``fit_keys``: what the fits of the faces are valid for.
+    (``conversion/adaptation.py``). ``fit_keys``: what the fits of the faces are valid for. ``tracks``: all of
+    the faceset, known until the plan is saved.
     """
 
     source_sha256: str
@@ -140,6 +141,7 @@ class ConversionPlan:
     not_selected: int
     adaptation: Adaptation = field(default_factory=dict)
     fit_keys: FitKeys = field(default_factory=FitKeys)
+    tracks: frozenset[int] = frozenset()
 
 
 def untold(faces: Sequence[Face]) -> Sequence[FloatArray | None]:
@@ -183,6 +185,7 @@ def make_plan(
         faces,
         deleted=sum(face.key not in kept for face in in_range),
         not_selected=sum(face.key in kept and face.key not in selected for face in in_range),
+        tracks=frozenset(face.track for face in every),
     )
 
 
@@ -197,13 +200,7 @@ def _selected(faces: Sequence[Face], selection: FaceSelection) -> set[tuple[int,
     tracks: dict[int, list[Face]] = {}
     for face in faces:
         tracks.setdefault(face.track, []).append(face)
-    missing = sorted(set(selection.tracks) - tracks.keys())
-    if missing:
-        raise SettingsError(
-            "faces.track",
-            missing[0],
-            f"there is no such track in the faceset; it has {_listed(sorted(tracks))}",
-        )
+    check_tracks("faces.track", selection.tracks, tracks)
     found: set[tuple[int, int]] = set()
     for number, members in tracks.items():
         if selection.tracks and number not in selection.tracks:
@@ -211,6 +208,14 @@ def _selected(faces: Sequence[Face], selection: FaceSelection) -> set[tuple[int,
         judged = members if selection.references is None else selection.references.classify(members)
         found.update(face.key for face in judged if face.status not in ("stranger", "unwanted"))
     return found
+
+
+def check_tracks(setting: str, wanted: Collection[int], known: Collection[int]) -> None:
+    """Raise ``SettingsError`` where ``setting`` names a track that is not among those ``known``."""
+    missing = sorted(set(wanted) - set(known))
+    if missing:
+        text = f"there is no such track in the faceset; it has {_listed(sorted(known))}"
+        raise SettingsError(setting, missing[0], text)
 
 
 def _listed(tracks: Sequence[int]) -> str:

@@ -212,9 +212,11 @@ def _face(row: Sequence[int], alignment: Any, landmarks: Any, scheme: str) -> Fa
 
 
 def _fit(step: str, values: Any, arrays: dict[str, npt.NDArray[Any]]) -> TrackFit:
-    if step not in FACE_STEPS or not isinstance(values, dict):
+    name, override, number = step.partition("@")
+    numbered = number.isascii() and number.isdigit() if override else True
+    if name not in FACE_STEPS or not numbered or not isinstance(values, dict):
         raise InputError(f"the fit of {step!r:.40} is damaged")
-    kind = FACE_STEPS[step]
+    kind = FACE_STEPS[name]
     if not issubclass(kind, FittedStep):
         raise InputError(f"step {step!r} has no fit")
     return kind.load_fit(FitRecord(values, arrays))

@@ -198,7 +198,7 @@ class FrameRenderer:
         frame = task.frame
         for region in task.regions:
             faces = list(zip(region.faces, region.drawn, strict=True))
-            after = self._compositor.compose(region.before, faces, region.matte)
+            after = self._compositor.compose(region.before, faces, region.matte, frame.index)
             if self._whole_frame:
                 return frame.with_pixels(after)
             frame = frame.painted(region.part, region.before, after)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Strict, model_validator
 
 from facedouble.conversion.registry import (
     BLENDS,
@@ -18,7 +18,7 @@ from facedouble.conversion.registry import (
     SHARPENERS,
 )
 from facedouble.errors import SettingsError, setting
-from facedouble.settings.base import Choice, File, OneOf, Settings, Texts, field, problem
+from facedouble.settings.base import Choice, File, Integers, OneOf, Settings, Texts, field, problem
 from facedouble.settings.compute import ConvertCompute
 from facedouble.settings.people import TrackChoice
 from facedouble.settings.reading import Reading
@@ -173,6 +173,43 @@ class Unmarked(Settings):
     kind: Literal["none"] = "none"
 
 
+class Override(Settings):
+    """Other settings for some frames, for some tracks, or for some tracks in some frames."""
+
+    ranges: Texts = field((), "frames that it is for, as in `frames.ranges`; all if not given")
+    track: Integers = field((), "tracks of the faceset that it is for; all if not given")
+    converter: Annotated[Masked | Adjust | None, OneOf("masked")] = field(None, "what is laid over the frame")
+    detail: Annotated[RealDetail | Sharpened | NoDetail | None, OneOf("real")] = field(
+        None, "where the fine detail of the new face comes from"
+    )
+    retargeting: float | None = field(
+        None,
+        "how far lids, irises, brows and lips are bent to where the performer has them",
+        min=0,
+        max=1,
+    )
+    blend: Blend | None = field(None, "how the face is laid over the frame")
+    occlusion: Annotated[str, Choice(OCCLUSIONS)] | None = field(
+        None, "leave out what is in front of the face"
+    )
+
+    @model_validator(mode="after")
+    def _scope(self) -> Self:
+        if not self.ranges and not self.track:
+            raise problem("ranges", "names no frames and no tracks; what holds for all belongs outside")
+        if not self.changes:
+            raise problem("ranges", "changes nothing for these frames and tracks")
+        return self
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The settings that it has in place of the conversion's."""
+        own = {
+            name: getattr(self, name) for name in type(self).model_fields if name not in ("ranges", "track")
+        }
+        return {name: value for name, value in own.items() if value is not None}
+
+
 class ConvertSettings(Settings):
     """How the new face is put into the frames."""
 
@@ -204,6 +241,9 @@ class ConvertSettings(Settings):
     encoding: Encoding | None = field(None, "how the result is written; by its name if not given", option="-")
     frames: FrameChoice | None = field(None, "frames to convert; all if not given")
     faces: TrackChoice = field(TrackChoice(), "faces to replace")
+    overrides: Annotated[tuple[Override, ...], Strict(False)] = field(
+        (), "other settings for ranges of frames and for single tracks; of several that fit a face, the last"
+    )
     keep_going: bool = field(
         False,
         "copy a frame that cannot be converted as it is, list such frames at the end, and exit with 3",
@@ -227,6 +267,20 @@ class ConvertSettings(Settings):
             mask = setting("converter.mask.kind", "learned")
             raise problem("occlusion", f"{mask} leaves out what is in front of the face already")
         return self
+
+    @model_validator(mode="after")
+    def _overrides(self) -> Self:
+        for number, override in enumerate(self.overrides):
+            try:
+                self.overridden(override)
+            except SettingsError as error:
+                raise problem(f"overrides.{number}.{error.field}", error.problem, error.value) from None
+        return self
+
+    def overridden(self, override: Override) -> Self:
+        """The settings of the faces that ``override`` is for. Raises ``SettingsError``."""
+        own = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**{**own, **override.changes, "overrides": ()})
 
     def encoding_of(self, output: Path) -> ClipEncoding | ImageEncoding:
         """How ``output`` is written: a clip if its suffix is one of a clip, else a folder of images. Raises

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from facedouble.errors import UNSET, SettingsError, setting
 from facedouble.settings.base import Settings
-from facedouble.settings.tree import alternatives, choices, kinds, limits_in_words
+from facedouble.settings.tree import alternatives, choices, entry_class, kinds, limits_in_words
 
 _TYPES = {
     "bool": "must be true or false",
@@ -81,6 +81,10 @@ def _follow(
             siblings, owners = owners, tuple(one for one in owners if part in kinds(one))
             continue
         owner = owners[0] if owners else None
+        entry = None if info is None or not isinstance(part, int) else entry_class(info.annotation)
+        if entry is not None:
+            path, owners, info = [*path, str(part)], (entry,), None
+            continue
         if owner is not None and part in owner.model_fields:
             info, siblings = owner.model_fields[str(part)], ()
             owners = alternatives(info.annotation)
@@ -100,8 +104,11 @@ def _unknown(settings: type[Settings], path: tuple[str, ...], belongs: str) -> s
         return f"belongs to {belongs}"
     owners: tuple[type[Settings], ...] = (settings,)
     for part in path[:-1]:
+        if part.isdigit():  # a place in a list of groups
+            continue
         found = [one.model_fields[part] for one in owners if part in one.model_fields]
-        owners = alternatives(found[0].annotation) if found else ()
+        entry = entry_class(found[0].annotation) if found else None
+        owners = (entry,) if entry is not None else alternatives(found[0].annotation) if found else ()
     near = difflib.get_close_matches(path[-1], [name for one in owners for name in one.model_fields], 1)
     return "there is no such setting" + (f"; is {near[0]} meant?" if near else "")
 

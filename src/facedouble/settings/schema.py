@@ -7,7 +7,7 @@ from typing import Any
 
 from facedouble.settings.base import Settings
 from facedouble.settings.registry import COMMANDS
-from facedouble.settings.tree import Leaf, default_kind, leaves, limits_in_words
+from facedouble.settings.tree import Leaf, default_kind, entry_class, leaves, limits_in_words
 
 
 def json_schema(command: str) -> dict[str, Any]:
@@ -77,6 +77,13 @@ def options_table(command: str) -> str:
         if leaf.hidden and leaf.name.endswith(".kind") and not leaf.flags:
             continue
         rows.append(f"| {_names(leaf)} | `{leaf.name}` | {_default(settings, leaf)} | {_text(leaf)} |")
+    for name, info in settings.model_fields.items():
+        entry = entry_class(info.annotation)
+        if entry is not None:
+            fields = ", ".join(f"`{one}`" for one in entry.model_fields)
+            rows.append(
+                f"| `--set` | `{name}` | | {info.description}; a list of groups, each with {fields} |"
+            )
     return "\n".join(rows) + "\n"
 
 

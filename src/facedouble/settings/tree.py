@@ -28,6 +28,16 @@ def alternatives(annotation: Any) -> tuple[type[Settings], ...]:
     return ()
 
 
+def entry_class(annotation: Any) -> type[Settings] | None:
+    """The settings class of the entries of a field that holds a list of groups; ``None`` for another field."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return entry_class(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) is not tuple:
+        return None
+    found = alternatives(typing.get_args(annotation)[0])
+    return found[0] if found else None
+
+
 def kinds(settings: type[Settings]) -> tuple[str, ...]:
     """The values that the ``kind`` of a settings class can have; none if it has no kind."""
     if "kind" not in settings.model_fields:
@@ -111,7 +121,8 @@ def limits_in_words(info: FieldInfo) -> str:
 
 @lru_cache(maxsize=64)
 def leaves(settings: type[Settings]) -> tuple[Leaf, ...]:
-    """All plain values of a settings class, nested ones included, in their order."""
+    """All plain values of a settings class, nested ones included, in their order; not those in lists of
+    groups, which have no options."""
     return tuple(_walk(settings, (), None, hidden=False))
 
 
@@ -119,6 +130,8 @@ def _walk(
     settings: type[Settings], path: tuple[str, ...], parent: FieldInfo | None, *, hidden: bool
 ) -> Iterator[Leaf]:
     for name, info in settings.model_fields.items():
+        if entry_class(info.annotation) is not None:
+            continue
         inner = alternatives(info.annotation)
         if not inner:
             yield _leaf((*path, name), info, parent if name == "kind" else None, hidden=hidden)

@@ -79,7 +79,9 @@ class Access:
         self._origin = address.encode()
         self._host = address.partition("://")[2].encode()
         self._key = key
-        self.cookie = f"facedouble-studio-{address.rpartition(':')[2]}"
+        self.secure = address.startswith("https:")
+        port = address.rpartition(":")[2] if address.count(":") > 1 else "443"
+        self.cookie = f"{'__Host-' if self.secure else ''}facedouble-studio-{port}"
         self._tokens: OrderedDict[str, str] = OrderedDict()  # by hash of the cookie
 
     def enter(self, key: str) -> str | None:
@@ -87,6 +89,10 @@ class Access:
         if not hmac.compare_digest(key.encode("utf-8", "replace"), self._key.key.encode()):
             return None
         self._key.renew()
+        return self.new_session()
+
+    def new_session(self) -> str:
+        """The cookie of a new session, for somebody who may come in."""
         session = secrets.token_urlsafe(32)
         self._tokens[_hashed(session)] = secrets.token_urlsafe(32)
         while len(self._tokens) > _MOST_SESSIONS:

@@ -19,22 +19,27 @@ from facedouble.studio.assets import page_routes
 from facedouble.studio.calls import Body, Call, failure
 from facedouble.studio.guard import Guard
 from facedouble.studio.job_calls import Feed
+from facedouble.studio.remote import PasswordGate
 from facedouble.studio.state import Studio
 
 
 class EnterBody(Body):
-    """The key to the studio."""
+    """The key to the studio, or the password for other machines."""
 
-    key: str
+    key: str = ""
+    password: str = ""
 
 
-def make_app(studio: Studio, access: Access, closing: asyncio.Event) -> ASGIApp:
-    """The studio as an ASGI application. ``closing`` is set when it ends, so that streams end too."""
+def make_app(
+    studio: Studio, access: Access, closing: asyncio.Event, password: PasswordGate | None = None
+) -> ASGIApp:
+    """The studio as an ASGI application. ``closing`` is set when it ends, so that streams end too.
+    ``password``: what else lets in, besides the key."""
 
     async def session(request: Request) -> Response:
         token = access.token(request.scope["session_id"])
         if token is None:
-            return JSONResponse({"open": False})
+            return JSONResponse({"open": False, "password": password is not None})
         return JSONResponse({"open": True, "token": token, "version": __version__})
 
     async def enter(request: Request) -> Response:
@@ -42,11 +47,21 @@ def make_app(studio: Studio, access: Access, closing: asyncio.Event) -> ASGIApp:
             body = Call({}, {}, await request.body()).body(EnterBody)
         except FacedoubleError as error:
             return failure(error)
-        cookie = access.enter(body.key)
+        if password is not None and body.password:
+            client = request.client.host if request.client else ""
+            if wait := password.wait(client):
+                return JSONResponse({"error": f"too many wrong passwords; wait {wait:.0f} s"}, 429)
+            if not password.opens(client, body.password):
+                return JSONResponse({"error": "this password is wrong"}, 403)
+            cookie: str | None = access.new_session()
+        else:
+            cookie = access.enter(body.key)
         if cookie is None:
             return JSONResponse({"error": "this key opens nothing, or was used already"}, 403)
         answer = JSONResponse({"open": True, "token": access.token(cookie), "version": __version__})
-        answer.set_cookie(access.cookie, cookie, httponly=True, samesite="strict", path="/")
+        answer.set_cookie(
+            access.cookie, cookie, httponly=True, samesite="strict", secure=access.secure, path="/"
+        )
         return answer
 
     routes = [

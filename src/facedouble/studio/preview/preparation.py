@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from facedouble.conversion.clip_plan import ClipPlanner
+from facedouble.conversion.clip_plan import ClipPlanner, check_overrides, placed_overrides
 from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.plan import ConversionPlan, FitKeys
 from facedouble.conversion.swapper import Swapper
@@ -123,6 +123,7 @@ class Preparation:
                         self._run = None
 
     def _prepared(self, settings: ConvertSettings, run: Run) -> Look:
+        settings = placed_overrides(self._source, settings)
         loaded = self._swapper(settings, run)
         faces = (
             f"{self._faces(settings)} {settings.adaptation.dump()} {loaded.fingerprint} {loaded.device} "
@@ -138,6 +139,7 @@ class Preparation:
             fitted.swapper.adopt(plan.adaptation)
             fitted.plans.put("", plan)
             self._fitted.put(faces, fitted)
+        check_overrides(settings, fitted.plans.values()[-1])
         swapper = fitted.swapper
         steps = make_steps(settings, swapper)
         keys = fit_keys(swapper, steps)

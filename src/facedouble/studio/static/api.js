@@ -52,7 +52,12 @@ export async function enter() {
   }
   session = session || (await get("/api/session"));
   token = session.token || "";
-  return session.open === true;
+  return session;
+}
+
+// Comes in by the password for other machines.
+export async function enterByPassword(password) {
+  token = (await post("/api/enter", { password })).token;
 }
 
 // Calls back with all jobs whenever one of them changes; returns what ends it.

@@ -1,7 +1,7 @@
 // The frame around the screens: which one is shown, the header, the keys that work everywhere.
 
 import { html, render, useEffect, useState } from "./vendor/preact-htm.js";
-import { enter, watchJobs } from "./api.js";
+import { enter, enterByPassword, watchJobs } from "./api.js";
 import { allKeys, keyName, listen } from "./keys.js";
 import { change, loadProject, takeJobs, useStore } from "./store.js";
 import { clock, language, setLanguage, t } from "./text.js";
@@ -37,7 +37,7 @@ function App() {
 
   useEffect(() => {
     const locked = () => setState("locked");
-    const tryKey = () => enter().then((open) => setState(open ? "open" : "locked"), locked);
+    const tryKey = () => enter().then(({ open, password }) => setState(open ? "open" : password ? "password" : "locked"), locked);
     const moved = () => location.hash.startsWith("#key=") && tryKey();
     addEventListener("studio-locked", locked);
     addEventListener("hashchange", moved);
@@ -60,6 +60,7 @@ function App() {
   const flip = () => (setTheme(theme() === "dark" ? "light" : "dark"), redraw((n) => n + 1));
   if (state === "loading") return null;
   if (state === "locked") return html`<${Locked} />`;
+  if (state === "password") return html`<${Password} opened=${() => setState("open")} />`;
   const screen = screens.find((one) => one.name === name) || screens[0];
   document.title = `${t(`screen.${screen.name}`)} · ${project?.name || "facedouble studio"}`;
   return html`<div class="frame">
@@ -101,6 +102,25 @@ function Running({ jobs }) {
 
 const Locked = () => html`<div class="locked"><h1>${t("locked")}</h1><p>${t("locked.how")}</p>
   <code>facedouble studio</code></div>`;
+
+function Password({ opened }) {
+  const [password, setPassword] = useState("");
+  const [problem, setProblem] = useState("");
+  const come = async (event) => {
+    event.preventDefault();
+    try {
+      await enterByPassword(password);
+      opened();
+    } catch (error) {
+      setProblem(error.message);
+    }
+  };
+  return html`<div class="locked"><h1>${t("locked")}</h1><form onSubmit=${come}>
+    <label>${t("password")}<input type="password" autocomplete="current-password" value=${password} autofocus
+      onInput=${(event) => setPassword(event.target.value)} /></label>
+    ${problem && html`<p class="bad" role="alert">${problem}</p>`}
+    <button class="button main" disabled=${!password}>${t("enter")}</button></form></div>`;
+}
 
 const Help = ({ close }) => html`<${Dialog} title=${t("keys.help")} close=${close}>
   <dl class="keys">${allKeys().map((key) => html`<div><dt><kbd>${keyName(key)}</kbd></dt><dd>${key.name}</dd></div>`)}

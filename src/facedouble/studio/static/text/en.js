@@ -6,6 +6,7 @@ export default {
   language: "Language", offline: "The studio's server does not answer", line: "Command line",
   locked: "This studio is locked",
   "locked.how": "Open the address that the terminal printed. It works once; for a new one, run again:",
+  password: "Password", enter: "Come in",
   "keys.help": "Keys", "keys.theme": "Light or dark",
   "path.hint": "/path/to/file", people: "People", steps: "Steps",
   "role.a": "A · seen in the footage", "role.b": "B · whose face is wanted",

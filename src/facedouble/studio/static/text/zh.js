@@ -5,6 +5,7 @@ export default {
   close: "关闭", copy: "复制", copied: "已复制", add: "添加", open: "打开", name: "名称", nothing: "没有要做的",
   language: "语言", offline: "工作室的服务没有响应", line: "命令行",
   locked: "工作室已锁定", "locked.how": "请打开终端里显示的地址。每个地址只能用一次；需要新的地址时再运行：",
+  password: "密码", enter: "进入",
   "keys.help": "快捷键", "keys.theme": "浅色或深色",
   "path.hint": "/路径/文件", people: "人物", steps: "步骤",
   "role.a": "A · 画面里的人", "role.b": "B · 要换上的脸",

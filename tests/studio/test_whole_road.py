@@ -1,0 +1,128 @@
+"""The whole job in the browser, from an empty folder to a measured swap, while its server is killed again and
+again: nothing is lost, and jobs go on."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from facedouble.video.source import open_source
+
+pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
+_LONG = 240_000  # ms; for what trains or converts on a busy machine
+
+
+class OwnServer:
+    """The studio as a person starts it: a process of its own."""
+
+    def __init__(self, folder: Path, allowed: Path) -> None:
+        self._command = [
+            *(sys.executable, "-m", "facedouble", "studio", str(folder)),
+            *("--no-browser", "--port", "0", "--allow", str(allowed)),
+        ]
+        self._process: subprocess.Popen[str] | None = None
+
+    def open(self, page: Page) -> None:
+        """Start it, and come in with the address that it prints."""
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert self._process.stdout is not None
+        said, _, link = self._process.stdout.readline().strip().partition(" ")
+        assert said == "studio:", link
+        page.goto("about:blank")
+        page.goto(link)
+        expect(page.locator("nav")).to_be_visible()
+
+    def end(self, number: signal.Signals) -> str:
+        """Send it a signal, and wait for its end; what it printed since."""
+        if self._process is None:
+            return ""
+        self._process.send_signal(number)
+        text, _ = self._process.communicate(timeout=60)
+        self._process = None
+        return text
+
+
+@pytest.fixture
+def start(folder: Path, trained_film: Path) -> Iterator[Callable[[], OwnServer]]:
+    servers: list[OwnServer] = []
+
+    def start() -> OwnServer:
+        servers.append(OwnServer(folder, trained_film / "clips"))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.end(signal.SIGKILL)
+
+
+def to(page: Page, name: str) -> None:
+    page.locator("nav").get_by_role("link", name=name, exact=True).click()
+
+
+def job(page: Page, title: str) -> Locator:
+    return page.locator(".job").filter(has_text=title)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_from_an_empty_folder_to_a_measured_swap(
+    page: Page, start: Callable[[], OwnServer], folder: Path, trained_film: Path
+) -> None:
+    server = start()
+    server.open(page)
+    for side, name in (("a", "Ada"), ("b", "Ben")):
+        page.locator("fieldset", has=page.locator(f"#{side}-0")).get_by_label("Name").fill(name)
+        page.locator(f"#{side}-0").fill(str(trained_film / "clips" / f"{name}.mp4"))
+        page.locator(f"#{side}-0").press("Escape")
+    page.get_by_role("button", name="Make the project").click()
+    page.get_by_role("button", name="Do everything").click()
+
+    to(page, "Jobs")  # the faces are found, and the training begins; its server is killed
+    expect(job(page, "train Ada-Ben").locator(".state")).to_have_text("running", timeout=_LONG)
+    server.end(signal.SIGKILL)
+    server.open(page)
+    to(page, "Train")
+    expect(page.locator(".training .state")).to_have_text("running")
+    iterations = page.locator(".facts dd").first
+    expect(iterations).not_to_have_text("0", timeout=_LONG)
+    before = iterations.inner_text()
+    expect(iterations).not_to_have_text(before, timeout=_LONG)  # it goes on
+    expect(page.locator(".sheets canvas")).to_be_visible(timeout=_LONG)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator(".training .state")).to_have_text("unfinished", timeout=_LONG)
+
+    to(page, "Convert")  # what was trained can be looked at, and converted with
+    expect(page.locator(".transport[data-stamp]")).to_have_count(1, timeout=_LONG)
+    page.get_by_role("button", name="Queue").click()
+    to(page, "Jobs")
+    expect(job(page, "convert Ada").first.locator(".state")).to_have_text("running", timeout=_LONG)
+    server.end(signal.SIGKILL)
+    server.open(page)
+    to(page, "Jobs")
+    expect(job(page, "convert Ada").first.locator(".state")).to_have_text("done", timeout=_LONG)
+    result = folder / "results" / "Ada.mp4"
+    written = [frame.rgb() for frame in open_source(result).frames()]
+    source = [frame.rgb() for frame in open_source(trained_film / "clips" / "Ada.mp4").frames()]
+    assert len(written) == len(source) == 10
+    assert all((abs(a.astype(int) - b) > 8).any() for a, b in zip(written, source, strict=True))
+
+    to(page, "Report")
+    page.get_by_role("button", name="Measure it").click()
+    expect(page.locator(".verdict h2")).to_be_visible(timeout=_LONG)
+    assert server.end(signal.SIGINT).splitlines() == ["Ctrl-C ends it; jobs go on", "stopped"]
+
+
+def test_ctrl_c_in_the_middle_of_a_request_ends_it_in_one_line(
+    page: Page, start: Callable[[], OwnServer]
+) -> None:
+    server = start()
+    server.open(page)
+    page.evaluate("void fetch('/api/machine').catch(() => null)")  # takes seconds, the first time
+    assert server.end(signal.SIGINT).splitlines() == ["Ctrl-C ends it; jobs go on", "stopped"]
