@@ -199,7 +199,7 @@ def test_what_is_missing_or_unsafe_is_refused(
     ):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(mode)
-    given = {
+    given: dict[str, Any] = {
         "host": "192.0.2.1",
         "certificate": files.certificate,
         "key": files.key,

@@ -64,7 +64,7 @@ def test_without_a_cookie_nothing_is_told(server: StudioServer) -> None:
     for path in ("/api/project", "/api/jobs", "/api/events", "/api/machine", "/api/jobs/1/log"):
         assert stranger.get(path).status == 401
         assert stranger.get(path, Cookie=f"facedouble-studio-{server.address[-5:]}=guess").status == 401
-    assert stranger.get("/api/session").json == {"open": False}
+    assert stranger.get("/api/session").json == {"open": False, "password": False}
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(server: StudioServer) -> None:

@@ -113,7 +113,7 @@ def test_from_an_empty_folder_to_a_measured_swap(
     assert len(written) == len(source) == 10
     assert all((abs(a.astype(int) - b) > 8).any() for a, b in zip(written, source, strict=True))
 
-    to(page, "Report")
+    to(page, "Report")  # it waits for the training that was stopped
     page.get_by_role("button", name="Measure it").click()
     expect(page.locator(".verdict h2")).to_be_visible(timeout=_LONG)
     assert server.end(signal.SIGINT).splitlines() == ["Ctrl-C ends it; jobs go on", "stopped"]

@@ -55,8 +55,8 @@ def studio(
 ) -> None:
     """Work on a project in a browser on this machine.
 
-    It prints the address, which opens the studio once. It is served until Ctrl-C, to this machine alone unless
-    another address is given. Jobs go on without it.
+    It prints the address, which opens the studio once. It is served until Ctrl-C, to this machine alone
+    unless another address is given. Jobs go on without it.
     """
     try:
         import starlette  # noqa: F401

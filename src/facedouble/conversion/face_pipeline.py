@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from facedouble.conversion.face_step import FaceStep, FittedStep
 from facedouble.conversion.frame_ranges import FrameRanges
@@ -18,7 +18,7 @@ class Treatment:
 
     settings: ConvertSettings
     steps: Sequence[FaceStep]
-    ranges: FrameRanges = FrameRanges()
+    ranges: FrameRanges = field(default_factory=FrameRanges)
     tracks: frozenset[int] = frozenset()
 
     def fits(self, frame: int, track: int) -> bool:
@@ -30,8 +30,9 @@ def make_treatments(settings: ConvertSettings, swapper: Swapper) -> Sequence[Tre
     """The treatment of all faces, then those of ``settings.overrides``; for a face the last one counts that
     fits it.
 
-    A step that an override makes with the settings it has anyway shares its fits; one that is fitted otherwise
-    gets a name of its own, by which its fits are kept. Raises ``SettingsError`` for ranges that are none.
+    A step that an override makes with the settings it has anyway shares its fits; one that is fitted
+    otherwise gets a name of its own, by which its fits are kept. Raises ``SettingsError`` for ranges that
+    are none.
     """
     usual = Treatment(settings, _steps(settings, swapper))
     keys = {step.name: step.fit_key() for step in usual.steps if isinstance(step, FittedStep)}

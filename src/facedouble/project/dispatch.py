@@ -4,6 +4,7 @@ does with a queue."""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from facedouble.errors import BusyError, FacedoubleError
@@ -48,6 +49,35 @@ def queue_steps(
     if any(job.step in waiting for job in new):
         raise BusyError("what is missing is queued already; see: facedouble jobs")
     return queue.add(new)
+
+
+def queue_now(
+    found: Look, queue: Queue, *, stale: bool = False, only: Collection[str] | None = None
+) -> list[Job]:
+    """Queue steps as :func:`queue_steps` does, where some of them may be queued already: such a job is
+    brought up to date, so that it does what the project says now, and waits for no job that was stopped or
+    failed.
+
+    Returns the jobs that are new or changed. What runs already is left alone.
+    """
+    EXECUTORS.check(found.project.executor)
+    needs = {item.step.name: item.step.needs for item in found.steps}
+    waiting = {job.step: job for job in queue.all() if job.state in (JobState.QUEUED, JobState.RUNNING)}
+    numbers = {name: job.id for name, job in waiting.items() if name is not None}
+    queued: list[Job] = []
+    for new in jobs_to_do(found, stale=stale, only=only):
+        assert new.step is not None
+        after = tuple(numbers[name] for name in needs[new.step] if name in numbers)
+        old = waiting.get(new.step)
+        if old is None:
+            [job] = queue.add([replace(new, after=after)])
+        elif old.state == JobState.QUEUED and (old.arguments, old.after) != (new.arguments, after):
+            job = queue.revise(old.id, new.arguments, after)
+        else:
+            continue
+        numbers[new.step] = job.id
+        queued.append(job)
+    return queued
 
 
 def forget_ended(folder: Path, queue: Queue) -> tuple[list[Job], list[Job]]:

@@ -194,6 +194,15 @@ class Queue:
             self._set(number, state=JobState.QUEUED, error="", **cleared)
         return self.get(number)
 
+    def revise(self, number: int, arguments: Sequence[str], after: Sequence[int]) -> Job:
+        """Change what a queued job does and waits for. Raises ``OutputError`` if it is no longer queued."""
+        with transaction(self._database):
+            job = self.get(number)
+            if job.state != JobState.QUEUED:
+                raise OutputError(f"job {number} is {job.state}; only a queued one can be changed")
+            self._set(number, arguments=json.dumps(list(arguments)), after=json.dumps(list(after)))
+        return self.get(number)
+
     def move(self, number: int, *, before: int | None = None) -> None:
         """Put a queued job before another one, or at the end. Raises ``OutputError`` if it is not queued."""
         with transaction(self._database):

@@ -29,7 +29,7 @@ def alternatives(annotation: Any) -> tuple[type[Settings], ...]:
 
 
 def entry_class(annotation: Any) -> type[Settings] | None:
-    """The settings class of the entries of a field that holds a list of groups; ``None`` for another field."""
+    """The settings class of the entries of a field that holds a list of groups; ``None`` for others."""
     if typing.get_origin(annotation) is typing.Annotated:
         return entry_class(typing.get_args(annotation)[0])
     if typing.get_origin(annotation) is not tuple:

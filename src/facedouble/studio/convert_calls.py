@@ -13,9 +13,10 @@ from pydantic import JsonValue
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from facedouble.errors import InputError
-from facedouble.project.dispatch import queue_steps, submit
+from facedouble.errors import BusyError, InputError
+from facedouble.project.dispatch import queue_now, submit
 from facedouble.project.edit import set_result_settings
+from facedouble.project.jobs import JobState
 from facedouble.project.look import look as look_at
 from facedouble.project.model import Project
 from facedouble.project.steps import Step, project_steps
@@ -183,7 +184,9 @@ def queue(studio: Studio, sent: Call) -> Any:
     save(studio, sent)
     _, _, step = _found(studio, sent)
     with studio.queue() as jobs:
-        new = queue_steps(look_at(studio.folder), jobs, stale=True, only=[step.name])
+        if any(job.step == step.name and job.state == JobState.RUNNING for job in jobs.all()):
+            raise BusyError(f"{step.label} is being made now, with its earlier settings; stop that job first")
+        new = queue_now(look_at(studio.folder), jobs, stale=True, only=[step.name])
         submit(studio.folder, new)
     return {"queued": len(new)}
 

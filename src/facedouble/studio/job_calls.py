@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from facedouble.errors import FacedoubleError
-from facedouble.project.dispatch import forget_ended, queue_steps, submit, up_to_date
+from facedouble.project.dispatch import forget_ended, queue_now, submit, up_to_date
 from facedouble.project.jobs import Job, JobState
 from facedouble.project.look import look
 from facedouble.project.registry import EXECUTORS
@@ -89,7 +89,7 @@ def run(studio: Studio, sent: Call) -> Any:
     names = {identify("step", item.step.name): item.step.name for item in found.steps}
     only = None if body.steps is None else [names[step] for step in body.steps if step in names]
     with studio.queue() as queue:
-        jobs = queue_steps(found, queue, stale=body.stale, only=only)
+        jobs = queue_now(found, queue, stale=body.stale, only=only)
         submit(studio.folder, jobs)
         return [_shown(job) for job in jobs]
 

@@ -26,8 +26,8 @@ _MOST_ADDRESSES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """How other machines reach the studio: at ``host``, over TLS with a certificate and its private key (PEM),
-    with a password."""
+    """How other machines reach the studio: at ``host``, over TLS with a certificate and its private key
+    (PEM), with a password."""
 
     host: str
     certificate: Path

@@ -56,4 +56,8 @@ export async function attempt(work) {
   }
 }
 
+// The jobs that a queued one waits for in vain: they were stopped, or failed.
+export const blockers = (job, jobs) => (job.state === "queued"
+  ? jobs.filter((one) => job.after.includes(one.id) && ["failed", "cancelled", "lost"].includes(one.state)) : []);
+
 export const jobOf = (step) => [...state.jobs].reverse().find((job) => job.step === step);

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { get, post } from "../api.js";
-import { attempt, takeJobs, useStore } from "../store.js";
+import { attempt, blockers, takeJobs, useStore } from "../store.js";
 import { clock, number, t } from "../text.js";
 import { Bar, Button, CommandLine, State } from "../ui.js";
 
@@ -52,6 +52,7 @@ function Job({ job, before, after, beyond }) {
 
 // In numbers how far a job is, or how long it took.
 function About({ job }) {
+  const { jobs } = useStore();
   const [, tick] = useState(0);
   useEffect(() => {
     if (job.state !== "running") return undefined;
@@ -67,7 +68,12 @@ function About({ job }) {
     parts.push(left === null ? t("left.unknown") : t("left", { time: clock(left - (now - at)) }));
   }
   if (job.started) parts.push(t(job.ended ? "took" : "takes", { time: clock((job.ended || now) - job.started) }));
-  if (job.state === "queued" && job.after.length) parts.push(t("jobs.after", { jobs: job.after.join(", ") }));
+  const held = blockers(job, jobs);
+  if (held.length) parts.push(t("jobs.held", { jobs: held.map((one) => one.title).join(", ") }));
+  else if (job.state === "queued") {
+    const after = jobs.filter((one) => job.after.includes(one.id) && one.state !== "done");
+    if (after.length) parts.push(t("jobs.after", { jobs: after.map((one) => one.title).join(", ") }));
+  }
   return html`<span class="muted number">${parts.join(" · ")}</span>`;
 }
 

@@ -2,7 +2,7 @@
 
 import { html, useState } from "../vendor/preact-htm.js";
 import { get, post } from "../api.js";
-import { attempt, change, jobOf, say, takeJobs, useStore } from "../store.js";
+import { attempt, blockers, change, jobOf, say, takeJobs, useStore } from "../store.js";
 import { t } from "../text.js";
 import { Bar, Button, CommandLine, Dialog, PathField, State } from "../ui.js";
 import { NewProject } from "./new_project.js";
@@ -67,7 +67,7 @@ export const run = (body) => attempt(async () => {
 });
 
 function Steps({ project, jobs }) {
-  const busy = jobs.some((job) => ["queued", "running"].includes(job.state));
+  const busy = jobs.some((job) => job.state === "running" || (job.state === "queued" && !blockers(job, jobs).length));
   const next = project.steps.find((step) => ["missing", "unfinished"].includes(step.state));
   return html`<section class="steps" aria-label=${t("steps")}>
     <header class="next"><div><h2>${busy ? t("next.busy") : next ? t("next.todo", { n: project.to_do }) :
