@@ -6,7 +6,7 @@ import pytest
 from facedouble.demo import _write_project, demo
 from facedouble.errors import InputError, SettingsError
 from facedouble.models import checkpoint
-from facedouble.models.checkpoint import ModelCard
+from facedouble.models.card import ModelCard
 from facedouble.project.file import read_project
 from facedouble.settings.demo import Clips, DemoSettings
 from facedouble.settings.train import TrainSettings

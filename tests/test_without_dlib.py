@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from facedouble.faceset.store import Faceset
 from tests.conftest import PAIR_FRAMES
+from tests.without import facedouble, python, without
 
 pytestmark = pytest.mark.subprocess
-
-SITE = """
-import sys
-
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("dlib", "face_recognition_models"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, Blocked())
-"""
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """For processes, and those that they start, in which dlib is not installed."""
-    folder = tmp_path_factory.mktemp("site")
-    (folder / "sitecustomize.py").write_text(SITE)
-    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-
-
-def python(environment: dict[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-def facedouble(environment: dict[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return python(environment, "-m", "facedouble", *arguments)
+    return without(tmp_path_factory.mktemp("site"), "dlib", "face_recognition_models")
 
 
 def test_dlib_is_not_there(environment: dict[str, str]) -> None:

@@ -15,11 +15,12 @@ from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.plan import ConversionPlan, PlannedFace, plan_faces
 from facedouble.conversion.swapper import DrawnFace, Swapper
+from facedouble.conversion.torch_network import TorchNetwork
 from facedouble.conversion.track_fits import fit_plan
 from facedouble.faceset.reference_set import ReferenceSet
 from facedouble.faceset.store import Faceset
 from facedouble.models.base import Decoded, SwapModel
-from facedouble.models.checkpoint import ModelCard, Save
+from facedouble.models.card import ModelCard, Save
 from facedouble.run.run import Run
 from facedouble.settings.convert import ConvertSettings
 from facedouble.settings.options import from_options
@@ -79,7 +80,7 @@ class Scene:
         )
         network = Mirror(resolution, learns_mask=learns_mask).eval()
         sets: dict[Side, ReferenceSet] = dict.fromkeys(SIDES, self.references) if references else {}
-        return Swapper(network, card, "b", torch.device("cpu"), torch.float32, sets)
+        return Swapper(TorchNetwork(network, card, torch.device("cpu"), torch.float32), "b", sets)
 
     def composed(
         self,

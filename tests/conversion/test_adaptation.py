@@ -11,9 +11,11 @@ from facedouble.conversion.adaptation import adapt_to_clip
 from facedouble.conversion.plan import ConversionPlan, PlannedFace
 from facedouble.conversion.plan_file import load_plan, save_plan
 from facedouble.conversion.swapper import Swapper
+from facedouble.conversion.torch_network import TorchNetwork
 from facedouble.conversion.track_fits import fit_plan
 from facedouble.errors import ConversionError, InputError, SettingsError
-from facedouble.models.checkpoint import ModelCard, Save
+from facedouble.models.base import SwapModel
+from facedouble.models.card import ModelCard, Save
 from facedouble.models.double import Double
 from facedouble.run.cancel import Cancelled
 from facedouble.run.run import Run
@@ -38,7 +40,12 @@ def swapper(geometry: str | None = "dlib68") -> Swapper:
         settings=TrainSettings().replace(recipe={"batch_size": 4}).dump(),
         saves=[Save(0, "", "small", "", "")],
     )
-    return Swapper(network, card, "b", torch.device("cpu"), torch.float32)
+    return Swapper(TorchNetwork(network, card, torch.device("cpu"), torch.float32), "b")
+
+
+def model_module(model: Swapper) -> SwapModel:
+    assert isinstance(model.network, TorchNetwork)
+    return model.network.module
 
 
 def planned(scene, model: Swapper) -> list[PlannedFace]:
@@ -50,7 +57,7 @@ def planned(scene, model: Swapper) -> list[PlannedFace]:
 def test_statistics_of_the_clip_are_part_of_the_plan_and_the_model_stays_as_it_is(scene, tmp_path) -> None:
     model = swapper()
     faces = planned(scene, model)
-    before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in model_module(model).state_dict().items()}
     found = adapt_to_clip(faces, scene.faceset, model, ClipAdaptation(), tmp_path / "progress")
     assert set(found) == {f"normalise.a.running_{name}" for name in ("mean", "var")}
     by_frame: dict[int, list[PlannedFace]] = {}
@@ -75,7 +82,7 @@ def test_statistics_of_the_clip_are_part_of_the_plan_and_the_model_stays_as_it_i
     assert not np.array_equal(other.draw([crop], told)[0].picture, plain)
     other.adopt({})
     assert np.array_equal(other.draw([crop], told)[0].picture, plain)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in model.network.state_dict().items())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model_module(model).state_dict().items())
     assert not adapt_to_clip(faces, scene.faceset, model, NOTHING, tmp_path / "progress")
 
 
@@ -118,7 +125,7 @@ def test_a_model_that_is_not_told_is_not_adapted_and_one_line_says_so(scene, tmp
 
 def test_what_does_not_fit_is_refused(scene) -> None:
     model = swapper()
-    size = model.network.state_dict()["normalise.a.running_mean"].shape
+    size = model_module(model).state_dict()["normalise.a.running_mean"].shape
     for wrong in (
         {"normalise.a.running_mean": np.zeros(3, np.float32)},
         {"normalise.a.running_mean": np.full(size, np.nan, np.float32)},

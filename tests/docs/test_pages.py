@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,3 +92,14 @@ def test_the_reference_is_of_modules_that_are_there() -> None:
     packages = {path.parent.name for path in ROOT.glob("src/facedouble/*/__init__.py")}
     covered = {name.split(".")[1] for name in named if "." in name}
     assert packages - covered <= {"cli", "studio"}, "every package but the front ends is in the reference"
+
+
+def test_the_list_for_a_machine_without_pytorch_is_that_of_the_package() -> None:
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extra = package["optional-dependencies"]["onnx"]
+    wanted = {re.split(r"[<>=\[]", name)[0] for name in (*package["dependencies"], *extra)}
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    line = re.search(r"^pip install (av .*)$", text, re.MULTILINE)
+    assert line is not None
+    # What PyTorch's exporter is written with writes files only.
+    assert set(line[1].split()) == wanted - {"torch", "onnxscript"}

@@ -16,6 +16,7 @@ from facedouble.faceset.layout import crop_name
 from facedouble.faceset.store import Faceset
 from facedouble.models import checkpoint
 from facedouble.models.base import Decoded, SwapModel, build
+from facedouble.models.card import ModelCard
 from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.training.loading import load
 from facedouble.types import Side
@@ -122,7 +123,7 @@ def test_faces_that_training_holds_out_are_restored(material: Material, tmp_path
 def test_a_model_is_measured_and_its_size_held_against_the_shot(material: Material, tmp_path: Path) -> None:
     network = build("quick")
     colour = np.full((2, 3), 0.4).tolist()
-    card = checkpoint.ModelCard(
+    card = ModelCard(
         {"kind": "quick"},
         network.resolution,
         0.7,

@@ -27,7 +27,7 @@ from facedouble.faceset.record import decode_record, encode_record
 from facedouble.faceset.store import Faceset
 from facedouble.models import checkpoint
 from facedouble.models.base import build
-from facedouble.models.checkpoint import ModelCard
+from facedouble.models.card import ModelCard
 from facedouble.models.tensor_files import DamageError, read_header
 from facedouble.networks.tflite import read_tflite
 from facedouble.project.database import DATABASE, open_database

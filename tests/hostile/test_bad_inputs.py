@@ -17,7 +17,7 @@ from facedouble.cli.main import FAILED, UNEXPECTED
 from facedouble.cli.verify import CLAIMED
 from facedouble.models import checkpoint
 from facedouble.models.base import build
-from facedouble.models.checkpoint import ModelCard
+from facedouble.models.card import ModelCard
 from facedouble.printable import MAX_LINE
 from facedouble.settings.video import ClipEncoding
 from facedouble.types import Side

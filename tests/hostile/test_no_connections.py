@@ -50,7 +50,11 @@ ROAD = {
     "evaluate": [
         "evaluate -r swap.mp4 -i a.mp4 -B faces/b -a faces/a -m model -o report.html --detailed-frames 2"
     ],
-    "export": ["export faces/a -o a.fsa", "export faces/a -o aligned --format dfl"],
+    "export": [
+        "export faces/a -o a.fsa",
+        "export faces/a -o aligned --format dfl",
+        "export model -o model.onnx",
+    ],
     "import": ["import a.fsa -o faces/back --source a.mp4", "import aligned -o faces/other"],
     "frames": ["frames a.mp4 -o frames", "frames b.mov -o more --image-format tiff"],
     "video": ["video frames -o frames.mp4 --audio-from a.mp4"],

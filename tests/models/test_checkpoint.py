@@ -10,7 +10,7 @@ import torch
 from facedouble.errors import FullError, ModelError, OutputError
 from facedouble.models import checkpoint
 from facedouble.models.base import build
-from facedouble.models.checkpoint import ModelCard
+from facedouble.models.card import ModelCard
 from facedouble.models.registry import MODELS
 from facedouble.models.tensor_files import TensorSpec
 from facedouble.run.events import Event

@@ -9,7 +9,7 @@ import pytest
 from facedouble.errors import ModelError
 from facedouble.models import checkpoint
 from facedouble.models.base import build
-from facedouble.models.checkpoint import ModelCard
+from facedouble.models.card import ModelCard
 from facedouble.models.extraction import extraction_settings, finding_record
 from facedouble.run.events import Event
 from facedouble.run.run import Run

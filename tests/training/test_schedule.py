@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from facedouble.models.checkpoint import ModelCard
+from facedouble.models.card import ModelCard
 from facedouble.settings.recipe import Recipe
 from facedouble.settings.train import TrainSettings
 from facedouble.training import schedule

@@ -9,6 +9,7 @@ import pytest
 
 from facedouble.errors import BusyError
 from facedouble.models import checkpoint
+from facedouble.models.card import ModelCard
 from facedouble.run.events import Event, Metrics, Notice, Preview, Progress
 from facedouble.run.locks import hold
 from facedouble.run.run import Run
@@ -75,7 +76,7 @@ def test_tensorboard_gets_what_is_new_at_most_once_a_second(tmp_path: Path) -> N
 
 
 def test_curves_go_back_with_the_training(tmp_path: Path) -> None:
-    card = checkpoint.ModelCard.__new__(checkpoint.ModelCard)
+    card = ModelCard.__new__(ModelCard)
     card.history, card.measures = [[1, 0.9, 0.8], [2, 0.8, 0.7]], [{"iteration": 2, "ssim": 0.5}]
     pictures = []
     for steps in ((3, 4), (3, 4, 3, 4), (3, 9)):

@@ -26,12 +26,17 @@ UNEXPECTED = 70  # EX_SOFTWARE of sysexits.h
 STOPPED = 130  # 128 + SIGINT, as shells have it
 RANGES = "--frame-ranges"
 
+_WITHOUT_TORCH = (
+    "this needs PyTorch, which is not installed (pip install torch); without it facedouble extracts and "
+    "reviews faces, imports, exports facesets, verifies, and converts with --runtime onnx"
+)
+
 _RANGE = re.compile(r"\d+(-\d*)?(,\d+(-\d*)?)*")
 
 COMMANDS = {
     "extract": ("extract:extract", "Find the faces of a clip and cut them out into a faceset."),
     "import": ("import_faces:import_faces", "Make a faceset of faces that another program has found."),
-    "export": ("export_faces:export_faces", "Write a faceset as another program reads it."),
+    "export": ("export:export", "Write a faceset as another program reads it, or a model as ONNX."),
     "faces": ("faces:faces", "Look through a faceset: what looks wrong, what it lacks."),
     "train": ("train:train", "Train a model on the faces of two people, or resume it."),
     "convert": ("convert:convert", "Put the trained person's face into a clip."),
@@ -142,6 +147,11 @@ def main(arguments: Sequence[str]) -> int:
         return _wrong_arguments(error, rest)
     except FacedoubleError as error:
         _explain(str(error), debug)
+        return FAILED
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "torch":
+            return _unexpected(error, debug)
+        _explain(_WITHOUT_TORCH, debug)
         return FAILED
     except OSError as error:
         if not isinstance(error.filename, str):  # nothing that a user could act on

@@ -27,7 +27,7 @@ def conversion_fingerprint(
         "program": __version__,
         "source": source_sha256,
         "model": swapper.fingerprint,
-        "numerics": f"{swapper.device.type} {swapper.precision}",
+        "numerics": swapper.network.numerics,
         "faces": None if plan is None else _digest(plan),
         "matte": None if settings.matte is None else source_hash(settings.matte),
         "video_stream": settings.reading.video_stream,

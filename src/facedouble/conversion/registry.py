@@ -10,6 +10,7 @@ from facedouble.registry import Entry, Registry
 if TYPE_CHECKING:
     from facedouble.conversion.colour_transfer import ColourMap, Samples
     from facedouble.conversion.face_layer import FaceLayer
+    from facedouble.conversion.face_network import LoadNetwork
     from facedouble.conversion.face_step import FaceStep
     from facedouble.conversion.output_modes import OutputMode
     from facedouble.types import FloatArray, Mask
@@ -103,3 +104,12 @@ OUTPUT_MODES: Registry[OutputMode] = Registry(
         "rgba": Entry(f"{_HERE}.output_modes:RGBA", "the new face with straight alpha, for compositors"),
     },
 )
+
+RUNTIMES: Registry[LoadNetwork] = Registry(
+    "runtime",
+    {
+        "torch": Entry(f"{_HERE}.torch_network:load", "PyTorch, from a model's folder"),
+        "onnx": Entry(f"{_HERE}.onnx_network:load", "ONNX Runtime, from an exported file; without PyTorch"),
+    },
+)
+"""What runs the network: each loads a model to draw a side's person."""

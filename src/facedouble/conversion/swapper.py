@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,21 +9,18 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from facedouble.conversion.drawn_landmarks import DrawnLandmarks
+from facedouble.conversion.face_network import FaceNetwork
 from facedouble.conversion.light import usual_brightness, without_light
 from facedouble.conversion.plan import Adaptation, PlannedFace
-from facedouble.device import choose_device, choose_precision
+from facedouble.conversion.registry import RUNTIMES
 from facedouble.errors import ConversionError, InputError
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.geometry import describe_faces
 from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faces.schemes.scheme import scheme_of
-from facedouble.faceset.reference_set import ReferenceSet, load_references
-from facedouble.models import checkpoint
-from facedouble.models.base import SwapModel
+from facedouble.faceset.reference_set import ReferenceSet
 from facedouble.run.run import Run
 from facedouble.settings.convert import ConvertSettings
 from facedouble.types import OTHER_SIDE, Face, FloatArray, Image, Mask, Side
@@ -46,25 +42,18 @@ class Swapper:
     at a time."""
 
     def __init__(
-        self,
-        network: SwapModel,
-        card: checkpoint.ModelCard,
-        side: Side,
-        device: torch.device,
-        precision: torch.dtype,
-        references: Mapping[Side, ReferenceSet] | None = None,
+        self, network: FaceNetwork, side: Side, references: Mapping[Side, ReferenceSet] | None = None
     ) -> None:
-        self.network, self.card, self.side = network, card, side
-        self._for_clip, self._adaptation = network, ""
+        self.network, self.card, self.side = network, network.card, side
+        self._adaptation = ""
         self.references: Mapping[Side, ReferenceSet] = references or {}
-        """Real pictures of both people, as far as the model's folder has some."""
-        self.device, self.precision = device, precision
-        self.view = InputCrop(network.resolution, card.coverage)
+        """Real pictures of both people, as far as the model has some."""
+        self.view = InputCrop(network.resolution, self.card.coverage)
 
     @cached_property
     def drawn_landmarks(self) -> DrawnLandmarks:
         """Finds landmarks on drawn faces, of the scheme that the references of its person follow."""
-        return DrawnLandmarks(self.references[self.side].scheme, self.view, str(self.device))
+        return DrawnLandmarks(self.references[self.side].scheme, self.view, self.network.device)
 
     @cached_property
     def usual_brightness(self) -> FloatArray | None:
@@ -75,7 +64,7 @@ class Swapper:
     @property
     def fingerprint(self) -> str:
         """The model's weights and the person it draws."""
-        return f"{self.card.saves[0].weights_sha256} {self.side}"
+        return f"{self.network.fingerprint} {self.side}"
 
     @property
     def adapted_fingerprint(self) -> str:
@@ -84,13 +73,11 @@ class Swapper:
 
     @classmethod
     def load(cls, model: Path, settings: ConvertSettings, run: Run | None = None) -> Swapper:
-        """Load the model in folder ``model`` onto the device that the settings name."""
-        device = choose_device(settings.compute.device)
-        precision = choose_precision(settings.compute.precision, device)
-        network, card = checkpoint.load(model, run=run)
-        network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        """Load the ``model``, a folder or what the runtime that the settings name has instead of it."""
         side: Side = "a" if settings.swap_model else "b"
-        return cls(network, card, side, device, precision, load_references(model))
+        load = RUNTIMES[settings.compute.runtime]
+        network, references = load(model, side, settings.compute, run or Run())
+        return cls(network, side, references)
 
     def crop(self, image: Image, planned: PlannedFace) -> FloatArray:
         """The network's input for a face: (R, R, 3) float32 0..1 in the standard colouring."""
@@ -117,67 +104,47 @@ class Swapper:
         """Draw with these tensors in place of the model's own; with none, as the model is. Raises
         ``InputError`` for tensors that are not of this model."""
         digest = adaptation_digest(adaptation)
-        if digest == self._adaptation:
-            return
-        self._for_clip, self._adaptation = self.network, digest
-        if not adaptation:
-            return
-        adapted = copy.deepcopy(self.network)
-        own = adapted.state_dict()
-        for name, array in adaptation.items():
-            if (
-                name not in own
-                or array.shape != tuple(own[name].shape)
-                or array.dtype != "float32"
-                or not np.isfinite(array).all()
-            ):
-                self._adaptation = ""
-                raise InputError(f"what was adapted to the clip does not fit the model ({name:.80})")
-            own[name].copy_(torch.from_numpy(array))
-        self._for_clip = adapted
+        if digest != self._adaptation:
+            self.network.adopt(adaptation)
+            self._adaptation = digest
 
     def draw(
         self, crops: Sequence[FloatArray], geometry: Sequence[FloatArray | None] | None = None
     ) -> list[DrawnFace]:
         """Draw the model's person for crops made by :meth:`crop` of faces that do what :meth:`describe` says,
         in one call of the network, as adapted to the clip."""
-        return self._draw(self._for_clip, crops, geometry, OTHER_SIDE[self.side])
+        return self._draw(crops, geometry, OTHER_SIDE[self.side], adapted=True)
 
     def redraw(
         self, crops: Sequence[FloatArray], geometry: Sequence[FloatArray | None] | None = None
     ) -> list[DrawnFace]:
         """Draw the model's person for crops of that person, as trained."""
-        return self._draw(self.network, crops, geometry, self.side)
+        return self._draw(crops, geometry, self.side, adapted=False)
 
     def _draw(
         self,
-        network: SwapModel,
         crops: Sequence[FloatArray],
         geometry: Sequence[FloatArray | None] | None,
         source: Side,
+        *,
+        adapted: bool,
     ) -> list[DrawnFace]:
         if not crops:
             return []
         # Kernels differ in the last bit with the batch size, and a result must not depend on how many faces
         # happened to be drawn together.
         padding = -len(crops) % _BATCH_MULTIPLE
-        batch = torch.from_numpy(np.stack([*crops, *[crops[0]] * padding]).transpose(0, 3, 1, 2)).to(
-            self.device
-        )
-        batch = batch.contiguous(memory_format=torch.channels_last)
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision is torch.bfloat16),
-        ):
-            picture, mask = network(batch, source, self.side, self._told(geometry, padding))
-        pictures = picture.float().permute(0, 2, 3, 1).cpu().numpy()[: len(crops)]
-        masks = [None] * len(crops) if mask is None else mask.float()[: len(crops), 0].cpu().numpy()
-        return [DrawnFace(*drawn) for drawn in zip(pictures, masks, strict=True)]
+        batch = np.stack([*crops, *[crops[0]] * padding]).transpose(0, 3, 1, 2)
+        told = self._told(geometry, padding)
+        pictures, masks = self.network.draw(batch, told, source, self.side, adapted=adapted)
+        drawn = pictures.transpose(0, 2, 3, 1)
+        return [
+            DrawnFace(drawn[number], None if masks is None else masks[number]) for number in range(len(crops))
+        ]
 
-    def _told(self, geometry: Sequence[FloatArray | None] | None, padding: int) -> Tensor | None:
+    def _told(self, geometry: Sequence[FloatArray | None] | None, padding: int) -> FloatArray | None:
         """What to tell the network: (N, K) and the first ``padding`` times more, or ``None`` if it is not
-        told. Raises ``ConversionError`` for
-        geometry that is missing or another model's."""
+        told. Raises ``ConversionError`` for geometry that is missing or another model's."""
         wanted = self.network.geometry
         if wanted is None:
             return None
@@ -187,7 +154,7 @@ class Swapper:
                 "it; plan the conversion anew with this model"
             )
         known = [own for own in geometry if own is not None]
-        return torch.from_numpy(np.stack([*known, *[known[0]] * padding])).to(self.device)
+        return np.stack([*known, *[known[0]] * padding])
 
 
 def adaptation_digest(adaptation: Adaptation) -> str:

@@ -14,13 +14,14 @@ import numpy as np
 
 from facedouble.conversion.drawn_landmarks import eight_bits, steady
 from facedouble.conversion.face_step import FaceStep, FittedStep
-from facedouble.conversion.light import lit, without_light
+from facedouble.conversion.light import lit
 from facedouble.conversion.plan import ConversionPlan, FitKeys, PlannedFace, TrackFit
+from facedouble.conversion.stored_view import stored_input, stored_view
 from facedouble.conversion.swapper import DrawnFace, Swapper
 from facedouble.errors import SettingsError
-from facedouble.faces.align import extract_crop, map_points
-from facedouble.faces.network_input import InputCrop, network_input
-from facedouble.faces.schemes.scheme import LandmarkScheme, scheme_of
+from facedouble.faces.align import map_points
+from facedouble.faces.network_input import InputCrop
+from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
 from facedouble.types import FloatArray, Image, Landmarks
@@ -126,20 +127,6 @@ class Track:
 
     def _view(self, planned: PlannedFace) -> tuple[Image, Landmarks]:
         return stored_view(planned, self._store, self.swapper.view)
-
-
-def stored_view(planned: PlannedFace, store: Faceset, view: InputCrop) -> tuple[Image, Landmarks]:
-    """The model's view of a face in the usual light, from its stored crop, and its landmarks there."""
-    face = planned.face
-    inner = view.alignment(np.eye(2, 3), face.crop_size)
-    crop = extract_crop(store.read_crop(face), inner, view.resolution)
-    crop = without_light(crop, planned.light)
-    return crop, map_points(inner, map_points(face.alignment, face.smoothed))
-
-
-def stored_input(planned: PlannedFace, crop: Image, landmarks: Landmarks) -> FloatArray:
-    """The network's input for such a view: (R, R, 3) float32 0..1 in the standard colouring."""
-    return network_input(crop, landmarks, scheme_of(planned.face), planned.statistics)
 
 
 def fit_plan(

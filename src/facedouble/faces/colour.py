@@ -16,6 +16,8 @@ from facedouble.types import Face, FloatArray, Image, Mask
 
 STANDARD_MEAN = 0.5
 STANDARD_DEVIATION = 0.18
+SMALLEST_DEVIATION = 0.02
+"""That colours are divided by."""
 _SMOOTHING_FRAMES = 8.0
 
 
@@ -59,7 +61,9 @@ def smooth_statistics(faces: Sequence[Face]) -> FloatArray:
 def standardise(image: FloatArray, statistics: FloatArray) -> FloatArray:
     """An image (..., 3) 0..1 with ``statistics`` (2, 3), converted to standard colours."""
     mean, deviation = statistics
-    scaled: FloatArray = (image - mean) / np.maximum(deviation, 0.02) * STANDARD_DEVIATION + STANDARD_MEAN
+    scaled: FloatArray = (image - mean) / np.maximum(
+        deviation, SMALLEST_DEVIATION
+    ) * STANDARD_DEVIATION + STANDARD_MEAN
     return np.asarray(scaled, dtype=np.float32)
 
 
@@ -67,5 +71,5 @@ def apply_statistics(image: FloatArray, statistics: FloatArray) -> FloatArray:
     """The inverse of :func:`standardise`: an image (..., 3) in standard colours, given ``statistics`` (2,
     3)."""
     mean, deviation = statistics
-    coloured = (image - STANDARD_MEAN) / STANDARD_DEVIATION * np.maximum(deviation, 0.02) + mean
+    coloured = (image - STANDARD_MEAN) / STANDARD_DEVIATION * np.maximum(deviation, SMALLEST_DEVIATION) + mean
     return np.asarray(coloured, dtype=np.float32)

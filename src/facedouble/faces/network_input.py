@@ -13,10 +13,10 @@ from facedouble.faces.hull import FOREHEAD, erode_mask, face_hull
 from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.types import Alignment, FloatArray, Image, Landmarks, Mask
 
-_REACH = 0.10  # of the picture's side: how far the face's own colours spread outwards
-_EDGE = 0.012  # of the picture's side: width of the transition from face to background
-_GRID = 48  # pixels: the spread colours are smooth, and a blur that wide is slow at full size
-_INSIDE = 0.03  # the landmarks of the jaw lie on its edge, and sometimes beside it
+REACH = 0.10  # of the picture's side: how far the face's own colours spread outwards
+EDGE = 0.012  # of the picture's side: width of the transition from face to background
+GRID = 48  # pixels: the spread colours are smooth, and a blur that wide is slow at full size
+INSIDE = 0.03  # the landmarks of the jaw lie on its edge, and sometimes beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def network_input(
 def input_mask(hull: Mask) -> Mask:
     """The part of a face's hull (S, S) that networks see: without its edge, where landmarks are least
     exact."""
-    return erode_mask(hull, _INSIDE, beyond=1.0)
+    return erode_mask(hull, INSIDE, beyond=1.0)
 
 
 def masked_input(crop: Image, mask: Mask, statistics: FloatArray) -> FloatArray:
@@ -63,11 +63,11 @@ def fill_background(picture: FloatArray, mask: Mask) -> FloatArray:
     into the frame wherever the new face is narrower than the old one. The filling is a normalised convolution
     (Knutsson and Westin 1993).
     """
-    size, coarse = picture.shape[0], min(picture.shape[0], _GRID)
+    size, coarse = picture.shape[0], min(picture.shape[0], GRID)
     weighed = np.dstack([(picture - STANDARD_MEAN) * mask[..., None], mask])
     spread = cv2.resize(weighed, (coarse, coarse), interpolation=cv2.INTER_AREA)
-    spread = np.asarray(cv2.GaussianBlur(spread, (0, 0), _REACH * coarse))
+    spread = np.asarray(cv2.GaussianBlur(spread, (0, 0), REACH * coarse))
     outside = spread[..., :3] / (spread[..., 3:] + 1e-3) + STANDARD_MEAN
     outside = np.asarray(cv2.resize(outside, (size, size), interpolation=cv2.INTER_LINEAR))
-    soft = cv2.GaussianBlur(mask, (0, 0), _EDGE * size)[..., None]
+    soft = cv2.GaussianBlur(mask, (0, 0), EDGE * size)[..., None]
     return np.asarray(outside + (picture - outside) * soft, dtype=np.float32)

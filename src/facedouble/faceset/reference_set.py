@@ -134,10 +134,11 @@ def save_references(folder: Path, side: Side, references: ReferenceSet) -> None:
 def load_references(folder: Path) -> dict[Side, ReferenceSet]:
     """The sets in a model's folder, of each side that has one. Raises ``ModelError``."""
     files: dict[Side, Path] = {side: folder / file_name(side) for side in SIDES}
-    return {side: _read(path) for side, path in files.items() if path.exists()}
+    return {side: read_references(path) for side, path in files.items() if path.exists()}
 
 
-def _read(path: Path) -> ReferenceSet:
+def read_references(path: Path) -> ReferenceSet:
+    """The set in a file. Raises ``ModelError``."""
     try:
         data = read_regular(path, MAX_BYTES + 1)
         if len(data) > MAX_BYTES:

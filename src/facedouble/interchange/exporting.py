@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facedouble.errors import InputError, OutputError
+from facedouble.errors import InputError, OutputError, SettingsError
 from facedouble.faces.schemes.to_dlib68 import as_dlib68
 from facedouble.faceset.store import Faceset
 from facedouble.files import hidden_beside
 from facedouble.interchange.export_job import ExportJob
-from facedouble.interchange.registry import EXPORT_FORMATS
+from facedouble.interchange.registry import DEFAULT_FORMAT, EXPORT_FORMATS
 from facedouble.run.run import Run, operation
 from facedouble.settings.interchange import ExportSettings
 
@@ -38,9 +38,13 @@ def export_faces(
     """Write the faces in use of ``faceset`` to ``output``, a file or a folder, as the format has it.
 
     Raises ``InputError`` for a faceset that cannot be read, has no face in use, or landmarks that no other
-    program knows; ``OutputError`` for an output that exists or cannot be written.
+    program knows; ``OutputError`` for an output that exists or cannot be written;
+    ``SettingsError`` for settings that are for models.
     """
     settings = settings or ExportSettings()
+    for name in ("half", "swap_model"):
+        if getattr(settings, name):
+            raise SettingsError(name, True, "is for models, and this is a faceset")
     with operation("export", run) as run:
         if output.is_dir() or (output.exists() and not settings.overwrite):
             raise OutputError(f"{output} exists; choose another output")
@@ -54,7 +58,7 @@ def export_faces(
             try:
                 if draft.is_dir():
                     shutil.rmtree(draft)  # left by a run that was killed
-                EXPORT_FORMATS[settings.format](job, draft)
+                EXPORT_FORMATS[settings.format or DEFAULT_FORMAT](job, draft)
                 draft.replace(output)
             except OSError as error:
                 raise OutputError(f"{output}: cannot be written ({error.strerror})") from error

@@ -26,3 +26,5 @@ EXPORT_FORMATS: Registry[Callable[[ExportJob, Path], None]] = Registry(
     },
 )
 """Writers. Each is given what to write, and the path of a file or a folder that it makes."""
+
+DEFAULT_FORMAT = "fsa"

@@ -71,7 +71,7 @@ class SwapModel(nn.Module, ABC):
         """Faces of several sides to their codes, for the decoder of ``target``, or each for its own; in
         training with the ``noise`` that :meth:`draw_noise` returned for each side. A model whose encoder
         takes both sides alike does them in one batch, which is faster."""
-        if not self.joint_encoder:
+        if not self.joint_encoder or len(faces) == 1:
             return {side: self.encode(pictures, side) for side, pictures in faces.items()}
         codes = self.encode(torch.cat(list(faces.values())), next(iter(faces)))
         parts = codes.split([len(pictures) for pictures in faces.values()])
@@ -100,6 +100,12 @@ class SwapModel(nn.Module, ABC):
     def calibrate_to_clip(self, batches: Iterable[Tensor], side: Side, prior: float) -> None:
         """Take the statistics of a side's codes anew from faces of one clip, batches (N, 3, R, R): adaptive
         batch normalisation (Li et al. 2016). What is known from training counts as ``prior`` faces."""
+
+    def tensors_of_side(self, side: Side) -> dict[str, str]:
+        """By what they mean, the names of the tensors with which pictures of ``side`` alone are encoded:
+        ``code_mean`` and ``code_variance`` (C,) of models that normalise codes, and others. Nothing for
+        models that encode both sides alike."""
+        return {}
 
     def adaptable(self, side: Side) -> list[nn.Parameter]:
         """What may be trained further on one clip of ``side`` while what the other side is drawn with stays

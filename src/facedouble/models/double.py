@@ -158,6 +158,14 @@ class Double(SwapModel):
         variance.copy_(torch.lerp(known, new, share))
         mean.copy_(together)
 
+    def tensors_of_side(self, side: Side) -> dict[str, str]:
+        names = {
+            "centre": f"centre_{side}",
+            "code_mean": f"normalise.{side}.running_mean",
+            "code_variance": f"normalise.{side}.running_var",
+        }
+        return names if self.geometry_code is None else {**names, "rest": f"geometry_code.rest_{side}"}
+
     def adaptable(self, side: Side) -> list[nn.Parameter]:
         parts: list[nn.Module] = [self.encoder, self.squeeze]
         if self.topology == "df":
@@ -225,9 +233,11 @@ class Double(SwapModel):
         """The code of each side before it is normalised; all in one batch, which is faster."""
         differences = [(part - self.get_buffer(f"centre_{side}")) * _GAIN for side, part in faces.items()]
         # Rows before channels in memory, whatever came in, so that the dense layer sees one order.
-        features = self.encoder(torch.cat(differences)).contiguous().flatten(1)
-        parts = self.squeeze(features).split([len(part) for part in faces.values()])
-        return dict(zip(faces, parts, strict=True))
+        together = differences[0] if len(differences) == 1 else torch.cat(differences)
+        codes = self.squeeze(self.encoder(together).contiguous().flatten(1))
+        if len(faces) == 1:
+            return dict.fromkeys(faces, codes)
+        return dict(zip(faces, codes.split([len(part) for part in faces.values()]), strict=True))
 
     def decode(self, code: Tensor, side: Side) -> Decoded:
         drawn = self._drawer(side)(self._features(code, side)).float()

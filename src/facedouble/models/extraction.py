@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facedouble.errors import ModelError, SettingsError
-from facedouble.models.checkpoint import ModelCard
+from facedouble.models.card import ModelCard
 from facedouble.run.run import Run
 from facedouble.settings.extract import FINDING, NOT_RECORDED, ExtractSettings, read_recorded
 

@@ -35,7 +35,7 @@ class Convolution(nn.Conv2d):
         (kernel, _), (stride, _) = self.kernel_size, self.stride
         padding = int(self.padding[0])
         side = [(length + 2 * padding - kernel) // stride + 1 for length in input.shape[2:]]
-        if input.device.type != "cpu" or side[0] * side[1] > _SMALL_MAP:
+        if input.device.type != "cpu" or side[0] * side[1] > _SMALL_MAP or torch.compiler.is_exporting():
             return F.conv2d(input, weight, bias, stride, padding)
         windows: Tensor = _Windows.apply(input, kernel, stride, padding)  # type: ignore[no-untyped-call]
         answers = F.linear(windows, weight.permute(0, 2, 3, 1).reshape(self.out_channels, -1), bias)
@@ -86,6 +86,8 @@ class Upscale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         convolution = self.convolution
+        if torch.compiler.is_exporting():  # what follows, in the words of any runtime
+            return F.pixel_shuffle(F.leaky_relu(convolution(x), LEAK), 2)
         filters = convolution.out_channels // 4
         # Four filters after the other make the four pixels of one. With all filters of one of the pixels
         # beside each other, the shuffle moves whole rows of memory instead of single numbers.
@@ -106,6 +108,8 @@ class FoldPixels(nn.Module):
     (N, 4C, H, W), laid out for the convolutions that follow."""
 
     def forward(self, x: Tensor) -> Tensor:
+        if torch.compiler.is_exporting():
+            return F.pixel_unshuffle(x, 2)
         count, channels, high, wide = x.shape
         squares = x.contiguous().view(count, channels, high // 2, 2, wide // 2, 2)
         folded = squares.permute(0, 1, 3, 5, 2, 4).reshape(count, 4 * channels, high // 2, wide // 2)
@@ -117,6 +121,8 @@ class UnfoldPixels(nn.Module):
     (N, C, 2H, 2W), as losses and frames want them."""
 
     def forward(self, x: Tensor) -> Tensor:
+        if torch.compiler.is_exporting():
+            return F.pixel_shuffle(x, 2)
         count, channels, high, wide = x.shape
         squares = x.contiguous().view(count, channels // 4, 2, 2, high, wide).permute(0, 1, 4, 2, 5, 3)
         return squares.reshape(count, channels // 4, 2 * high, 2 * wide)

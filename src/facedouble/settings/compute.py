@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from facedouble.settings.base import Settings, field
+from facedouble.conversion.registry import RUNTIMES
+from facedouble.settings.base import Choice, Settings, field
 
 
 class Compute(Settings):
@@ -15,8 +16,9 @@ class Compute(Settings):
 
 
 class ConvertCompute(Compute):
-    """Device, precision, batch size and threads of a conversion."""
+    """Runtime, device, precision, batch size and threads of a conversion."""
 
+    runtime: Annotated[str, Choice(RUNTIMES)] = field("torch", "what runs the network")
     batch_size: int = field(16, "faces in one call of the network", short="-b", unit="faces", min=1)
     threads: int = field(
         0, "threads that crop and composite frames, 0 for one per core", short="-j", unit="threads", min=0

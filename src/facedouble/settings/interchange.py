@@ -35,14 +35,18 @@ class ImportCommand(ImportSettings):
 
 
 class ExportSettings(Settings):
-    """How a faceset is written for another program."""
+    """How a faceset is written for another program, or a model for another runtime."""
 
-    format: Annotated[str, Choice(EXPORT_FORMATS)] = field("fsa", "what is written")
+    format: Annotated[str, Choice(EXPORT_FORMATS)] | None = field(
+        None, "how a faceset is written; fsa if not given. A model is written as ONNX"
+    )
+    swap_model: bool = field(False, "export the model so that it draws A's face")
+    half: bool = field(False, "let the exported model calculate in 16 bits: half the size, less exact")
     overwrite: bool = field(False, "replace a file that exists")
 
 
 class ExportCommand(ExportSettings):
-    """Write a faceset as another program reads it."""
+    """Write a faceset as another program reads it, or a model as an ONNX file."""
 
-    faceset: File = field(help="folder that extract made", argument=True, option="FACESET")
-    output: File = field(help="file (fsa) or folder to make", short="-o")
+    source: File = field(help="faceset, or folder of a model", argument=True, option="FACESET_OR_MODEL")
+    output: File = field(help="file (fsa, onnx) or folder to make", short="-o")

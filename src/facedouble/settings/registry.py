@@ -15,7 +15,8 @@ COMMANDS: Registry[type[Settings]] = Registry(
         "extract": Entry("facedouble.settings.extract:ExtractCommand", "find the faces of a clip"),
         "import": Entry("facedouble.settings.interchange:ImportCommand", "take the faces of another program"),
         "export": Entry(
-            "facedouble.settings.interchange:ExportCommand", "write a faceset for another program"
+            "facedouble.settings.interchange:ExportCommand",
+            "write a faceset for another program, or a model as ONNX",
         ),
         "faces": Entry("facedouble.settings.curate:FacesCommand", "look through a faceset"),
         "train": Entry("facedouble.settings.train:TrainCommand", "train a model"),

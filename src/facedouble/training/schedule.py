@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from facedouble.models.checkpoint import ModelCard
+from facedouble.models.card import ModelCard
 from facedouble.settings.recipe import Recipe
 from facedouble.settings.train import TrainSettings
 from facedouble.types import SIDES, Side

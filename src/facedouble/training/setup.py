@@ -16,7 +16,7 @@ from facedouble.errors import SettingsError
 from facedouble.faceset.store import Faceset
 from facedouble.files import path_text
 from facedouble.models import checkpoint
-from facedouble.models.checkpoint import ModelCard
+from facedouble.models.card import ModelCard
 from facedouble.models.extraction import finding_record
 from facedouble.models.geometry_record import geometry_record
 from facedouble.run.run import Run

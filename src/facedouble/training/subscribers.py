@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from facedouble.files import read_regular, write_whole
-from facedouble.models.checkpoint import FOLDERS, ModelCard
+from facedouble.models.card import ModelCard
+from facedouble.models.checkpoint import FOLDERS
 from facedouble.run.events import Event, Metrics, Preview, Subscriber
 from facedouble.settings.train import TrainSettings
 from facedouble.training.curves import Panel, plot

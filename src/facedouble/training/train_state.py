@@ -14,7 +14,7 @@ from torch import Tensor
 from facedouble.errors import ModelError, setting
 from facedouble.models import checkpoint
 from facedouble.models.base import SwapModel
-from facedouble.models.checkpoint import ModelCard
+from facedouble.models.card import ModelCard
 from facedouble.run.run import Run
 from facedouble.settings.recipe import Recipe
 from facedouble.training import schedule

@@ -23,7 +23,7 @@ from facedouble.conversion.swapper import Swapper
 from facedouble.extraction.extract import extract
 from facedouble.models import checkpoint
 from facedouble.models.base import build
-from facedouble.models.checkpoint import ModelCard
+from facedouble.models.card import ModelCard
 from facedouble.registry import Entry
 from facedouble.settings.convert import ConvertSettings
 from facedouble.settings.extract import ExtractSettings

@@ -17,7 +17,7 @@ from facedouble.conversion.pipeline import convert
 from facedouble.errors import FacedoubleError, InputError, ModelError, OutputError, SettingsError
 from facedouble.faceset.layout import DATABASE
 from facedouble.faceset.store import Faceset
-from facedouble.models.checkpoint import DESCRIPTION
+from facedouble.models.card import DESCRIPTION
 from facedouble.run.events import Event
 from facedouble.run.run import Run
 from facedouble.video.clip_source import ClipSource

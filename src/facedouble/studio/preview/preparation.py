@@ -126,8 +126,8 @@ class Preparation:
         settings = placed_overrides(self._source, settings)
         loaded = self._swapper(settings, run)
         faces = (
-            f"{self._faces(settings)} {settings.adaptation.dump()} {loaded.fingerprint} {loaded.device} "
-            f"{loaded.precision}"
+            f"{self._faces(settings)} {settings.adaptation.dump()} {loaded.fingerprint} "
+            f"{loaded.network.numerics}"
         )
         fitted = self._fitted.get(faces)
         if fitted is None:
