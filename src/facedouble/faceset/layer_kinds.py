@@ -23,7 +23,7 @@ from facedouble.video.images import encode_png
 from facedouble.video.opencv_codec import decode
 
 _LONGEST_SIDE = 4096
-_MOST_POLYGONS, _MOST_POINTS = 1000, 10_000
+MOST_POLYGONS, MOST_POINTS = 1000, 10_000
 _FAR = 1e6  # pixels
 _PNG_SIZE = slice(16, 24)  # width and height in a PNG's first chunk
 
@@ -110,8 +110,8 @@ class Polygons:
     suffix: ClassVar[str] = ".json"
 
     def check(self, value: Any) -> tuple[Polygon, ...]:
-        if not isinstance(value, list | tuple) or len(value) > _MOST_POLYGONS:
-            raise ValueError(f"polygons are a sequence of at most {_MOST_POLYGONS}")
+        if not isinstance(value, list | tuple) or len(value) > MOST_POLYGONS:
+            raise ValueError(f"polygons are a sequence of at most {MOST_POLYGONS}")
         return tuple(map(self._checked, value))
 
     def encode(self, value: Any, record: str) -> bytes:
@@ -122,12 +122,12 @@ class Polygons:
 
     def decode(self, data: bytes) -> tuple[Polygon, ...]:
         found = _json_object(data).get("polygons")
-        if not isinstance(found, list) or len(found) > _MOST_POLYGONS:
+        if not isinstance(found, list) or len(found) > MOST_POLYGONS:
             raise ValueError("no polygons in it")
         result = []
         for entry in found:
             points = entry.get("points") if isinstance(entry, dict) else None
-            if not isinstance(points, list) or len(points) > _MOST_POINTS:
+            if not isinstance(points, list) or len(points) > MOST_POINTS:
                 raise ValueError("a polygon without points")
             if not all(isinstance(p, list) and len(p) == 2 and all(map(_is_number, p)) for p in points):
                 raise ValueError("a polygon with points that are none")
@@ -145,8 +145,8 @@ class Polygons:
         points = np.asarray(polygon.points)
         if points.dtype.kind not in "fiu" or points.ndim != 2 or points.shape[1] != 2:
             raise ValueError("the points of a polygon are an array (N, 2)")
-        if not 3 <= len(points) <= _MOST_POINTS or not (np.abs(points) <= _FAR).all():
-            raise ValueError(f"a polygon has 3 to {_MOST_POINTS} points within {_FAR:.0f} pixels")
+        if not 3 <= len(points) <= MOST_POINTS or not (np.abs(points) <= _FAR).all():
+            raise ValueError(f"a polygon has 3 to {MOST_POINTS} points within {_FAR:.0f} pixels")
         return Polygon(points.astype(np.float64), polygon.include)
 
 

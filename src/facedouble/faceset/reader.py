@@ -163,6 +163,13 @@ class FacesetReader:
         """Frames that extraction has processed, in order, with faces or without."""
         return self._read(FRAME)
 
+    def frame(self, index: int) -> FrameRecord:
+        """What is known of one frame. Raises ``InputError`` if extraction did not process it."""
+        found = self._read(FRAME, "WHERE frame_index = ?", (index,))
+        if not found:
+            raise InputError(f"{self.path}: there is no frame {index}")
+        return found[0]
+
     def frame_indices(self) -> set[int]:
         """Indices of the frames that extraction has processed."""
         return {frame.index for frame in self.frames()}

@@ -17,6 +17,7 @@ from facedouble.studio import convert_calls, faces_calls, job_calls, project_cal
 from facedouble.studio.access import Access
 from facedouble.studio.assets import page_routes
 from facedouble.studio.calls import Body, Call, failure
+from facedouble.studio.editor import calls as editor_calls
 from facedouble.studio.guard import Guard
 from facedouble.studio.job_calls import Feed
 from facedouble.studio.remote import PasswordGate
@@ -71,6 +72,7 @@ def make_app(
         *job_calls.ROUTES,
         *convert_calls.ROUTES,
         *faces_calls.ROUTES,
+        *editor_calls.ROUTES,
         *train_calls.ROUTES,
         *report_calls.ROUTES,
         *page_routes(),

@@ -71,6 +71,11 @@ def _faceset(studio: Studio, sent: Call) -> tuple[Path, Path, History[FacesStep]
     return path, own.with_name(f"{own.name}.faces.json"), history
 
 
+def measured_faces(path: Path, own: Path) -> dict[str, Any]:
+    """All faces of a faceset as columns; ``own`` is the start of the names of the studio's files for it."""
+    return _table.columns(path, own.with_name(f"{own.name}.faces.json"))
+
+
 def show_faces(studio: Studio, sent: Call) -> Any:
     """All faces as columns, and how many steps can be undone and done again."""
     path, cache, history = _faceset(studio, sent)
