@@ -34,7 +34,7 @@ def test_settings_choose_the_steps_and_the_registry_orders_them(scene) -> None:
         swapper = scene.swapper(references=True)
         return [step.name for step in make_steps(from_options(ConvertSettings, **settings), swapper)]
 
-    assert names() == ["detail", "expression", "tones", "mask"]
+    assert names() == ["lips", "detail", "expression", "tones", "mask"]
     assert names(detail="sharpen", retargeting=0.0) == ["tones", "sharpen", "mask"]
     assert names(occlusion="learned", detail="none", retargeting=0.0) == ["tones", "mask", "occlusion"]
 

@@ -1,4 +1,4 @@
-"""Lids, irises, brows and lips go where the performer has them."""
+"""Lids, irises and brows go where the performer has them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from facedouble.conversion.retargeting import (
     bend_face,
     eye_openings,
     gaze,
-    mouth_gaps,
     neutral_of,
     retargeted,
 )
@@ -22,11 +21,9 @@ def scheme(request: pytest.FixtureRequest):
     return LANDMARK_SCHEMES[request.param]
 
 
-def in_view(
-    scheme, *, squint: float = 1.0, brows: float = 0.0, look: float = 0.0, lips: float = 0.0
-) -> np.ndarray:
-    """Landmarks (1, P, 2) of a face with its lids closed to ``squint`` of the usual, its brows lowered, its
-    irises moved to the right and its lower lip lowered."""
+def in_view(scheme, *, squint: float = 1.0, brows: float = 0.0, look: float = 0.0) -> np.ndarray:
+    """Landmarks (1, P, 2) of a face with its lids closed to ``squint`` of the usual, its brows lowered and
+    its irises moved to the right."""
     points = ((scheme.mean_shape - 0.15) / 0.7).astype(np.float64)
     for eye in scheme.regions.eyes:
         lids = list(eye.contour)
@@ -34,7 +31,6 @@ def in_view(
         points[lids, 1] = line + squint * (points[lids, 1] - line)
         points[list(eye.iris), 0] += look
     points[list(scheme.regions.brows), 1] += brows
-    points[[lower for _, lower in scheme.regions.mouth.pairs], 1] += lips
     return points[None].astype(np.float32)
 
 
@@ -69,16 +65,6 @@ def test_brows_follow_and_never_far(scheme) -> None:
     for lowered, expected in ((0.02, 0.02), (0.3, 0.05)):
         target = retargeted(drawn, in_view(scheme, brows=lowered), usual, usual, scheme)
         assert np.allclose((target - drawn)[0, brows, 1], expected, atol=1e-3)
-
-
-def test_lips_open_and_shut_as_the_performers(scheme) -> None:
-    usual = neutral_of(in_view(scheme), scheme)
-    for drawn, performer in ((0.0, 0.03), (0.03, 0.01), (0.02, 0.02)):
-        target = retargeted(
-            in_view(scheme, lips=drawn), in_view(scheme, lips=performer), usual, usual, scheme
-        )
-        gap, _ = mouth_gaps(target, scheme)
-        assert gap == pytest.approx(mouth_gaps(in_view(scheme, lips=performer), scheme)[0], abs=0.007)
 
 
 def test_irises_look_where_the_performer_looks(scheme) -> None:

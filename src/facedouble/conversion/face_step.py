@@ -16,7 +16,7 @@ from facedouble.conversion.plan import ConversionPlan, FitRecord, TrackFit
 
 if TYPE_CHECKING:
     from facedouble.conversion.swapper import Swapper
-    from facedouble.conversion.track_fits import Track
+    from facedouble.conversion.track_fits import DrawnTrack, Track
     from facedouble.settings.convert import ConvertSettings
 
 
@@ -47,9 +47,16 @@ class FaceStep(ABC):
 class FittedStep(FaceStep):
     """A step that is fitted to each track before the first frame, so that its result is steady in time."""
 
+    redraws: ClassVar[bool] = False
+    """Whether later steps are fitted to what it makes of the drawn faces, see :meth:`redrawn`."""
+
     @abstractmethod
     def fit(self, track: Track) -> TrackFit:
         """Fit the step to a track; the layer has the result as ``layer.planned.fits[name]``."""
+
+    def redrawn(self, drawn: DrawnTrack, fit: TrackFit) -> DrawnTrack:
+        """The drawn faces of a track as the steps after this one find them."""
+        return drawn
 
     @abstractmethod
     def fit_key(self) -> str:

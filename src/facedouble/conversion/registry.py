@@ -20,10 +20,11 @@ _HERE = "facedouble.conversion"
 FACE_STEPS: Registry[type[FaceStep]] = Registry(
     "step",
     {
+        "lips": Entry(f"{_HERE}.retarget_step:RetargetLips", "lips as the performer has them"),
         "detail": Entry(f"{_HERE}.detail.step:CarryDetail", "real detail, from pictures of the person"),
         "expression": Entry(
             f"{_HERE}.retarget_step:RetargetExpression",
-            "lids, gaze, brows and lips as the performer has them",
+            "lids, gaze and brows as the performer has them",
         ),
         "tones": Entry(f"{_HERE}.tone_transfer:ToneTransfer", "from the standard colouring to the frame's"),
         "sharpen": Entry(f"{_HERE}.sharpen:Sharpen", "restore fine detail that the model softens"),

@@ -1,22 +1,33 @@
-"""The step that bends lids, irises, brows and lips of the drawn face to where the performer has them."""
+"""The steps that bend the drawn face to where the performer has lips, lids, irises and brows.
+
+Lips come before real detail: real mouths are chosen for the shape that is wanted, and bent to it. Lids come
+after it: detail of open eyes must go below a lid that shuts.
+"""
 
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
 from facedouble.array_checks import check_arrays
+from facedouble.conversion.drawn_landmarks import eight_bits
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_step import FittedStep
-from facedouble.conversion.plan import FitRecord
-from facedouble.conversion.retargeting import Neutral, bend_face, neutral_of, retargeted
+from facedouble.conversion.lips import bend_lips, with_lips_of
+from facedouble.conversion.plan import FitRecord, TrackFit
+from facedouble.conversion.retargeting import bend_face, neutral_of, retargeted
 from facedouble.conversion.swapper import Swapper
-from facedouble.conversion.track_fits import Track
+from facedouble.conversion.track_fits import DrawnTrack, Track
 from facedouble.errors import InputError
+from facedouble.faces.colour import to_float
+from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.settings.convert import ConvertSettings
-from facedouble.types import OTHER_SIDE, SIDES, FloatArray, Side
+from facedouble.types import OTHER_SIDE, SIDES, FloatArray, Landmarks, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +59,17 @@ class RetargetFit:
         return cls({(frame, number): row for row, (frame, number) in enumerate(keys.tolist())}, drawn, target)
 
 
-class RetargetExpression(FittedStep):
-    """Bend lids, irises, brows and lips to where the performer has them."""
+class Retarget(FittedStep):
+    """Bend parts of the drawn face to where the performer has them."""
 
-    name = "expression"
+    bend: Callable[[FloatArray, Landmarks, Landmarks, LandmarkScheme], FloatArray]
 
     def __init__(self, amount: float, swapper: Swapper) -> None:
         self._amount, self._swapper = amount, swapper
         self._scheme = swapper.references[swapper.side].scheme
 
     @classmethod
-    def from_settings(cls, settings: ConvertSettings, swapper: Swapper) -> RetargetExpression | None:
+    def from_settings(cls, settings: ConvertSettings, swapper: Swapper) -> Self | None:
         sets = swapper.references
         if not settings.retargeting or len(sets) < 2 or len({s.scheme.name for s in sets.values()}) > 1:
             return None
@@ -68,21 +79,10 @@ class RetargetExpression(FittedStep):
         return json.dumps([self._amount, *(self._swapper.references[side].digest for side in SIDES)])
 
     def fit(self, track: Track) -> RetargetFit:
-        swapper = self._swapper
         drawn = track.drawn().landmarks
-        target = drawn
         performer = track.performer(self._scheme)
-        if performer is None:
-            track.run.warn(
-                "convert.no_retargeting",
-                "the expression stays as the model draws it: the clip's faces have other landmarks than "
-                f"the model's pictures ({self._scheme.name}); extract the clip with these",
-            )
-        else:
-            person = self._neutral(swapper.side)
-            of_performer = self._neutral(OTHER_SIDE[swapper.side])
-            target = retargeted(drawn, performer, person, of_performer, self._scheme)
-            target = drawn + np.float32(self._amount) * (target - drawn)
+        target = drawn if performer is None else self.target(drawn, performer)
+        target = drawn + np.float32(self._amount) * (target - drawn)
         rows = {planned.face.key: row for row, planned in enumerate(track.faces)}
         return RetargetFit(rows, drawn, target.astype(np.float32))
 
@@ -90,12 +90,58 @@ class RetargetExpression(FittedStep):
     def load_fit(cls, record: FitRecord) -> RetargetFit:
         return RetargetFit.from_record(record)
 
+    @abstractmethod
+    def target(self, drawn: FloatArray, performer: FloatArray) -> FloatArray:
+        """Where the landmarks of drawn faces (N, P, 2) belong, given the performer's (N, P, 2)."""
+
     def __call__(self, layer: FaceLayer) -> FaceLayer:
         fit = layer.planned.fits[self.name]
         assert isinstance(fit, RetargetFit)
         row = fit.rows[layer.planned.face.key]
-        return layer.with_(picture=bend_face(layer.picture, fit.drawn[row], fit.target[row], self._scheme))
+        picture = type(self).bend(layer.picture, fit.drawn[row], fit.target[row], self._scheme)
+        return layer.with_(picture=picture)
 
-    def _neutral(self, side: Side) -> Neutral:
+    def _usual(self, side: Side) -> FloatArray:
+        """The landmarks of the references of a person."""
         swapper = self._swapper
-        return neutral_of(swapper.references[side].in_view(swapper.view.coverage), self._scheme)
+        return swapper.references[side].in_view(swapper.view.coverage)
+
+
+class RetargetLips(Retarget):
+    """Bend the lips to where the performer has them."""
+
+    name = "lips"
+    redraws = True
+    bend = staticmethod(bend_lips)
+
+    def fit(self, track: Track) -> RetargetFit:
+        if track.performer(self._scheme) is None:
+            track.run.warn(
+                "convert.no_retargeting",
+                "the expression stays as the model draws it: the clip's faces have other landmarks than "
+                f"the model's pictures ({self._scheme.name}); extract the clip with these",
+            )
+        return super().fit(track)
+
+    def target(self, drawn: FloatArray, performer: FloatArray) -> FloatArray:
+        return with_lips_of(performer, drawn, self._scheme)
+
+    def redrawn(self, drawn: DrawnTrack, fit: TrackFit) -> DrawnTrack:
+        assert isinstance(fit, RetargetFit)
+        pictures = [
+            eight_bits(bend_lips(to_float(picture), before, after, self._scheme))
+            for picture, before, after in zip(drawn.pictures, fit.drawn, fit.target, strict=True)
+        ]
+        return DrawnTrack(pictures, fit.target)
+
+
+class RetargetExpression(Retarget):
+    """Bend lids, irises and brows to where the performer has them."""
+
+    name = "expression"
+    bend = staticmethod(bend_face)
+
+    def target(self, drawn: FloatArray, performer: FloatArray) -> FloatArray:
+        side = self._swapper.side
+        person, other = (neutral_of(self._usual(s), self._scheme) for s in (side, OTHER_SIDE[side]))
+        return retargeted(drawn, performer, person, other, self._scheme)

@@ -1,4 +1,4 @@
-"""Expression retargeting: lids, irises, brows and lips go where the performer in the frame has them.
+"""Expression retargeting: lids, irises and brows go where the performer in the frame has them.
 
 The decoder only draws what it saw its person do. Where the performer squints and that person never did, the
 landmarks of both say what is missing, and the drawn face is bent by it.
@@ -32,9 +32,6 @@ _BROW_IDENTITY = 0.35  # of the difference between what two people usually show 
 _UPPER_SHARE = 0.8  # of the way that lids close is the upper lid's
 _MAX_BROW = 0.05  # of the view's side
 _MAX_GAZE = 0.12  # of the eye's width
-_MAX_LIPS = 0.05  # of the view's side: how much further lips are opened
-_MAX_SHUT = 0.65  # of the gap between lips: what is between them needs some room
-_UPPER_LIP = 0.3  # of the way that lips move is the upper lip's
 _FRACTION_BITS = 4
 _FRACTIONS = 1 << _FRACTION_BITS
 _SOFT = 0.004  # of the view's side: edge between lid and eyeball
@@ -78,24 +75,15 @@ def gaze(landmarks: FloatArray, scheme: LandmarkScheme) -> FloatArray:
     places = np.zeros((len(landmarks), len(scheme.regions.eyes), 2), dtype=np.float32)
     for number, eye in enumerate(scheme.regions.eyes):
         if eye.iris:
-            places[:, number] = _in_opening(landmarks, eye.iris[:1], eye.opening.corners)[0][:, 0]
+            places[:, number] = in_opening(landmarks, eye.iris[:1], eye.opening.corners)[0][:, 0]
     return places
-
-
-def mouth_gaps(landmarks: FloatArray, scheme: LandmarkScheme) -> tuple[FloatArray, FloatArray]:
-    """How far apart the lips are and how wide the mouth is, (N,) each, of landmarks (N, P, 2)."""
-    left, right = scheme.regions.mouth.corners
-    upper, lower = (list(points) for points in zip(*scheme.regions.mouth.pairs, strict=True))
-    gap = np.linalg.norm(landmarks[:, upper] - landmarks[:, lower], axis=2).mean(axis=1)
-    return gap, np.linalg.norm(landmarks[:, right] - landmarks[:, left], axis=1)
 
 
 def retargeted(
     drawn: FloatArray, performer: FloatArray, person: Neutral, of_performer: Neutral, scheme: LandmarkScheme
 ) -> FloatArray:
     """Where the landmarks of drawn faces (N, P, 2) belong, given those of the ``performer`` (N, P, 2) in the
-    same frames; both in shares of the view's side. Lids, irises, brows and lips move, all other points
-    stay."""
+    same frames; both in shares of the view's side. Lids, irises and brows move, all other points stay."""
     target = drawn.copy()
     # What is usual also depends on the mood of the footage: differences of identity are smaller than that.
     identity = np.clip(person.opening / of_performer.opening, 1 / _MAX_IDENTITY, _MAX_IDENTITY)
@@ -109,7 +97,6 @@ def retargeted(
     missing = _brows(performer, scheme) + identity - _brows(drawn, scheme)
     length = np.linalg.norm(missing, axis=2, keepdims=True)
     target[:, list(scheme.regions.brows)] += missing * np.minimum(1, _MAX_BROW / np.maximum(length, 1e-6))
-    _open_lips(target, performer, scheme)
     return target
 
 
@@ -174,10 +161,10 @@ def _below_lids(target: Landmarks, eye: Eye, size: int) -> tuple[Window, Mask, M
     y, x = np.mgrid[first[1] : last[1], first[0] : last[0]].astype(np.float32)
     pixels = (np.stack([x, y], axis=-1).reshape(1, -1, 2) + np.float32(0.5)) / np.float32(size)
     both = np.concatenate([target[None], pixels], axis=1)
-    places = _in_opening(both, tuple(range(len(target), both.shape[1])), corners)[0][0]
+    places = in_opening(both, tuple(range(len(target), both.shape[1])), corners)[0][0]
     line = np.zeros(len(places), dtype=np.float32)
     for lid in _lids(eye):
-        own = _in_opening(both, lid, corners)[0][0]
+        own = in_opening(both, lid, corners)[0][0]
         own = own[own[:, 0].argsort()]
         line += np.interp(places[:, 0], own[:, 0], own[:, 1]).astype(np.float32) / 2
     below = np.clip((places[:, 1] - line) * reach / _SOFT + 0.5, 0, 1)
@@ -193,7 +180,7 @@ def _brows(landmarks: FloatArray, scheme: LandmarkScheme) -> FloatArray:
     return np.asarray(landmarks[:, list(scheme.regions.brows)] - middle, dtype=np.float32)
 
 
-def _in_opening(
+def in_opening(
     landmarks: FloatArray, points: Indices, corners: tuple[int, int]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Points (N, K, 2) of landmarks (N, P, 2) in the frame of an eye or a mouth: how far along the line from
@@ -211,7 +198,7 @@ def _close(landmarks: FloatArray, eye: Eye, ratio: npt.NDArray[np.floating]) -> 
     """Scale how far an eye is open in landmarks (N, P, 2), by ``ratio`` (N,), in place. Both lids move
     towards an arc from corner to corner; most of the way is the upper lid's."""
     lids = tuple(point for point in eye.contour if point not in eye.opening.corners)
-    places, width, axes = _in_opening(landmarks, lids, eye.opening.corners)
+    places, width, axes = in_opening(landmarks, lids, eye.opening.corners)
     place, height = places[..., 0], places[..., 1]
     top, low = height.min(axis=1, keepdims=True), height.max(axis=1, keepdims=True)
     arc = (top + (low - top) * _UPPER_SHARE) * np.clip(4 * place * (1 - place), 0, 1)
@@ -223,25 +210,9 @@ def _turn(landmarks: FloatArray, eye: Eye, by: FloatArray) -> None:
     """Move an iris in landmarks (N, P, 2) ``by`` (N, 2) in units of the eye's width, in place."""
     if not eye.iris:
         return
-    _, width, axes = _in_opening(landmarks, eye.iris, eye.opening.corners)
+    _, width, axes = in_opening(landmarks, eye.iris, eye.opening.corners)
     moved = np.einsum("nb,nba->na", by * width[:, None], axes)
     landmarks[:, list(eye.iris)] += moved[:, None]
-
-
-def _open_lips(landmarks: FloatArray, performer: FloatArray, scheme: LandmarkScheme) -> None:
-    """Open or close the lips in landmarks (N, P, 2) as far as the ``performer`` (N, P, 2) does, in units of
-    the mouth's width, in place. They keep their thickness."""
-    parts = scheme.regions
-    wanted, of_performer = mouth_gaps(performer, scheme)
-    gap, width = mouth_gaps(landmarks, scheme)
-    by = np.clip(wanted / np.maximum(of_performer, 1e-6) * width - gap, -_MAX_SHUT * gap, _MAX_LIPS)
-    lips = tuple(point for point in parts.lips if point not in parts.mouth.corners)
-    places, _, axes = _in_opening(landmarks, lips, parts.mouth.corners)
-    middle = _in_opening(landmarks, tuple(p for pair in parts.mouth.pairs for p in pair), parts.mouth.corners)
-    profile = np.clip(4 * places[..., 0] * (1 - places[..., 0]), 0, 1)
-    above = places[..., 1] < middle[0][..., 1].mean(axis=1, keepdims=True) * profile
-    down = np.where(above, -_UPPER_LIP, 1 - _UPPER_LIP) * np.sqrt(profile) * by[:, None]
-    landmarks[:, list(lips)] += down[..., None].astype(np.float32) * axes[:, None, 1]
 
 
 def _turned(picture: FloatArray, drawn: Landmarks, target: Landmarks, eye: Eye, window: Window) -> FloatArray:

@@ -6,8 +6,9 @@ flickers. So faces of the track, evenly spread, are drawn from the faceset's cro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,13 @@ class Track:
         self._number = faces[0].face.track
         self._store = store
         self._drawings = drawings or Drawings()
+        self._changed: list[Callable[[DrawnTrack], DrawnTrack]] = []
+        self._current: DrawnTrack | None = None
+
+    def change(self, redraw: Callable[[DrawnTrack], DrawnTrack]) -> None:
+        """From now on, what is drawn of the faces is what ``redraw`` makes of it."""
+        self._changed.append(redraw)
+        self._current = None
 
     def sample(self, count: int = SAMPLE_SIZE) -> list[SampledFace]:
         """Up to ``count`` faces, evenly spread over the track, drawn in one call of the network."""
@@ -94,7 +102,15 @@ class Track:
         return self._drawings.samples[key]
 
     def drawn(self) -> DrawnTrack:
-        """What the model draws of every face. It is drawn once, for all steps that need it."""
+        """What the model draws of every face, and earlier steps made of it. It is drawn once, for all steps
+        that need it."""
+        if self._current is None:
+            self._current = self._as_drawn()
+            for redraw in self._changed:
+                self._current = redraw(self._current)
+        return self._current
+
+    def _as_drawn(self) -> DrawnTrack:
         if self._number not in self._drawings.tracks:
             # Kept in 8 bits: a track may be long.
             pictures = [eight_bits(picture) for picture in self._every()]
@@ -172,12 +188,22 @@ def _fit(track: Track, steps: Sequence[FaceStep], valid: set[str]) -> dict[str, 
         raise SettingsError(needing, "learned", "this model has no learned mask; choose another")
     fits = {name: fit for name, fit in track.faces[0].fits.items() if name in valid}
     for step in steps:
-        if isinstance(step, FittedStep) and step.name not in fits:
+        if not isinstance(step, FittedStep):
+            continue
+        if step.name not in fits:
             fits[step.name] = step.fit(track)
+        if step.redraws:
+            track.change(partial(step.redrawn, fit=fits[step.name]))
     return fits
 
 
 def fit_keys(swapper: Swapper, steps: Sequence[FaceStep]) -> FitKeys:
     """What the fits of ``steps`` depend on besides the faces."""
-    fitted = {step.name: step.fit_key() for step in steps if isinstance(step, FittedStep)}
+    fitted: dict[str, str] = {}
+    before = ""  # what steps are fitted to depends on earlier ones that redraw it
+    for step in steps:
+        if isinstance(step, FittedStep):
+            fitted[step.name] = before + step.fit_key()
+            if step.redraws:
+                before += f"{step.name} {step.fit_key()} "
     return FitKeys(swapper.adapted_fingerprint, fitted)

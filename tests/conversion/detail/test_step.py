@@ -10,10 +10,12 @@ import pytest
 
 from facedouble.conversion.compositor import Compositor
 from facedouble.conversion.detail.step import DetailFit
+from facedouble.conversion.detail.survey import handle_points
+from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.plan import ConversionPlan, FitRecord
 from facedouble.conversion.plan_file import load_plan, save_plan
-from facedouble.conversion.retarget_step import RetargetExpression, RetargetFit
-from facedouble.conversion.track_fits import Track
+from facedouble.conversion.retarget_step import RetargetFit, RetargetLips
+from facedouble.conversion.track_fits import Track, fit_keys
 from facedouble.errors import InputError
 from facedouble.faces.registry import LANDMARK_SCHEMES
 from facedouble.faceset.store import Faceset
@@ -68,6 +70,20 @@ def test_detail_is_finer_than_what_the_model_draws(fitted, scene) -> None:
     assert fine(how) > 1.2 * fine(how.replace(detail={"kind": "none"}))
 
 
+def test_references_are_chosen_for_the_lips_as_they_are_wanted(fitted) -> None:
+    """And bent to them; so another amount of retargeting needs another survey."""
+    how, swapper, plan = fitted
+    fits = plan.faces[5][0].fits
+    lips, handles = fits["lips"], list(handle_points(swapper.references["b"].scheme))
+    assert np.abs(lips.target - lips.drawn).max() > 1e-3
+    surveyed = np.stack([face.handles for face in fits["detail"].faces.values()])
+    assert np.allclose(surveyed, lips.target[:, handles])
+    keys, other = (
+        fit_keys(swapper, make_steps(how.replace(retargeting=amount), swapper)).steps for amount in (1, 0.5)
+    )
+    assert keys["detail"] != other["detail"]
+
+
 @pytest.mark.parametrize(
     ("name", "part", "broken"),
     [
@@ -75,6 +91,7 @@ def test_detail_is_finer_than_what_the_model_draws(fitted, scene) -> None:
         ("detail", "motion", np.zeros((3, 1), np.int8)),
         ("detail", "weights", np.full((1, 3), np.nan, np.float32)),
         ("detail", "keys", np.zeros((0, 2), np.int64)),
+        ("lips", "drawn", np.zeros((1, 1), np.float32)),
         ("expression", "drawn", np.zeros((1, 1), np.float32)),
         ("expression", "target", np.zeros((2, 5, 2), np.float64)),
     ],
@@ -89,7 +106,7 @@ def test_a_damaged_fit_is_refused(fitted, name: str, part: str, broken: np.ndarr
 
 def test_faces_of_another_scheme_keep_their_expression_and_a_line_says_so(scene) -> None:
     swapper = scene.swapper(32, references=True)
-    step = RetargetExpression(1.0, swapper)
+    step = RetargetLips(1.0, swapper)
     other = next(name for name in LANDMARK_SCHEMES if name != swapper.references["b"].scheme.name)
     faces = [
         replace(item, face=item.face.with_(scheme=other)) for item in (scene.plan[3][0], scene.plan[4][0])
