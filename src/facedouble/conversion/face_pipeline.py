@@ -35,14 +35,14 @@ def make_treatments(settings: ConvertSettings, swapper: Swapper) -> Sequence[Tre
     are none.
     """
     usual = Treatment(settings, _steps(settings, swapper))
-    keys = {step.name: step.fit_key() for step in usual.steps if isinstance(step, FittedStep)}
+    keys = {step.name: step.key for step in usual.steps if isinstance(step, FittedStep)}
     found = [usual]
     for number, override in enumerate(settings.overrides):
         own = settings.overridden(override)
         ranges = FrameRanges.parse(override.ranges, f"overrides.{number}.ranges")
         treatment = Treatment(own, _steps(own, swapper), ranges, frozenset(override.track))
         for step in treatment.steps:
-            if isinstance(step, FittedStep) and keys.get(step.name) != step.fit_key():
+            if isinstance(step, FittedStep) and keys.get(step.name) != step.key:
                 step.name = f"{step.name}@{number}"
         found.append(treatment)
     return found
@@ -54,5 +54,12 @@ def make_steps(settings: ConvertSettings, swapper: Swapper) -> Sequence[FaceStep
 
 
 def _steps(settings: ConvertSettings, swapper: Swapper) -> Sequence[FaceStep]:
-    steps = (FACE_STEPS[name].from_settings(settings, swapper) for name in FACE_STEPS)
-    return [step for step in steps if step is not None]
+    found = (FACE_STEPS[name].from_settings(settings, swapper) for name in FACE_STEPS)
+    steps = [step for step in found if step is not None]
+    redrawing: list[FittedStep] = []
+    for step in steps:
+        if isinstance(step, FittedStep):
+            step.after = tuple(redrawing)
+            if step.redraws:
+                redrawing.append(step)
+    return steps

@@ -9,6 +9,7 @@ before the first frame, so frames can be made in any order, anywhere, with the s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 from facedouble.conversion.face_layer import FaceLayer
@@ -47,8 +48,15 @@ class FaceStep(ABC):
 class FittedStep(FaceStep):
     """A step that is fitted to each track before the first frame, so that its result is steady in time."""
 
-    redraws: ClassVar[bool] = False
+    redraws: bool = False
     """Whether later steps are fitted to what it makes of the drawn faces, see :meth:`redrawn`."""
+    after: Sequence[FittedStep] = ()
+    """The earlier steps of the same face that redraw it."""
+
+    @property
+    def key(self) -> str:
+        """All that :meth:`fit` depends on besides the track."""
+        return " ".join([*(step.fit_key() for step in self.after), self.fit_key()])
 
     @abstractmethod
     def fit(self, track: Track) -> TrackFit:
@@ -60,7 +68,8 @@ class FittedStep(FaceStep):
 
     @abstractmethod
     def fit_key(self) -> str:
-        """The settings that :meth:`fit` depends on: a saved fit is valid while this text stays the same."""
+        """The settings that :meth:`fit` depends on: a saved fit is valid while this text stays the same, and
+        that of the steps :attr:`after` which it comes."""
 
     @classmethod
     @abstractmethod

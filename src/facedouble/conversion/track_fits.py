@@ -6,7 +6,7 @@ flickers. So faces of the track, evenly spread, are drawn from the faceset's cro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -51,6 +51,9 @@ class DrawnTrack:
     landmarks: FloatArray
 
 
+Redraw = Callable[[DrawnTrack], DrawnTrack]
+
+
 @dataclass(slots=True)
 class Drawings:
     """What one model drew of the tracks of one plan, by their numbers, kept for fits with other settings;
@@ -76,13 +79,13 @@ class Track:
         self._number = faces[0].face.track
         self._store = store
         self._drawings = drawings or Drawings()
-        self._changed: list[Callable[[DrawnTrack], DrawnTrack]] = []
+        self._changes: Mapping[str, Redraw] = {}
         self._current: DrawnTrack | None = None
 
-    def change(self, redraw: Callable[[DrawnTrack], DrawnTrack]) -> None:
-        """From now on, what is drawn of the faces is what ``redraw`` makes of it."""
-        self._changed.append(redraw)
-        self._current = None
+    def redrawn_by(self, changes: Mapping[str, Redraw]) -> None:
+        """From now on, what is drawn of the faces is what these steps make of it, one after the other."""
+        if changes.keys() != self._changes.keys():
+            self._changes, self._current = changes, None
 
     def sample(self, count: int = SAMPLE_SIZE) -> list[SampledFace]:
         """Up to ``count`` faces, evenly spread over the track, drawn in one call of the network."""
@@ -106,7 +109,7 @@ class Track:
         that need it."""
         if self._current is None:
             self._current = self._as_drawn()
-            for redraw in self._changed:
+            for redraw in self._changes.values():
                 self._current = redraw(self._current)
         return self._current
 
@@ -188,22 +191,15 @@ def _fit(track: Track, steps: Sequence[FaceStep], valid: set[str]) -> dict[str, 
         raise SettingsError(needing, "learned", "this model has no learned mask; choose another")
     fits = {name: fit for name, fit in track.faces[0].fits.items() if name in valid}
     for step in steps:
-        if not isinstance(step, FittedStep):
-            continue
-        if step.name not in fits:
+        if isinstance(step, FittedStep) and step.name not in fits:
+            track.redrawn_by(
+                {before.name: partial(before.redrawn, fit=fits[before.name]) for before in step.after}
+            )
             fits[step.name] = step.fit(track)
-        if step.redraws:
-            track.change(partial(step.redrawn, fit=fits[step.name]))
     return fits
 
 
 def fit_keys(swapper: Swapper, steps: Sequence[FaceStep]) -> FitKeys:
     """What the fits of ``steps`` depend on besides the faces."""
-    fitted: dict[str, str] = {}
-    before = ""  # what steps are fitted to depends on earlier ones that redraw it
-    for step in steps:
-        if isinstance(step, FittedStep):
-            fitted[step.name] = before + step.fit_key()
-            if step.redraws:
-                before += f"{step.name} {step.fit_key()} "
+    fitted = {step.name: step.key for step in steps if isinstance(step, FittedStep)}
     return FitKeys(swapper.adapted_fingerprint, fitted)
