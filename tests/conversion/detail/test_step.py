@@ -21,7 +21,7 @@ from facedouble.faces.registry import LANDMARK_SCHEMES
 from facedouble.faceset.store import Faceset
 from facedouble.run.events import Event, Notice
 from facedouble.run.run import Run
-from facedouble.settings.convert import ConvertSettings
+from facedouble.settings.convert import ConvertSettings, Override
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +85,8 @@ def test_references_are_chosen_for_the_lips_as_they_are_wanted(fitted) -> None:
 
 
 def test_an_override_of_retargeting_has_a_survey_of_its_own(scene) -> None:
-    override = {"ranges": ["4-4"], "retargeting": 0.0}
-    how, swapper = ConvertSettings(overrides=[override]), scene.swapper(32, references=True)
+    override = Override(ranges=("4-4",), retargeting=0.0)
+    how, swapper = ConvertSettings(overrides=(override,)), scene.swapper(32, references=True)
     plan = scene.fit(swapper, how, {index: scene.plan[index] for index in (3, 4, 5)})
     usual, own = (plan.faces[4][0].fits[name].faces for name in ("detail", "detail@0"))
     assert any(not np.allclose(usual[key].handles, own[key].handles, atol=1e-4) for key in usual)
