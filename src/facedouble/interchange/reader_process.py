@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,8 @@ from facedouble.errors import InputError
 from facedouble.files import open_regular, read_regular
 from facedouble.interchange import deepfacelab, faceswap
 from facedouble.interchange.foreign import MAX_LINE, MAX_PICTURE, ForeignFace
+from facedouble.interchange.process_limits import MAX_MEMORY, Watch, limit_memory
 
-MAX_MEMORY = 2 << 30  # bytes
-MAX_SECONDS = 60.0
-"""Without a face or a file being done."""
 _MAX_ALIGNMENTS = 1 << 30
 _MAX_WHY = 200
 _MAX_STOPS = 5
@@ -81,7 +78,7 @@ def _read(kind: str, files: Sequence[Path]) -> Iterator[ForeignFace | tuple[str,
         stderr=subprocess.DEVNULL,
         env=environment,
     ) as process:
-        watch = _Watch(process)
+        watch = Watch(process)
         feeder = threading.Thread(target=_feed, args=(process, files), daemon=True)
         feeder.start()
         done = 0
@@ -107,7 +104,7 @@ def _read(kind: str, files: Sequence[Path]) -> Iterator[ForeignFace | tuple[str,
             process.kill()
             feeder.join()  # it uses the pipe that is closed now
     if watch.expired:
-        yield f"reading it takes more than {MAX_SECONDS:.0f} seconds"
+        yield f"reading it takes more than {watch.seconds:.0f} seconds"
     else:
         yield f"reading it needs more than {MAX_MEMORY >> 30} GiB, or stops the reader"
 
@@ -120,31 +117,6 @@ def _feed(process: subprocess.Popen[bytes], files: Sequence[Path]) -> None:
         process.stdin.close()
     except (OSError, ValueError):
         pass  # the process has stopped, and its end is reported where its lines are read
-
-
-class _Watch:
-    """Kills a process that says nothing for :data:`MAX_SECONDS`."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        self._heard = time.monotonic()
-        self._stopped = threading.Event()
-        self.expired = False
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def heard(self) -> None:
-        """Note that the process has said something."""
-        self._heard = time.monotonic()
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(max(0.0, self._heard + MAX_SECONDS - time.monotonic())):
-            if time.monotonic() >= self._heard + MAX_SECONDS:
-                self.expired = True
-                self._process.kill()
-                return
 
 
 # -- in the process ------------------------------------------------------------------------------------
@@ -175,24 +147,13 @@ _READERS = {
 }
 
 
-def _limit_memory() -> None:
-    try:
-        import resource  # not on Windows, where only the time is limited
-    except ImportError:
-        return
-    _, highest = resource.getrlimit(resource.RLIMIT_AS)
-    limit = MAX_MEMORY if highest == resource.RLIM_INFINITY else min(MAX_MEMORY, highest)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def _say(**answer: Any) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
 
 
 def _main(kind: str) -> None:
-    _limit_memory()
+    limit_memory()
     for line in sys.stdin:
         file = Path(json.loads(line))
         try:

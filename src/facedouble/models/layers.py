@@ -42,6 +42,19 @@ class Convolution(nn.Conv2d):
         return answers.view(-1, *side, self.out_channels).permute(0, 3, 1, 2)
 
 
+class SamePadded(Convolution):
+    """A convolution of stride 2 that pads as TensorFlow's "same" does: on a side of even length a row less
+    before than behind (https://www.tensorflow.org/api_docs/python/tf/nn, notes on padding)."""
+
+    def __init__(self, channels: int, filters: int, kernel: int) -> None:
+        super().__init__(channels, filters, kernel, stride=2)
+        before = (kernel - 2) // 2
+        self._edges = (before, kernel - 2 - before) * 2
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.convolve(F.pad(input, self._edges), self.weight, self.bias)
+
+
 class _Windows(torch.autograd.Function):
     """What a convolution multiplies: (N, C, H, W) to (N·h·w, k·k·C), a row for each place of its answer."""
 
@@ -68,12 +81,16 @@ class _Windows(torch.autograd.Function):
 
 
 class Downscale(nn.Sequential):
-    """Convolution of stride 2 and LeakyReLU: (N, C, H, W) to (N, filters, H/2, W/2)."""
+    """Convolution of stride 2 and LeakyReLU: (N, C, H, W) to (N, filters, H/2, W/2). With ``same_padding`` it
+    is :class:`SamePadded`."""
 
-    def __init__(self, channels: int, filters: int, kernel: int = 5) -> None:
-        super().__init__(
-            Convolution(channels, filters, kernel, stride=2, padding=kernel // 2), nn.LeakyReLU(LEAK)
+    def __init__(self, channels: int, filters: int, kernel: int = 5, *, same_padding: bool = False) -> None:
+        convolution = (
+            SamePadded(channels, filters, kernel)
+            if same_padding
+            else Convolution(channels, filters, kernel, stride=2, padding=kernel // 2)
         )
+        super().__init__(convolution, nn.LeakyReLU(LEAK))
 
 
 class Upscale(nn.Module):
@@ -161,10 +178,11 @@ class ToGrid(nn.Module):
         return grid.contiguous(memory_format=torch.channels_last)
 
 
-def encoder(widths: tuple[int, ...]) -> nn.Sequential:
+def encoder(widths: tuple[int, ...], *, same_padding: bool = False) -> nn.Sequential:
     """A :class:`Downscale` for each width, from 3 channels: (N, 3, R, R) to (N, widths[-1], r, r),
     r being R halved ``len(widths)`` times."""
-    return nn.Sequential(*(Downscale(before, after) for before, after in pairwise((3, *widths))))
+    steps = pairwise((3, *widths))
+    return nn.Sequential(*(Downscale(*step, same_padding=same_padding) for step in steps))
 
 
 def upscales(widths: tuple[int, ...], *, residual: bool = False) -> list[nn.Module]:

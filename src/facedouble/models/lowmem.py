@@ -16,8 +16,8 @@ class LowMem(Original):
     weights a quarter less memory.
     """
 
-    def __init__(self, filters: int = 128, bottleneck: int = 512) -> None:
-        super().__init__(filters, bottleneck, convolutions=3)
+    def __init__(self, filters: int = 128, bottleneck: int = 512, *, same_padding: bool = False) -> None:
+        super().__init__(filters, bottleneck, convolutions=3, same_padding=same_padding)
 
 
 class LowMemArchitecture(Architecture):
@@ -26,6 +26,7 @@ class LowMemArchitecture(Architecture):
     kind: Literal["lowmem"] = "lowmem"
     filters: int = field(128, "filters of the first convolution; the others follow", min=1, max=1024)
     bottleneck: int = field(512, "length of the code", min=1, max=8192)
+    same_padding: bool = field(False, "pad as TensorFlow does, for weights of the first faceswap")
 
     def build(self) -> LowMem:
         return LowMem(**self.model_dump(exclude={"kind"}))

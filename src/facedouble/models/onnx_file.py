@@ -56,8 +56,19 @@ _MAX_ELEMENTS = 1 << 27
 _MAX_OPSET = 26
 _OPERATORS = {
     *("Add", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv", "DepthToSpace", "Div"),
-    *("Flatten", "Gather", "Gemm", "Identity", "LeakyRelu", "MatMul", "Max", "Min", "Mul", "Reshape"),
-    *("Sigmoid", "Slice", "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze"),
+    *("Flatten", "Gather", "Gemm", "Identity", "LeakyRelu", "MatMul", "Max", "Min", "Mul", "Pad"),
+    *(
+        "Reshape",
+        "Sigmoid",
+        "Slice",
+        "SpaceToDepth",
+        "Split",
+        "Sqrt",
+        "Squeeze",
+        "Sub",
+        "Transpose",
+        "Unsqueeze",
+    ),
 }
 _DOMAINS = ("", "ai.onnx")
 

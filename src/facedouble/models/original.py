@@ -22,16 +22,23 @@ class Original(Classic):
     16x16x256, 32x32x128 and 64x64x64, and a 5x5 convolution with a sigmoid draws the picture.
 
     ``filters`` are those of the first convolution, the others follow from it; ``convolutions`` is how
-    many there are.
+    many there are. ``same_padding``: the convolutions pad as TensorFlow does, which the weights of 2018 want.
     """
 
     resolution = 64
 
-    def __init__(self, filters: int = 128, bottleneck: int = 1024, convolutions: int = 4) -> None:
+    def __init__(
+        self,
+        filters: int = 128,
+        bottleneck: int = 1024,
+        convolutions: int = 4,
+        *,
+        same_padding: bool = False,
+    ) -> None:
         super().__init__()
         widths = tuple(filters * 2**i for i in range(convolutions))
         side = self.resolution >> convolutions
-        self.encoder = encoder(widths)
+        self.encoder = encoder(widths, same_padding=same_padding)
         self.dense = nn.Sequential(
             nn.Linear(widths[-1] * side * side, bottleneck), ToGrid(bottleneck, filters * 8, 4)
         )
@@ -58,6 +65,7 @@ class OriginalArchitecture(Architecture):
     kind: Literal["original"] = "original"
     filters: int = field(128, "filters of the first convolution; the others follow", min=1, max=1024)
     bottleneck: int = field(1024, "length of the code", min=1, max=8192)
+    same_padding: bool = field(False, "pad as TensorFlow does, for weights of the first faceswap")
 
     def build(self) -> Original:
         return Original(**self.model_dump(exclude={"kind"}))

@@ -24,10 +24,10 @@ class ImportSettings(Settings):
 
 
 class ImportCommand(ImportSettings):
-    """Make a faceset of faces that another program has found."""
+    """Make a faceset of faces that another program has found, or a model of its weights."""
 
     path: File = field(
-        help="folder of face pictures (DeepFaceLab, faceswap, any), faceset.pak or .fsa",
+        help="folder of face pictures (DeepFaceLab, faceswap, any), faceset.pak, .fsa; or of encoder.h5",
         argument=True,
         option="PATH",
     )
