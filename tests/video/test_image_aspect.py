@@ -22,6 +22,7 @@ from tests.video.sinks import FINE, info, plain
 RAMP = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, :, None] * 3, (48, 64, 3)).copy()
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("aspect", [Fraction(1), Fraction(2), Fraction(64, 45), Fraction(8, 9)])
 @pytest.mark.parametrize("name", list(IMAGE_FORMATS))
 def test_what_is_written_is_read(tmp_path: Path, name: str, aspect: Fraction) -> None:
@@ -53,6 +54,7 @@ def test_what_makes_no_sense_is_not_applied(tmp_path: Path) -> None:
         assert read_pixel_aspect(data) == 1
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("name", list(IMAGE_FORMATS))
 def test_a_clip_becomes_images_and_a_clip_again(tmp_path: Path, name: str) -> None:
     clip = tmp_path / "anamorphic.mp4"

@@ -27,6 +27,7 @@ def picture(kind: type, channels: int = 3) -> np.ndarray:
     return (soft * np.iinfo(kind).max).round().astype(kind)
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 @pytest.mark.parametrize("name", IMAGE_FORMATS)
 def test_what_is_written_is_read_again(tmp_path: Path, name: str, kind: type) -> None:
@@ -49,7 +50,8 @@ def test_what_is_written_is_read_again(tmp_path: Path, name: str, kind: type) ->
     assert eight.dtype == np.uint8
     assert np.abs(eight.astype(int) - to_eight_bits(pixels)).mean() < 3
     (source,) = FolderSource(tmp_path).frames()
-    assert np.array_equal(source.pixels(), found)
+    shown = source.channels() if name == "exr" else source.pixels()  # light is shown with a shoulder
+    assert np.abs(shown.astype(int) - found).max() <= (2 if name == "exr" else 0)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
@@ -87,6 +89,7 @@ def test_an_exr_that_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.subprocess
 @pytest.mark.parametrize("name", IMAGE_FORMATS)
 def test_a_clip_taken_apart_and_put_together(clips: dict[str, Path], tmp_path: Path, name: str) -> None:
     folder = tmp_path / "images"

@@ -10,7 +10,8 @@ import numpy as np
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_pipeline import make_treatments
 from facedouble.conversion.face_step import FaceStep
-from facedouble.conversion.output_modes import OutputMode, Overlay
+from facedouble.conversion.mask_step import Occlusion
+from facedouble.conversion.output_modes import OutputMode
 from facedouble.conversion.plan import PlannedFace
 from facedouble.conversion.registry import BLENDS, OUTPUT_MODES
 from facedouble.conversion.swapper import DrawnFace, Swapper
@@ -19,6 +20,7 @@ from facedouble.faces.colour import to_float
 from facedouble.faces.network_input import InputCrop
 from facedouble.settings.convert import ConvertSettings
 from facedouble.types import Alignment, FloatArray, Grey, Image, Mask
+from facedouble.video.overlay import Overlay
 
 _MIN_MASK_SIZE = 96
 
@@ -42,17 +44,30 @@ class Compositor:
     ) -> Image:
         """``image`` (H, W, 3) with its faces replaced, or whatever the output mode shows of it, in the same
         type (uint8, or uint16 of full range). ``matte`` (H, W) of that type is white where faces may be
-        painted. ``frame``: its number in the source."""
+        painted. ``frame``: its number, as people give ranges."""
+        return self.output_mode.compose(image, self.overlays(image, faces, matte, frame))
+
+    def overlays(
+        self,
+        image: Image,
+        faces: Sequence[tuple[PlannedFace, DrawnFace]],
+        matte: Grey | None = None,
+        frame: int = 0,
+    ) -> list[Overlay]:
+        """The faces as they are laid over ``image``, lowest first; parameters as in :meth:`compose`."""
         overlays = []
         for planned, drawn in faces:
             track = planned.face.track
             treatment = next(one for one in reversed(self._treatments) if one.fits(frame, track))
             canvas = self._canvas(planned, treatment.steps)
             layer = FaceLayer(planned, image, drawn.picture, drawn.mask, *canvas)
+            whole = None
             for step in treatment.steps:
+                whole = layer.mask if isinstance(step, Occlusion) else whole
                 layer = step(layer)
             view = InputCrop(layer.picture.shape[0], self.view.coverage)
-            overlay = warp_to_frame(layer, view.alignment(planned.face.alignment, planned.face.crop_size))
+            alignment = view.alignment(planned.face.alignment, planned.face.crop_size)
+            overlay = warp_to_frame(layer, alignment, whole)
             if overlay is None:
                 continue
             mask = overlay.alpha
@@ -60,8 +75,8 @@ class Compositor:
                 mask = mask * to_float(matte[overlay.area])
             blend = BLENDS[treatment.settings.blend.kind]
             blended = blend(to_float(image[overlay.area]), overlay.picture, mask)
-            overlays.append(Overlay(overlay.left, overlay.top, *blended))
-        return self.output_mode.compose(image, overlays)
+            overlays.append(Overlay(overlay.left, overlay.top, *blended, overlay.mask))
+        return overlays
 
     def _canvas(self, planned: PlannedFace, steps: Sequence[FaceStep]) -> tuple[Mask, Alignment]:
         """A full mask for a face, and the alignment to it: at the face's resolution in the frame, but no
@@ -73,14 +88,17 @@ class Compositor:
         return np.ones((size, size), dtype=np.float32), recrop(alignment, self.view.resolution, 1.0, size)
 
 
-def warp_to_frame(layer: FaceLayer, alignment: Alignment) -> Overlay | None:
+def warp_to_frame(layer: FaceLayer, alignment: Alignment, whole: Mask | None = None) -> Overlay | None:
     """Warp picture and mask to frame pixels, over the bounding rectangle of the mask; ``None`` if that lies
-    outside the frame. ``alignment`` maps frame pixels to picture pixels.
+    outside the frame. ``alignment`` maps frame pixels to picture pixels. ``whole`` is the mask with what is
+    in front of the face, and of at least that extent.
 
     The picture is interpolated once, bicubically; one that is finer than the frame is area-averaged before.
     """
     height, width = layer.frame.shape[:2]
-    left, top, mask_width, mask_height = cv2.boundingRect((layer.mask > 0).astype(np.uint8))
+    left, top, mask_width, mask_height = cv2.boundingRect(
+        ((layer.mask if whole is None else whole) > 0).astype(np.uint8)
+    )
     if mask_width == 0:
         return None
     right, bottom = left + mask_width, top + mask_height
@@ -94,7 +112,10 @@ def warp_to_frame(layer: FaceLayer, alignment: Alignment) -> Overlay | None:
     if x_end <= x or y_end <= y:
         return None
     size = (x_end - x, y_end - y)
-    alpha = cv2.warpAffine(layer.mask, _shifted(to_frame, x, y), size, flags=cv2.INTER_LINEAR)
+    masks = [
+        None if mask is None else cv2.warpAffine(mask, _shifted(to_frame, x, y), size, flags=cv2.INTER_LINEAR)
+        for mask in (layer.mask, whole)
+    ]
     picture, to_picture = _reduced(layer.picture, alignment)
     warped = cv2.warpAffine(
         picture,
@@ -103,7 +124,9 @@ def warp_to_frame(layer: FaceLayer, alignment: Alignment) -> Overlay | None:
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return Overlay(x, y, np.asarray(warped), np.asarray(alpha))
+    alpha, everything = (None if mask is None else np.asarray(mask, dtype=np.float32) for mask in masks)
+    assert alpha is not None
+    return Overlay(x, y, np.asarray(warped), alpha, everything)
 
 
 def _shifted(to_frame: Alignment, x: int, y: int) -> Alignment:

@@ -10,6 +10,7 @@ from facedouble._version import __version__
 from facedouble.conversion.plan import ConversionPlan
 from facedouble.conversion.swapper import Swapper
 from facedouble.settings.convert import ConvertSettings
+from facedouble.video.colour_management import colour_fingerprint
 from facedouble.video.hashing import source_hash
 
 _FORMAT = 1
@@ -31,6 +32,8 @@ def conversion_fingerprint(
         "faces": None if plan is None else _digest(plan),
         "matte": None if settings.matte is None else source_hash(settings.matte),
         "video_stream": settings.reading.video_stream,
+        "colours": colour_fingerprint(settings.reading),
+        "image_fps": settings.reading.image_fps,
         "settings": relevant,
     }
 

@@ -7,24 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedouble.types import FloatArray, Image, Mask
-
-
-@dataclass(frozen=True, slots=True)
-class Overlay:
-    """A face in frame pixels, ready to be composited: ``picture`` (h, w, 3) and ``alpha`` (h, w) float32
-    0..1, with its upper left corner at the frame's pixel (``left``, ``top``)."""
-
-    left: int
-    top: int
-    picture: FloatArray
-    alpha: Mask
-
-    @property
-    def area(self) -> tuple[slice, slice]:
-        """Rows and columns of the frame that it covers."""
-        height, width = self.alpha.shape
-        return slice(self.top, self.top + height), slice(self.left, self.left + width)
+from facedouble.types import Image
+from facedouble.video.overlay import Overlay
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +19,10 @@ class OutputMode:
     compose: Callable[[Image, Sequence[Overlay]], Image]
     channels: int = 3
     width_factor: int = 1
+    whole_frame: bool = True
+    """It shows more than the frame with its new faces."""
+    layers: bool = False
+    """The faces are written beside the frame, in layers of an OpenEXR file."""
 
 
 def composite(frame: Image, overlays: Sequence[Overlay]) -> Image:
@@ -96,7 +84,10 @@ def _rgba(frame: Image, overlays: Sequence[Overlay]) -> Image:
     return result
 
 
-COMPOSITE = OutputMode(composite)
+COMPOSITE = OutputMode(composite, whole_frame=False)
+LAYERS = OutputMode(composite, whole_frame=False, layers=True)
+"""The composite, and in layers beside it the face with its alpha, its mask, and what is in front of it."""
+
 FACE = OutputMode(_face)
 """The new face over black."""
 

@@ -26,7 +26,7 @@ from facedouble.conversion.render import FrameRenderer
 from facedouble.conversion.stream import FrameFailure, FrameStream
 from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.track_fits import fit_keys, fit_plan
-from facedouble.errors import InputError
+from facedouble.errors import InputError, SettingsError, setting
 from facedouble.extraction.extract import extract
 from facedouble.faces.network_input import InputCrop
 from facedouble.faceset.store import Faceset
@@ -36,6 +36,7 @@ from facedouble.settings.convert import ConvertSettings, RealDetail
 from facedouble.settings.extract import ExtractSettings
 from facedouble.settings.video import ClipEncoding, ImageEncoding
 from facedouble.video import sinks
+from facedouble.video.exr_plates import has_openexr
 from facedouble.video.frame_extras import without_alpha
 from facedouble.video.hashing import source_hash
 from facedouble.video.sinks import WorkFolder
@@ -105,6 +106,9 @@ def _convert(
     inputs = [path for path in (source, settings.matte) if path is not None]
     sinks.check_output(output, overwrite=settings.overwrite, reading=inputs)
     encoding = settings.encoding_of(output)
+    mode = OUTPUT_MODES[settings.render.mode]
+    if mode.layers:
+        _check_layers(encoding)
     matte = _open_matte(settings, frames)
     for read in (model, faceset):
         if read is not None:
@@ -116,9 +120,8 @@ def _convert(
     planner = ClipPlanner.from_settings(frames, swapper, settings)
     plan = None if faceset is None else planner.plan(faceset, run)
     fingerprint = conversion_fingerprint(source_hash(source), swapper, plan, settings)
-    mode = OUTPUT_MODES[settings.render.mode]
     like = replace(frames.info, width=frames.info.width * mode.width_factor)
-    if settings.render.mode != "composite":  # the others show something else where the source is clear
+    if mode.whole_frame:  # it shows something else where the source is clear
         like = replace(like, pixel_format=without_alpha(like.pixel_format))
     with (
         reported(frames, run),
@@ -179,6 +182,16 @@ def _convert(
         seconds=seconds,
         stage_utilisation=stream.timer.utilisation(stream.seconds),
     )
+
+
+def _check_layers(encoding: ClipEncoding | ImageEncoding) -> None:
+    exr = setting("encoding.format", "exr")
+    if not isinstance(encoding, ImageEncoding) or encoding.format != "exr":
+        raise SettingsError("render.mode", "layers", f"is for a folder of OpenEXR images ({exr})")
+    if not has_openexr():
+        raise SettingsError(
+            "render.mode", "layers", "needs OpenEXR's library: pip install 'facedouble[plates]'"
+        )
 
 
 def _open_matte(settings: ConvertSettings, source: Source) -> Source | None:

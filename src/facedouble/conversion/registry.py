@@ -103,6 +103,10 @@ OUTPUT_MODES: Registry[OutputMode] = Registry(
         "mask": Entry(f"{_HERE}.output_modes:MASK", "the alpha of the new face, as grey"),
         "side-by-side": Entry(f"{_HERE}.output_modes:SIDE_BY_SIDE", "source and result next to each other"),
         "rgba": Entry(f"{_HERE}.output_modes:RGBA", "the new face with straight alpha, for compositors"),
+        "layers": Entry(
+            f"{_HERE}.output_modes:LAYERS",
+            "OpenEXR images of the composite, with the face, its mask and what is in front of it as layers",
+        ),
     },
 )
 

@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 
 from facedouble.conversion.compositor import Compositor
+from facedouble.conversion.mask_step import Occlusion
 from facedouble.conversion.plan import ConversionPlan, PlannedFace
+from facedouble.conversion.registry import OUTPUT_MODES
 from facedouble.conversion.swapper import DrawnFace, Swapper
 from facedouble.conversion.track_fits import fit_keys
 from facedouble.conversion.visible_label import VisibleLabel
@@ -78,7 +80,7 @@ class FrameRenderer:
         return cls(
             swapper,
             Compositor(settings, swapper),
-            whole_frame=settings.render.mode != "composite",
+            whole_frame=OUTPUT_MODES[settings.render.mode].whole_frame,
             label=VisibleLabel(settings.render.label) if settings.render.label else None,
             keep_going=settings.keep_going,
         )
@@ -116,6 +118,8 @@ class FrameRenderer:
                 self._fail(task, InputError(problem))
             return task
         try:
+            if self._compositor.output_mode.layers:
+                task.frame = task.frame.in_light()
             task.regions = self._regions(task)
             for region in task.regions:
                 region.crops = [self._swapper.crop(region.before, planned) for planned in region.faces]
@@ -169,7 +173,7 @@ class FrameRenderer:
             ]
             remaining = [planned for planned in remaining if not any(planned is other for other in inside)]
             before = task.frame.pixels(part)
-            matte = None if task.matte is None else _to_grey(task.matte.pixels(part), before)
+            matte = None if task.matte is None else _to_grey(task.matte.values(part), before)
             relative = [planned.relative_to(part.left, part.top) for planned in inside]
             regions.append(Region(part, before, relative, matte))
         return regions
@@ -195,10 +199,20 @@ class FrameRenderer:
             region.drawn, drawn = drawn[: len(region.crops)], drawn[len(region.crops) :]
 
     def _composed(self, task: FrameTask) -> Frame:
-        frame = task.frame
+        frame, layers = task.frame, self._compositor.output_mode.layers
+        hidden = any(isinstance(step, Occlusion) for step in self._compositor.steps)
+        if layers and not task.regions:  # all files have the same channels
+            return frame.layered(Box(0, 0, 1, 1), [], occlusion=hidden)
         for region in task.regions:
             faces = list(zip(region.faces, region.drawn, strict=True))
-            after = self._compositor.compose(region.before, faces, region.matte, frame.index)
+            if frame.coding is not None and not self._whole_frame:
+                overlays = self._compositor.overlays(region.before, faces, region.matte, frame.shown_number)
+                if layers:
+                    frame = frame.layered(region.part, overlays, occlusion=hidden)
+                else:
+                    frame = frame.blended(region.part, overlays)
+                continue
+            after = self._compositor.compose(region.before, faces, region.matte, frame.shown_number)
             if self._whole_frame:
                 return frame.with_pixels(after)
             frame = frame.painted(region.part, region.before, after)

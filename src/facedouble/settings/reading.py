@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
+
+from pydantic import model_validator
 
 from facedouble.errors import InputError, setting
-from facedouble.settings.base import Settings, field
+from facedouble.settings.base import Settings, field, problem
 
 _MEGAPIXEL = 1_000_000
 
@@ -28,6 +31,23 @@ class Reading(Settings):
     image_fps: float | None = field(
         None, "frames per second of a folder of images; 25 if not given", unit="1/s", min=0.001, max=1000
     )
+
+    input_colourspace: str | None = field(
+        None,
+        "colour space of the footage by its name in the OCIO configuration, such as ACEScg; by what the "
+        "files say if not given",
+    )
+    ocio_config: str | None = field(
+        None,
+        "OCIO configuration: a file, or a built-in one such as ocio://studio-config-latest; that of the "
+        "variable OCIO, else OpenColorIO's own, if not given",
+    )
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        if self.ocio_config is not None and self.input_colourspace is None:
+            raise problem("ocio_config", f"has no effect without {setting('reading.input_colourspace')}")
+        return self
 
     @property
     def pixels(self) -> int:

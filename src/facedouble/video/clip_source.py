@@ -16,6 +16,7 @@ from facedouble.errors import InputError
 from facedouble.settings.reading import Reading
 from facedouble.video.clip_reader import Decoded, OutOfStepError, decode_all, decode_from
 from facedouble.video.clip_remarks import clip_remarks
+from facedouble.video.colour_management import managed_coding
 from facedouble.video.demux import (
     clock_start,
     video_stream,
@@ -32,6 +33,7 @@ from facedouble.video.frame_extras import (
 )
 from facedouble.video.frame_rate import frame_rate
 from facedouble.video.hashing import source_versions
+from facedouble.video.hdr import hdr_coding
 from facedouble.video.index import SourceIndex, rising_times
 from facedouble.video.index_cache import forget_index, load_index, store_index
 from facedouble.video.indexing import index_clip, nominal_duration
@@ -78,6 +80,7 @@ class ClipSource:
             matrix_of(info.colour_matrix, self._coded_size[1], path),
             is_full_range(info.colour_range, info.pixel_format),
         )
+        self._coding = managed_coding(reading) or hdr_coding(info)
 
     @property
     def info(self) -> SourceInfo:
@@ -121,6 +124,7 @@ class ClipSource:
                 pixel_aspect=self._info.sample_aspect,
                 duration=self._duration(number, picture),
                 problem=_DAMAGED if damaged else None,
+                coding=self._coding,
             )
 
     def _duration(self, number: int, decoded: av.VideoFrame) -> int | None:

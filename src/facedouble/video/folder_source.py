@@ -9,19 +9,15 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from facedouble.errors import InputError
 from facedouble.files import name_text
 from facedouble.settings.reading import Reading
+from facedouble.video.first_image import FirstImage, first_image, image_content
 from facedouble.video.frame import Frame
 from facedouble.video.frame_rate import exact_rate
 from facedouble.video.hashing import source_hash
-from facedouble.video.image_header import ImageHeader
-from facedouble.video.images import ImageFile, image_header, profile_remark, read_pixels
 from facedouble.video.index import SourceIndex, frozen
 from facedouble.video.info import SourceInfo
-from facedouble.video.pixels import Pixels
 from facedouble.video.sequences import (
     SequencePattern,
     check_one_sequence,
@@ -32,7 +28,6 @@ from facedouble.video.sequences import (
 )
 
 _RATE = Fraction(25)
-_FORMATS = {(3, True): "rgb24", (3, False): "rgb48le", (4, True): "rgba", (4, False): "rgba64le"}
 
 
 class FolderSource:
@@ -53,21 +48,23 @@ class FolderSource:
             check_one_sequence(path, self.files)
         self._folder = path if path.is_dir() else path.parent
         self.gone: frozenset[int] = frozenset()  # numbers of images that are no longer there
-        first, header, remark = self._first()
-        height, width = first.shape[:2]
-        rate = _RATE if reading is None or reading.image_fps is None else exact_rate(reading.image_fps)
+        first = self._first()
+        rate = first.rate or _RATE
+        if reading is not None and reading.image_fps is not None:
+            rate = exact_rate(reading.image_fps)
+        self._coding = first.coding
         self._numbers = frame_numbers(self.files, self._pattern)
-        self.remarks: Sequence[str] = [line for line in (remark, self._gaps()) if line is not None]
+        self.remarks: Sequence[str] = tuple(line for line in (*first.remarks, self._gaps()) if line)
         self._info = SourceInfo(
             path=path,
             kind="folder",
-            width=width,
-            height=height,
+            width=first.size[0],
+            height=first.size[1],
             frames=len(self.files),
             rate=rate,
             time_base=1 / rate,
-            pixel_format=_FORMATS[first.shape[2], first.dtype == np.uint8],
-            sample_aspect=header.upright_aspect,
+            pixel_format=first.pixel_format,
+            sample_aspect=first.aspect,
             is_film=self._numbers is not None,
             first_number=None if self._numbers is None else self._numbers[0],
         )
@@ -85,15 +82,12 @@ class FolderSource:
             return None
         return f"{self.path}: frames are missing and stay so: {missing}"
 
-    def _first(self) -> tuple[Pixels, ImageHeader, str | None]:
-        """The first readable image, its header, and what has to be said of it."""
+    def _first(self) -> FirstImage:
+        """What the first readable image says."""
         problem: InputError | None = None
         for file in self.files:
             try:
-                pixels = read_pixels(file, self._reading, alpha=True)
-                header = image_header(file, self._reading)
-                remark = profile_remark(header)
-                return pixels, header, None if remark is None else f"{file}: {remark}"
+                return first_image(file, self._reading)
             except InputError as error:
                 problem = problem or error
         raise problem or InputError(f"{self.path}: the folder holds no image")
@@ -149,8 +143,9 @@ class FolderSource:
                 index,
                 pts,
                 self._info.time_base,
-                ImageFile(file, self._reading),
+                image_content(file, self._reading),
                 name=file.name,
                 pixel_aspect=aspect,
                 number=None if numbers is None else numbers[index],
+                coding=self._coding,
             )

@@ -62,6 +62,11 @@ def field_order(frame: av.VideoFrame, context: av.VideoCodecContext) -> str:
     return _FIELD_ORDERS.get(context.field_order, "top")
 
 
+def is_light(pixel_format: str) -> bool:
+    """Whether pixels of a format are floats: plates, in linear light."""
+    return pixel_format.endswith(("f16le", "f32le"))
+
+
 def has_alpha(pixel_format: str) -> bool:
     """Whether a pixel format of FFmpeg's has an alpha channel."""
     return any(component.is_alpha for component in av.VideoFormat(pixel_format).components)

@@ -21,12 +21,13 @@ _JPEG_QUALITY = 97
 class ImageFormat:
     """``encode`` turns pixels (H, W, 3) or (H, W, 4), uint8 or uint16, into a file, with a comment where
     it has a place for one. Without ``alpha`` it takes three channels only; without ``deep`` 16 bits
-    become 8."""
+    become 8. ``light``: it holds linear light and values over 1."""
 
     suffix: str
     encode: Callable[[Pixels, str | None], bytes]
     alpha: bool
     deep: bool
+    light: bool = False
 
 
 def image_format(name: str) -> ImageFormat:
@@ -70,4 +71,4 @@ def _by_opencv(suffix: str, pixels: Pixels, options: list[int]) -> bytes:
 PNG = ImageFormat(".png", _png, alpha=True, deep=True)
 JPEG = ImageFormat(".jpg", _jpeg, alpha=False, deep=False)
 TIFF = ImageFormat(".tif", _tiff, alpha=True, deep=True)
-EXR = ImageFormat(".exr", _exr, alpha=True, deep=True)
+EXR = ImageFormat(".exr", _exr, alpha=True, deep=True, light=True)

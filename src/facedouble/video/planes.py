@@ -108,6 +108,18 @@ class YuvPlanes:
         inner = rgb[box.top - top : box.bottom - top, box.left - left : box.right - left]
         return self.turn.apply(np.ascontiguousarray(inner))
 
+    def deep_rgb(self, part: Box | None = None) -> npt.NDArray[np.uint16]:
+        """The upright picture, or a part of it, as 16-bit RGB."""
+        part = part or Box(0, 0, *self.size)
+        lines, columns = self.planes[0].shape
+        box = self.turn.stored(part, *self.size)
+        left, right = _around(box.left, box.right, columns)
+        top, bottom = _around(box.top, box.bottom, lines)
+        cut = self._cut(Box(left, top, right, bottom))
+        rgb = _converted(cut.to_av(), "rgb48le", self.colour, to_rgb=True).to_ndarray()
+        inner = rgb[box.top - top : box.bottom - top, box.left - left : box.right - left]
+        return self.turn.apply(np.ascontiguousarray(inner))
+
     def pixels(self, part: Box | None = None) -> Pixels:
         """The upright picture in RGB, or the part inside a box that :func:`.regions.padded_regions` made.
 

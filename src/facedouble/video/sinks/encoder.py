@@ -16,11 +16,13 @@ from av.video.reformatter import ColorRange
 
 from facedouble.errors import OutputError, SettingsError, setting
 from facedouble.settings.video import ClipEncoding
+from facedouble.video.exr_plates import PlateFile
 from facedouble.video.frame import Frame
-from facedouble.video.frame_extras import has_alpha, without_alpha
+from facedouble.video.frame_extras import has_alpha, is_light, without_alpha
 from facedouble.video.images import ImageFile
 from facedouble.video.info import SourceInfo
 from facedouble.video.planes import LAYOUTS, to_format
+from facedouble.video.plates import Plate
 from facedouble.video.yuv import UNSPECIFIED, YuvColour, is_full_range, matrix_of
 
 _X26X_PRESETS = [
@@ -86,7 +88,11 @@ class Encoding:
             codec, like, path, alpha=alpha
         )
         options = _options(codec, settings, format, path)
-        remarks = [*_lost_alpha(codec, format, kept=kept), *_add_extras(options, codec, format, like)]
+        remarks = [
+            *_lost_light(like),
+            *_lost_alpha(codec, format, kept=kept),
+            *_add_extras(options, codec, format, like),
+        ]
         full_range = is_full_range(like.colour_range, like.pixel_format)
         range_tag, matrix_tag = like.colour_range, like.colour_matrix
         if av.VideoFormat(like.pixel_format).is_rgb:
@@ -121,7 +127,9 @@ class Encoding:
     def frame(self, source: Frame) -> av.VideoFrame:
         """A frame in the encoder's pixel format, at its time."""
         content = source.loaded().content
-        assert not isinstance(content, ImageFile)
+        if isinstance(content, Plate):
+            content = source.channels()
+        assert not isinstance(content, ImageFile | PlateFile)
         frame = to_format(content, self.pixel_format, self.colour)
         frame.pts, frame.time_base = source.pts, source.time_base
         # The ProRes encoder reads these from its frames, not from its context.
@@ -226,6 +234,15 @@ def _alpha_format(codec: av.Codec, like: SourceInfo, *, own: bool) -> str | None
             if (format := f"yuva{name}p{bits}") in known:
                 return format
     return None
+
+
+def _lost_light(like: SourceInfo) -> list[str]:
+    if not is_light(like.pixel_format):
+        return []
+    exr = setting("encoding.format", "exr")
+    return [
+        f"a clip holds no light: highlights are clipped at white; a folder of images with {exr} keeps them"
+    ]
 
 
 def _lost_alpha(codec: av.Codec, format: str, *, kept: bool) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from facedouble.errors import OutputError, setting
 from facedouble.files import remove_drafts, write_whole
+from facedouble.video.exr_plates import encode_plate, has_openexr
 from facedouble.video.frame import Frame
 from facedouble.video.image_aspect import with_pixel_aspect
 from facedouble.video.image_formats import ImageFormat
@@ -76,9 +77,8 @@ class FolderSink(Sink):
         if name in self._written:
             raise OutputError(f"{path}: two images have this name; rename one of them")
         marking = self._marking
-        pixels = frame.channels() if self._format.alpha else frame.as_it_is().pixels()
         try:
-            data = self._format.encode(pixels, marking.comment if marking else None)
+            data = self._encoded(frame)
             data = with_pixel_aspect(data, frame.pixel_aspect)
             if marking is not None and self._format.suffix in SIDECAR_SUFFIXES:
                 if marking.sidecar is not None:
@@ -92,6 +92,13 @@ class FolderSink(Sink):
             raise write_error(path, error) from error
         self._written.add(name)
         self._unfinished.append(name)
+
+    def _encoded(self, frame: Frame) -> bytes:
+        if self._format.light and has_openexr():
+            return encode_plate(frame.as_plate())
+        channels = frame.channels()
+        pixels = channels if self._format.alpha else channels[..., :3]
+        return self._format.encode(pixels, self._marking.comment if self._marking else None)
 
     def close(self) -> None:
         if self._done:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from facedouble.errors import setting
-from facedouble.video.frame_extras import has_alpha
+from facedouble.video.frame_extras import has_alpha, is_light
 from facedouble.video.image_formats import ImageFormat
 from facedouble.video.info import SourceInfo
 from facedouble.video.libav import LIBAV_ERRORS, open_clip
@@ -22,6 +22,12 @@ def left_out_of_images(like: SourceInfo, format: ImageFormat, *, alpha: bool) ->
     if not alpha and has_alpha(like.pixel_format) and not format.alpha:
         png = setting("encoding.format", "png")
         found.append(f"the source's alpha is left out: {format.suffix} cannot hold it; {png} can")
+    if is_light(like.pixel_format) and not format.light:
+        exr = setting("encoding.format", "exr")
+        found.append(
+            f"{format.suffix} holds no light: highlights are clipped at white, and what plates say in their "
+            f"headers is left out; {exr} keeps both"
+        )
     if like.kind != "clip":
         return tuple(found)
     if streams := _other_streams(like):
