@@ -11,13 +11,13 @@ import pytest
 
 from facedouble.types import Box
 from facedouble.video.clip_source import ClipSource
-from facedouble.video.display_coding import from_display, to_display
+from facedouble.video.display_coding import Coding, from_display, to_display
 from facedouble.video.hdr import HlgCoding, PqCoding
 from facedouble.video.overlay import Overlay
 from facedouble.video.planes import YuvPlanes
 from facedouble.video.primaries import REC2020, to_rec709
 
-CODINGS = {16: PqCoding(to_rec709(REC2020)), 18: HlgCoding(to_rec709(REC2020))}
+CODINGS: dict[int, Coding] = {16: PqCoding(to_rec709(REC2020)), 18: HlgCoding(to_rec709(REC2020))}
 
 
 def hdr_clip(path: Path, transfer: int, light: np.ndarray) -> None:
@@ -76,16 +76,16 @@ def test_a_face_matches_its_surroundings(tmp_path: Path, transfer: int) -> None:
     alpha = np.zeros((64, 96), np.float32)
     alpha[16:48, 24:72] = 1
     alpha[:, :24] = np.linspace(0, 1, 24) * (alpha.max(axis=1) > 0)[:, None]
-    same = frame.pixels(whole).astype(np.float32) / 65535
+    same = np.asarray(frame.pixels(whole) / 65535, dtype=np.float32)
     after = frame.blended(whole, [Overlay(0, 0, same, alpha)]).content
     assert isinstance(after, YuvPlanes)
     for old, new in zip(before.planes, after.planes, strict=True):
         assert np.abs(old.astype(int) - new).max() <= 1
         assert np.array_equal(old[alpha == 0], new[alpha == 0])
     light = scene()[:, :60]
-    brighter = to_display((2 * from_display(same)).astype(np.float32))
+    brighter = to_display(2 * from_display(same))
     twice = frame.blended(whole, [Overlay(0, 0, brighter, alpha)])
-    shown = from_display(twice.pixels(whole).astype(np.float32) / 65535)[30, 30:60]
+    shown = from_display(np.asarray(twice.pixels(whole) / 65535, dtype=np.float32))[30, 30:60]
     assert np.abs(shown / (2 * light[30, 30:60]) - 1).max() < 0.05
 
 
