@@ -157,6 +157,8 @@ class Face:
     """Path of its crop, relative to the faceset's folder; ``None`` once it was deleted."""
     expression: FloatArray | None = None
     """(K,): expression values, such as blendshapes, as the landmark scheme orders them."""
+    person: str | None = None
+    """Who somebody said it is."""
     edited: bool = False
     """Whether a person set the landmarks. Then no run changes them, nor the alignment."""
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from facedouble.curation.selection import select
 from facedouble.faceset.store import Faceset
 from facedouble.project.file import read_project
 from facedouble.studio.faces_table import FacesTable
@@ -29,6 +30,22 @@ def path_of(visitor: Client, kind: str, group: str) -> str:
     return f"/api/{group}/{steps[0]['id']}"
 
 
+def measured(visitor: Client, base: str) -> Any:
+    """The table of faces, once it is whole."""
+    end = time.monotonic() + 60
+    while not (table := visitor.get(base).json)["measured"]:
+        assert time.monotonic() < end
+    return table
+
+
+def whole_table(faceset: Path, cache: Path) -> dict[str, Any]:
+    table = FacesTable()
+    end = time.monotonic() + 60
+    while not (found := table.columns(faceset, cache))["measured"]:
+        assert time.monotonic() < end
+    return found
+
+
 def kept(film: Path) -> set[tuple[int, int]]:
     with Faceset.open(film / "faces" / "Ada" / "Ada") as store:
         return {face.key for face in store.faces()}
@@ -36,8 +53,8 @@ def kept(film: Path) -> set[tuple[int, int]]:
 
 def test_faces_are_dropped_and_it_is_undone_after_a_restart(visitor: Client, film: Path) -> None:
     base = path_of(visitor, "extract", "facesets")
-    table = visitor.get(base).json
-    columns = [name for name, column in table.items() if isinstance(column, list)]
+    table = measured(visitor, base)
+    columns = [name for name, column in table.items() if isinstance(column, list) and name != "people"]
     assert {len(table[name]) for name in columns} == {10} == {len(table["state"])}
     assert {"yaw", "pitch", "sharpness", "wrong", "person", "track"} <= set(columns)
     keys = list(zip(table["frame"], table["number"], strict=True))
@@ -53,6 +70,36 @@ def test_faces_are_dropped_and_it_is_undone_after_a_restart(visitor: Client, fil
         found = later.post(f"{base}/undo").json
         assert (found["state"], found["undo"], found["redo"]) == ("k" * 10, 0, 2)
         assert later.post(f"{base}/redo").json["state"] == dropped["state"]
+
+
+def test_faces_are_assigned_and_it_is_undone(visitor: Client, film: Path) -> None:
+    base = path_of(visitor, "extract", "facesets")
+    table = measured(visitor, base)
+    person = {it["name"]: it["id"] for it in table["people"]}
+    assert [it["name"] for it in table["people"] if it["owner"]] == ["Ada"]
+    keys = [list(key) for key in zip(table["frame"], table["number"], strict=True)]
+
+    def assign(who: str | None, some: slice) -> Any:
+        body = {"action": "assign", "faces": keys[some], "person": None if who is None else person[who]}
+        return visitor.post(f"{base}/edit", body).json
+
+    found = assign("Ben", slice(2, 5))
+    assert (found["state"], found["names"]) == ("kkdddkkkkk", {"2": "Ben", "3": "Ben", "4": "Ben"})
+    assert found["person"] == table["person"]  # by likeness, as before
+    found = assign("Ada", slice(4, 7))  # it is Ada after all
+    assert (found["state"], found["names"]["4"], found["names"]["6"]) == ("kkddkkkkkk", "Ada", "Ada")
+    assert assign("Ada", slice(4, 7))["undo"] == 2  # nothing was left to do
+    with Faceset.open(film / "faces" / "Ada" / "Ada") as store:
+        assert [face.frame_index for face in select(store.all_faces(), ["person:Ben"])] == [2, 3]
+    found = visitor.post(f"{base}/undo").json
+    assert (found["state"], found["names"]) == ("kkdddkkkkk", {"2": "Ben", "3": "Ben", "4": "Ben"})
+    found = assign(None, slice(2, 4))
+    assert (found["state"], found["names"]) == ("kkkkdkkkkk", {"4": "Ben"})
+    for _ in range(2):
+        found = visitor.post(f"{base}/undo").json
+    assert (found["state"], found["names"], found["redo"]) == ("k" * 10, {}, 2)
+    assert visitor.post(f"{base}/redo").json["state"] == "kkdddkkkkk"
+    assert visitor.post(f"{base}/edit", {"action": "assign", "faces": keys[:1], "person": "x"}).status == 400
 
 
 @pytest.mark.parametrize("faces", [[[1]], [[1, 2, 3]], [[1, "a"]], [["../x", 0]]])
@@ -105,7 +152,7 @@ def test_damage_of_the_undo_history_is_said(page: Page, studio: StudioServer, fi
 
 def test_what_was_measured_is_kept_and_believed_only_if_whole(visitor: Client, film: Path) -> None:
     base = path_of(visitor, "extract", "facesets")
-    first = visitor.get(base).json
+    first = measured(visitor, base)
     [cache] = (film / ".facedouble" / "studio").glob("*.faces.json")
     kept_columns = json.loads(cache.read_text())
     damaged = [
@@ -113,15 +160,14 @@ def test_what_was_measured_is_kept_and_believed_only_if_whole(visitor: Client, f
         json.dumps({**kept_columns, "numbers": {**kept_columns["numbers"], "track": [0]}}),
         json.dumps({**kept_columns, "measures": {}}),
     ]  # fmt: skip
-    table = FacesTable()
     faceset = film / "faces" / "Ada" / "Ada"
     for text in damaged:
         cache.write_text(text)
-        found = FacesTable().columns(faceset, cache)
+        found = whole_table(faceset, cache)
         assert {name: found[name] for name in ("frame", "yaw", "wrong")} == {
             name: first[name] for name in ("frame", "yaw", "wrong")
         }
-    assert table.keys(faceset, cache) == list(zip(first["frame"], first["number"], strict=True))
+    assert FacesTable().keys(faceset, cache) == list(zip(first["frame"], first["number"], strict=True))
 
 
 def test_a_training_is_shown(visitor: Client, film: Path) -> None:
@@ -186,6 +232,16 @@ def test_both_screens_in_a_browser(page: Page, studio: StudioServer, film: Path)
     page.keyboard.press("KeyZ")
     expect(tiles).to_have_count(10)
     assert len(kept(film)) == 10
+    tiles.nth(0).click()
+    page.get_by_label("Assign to").select_option("Ben")
+    expect(tiles).to_have_count(9)
+    page.get_by_role("button", name="All", exact=True).click()
+    expect(tiles.first.locator("b")).to_have_text("Ben")
+    page.get_by_label("Person", exact=True).select_option("Ben")
+    expect(tiles).to_have_count(1)
+    page.get_by_label("Person", exact=True).select_option("everybody")
+    page.keyboard.press("KeyZ")
+    expect(page.locator(".tile b")).to_have_count(0)
     page.locator(".poses button:not(:disabled)").first.click()
     assert tiles.count() <= 10
     page.get_by_role("link", name="Train").click()

@@ -68,7 +68,7 @@ def to(page: Page, name: str) -> None:
 
 
 def job(page: Page, title: str) -> Locator:
-    return page.locator(".job").filter(has_text=title)
+    return page.locator(".job", has=page.get_by_text(title, exact=True))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -102,11 +102,11 @@ def test_from_an_empty_folder_to_a_measured_swap(
     expect(page.locator(".transport[data-stamp]")).to_have_count(1, timeout=_LONG)
     page.get_by_role("button", name="Queue").click()
     to(page, "Jobs")
-    expect(job(page, "convert Ada").first.locator(".state")).to_have_text("running", timeout=_LONG)
+    expect(job(page, "convert Ada").locator(".state")).to_have_text("running", timeout=_LONG)
     server.end(signal.SIGKILL)
     server.open(page)
     to(page, "Jobs")
-    expect(job(page, "convert Ada").first.locator(".state")).to_have_text("done", timeout=_LONG)
+    expect(job(page, "convert Ada").locator(".state")).to_have_text("done", timeout=_LONG)
     result = folder / "results" / "Ada.mp4"
     written = [frame.rgb() for frame in open_source(result).frames()]
     source = [frame.rgb() for frame in open_source(trained_film / "clips" / "Ada.mp4").frames()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -10,11 +10,15 @@ from facedouble.curation.crop_order import folder_of
 from facedouble.errors import InputError, OutputError
 from facedouble.faces.clustering import UNKNOWN_PERSON, assign_people
 from facedouble.faceset.layout import BLURRY, CROPS, DROPPED, crop_name, parse_crop_name
+from facedouble.faceset.people import Key, check_person, read_people, write_people
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run, operation
 from facedouble.types import Face
 
-_SYNTAX = "person:0, person:unknown, track:3, a crop such as 000123_0, or a span such as 000123_0..000130_0"
+_SYNTAX = (
+    "person:0, person:unknown, person:NAME, track:3, a crop such as 000123_0, or a span such as "
+    "000123_0..000130_0"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +62,35 @@ def restore_faces(faceset: Faceset, faces: Sequence[Face], *, run: Run | None = 
         return run.finish(_move(faceset, faces, (DROPPED, BLURRY), CROPS, run))
 
 
+def name_people(faceset: Faceset, people: Mapping[Key, str | None], *, run: Run | None = None) -> None:
+    """Note who some faces are, by the numbers of frame and face; ``None`` takes a name away.
+
+    Raises ``InputError`` for a name that is none.
+    """
+    with operation("name_people", run) as run, run.lock(faceset.path, inside=True):
+        known: dict[Key, str | None] = {**read_people(faceset.path), **people}
+        try:
+            named = {key: check_person(name) for key, name in known.items() if name is not None}
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        write_people(faceset.path, named)
+
+
 def select(faces: Sequence[Face], names: Sequence[str]) -> list[Face]:
     """The faces that ``names`` stand for, each once, in order of frames.
 
-    A name is ``person:N`` or ``person:unknown``, ``track:N``, a crop's with or without folder, prefix
-    and ``.png``, or two of these with ``..`` between them for all of their track in between. ``faces``
-    are all of a faceset, so that persons have the numbers that its overview gives them. Raises
-    ``InputError`` for a name that stands for no face or no crop.
+    A name is ``person:N``, ``person:unknown``, ``person:NAME`` where somebody gave that name to faces,
+    ``track:N``, a crop's with or without folder, prefix and ``.png``, or two of these with ``..`` between
+    them for all of their track in between. ``faces`` are all of a faceset, so that persons have the numbers
+    that its overview gives them. Raises ``InputError`` for a name that stands for no face or no crop.
     """
     person_of = assign_people(faces)
     chosen: set[tuple[int, int]] = set()
     for name in names:
         kind, _, number = name.partition(":")
-        if kind == "person" and number:
+        if kind == "person" and number and any(face.person == number for face in faces):
+            found = [face for face in faces if face.person == number]
+        elif kind == "person" and number:
             wanted = UNKNOWN_PERSON if number == "unknown" else _number(number, name)
             found = [face for face in faces if person_of[face.key] == wanted]
         elif kind == "track" and number:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -92,7 +93,8 @@ def assign_people(faces: Sequence[Face]) -> dict[tuple[int, int], int]:
     """The person of each face, by its key (frame and face number); 0 is the one with the most faces.
 
     All faces of a track belong to one person, who is determined by the mean of the track's descriptors;
-    :data:`UNKNOWN_PERSON` if it has none.
+    :data:`UNKNOWN_PERSON` if it has none. Faces that somebody named belong to one person for each name: the
+    group that most faces of that name are in, or one of their own.
     """
     means = track_descriptors(faces)
     lengths: dict[int, int] = {}
@@ -105,7 +107,28 @@ def assign_people(faces: Sequence[Face]) -> dict[tuple[int, int], int]:
             np.stack([means[track] for track in tracks]), [lengths[track] for track in tracks]
         )
         person.update(zip(tracks, labels.tolist(), strict=True))
-    return {face.key: person[face.track] for face in faces}
+    return _by_name(faces, {face.key: person[face.track] for face in faces})
+
+
+def _by_name(faces: Sequence[Face], found: dict[tuple[int, int], int]) -> dict[tuple[int, int], int]:
+    """People by likeness, with those whom somebody named put together."""
+    counts = Counter((face.person, found[face.key]) for face in faces if face.person is not None)
+    person_of: dict[str | None, int] = {}
+    moved: dict[int, int] = {}
+    free = max(found.values(), default=UNKNOWN_PERSON) + 1
+    for (name, group), _ in sorted(counts.items(), key=lambda it: (-it[1], str(it[0]))):
+        known = group == UNKNOWN_PERSON or group in moved
+        if name not in person_of:
+            person_of[name] = free if known else group
+            free += known
+        if group != UNKNOWN_PERSON:
+            moved.setdefault(group, person_of[name])
+    return {
+        face.key: moved.get(found[face.key], found[face.key])
+        if face.person is None
+        else person_of[face.person]
+        for face in faces
+    }
 
 
 def track_descriptors(faces: Iterable[Face]) -> dict[int, Descriptor]:

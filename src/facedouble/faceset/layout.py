@@ -16,6 +16,7 @@ CROPS = "faces"
 BLURRY = "blurry"
 DROPPED = "dropped"
 LAYERS = "layers"
+PEOPLE = "people.json"
 LANDMARKS = "landmarks"
 """Pictures for people of where landmarks lie."""
 _JOURNALS = ("-journal", "-wal", "-shm")
@@ -40,7 +41,7 @@ def parse_crop_name(name: str) -> tuple[int, int] | None:
 def check_layout(path: Path) -> None:
     """Raise ``InputError`` if a link leads a part of the faceset ``path`` out of its folder: what is outside
     is neither read nor written."""
-    own = (DATABASE, f"{DATABASE}.new", CROPS, BLURRY, DROPPED, LAYERS, LANDMARKS)
+    own = (DATABASE, f"{DATABASE}.new", CROPS, BLURRY, DROPPED, LAYERS, PEOPLE, LANDMARKS)
     journals = [name + suffix for name in own[:2] for suffix in _JOURNALS]
     for name in (*own, *journals):
         _check_link(path, path / name)
@@ -58,13 +59,24 @@ def iter_crops(path: Path) -> Iterator[str]:
     to folders are not followed. Raises ``InputError`` for a crop that is a link out of the faceset.
     """
     for folder in (DROPPED, BLURRY, CROPS):
-        for parent, folders, names in os.walk(path / folder):
-            folders.sort()
-            inside = Path(parent).relative_to(path)
-            for name in sorted(names):
-                if parse_crop_name(name) is not None:
-                    _check_link(path, Path(parent, name))
-                    yield (inside / name).as_posix()
+        yield from _crops_in(path, folder)
+
+
+def _crops_in(path: Path, inside: str) -> Iterator[str]:
+    try:
+        with os.scandir(f"{path}/{inside}") as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError:
+        return
+    folders = [entry for entry in entries if entry.is_dir()]
+    for entry in entries:
+        if entry not in folders and parse_crop_name(entry.name) is not None:
+            if entry.is_symlink():
+                _check_link(path, Path(entry.path))
+            yield f"{inside}/{entry.name}"
+    for entry in folders:
+        if not entry.is_symlink():
+            yield from _crops_in(path, f"{inside}/{entry.name}")
 
 
 def folder_of(face: Face) -> str | None:

@@ -38,6 +38,7 @@ from facedouble.faceset.layout import (
     iter_crops,
     parse_crop_name,
 )
+from facedouble.faceset.people import read_people
 from facedouble.faceset.plausible import implausible
 from facedouble.faceset.source_match import SourceMatch, match_source
 from facedouble.faceset.table import Codec, T
@@ -48,7 +49,9 @@ SMOOTHED = "smoothed"
 _ROWS = 512
 COMPLETE = "complete"
 FAILURE = "failure"  # why the source could not be read to its end
-_OUTLINE = "SELECT frame_index, face_index, track, edited, status FROM face ORDER BY frame_index, face_index"
+_OUTLINE = """
+SELECT frame_index, face_index, track, edited, status, cropped FROM face ORDER BY frame_index, face_index
+"""
 
 
 class FaceOutline(NamedTuple):
@@ -59,6 +62,7 @@ class FaceOutline(NamedTuple):
     track: int
     edited: bool
     status: FaceStatus
+    cropped: bool
 
 
 class FacesetReader:
@@ -172,15 +176,17 @@ class FacesetReader:
 
     def frame_indices(self) -> set[int]:
         """Indices of the frames that extraction has processed."""
-        return {frame.index for frame in self.frames()}
+        with self._reading():
+            return {index for (index,) in self._database.execute("SELECT frame_index FROM frame")}
 
     def all_faces(self) -> list[Face]:
         """All faces known, in order of frames, whether in use or not."""
         crops = {parse_crop_name(name): name for name in iter_crops(self.path)}
+        people = read_people(self.path)
 
         def crop(face: dict[str, Any]) -> dict[str, Any]:
             key = face["frame_index"], face["face_index"]
-            return {"crop": crops.get(key) if face["cropped"] else None}
+            return {"crop": crops.get(key) if face["cropped"] else None, "person": people.get(key)}
 
         with self._reading():
             cursor = self._database.execute(FACE.select)
@@ -208,7 +214,10 @@ class FacesetReader:
         """What is known of all faces but their shape, in order of frames: much faster than the faces."""
         with self._reading():
             rows = self._database.execute(_OUTLINE).fetchall()
-        return [FaceOutline(a, b, track, bool(edited), status) for a, b, track, edited, status in rows]
+        return [
+            FaceOutline(a, b, track, bool(edited), status, bool(cropped))
+            for a, b, track, edited, status, cropped in rows
+        ]
 
     def statuses(self) -> Counter[FaceStatus]:
         """How many faces have each status, whether in use or not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -115,7 +116,8 @@ def _crops(path: Path) -> Iterator[str]:
     """The folder and file size of each crop, by its number: names may have changed in front of it."""
     for crop in iter_crops(path):
         folder, name = crop.split("/", 1)[0], crop.rsplit("/", 1)[-1]
-        yield f"{folder} {parse_crop_name(name)} {(path / crop).stat().st_size}"
+        size = os.stat(f"{path}/{crop}").st_size  # noqa: PTH116  (three times as fast, and there are many)
+        yield f"{folder} {parse_crop_name(name)} {size}"
 
 
 def _trained(path: Path, _step: Step, _fingerprints: Fingerprints) -> Output:

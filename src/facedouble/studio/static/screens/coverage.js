@@ -13,7 +13,7 @@ export const inCell = (table, n, cell) => cellOf(table, n) === cell.at;
 
 function counted(table) {
   const counts = new Array(YAW * PITCH).fill(0);
-  for (let n = 0; n < table.frame.length; n++) if (table.state[n] === "k") counts[cellOf(table, n)] += 1;
+  for (let n = 0; n < table.frame.length && table.measured; n++) if (table.state[n] === "k") counts[cellOf(table, n)] += 1;
   return counts;
 }
 
@@ -49,5 +49,5 @@ export function Coverage({ step, steps, table, cell, setCell }) {
       ${count ? number(count) : ""}</button>`)}</div>
     <div class="axes muted"><span>${t("cover.left")}</span><span>${t("cover.right")}</span></div>
     <p class="muted">${t("cover.how")}</p>
-    <p>${theirs ? (lacking ? t("cover.lacks", { n: lacking }) : t("cover.enough")) : ""}</p></aside>`;
+    <p>${theirs && table.measured ? (lacking ? t("cover.lacks", { n: lacking }) : t("cover.enough")) : ""}</p></aside>`;
 }

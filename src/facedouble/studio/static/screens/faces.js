@@ -21,7 +21,20 @@ function Loaded({ step, steps }) {
   const [table, setTable] = useState(null);
   const [problem, setProblem] = useState(null);
   useEffect(() => {
-    get(`/api/facesets/${step.id}`).then(setTable, (error) => setProblem(error.message));
+    let timer = 0;
+    let gone = false;
+    const read = async () => {
+      try {
+        const found = await get(`/api/facesets/${step.id}`);
+        if (gone) return;
+        setTable(found);
+        if (!found.measured) timer = setTimeout(read, 600);
+      } catch (error) {
+        if (!gone) setProblem(error.message);
+      }
+    };
+    read();
+    return () => ((gone = true), clearTimeout(timer));
   }, [step.id, step.state]);
   if (problem) return html`<p class="empty">${problem}</p>`;
   if (!table) return html`<p class="empty">${t("loading")}</p>`;
@@ -39,6 +52,9 @@ const orders = {
   width: (f, a, b) => f.width[a] - f.width[b],
 };
 
+// Who a face is: the name that somebody gave it, after a sign, or the number of its group of like faces.
+const whose = (table, n) => (n in table.names ? `=${table.names[n]}` : String(table.person[n]));
+
 function Browser({ step, steps, table, setTable }) {
   const [order, setOrder] = useState("frame");
   const [show, setShow] = useState("kept");
@@ -54,7 +70,7 @@ function Browser({ step, steps, table, setTable }) {
     for (let n = 0; n < table.frame.length; n++) {
       if (!wanted.includes(table.state[n])) continue;
       if (show === "wrong" && !(table.wrong[n] > 0 && table.state[n] === "k")) continue;
-      if (person !== "" && table.person[n] !== Number(person)) continue;
+      if (person !== "" && whose(table, n) !== person) continue;
       if (track !== "" && table.track[n] !== Number(track)) continue;
       if (cell && !inCell(table, n, cell)) continue;
       found.push(n);
@@ -69,27 +85,32 @@ function Browser({ step, steps, table, setTable }) {
     setSelected(new Set());
     loadProject();
   });
-  const edit = (action) => chosen.length &&
-    change("edit", { action, faces: chosen.map((n) => [table.frame[n], table.number[n]]) });
+  const edit = (action, more = {}) => chosen.length &&
+    change("edit", { action, faces: chosen.map((n) => [table.frame[n], table.number[n]]), ...more });
   const now = useRef({});
+  const assigning = useRef(null);
   now.current = { edit, change, items };
   useEffect(() => listen([
     { code: "KeyX", name: t("faces.drop"), run: () => now.current.edit("drop") },
     { code: "Delete", run: () => now.current.edit("drop") },
     { code: "KeyR", name: t("faces.restore"), run: () => now.current.edit("restore") },
+    { code: "KeyP", name: t("faces.assign"), run: () => assigning.current?.focus() },
     { code: "KeyA", name: t("faces.all"), run: () => setSelected(new Set(now.current.items)) },
     { code: "Escape", name: t("faces.nothing"), run: () => (setSelected(new Set()), setCell(null)) },
     { code: "KeyZ", name: t("faces.undo"), run: () => now.current.change("undo") },
     { code: "KeyZ", shift: true, name: t("faces.redo"), run: () => now.current.change("redo") },
   ]), []);
 
+  const called = (one) => (one === others?.name ? t("faces.somebodyElse") : one);
+  const others = table.people.find((one) => one.id === table.others);
   const name = (n) => `${String(table.frame[n]).padStart(6, "0")}_${table.number[n]}`;
-  const about = (n) => [name(n), `${t("faces.yaw")} ${number(table.yaw[n])}°`, `${t("faces.pitch")} ${number(table.pitch[n])}°`,
-    table.state[n] === "k" ? "" : t(`faces.is.${table.state[n]}`), table.reasons[n]].filter(Boolean).join(", ");
+  const about = (n) => [name(n), table.measured && `${t("faces.yaw")} ${number(table.yaw[n])}°`, table.measured && `${t("faces.pitch")} ${number(table.pitch[n])}°`,
+    table.names[n] && called(table.names[n]), table.state[n] === "k" ? "" : t(`faces.is.${table.state[n]}`), table.reasons[n]].filter(Boolean).join(", ");
   const tile = (n) => html`<img src=${`${base}/crops/${table.frame[n]}/${table.number[n]}`} alt="" decoding="async" draggable=${false}
     class=${table.state[n] === "k" ? "" : "out"} />${table.wrong[n] > 0 && html`<i class="wrong" title=${table.reasons[n]}></i>`}
-    <span class="number">${table.frame[n]}</span>`;
-  const people = [...new Set(table.person)].sort((a, b) => a - b);
+    <span class="number">${table.frame[n]}</span>${table.names[n] && html`<b>${called(table.names[n])}</b>`}`;
+  const people = [...new Set(table.frame.map((_, n) => whose(table, n)))].sort();
+  const personText = (one) => (one.startsWith("=") ? called(one.slice(1)) : t("faces.personN", { n: one }));
   const tracks = [...new Set(table.track)].sort((a, b) => a - b);
   const option = (value, text) => html`<option key=${value} value=${value}>${text}</option>`;
   const single = chosen.length === 1 ? about(chosen[0]) : "";
@@ -99,19 +120,24 @@ function Browser({ step, steps, table, setTable }) {
         ${steps.map((one) => option(one.id, one.label))}</select>
       <div class="segments" role="group" aria-label=${t("faces.show")}>${["kept", "wrong", "dropped", "all"].map((one) => html`
         <button type="button" key=${one} aria-pressed=${show === one} onClick=${() => setShow(one)}>${t(`faces.${one === "all" ? "every" : one}`)}</button>`)}</div>
-      <select aria-label=${t("faces.sort")} value=${order} onChange=${(event) => setOrder(event.target.value)}>
+      <select aria-label=${t("faces.sort")} value=${order} disabled=${!table.measured} onChange=${(event) => setOrder(event.target.value)}>
         ${Object.keys(orders).map((one) => option(one, t(`faces.by.${one}`)))}</select>
       ${people.length > 1 && html`<select aria-label=${t("faces.person")} value=${person} onChange=${(event) => setPerson(event.target.value)}>
-        ${option("", t("faces.everybody"))}${people.map((one) => option(one, t("faces.personN", { n: one })))}</select>`}
+        ${option("", t("faces.everybody"))}${people.map((one) => option(one, personText(one)))}</select>`}
       ${tracks.length > 1 && html`<select aria-label=${t("faces.track")} value=${track} onChange=${(event) => setTrack(event.target.value)}>
         ${option("", t("faces.everyTrack"))}${tracks.map((one) => option(one, t("faces.trackN", { n: one })))}</select>`}
-      <span class="space"></span><span class="muted number">${t("faces.count", { n: number(items.length), of: number(table.frame.length) })}</span>
+      <span class="space"></span>${!table.measured && html`<span class="muted" role="status">${t("faces.measuring")}</span>`}
+      <span class="muted number">${t("faces.count", { n: number(items.length), of: number(table.frame.length) })}</span>
     </header>
     ${table.problem && html`<p class="problem" role="alert">${table.problem}</p>`}
     ${items.length ? html`<${Grid} items=${items} tile=${tile} selected=${selected} select=${setSelected} size=${112}
       label=${t("screen.faces")} describe=${about} />` : html`<p class="empty">${t("faces.noMatch")}</p>`}
     <footer><span class="number" role="status">${t("faces.chosen", { n: number(chosen.length) })}</span>
       <span class="muted one">${single}</span><span class="space"></span>
+      <select class="assign" ref=${assigning} aria-label=${t("faces.assign")} disabled=${!chosen.length} value=""
+        onChange=${(event) => (edit("assign", { person: event.target.value === "-" ? null : event.target.value }), (event.target.value = ""))}>
+        <option value="" disabled>${t("faces.assign")}</option>
+        ${table.people.map((one) => option(one.id, called(one.name)))}${option("-", t("faces.byLikeness"))}</select>
       <${Button} disabled=${!table.undo} onClick=${() => change("undo")}>${t("faces.undo")}<//>
       <${Button} disabled=${!table.redo} onClick=${() => change("redo")}>${t("faces.redo")}<//>
       <${Button} disabled=${!chosen.length} onClick=${() => edit("restore")}>${t("faces.restore")}<//>
