@@ -1,7 +1,7 @@
 """All faces of a faceset as columns of numbers, and measuring them.
 
-``python -m facedouble.studio.faces_columns`` measures them in a process of its own: it takes seconds, and much
-memory, for thousands of faces.
+``python -m facedouble.studio.faces_columns`` measures them in a process of its own: it takes seconds, and
+much memory, for thousands of faces.
 """
 
 from __future__ import annotations

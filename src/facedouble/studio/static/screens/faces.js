@@ -20,15 +20,18 @@ export function Faces({ route }) {
 function Loaded({ step, steps }) {
   const [table, setTable] = useState(null);
   const [problem, setProblem] = useState(null);
+  const edits = useRef(0);
   useEffect(() => {
     let timer = 0;
     let gone = false;
     const read = async () => {
       try {
+        const before = edits.current;
         const found = await get(`/api/facesets/${step.id}`);
         if (gone) return;
-        setTable(found);
-        if (!found.measured) timer = setTimeout(read, 600);
+        const late = before !== edits.current; // what was edited meanwhile is not in it
+        if (!late) setTable(found);
+        if (late || !found.measured) timer = setTimeout(read, 600);
       } catch (error) {
         if (!gone) setProblem(error.message);
       }
@@ -38,7 +41,7 @@ function Loaded({ step, steps }) {
   }, [step.id, step.state]);
   if (problem) return html`<p class="empty">${problem}</p>`;
   if (!table) return html`<p class="empty">${t("loading")}</p>`;
-  return html`<${Browser} ...${{ step, steps, table, setTable }} />`;
+  return html`<${Browser} ...${{ step, steps, table, setTable: (next) => ((edits.current += 1), setTable(next)) }} />`;
 }
 
 const orders = {
