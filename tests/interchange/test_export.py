@@ -13,11 +13,13 @@ import pytest
 
 from facedouble.errors import InputError, OutputError
 from facedouble.faces.align import map_points
+from facedouble.faces.hull import FOREHEAD, face_hull
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.to_dlib68 import as_dlib68
 from facedouble.faceset.layer_kinds import Polygon
 from facedouble.faceset.layers import HAND
 from facedouble.faceset.store import Faceset
+from facedouble.faceset.visible import visible_part
 from facedouble.interchange.exporting import export_faces
 from facedouble.interchange.importing import import_faces
 from facedouble.interchange.registry import EXPORT_FORMATS
@@ -88,18 +90,58 @@ def test_polygons_and_masks_come_back_through_deepfacelab(made: tuple[Path, Path
 def test_an_alignments_file_has_what_faceswap_asks_for(made: tuple[Path, Path], tmp_path: Path) -> None:
     _, faceset = made
     result = export_faces(faceset, tmp_path / "a.fsa")
-    assert result.left_out == {"polygons": 1, "occlusion": 1}
+    assert result.left_out == {"outlines of polygons, which are drawn into the mask": 1}
     content = pickle.loads(zlib.decompress((tmp_path / "a.fsa").read_bytes()))
     assert content["__meta__"] == {"version": 2.4}
     assert list(content["__data__"]) == [f"take 7_{n + 1:06d}.mp4" for n in range(FRAMES)]
-    for entry in content["__data__"].values():
+    for number, entry in enumerate(content["__data__"].values()):
         assert entry.keys() == {"faces", "video_meta"}
         (face,) = entry["faces"]
         assert face.keys() == {"x", "y", "w", "h", "landmarks_xy", "mask", "identity", "thumb"}
+        assert list(face["mask"]) == (["custom_face"] if number == 0 else [])
         assert (face["landmarks_xy"].dtype, face["landmarks_xy"].shape) == (np.float32, (68, 2))
         points = face["landmarks_xy"]
         assert (points >= (face["x"], face["y"])).all()
         assert (points <= (face["x"] + face["w"], face["y"] + face["h"])).all()
+
+
+def test_a_mask_lies_in_faceswap_where_it_lay_here(made: tuple[Path, Path], tmp_path: Path) -> None:
+    """By its matrix, as faceswap puts masks on frames; and on the crop that faceswap cuts."""
+    _, path = made
+    export_faces(path, tmp_path / "a.fsa")
+    content = pickle.loads(zlib.decompress((tmp_path / "a.fsa").read_bytes()))
+    (face,) = next(iter(content["__data__"].values()))["faces"]
+    mask = face["mask"]["custom_face"]
+    assert mask.keys() == {"mask", "affine_matrix", "interpolator", "stored_size", "stored_centering"}
+    assert (mask["stored_size"], mask["stored_centering"]) == (256, "legacy")
+    values = np.frombuffer(zlib.decompress(mask["mask"]), np.uint8).reshape(256, 256)
+    matrix = mask["affine_matrix"]
+    assert (matrix.dtype, matrix.shape) == (np.float64, (2, 3))
+    # Eyes and nose in a crop of 256 pixels whose middle 160 are the mean face.
+    points = face["landmarks_xy"].astype(float) @ matrix[:, :2].T + matrix[:, 2]
+    assert np.abs(points[36:48].mean(axis=0) - (128, 48 + 0.21 * 160)).max() < 4
+    assert np.abs(points[33] - (128, 48 + 0.63 * 160)).max() < 4
+    with Faceset.open(path) as faceset:
+        index = faceset.source.index
+        first = faceset.faces()[0]
+        side = first.crop_size
+        occlusion, polygons = (faceset.read_layer(first, kind) for kind in ("occlusion", "polygons"))
+    assert index is not None
+    seen = visible_part(occlusion, polygons, first.alignment, side, side)
+    hull = face_hull(map_points(first.alignment, first.smoothed), side, DLIB68, forehead=FOREHEAD)
+    expected = np.minimum(seen, hull * 255)
+    size = index.info.width, index.info.height
+    on_frame = cv2.warpAffine(values, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    around = np.ones((25, 25))
+    even = cv2.dilate(expected, around) == cv2.erode(expected, around)
+    even[:13], even[-13:], even[:, :13], even[:, -13:] = (False,) * 4
+    rows, columns = np.nonzero(even)
+    crop = np.column_stack([columns, rows])[::97]
+    shown = (crop - first.alignment[:, 2]) @ np.linalg.inv(first.alignment[:, :2]).T
+    stored = np.rint((shown + 0.5) * np.divide(size, index.info.shown_size) - 0.5).astype(int)
+    found = on_frame[stored[:, 1], stored[:, 0]]
+    assert set(np.unique(found)) == {0, 255}
+    assert np.array_equal(found, expected[crop[:, 1], crop[:, 0]])
 
 
 def test_faces_of_the_mesh_are_written_in_68_places(facesets: dict[str, list[Path]], tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facedouble.faces.align import inverse
+from facedouble.faces.align import inverse, recrop
 from facedouble.json_data import parse_json
 from facedouble.types import Alignment, Grey
 from facedouble.video.images import encode_png
@@ -80,8 +80,8 @@ class Mask:
         if old_size == new_size and np.array_equal(old, new):
             return self.check(value)
         side = value.shape[0]
-        to_mask = _scaled(old, side / old_size)
-        from_crop = inverse(_scaled(new, side / new_size))
+        to_mask = recrop(old, old_size, 1.0, side)
+        from_crop = inverse(recrop(new, new_size, 1.0, side))
         matrix = np.vstack([to_mask, (0, 0, 1)]) @ np.vstack([from_crop, (0, 0, 1)])
         warped = cv2.warpAffine(
             value,
@@ -148,13 +148,6 @@ class Polygons:
         if not 3 <= len(points) <= MOST_POINTS or not (np.abs(points) <= _FAR).all():
             raise ValueError(f"a polygon has 3 to {MOST_POINTS} points within {_FAR:.0f} pixels")
         return Polygon(points.astype(np.float64), polygon.include)
-
-
-def _scaled(alignment: Alignment, factor: float) -> Alignment:
-    """The alignment of a crop that is ``factor`` times as large (pixel centres are at whole numbers)."""
-    scaled = alignment * factor
-    scaled[:, 2] += (factor - 1) / 2
-    return scaled
 
 
 def _json_object(data: bytes) -> Mapping[str, Any]:

@@ -36,6 +36,13 @@ class ExportJob:
         factor = np.divide((index.info.width, index.info.height), index.info.shown_size)
         return np.asarray((exact + 0.5) * factor - 0.5)
 
+    def to_crop(self, face: Face) -> npt.NDArray[np.float64]:
+        """The matrix (3, 3) from stored pixels of the frame to the crop of a face."""
+        corners = np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
+        stored, shown = (np.column_stack([points, np.ones(3)]) for points in (self.stored(corners), corners))
+        shown_from_stored = (np.linalg.inv(stored) @ shown).T
+        return np.asarray(np.vstack([face.alignment, (0, 0, 1)]) @ shown_from_stored)
+
     def layer(self, face: Face, kind: str) -> Any:
         """A layer of a face, ``None`` if it has none."""
         has = any(layer.kind == kind for layer in self.faceset.layers(face))

@@ -328,8 +328,12 @@ def _describe(faceset: Faceset, run: Run) -> None:
 def _store_layers(
     found: Found, faceset: Faceset, taken: _Taken, keys: Mapping[int, tuple[int, int]], run: Run
 ) -> tuple[int, int]:
-    """Store polygons and masks; how many faces have them. The files are read again, because the masks of a
-    long film do not fit in memory."""
+    """Store polygons and masks; how many faces have them.
+
+    The files are read again. Masks belong to crops, crops are cut once all faces are known, and until then
+    the masks of a long film (two hours at 64 KiB a face are 11 GB) do not fit in memory; so the first pass
+    drops them. Reading costs little beside cutting the crops.
+    """
     if not taken.has_layers:
         return 0, 0
     maker = Maker("import", PROGRAMS[found.kind])

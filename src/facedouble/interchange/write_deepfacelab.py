@@ -10,7 +10,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from facedouble.errors import OutputError
 from facedouble.faces.align import map_points
@@ -18,7 +17,7 @@ from facedouble.faceset.layer_kinds import Polygon
 from facedouble.files import write_whole
 from facedouble.interchange.export_job import ExportJob
 from facedouble.interchange.placing import mapped
-from facedouble.types import Face, Grey, Image
+from facedouble.types import Grey, Image
 from facedouble.video.images import encode_png
 from facedouble.video.opencv_codec import encode
 
@@ -37,7 +36,7 @@ def write_pictures(job: ExportJob, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     for face in job.run.each(job.faces):
         crop = job.faceset.read_crop(face)
-        to_crop = _from_stored(job, face)
+        to_crop = job.to_crop(face)
         values: dict[str, Any] = {
             "face_type": "head",
             "landmarks": map_points(face.alignment, face.smoothed),
@@ -64,16 +63,6 @@ def write_pictures(job: ExportJob, output: Path) -> None:
             values["xseg_mask"] = np.frombuffer(packed, np.uint8)
         name = f"{face.frame_index + 1:05d}_{face.face_index}.jpg"
         write_whole(output / name, _dfl_jpeg(crop, values))
-
-
-def _from_stored(job: ExportJob, face: Face) -> npt.NDArray[np.float64]:
-    """The matrix (3, 3) from stored pixels of the frame to the crop."""
-    corners = np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
-    stored = job.stored(corners)
-    shown_from_stored = np.linalg.inv(np.column_stack([stored, np.ones(3)])) @ np.column_stack(
-        [corners, np.ones(3)]
-    )
-    return np.asarray(np.vstack([face.alignment, (0, 0, 1)]) @ shown_from_stored.T)
 
 
 def _dfl_jpeg(crop: Image, values: Mapping[str, Any]) -> bytes:

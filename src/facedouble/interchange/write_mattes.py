@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 from facedouble.errors import InputError
 from facedouble.faces.align import recrop
 from facedouble.faceset.layer_kinds import Polygon
+from facedouble.faceset.visible import HIDDEN, VISIBLE, fill_polygons
 from facedouble.files import write_whole
 from facedouble.interchange.export_job import ExportJob
 from facedouble.types import Face, Grey
@@ -29,32 +31,28 @@ def write_mattes(job: ExportJob, output: Path) -> None:
     for index in job.run.each(sorted(job.frames)):
         matte = np.full((height, width), 255, np.uint8)
         for face in by_frame.get(index, ()):
-            mask = job.layer(face, "occlusion")
-            if mask is not None:
-                np.minimum(matte, _on_frame(mask, face, width, height), out=matte)
-            for polygon in job.layer(face, "polygons") or ():
-                value = 255 if polygon.include else 0
-                if not polygon.include or mask is None:
-                    _fill(matte, polygon, value)
+            np.minimum(matte, _visible(job, face, width, height), out=matte)
         name = job.frames[index].name
         stem = f"{index + 1:06d}" if name is None else Path(name).stem
         write_whole(output / f"{stem}.png", encode_png(matte))
 
 
-def _on_frame(mask: Grey, face: Face, width: int, height: int) -> Grey:
-    """A crop's mask on its frame; white outside."""
+def _visible(job: ExportJob, face: Face, width: int, height: int) -> Grey:
+    """What is visible of a face, on its frame and as :mod:`facedouble.faceset.visible` has it; white outside
+    its crop."""
+    mask: Grey | None = job.layer(face, "occlusion")
+    polygons: Sequence[Polygon] = job.layer(face, "polygons") or ()
+    if mask is None:
+        shown = HIDDEN if polygons and polygons[0].include else VISIBLE
+        mask = np.full((face.crop_size, face.crop_size), shown, np.uint8)
     warped = cv2.warpAffine(
         mask,
         recrop(face.alignment, face.crop_size, 1.0, mask.shape[0]),
         (width, height),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(255,),
+        borderValue=(VISIBLE,),
     )
-    return np.asarray(warped, dtype=np.uint8)
-
-
-def _fill(matte: Grey, polygon: Polygon, value: int) -> None:
-    """Fill a polygon, with its edges at an eighth of a pixel."""
-    points = np.rint(np.clip(polygon.points, -1e5, 1e5) * 8).astype(np.int32)
-    cv2.fillPoly(matte, [points], (value,), cv2.LINE_AA, 3)
+    result = np.asarray(warped, dtype=np.uint8)
+    fill_polygons(result, polygons, np.eye(2, 3))
+    return result
