@@ -101,6 +101,7 @@ def show_result(studio: Studio, sent: Call) -> Any:
         "id": identify("step", step.name),
         "name": name,
         "clip": Path(project.results[name].clip).name,
+        "faces": identify("step", step.needs[-1]),  # the faceset's
         "person": project.results[name].b,
         "frames": count,
         "rate": float(info.rate),

@@ -4,8 +4,9 @@ import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 
 const GAP = 6;
 
-// items: what is shown, in order; tile(item) makes one; selected: a Set of items; focus: the place of the keys.
-export function Grid({ items, tile, selected, select, size, label, describe }) {
+// items: what is shown, in order; tile(item) makes one; selected: a Set of items; open: called with one that is
+// clicked twice.
+export function Grid({ items, tile, selected, select, open, size, label, describe }) {
   const box = useRef(null);
   const [view, setView] = useState({ top: 0, width: 800, height: 600 });
   const [focus, setFocus] = useState(0);
@@ -101,6 +102,11 @@ export function Grid({ items, tile, selected, select, size, label, describe }) {
     drag.current = null;
     setLasso(null);
   };
+  const twice = (event) => {
+    const [x, y] = at(event);
+    const place = Math.floor(y / pitch) * columns + Math.floor(x / pitch);
+    if (x < columns * pitch && place < items.length) open(items[place]);
+  };
   const tiles = [];
   for (let place = first; place < last; place++) {
     const item = items[place];
@@ -112,7 +118,7 @@ export function Grid({ items, tile, selected, select, size, label, describe }) {
   }
   return html`<div class="tiles" ref=${box} tabindex="0" role="listbox" aria-multiselectable="true" aria-label=${label}
     aria-activedescendant=${items.length ? `tile-${items[Math.min(focus, items.length - 1)]}` : undefined}
-    onScroll=${scrolled} onKeyDown=${key} onPointerDown=${down} onPointerMove=${move} onPointerUp=${up}>
+    onScroll=${scrolled} onKeyDown=${key} onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onDblClick=${twice}>
     <div class="all" style=${{ height: `${rows * pitch}px` }}>${tiles}
       ${lasso && html`<div class="lasso" style=${Object.fromEntries(Object.entries(lasso).map(([name, value]) => [name, `${value}px`]))}></div>`}
     </div></div>`;

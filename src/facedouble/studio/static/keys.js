@@ -2,8 +2,8 @@
 
 const active = [];
 
-// While a component is shown, its keys work: [{code, shift, name, run, held}]. "held" is called with false when
-// the key is let go.
+// While a component is shown, its keys work: [{code, shift, name, run, held, ended}]. "held" is called with false
+// when the key is let go, and so is "ended" after "run".
 export function listen(keys) {
   active.push(keys);
   return () => active.splice(active.indexOf(keys), 1);
@@ -39,12 +39,17 @@ addEventListener("keydown", (event) => {
   } else key.run();
 });
 addEventListener("keyup", (event) => {
-  for (const key of active.flat()) if (key.held && key.code === event.code) key.held(false);
+  for (const key of active.flat()) {
+    if (key.code !== event.code) continue;
+    if (key.held) key.held(false);
+    if (key.ended) key.ended();
+  }
 });
 
 const names = {
   ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Space: "␣", Slash: "/", Escape: "Esc",
-  Comma: ",", Period: ".", Delete: "Del",
+  Comma: ",", Period: ".", Delete: "Del", BracketLeft: "[", BracketRight: "]", Equal: "=", Minus: "−", Enter: "↵",
+  Backspace: "⌫",
 };
 export const keyName = (key) =>
   (key.shift ? "⇧ " : "") + (names[key.code] || key.code.replace(/^(Key|Digit)/, ""));

@@ -8,6 +8,7 @@ import { say } from "./store.js";
 const shapes = {
   project: "M3 6.5h6l2 2.5h10v10H3z",
   faces: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",
+  editor: "M4 20l1-5L16 4l4 4L9 19zM14 6l4 4",
   train: "M3 19h18M4 16l5-6 4 3 7-9",
   convert: "M3 5h18v14H3zM12 3v18M6 9l3 3-3 3M18 9l-3 3 3 3",
   jobs: "M4 6h16M4 12h16M4 18h10",

@@ -122,6 +122,7 @@ function Grading({ result, step, results }) {
     { code: "KeyS", name: t("view.source"), run: () => setView("source") },
     { code: "KeyW", name: t("view.wipe"), run: () => setView("wipe") },
     { code: "KeyM", name: t("view.mask"), run: () => setView("mask") },
+    { code: "KeyE", name: t("editor.openFrame"), run: () => (location.hash = `#/editor/${result.faces}/${keys.current.frame}`) },
     { code: "KeyZ", name: t("key.zoom"), run: () => setZoom(keys.current.zoom ? 0 : 1) },
     { code: "KeyI", name: t("key.in"), run: () => keys.current.cut("in") },
     { code: "KeyO", name: t("key.out"), run: () => keys.current.cut("out") },
@@ -158,7 +159,8 @@ function Grading({ result, step, results }) {
       <header><select aria-label=${t("kind.convert")} value=${step.id}
         onChange=${(event) => (location.hash = `#/convert/${event.target.value}`)}>
         ${results.map((one) => html`<option key=${one.id} value=${one.id}>${one.label}</option>`)}</select>
-        <span class="muted">${t("convert.gets", { name: result.person })}</span></header>
+        <span class="muted">${t("convert.gets", { name: result.person })}</span>
+        <a class="button" href=${`#/editor/${result.faces}/${frame}`}>${t("editor.openFrame")}</a></header>
       <${ConvertForm} result=${result} values=${values} change=${edit} />
       <footer><span class="muted" role="status">${dirty ? t("convert.unsaved") : ""}</span><span class="space"></span>
         <${Button} disabled=${!dirty || problem} onClick=${save}>${t("convert.save")}<//>

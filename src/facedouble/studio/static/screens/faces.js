@@ -90,15 +90,17 @@ function Browser({ step, steps, table, setTable }) {
   });
   const edit = (action, more = {}) => chosen.length &&
     change("edit", { action, faces: chosen.map((n) => [table.frame[n], table.number[n]]), ...more });
+  const openEditor = (n) => n !== undefined && (location.hash = `#/editor/${step.id}/${table.frame[n]}/${table.number[n]}`);
   const now = useRef({});
   const assigning = useRef(null);
-  now.current = { edit, change, items };
+  now.current = { edit, change, items, openEditor: () => openEditor(chosen[0]) };
   useEffect(() => listen([
     { code: "KeyX", name: t("faces.drop"), run: () => now.current.edit("drop") },
     { code: "Delete", run: () => now.current.edit("drop") },
     { code: "KeyR", name: t("faces.restore"), run: () => now.current.edit("restore") },
     { code: "KeyP", name: t("faces.assign"), run: () => assigning.current?.focus() },
     { code: "KeyA", name: t("faces.all"), run: () => setSelected(new Set(now.current.items)) },
+    { code: "Enter", name: t("editor.openFrame"), run: () => now.current.openEditor() },
     { code: "Escape", name: t("faces.nothing"), run: () => (setSelected(new Set()), setCell(null)) },
     { code: "KeyZ", name: t("faces.undo"), run: () => now.current.change("undo") },
     { code: "KeyZ", shift: true, name: t("faces.redo"), run: () => now.current.change("redo") },
@@ -133,7 +135,7 @@ function Browser({ step, steps, table, setTable }) {
       <span class="muted number">${t("faces.count", { n: number(items.length), of: number(table.frame.length) })}</span>
     </header>
     ${table.problem && html`<p class="problem" role="alert">${table.problem}</p>`}
-    ${items.length ? html`<${Grid} items=${items} tile=${tile} selected=${selected} select=${setSelected} size=${112}
+    ${items.length ? html`<${Grid} items=${items} tile=${tile} selected=${selected} select=${setSelected} open=${openEditor} size=${112}
       label=${t("screen.faces")} describe=${about} />` : html`<p class="empty">${t("faces.noMatch")}</p>`}
     <footer><span class="number" role="status">${t("faces.chosen", { n: number(chosen.length) })}</span>
       <span class="muted one">${single}</span><span class="space"></span>
@@ -141,6 +143,7 @@ function Browser({ step, steps, table, setTable }) {
         onChange=${(event) => (edit("assign", { person: event.target.value === "-" ? null : event.target.value }), (event.target.value = ""))}>
         <option value="" disabled>${t("faces.assign")}</option>
         ${table.people.map((one) => option(one.id, called(one.name)))}${option("-", t("faces.byLikeness"))}</select>
+      <${Button} disabled=${chosen.length !== 1} onClick=${() => openEditor(chosen[0])}>${t("editor.open")}<//>
       <${Button} disabled=${!table.undo} onClick=${() => change("undo")}>${t("faces.undo")}<//>
       <${Button} disabled=${!table.redo} onClick=${() => change("redo")}>${t("faces.redo")}<//>
       <${Button} disabled=${!chosen.length} onClick=${() => edit("restore")}>${t("faces.restore")}<//>

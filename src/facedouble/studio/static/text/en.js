@@ -1,4 +1,7 @@
+import editor from "./editor_en.js";
+
 export default {
+  ...editor,
   "screen.project": "Project", "screen.faces": "Faces", "screen.train": "Train", "screen.convert": "Convert",
   "screen.report": "Report", "screen.jobs": "Jobs", screens: "Screens",
   loading: "Looking at the project…",

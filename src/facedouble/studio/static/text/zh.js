@@ -1,4 +1,7 @@
+import editor from "./editor_zh.js";
+
 export default {
+  ...editor,
   "screen.project": "项目", "screen.faces": "人脸", "screen.train": "训练", "screen.convert": "合成",
   "screen.report": "报告", "screen.jobs": "任务", screens: "页面",
   loading: "正在查看项目…",
