@@ -313,3 +313,23 @@ def test_a_stroke_that_nobody_took_is_sent_again(desk: Desk, page: Page, faceset
     page.get_by_role("button", name="Try again").click()
     desk.saved(1)
     assert layers_at(faceset, 3) == {"occlusion": "hand"}
+
+
+def test_next_worst_goes_to_the_face_that_is_off(page: Page, studio: StudioServer, faceset: Path) -> None:
+    with Faceset.open(faceset) as store:
+        [face] = store.faces_of(7)
+        squeezed = face.landmarks * (1, 0.6) + (0, 0.4 * face.landmarks[:, 1].mean())
+        store.put_faces([face.with_(landmarks=squeezed.astype(np.float32))])
+        store.commit()
+    page.goto(studio.key.link)
+    page.get_by_role("link", name="Editor").click()
+    desk = Desk(page)
+    desk.ready(0)
+    page.keyboard.press("KeyN")
+    desk.ready(7)
+    expect(page.locator(".over")).to_contain_text("landmarks fit the head unlike others")
+    page.keyboard.press("Shift+Period")
+    page.keyboard.press("ArrowUp")
+    desk.saved(1)
+    page.keyboard.press("KeyN")
+    expect(page.locator(".over")).not_to_contain_text("1 of 1: landmarks")

@@ -158,19 +158,28 @@ def show_mask(studio: Studio, sent: Call) -> Any:
 
 
 def show_worst(studio: Studio, sent: Call) -> Any:
-    """The faces that look wrong and that no person has set yet, worst first, each with the reason."""
+    """The faces that look wrong and that no person has set yet, worst first, each with the reason. They are
+    measured once, which takes seconds for thousands of faces: until then there is nothing to show."""
     session = _session(studio, sent)
-    _, path, own = faceset_of(studio, sent.path["faceset"])
-    table = measured_faces(path, own)
+    if session.worst is None:
+        _, path, own = faceset_of(studio, sent.path["faceset"])
+        table = measured_faces(path, own)
+        if not table["measured"]:
+            return {"measured": False, "faces": []}
+        found = zip(table["wrong"], table["frame"], table["number"], table["state"], strict=True)
+        suspects = [
+            (-wrong, frame, number, table["reasons"][n])
+            for n, (wrong, frame, number, state) in enumerate(found)
+            if wrong > 0 and state == "k"
+        ]
+        session.worst = [(frame, number, why) for _, frame, number, why in sorted(suspects)]
     edited = {(it.frame_index, it.face_index) for it in session.outline() if it.edited}
-    found = [
-        (-wrong, frame, number, table["reasons"][n])
-        for n, (frame, number, wrong) in enumerate(
-            zip(table["frame"], table["number"], table["wrong"], strict=True)
-        )
-        if wrong > 0 and table["state"][n] == "k" and (frame, number) not in edited
+    faces = [
+        {"frame": frame, "number": number, "why": why}
+        for frame, number, why in session.worst
+        if (frame, number) not in edited
     ]
-    return [{"frame": frame, "number": number, "why": why} for _, frame, number, why in sorted(found)]
+    return {"measured": True, "faces": faces}
 
 
 # -- what is changed -----------------------------------------------------------------------------------

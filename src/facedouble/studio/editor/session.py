@@ -40,6 +40,8 @@ class EditorSession:
         if isinstance(source, FolderSource):
             source = source.as_it_was([file.name for file in files])
         self.source = source
+        self.worst: list[tuple[int, int, str]] | None = None
+        """The faces that looked wrong when they were measured: frame, number and reason, worst first."""
         self._frames = DecodedFrames(source)
         self._decoding = threading.Lock()
         self._editing = threading.RLock()

@@ -38,6 +38,7 @@ export function useEditor(facts0, start, focusNumber) {
   const loading = useMemo(latest, []);
   const masking = useMemo(latest, []);
   const wheel = useRef(0);
+  const alive = useRef(true);
   const schemes = useRef({});
 
   const saving = useMemo(() => new Saving(base, {
@@ -334,7 +335,13 @@ export function useEditor(facts0, start, focusNumber) {
   e.focusNumber = focusNumber;
   e.worst = () => attempt(async () => {
     now.current.commit();
-    const found = await get(`${base}/worst`);
+    let answer = await get(`${base}/worst`);
+    while (!answer.measured && alive.current) {
+      set({ notice: t("faces.measuring") });
+      await new Promise((done) => setTimeout(done, 300));
+      answer = await get(`${base}/worst`);
+    }
+    const found = answer.faces;
     const { frame, number } = live.current;
     const place = found.findIndex((one) => one.frame === frame && one.number === number);
     const next = found[place + 1] || (place > 0 ? found[0] : null);
@@ -357,6 +364,7 @@ export function useEditor(facts0, start, focusNumber) {
     set({ view: zoomed(view, factor, middle) });
   };
   useEffect(() => () => {
+    alive.current = false;
     now.current.commit();
     loadProject(); // what depends on the faces may be stale now
   }, []);
