@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -80,7 +80,7 @@ class FrameStream:
                 f"resumed: {self.resumed} frames were done by an earlier run",
                 frames=self.resumed,
             )
-        with closing(self._finished(renderer, len(sink.parts))) as finished:
+        with closing(self._finished(renderer, len(sink.parts) * self._settings.checkpoint_frames)) as finished:
             done: list[tuple[int, int, str | None]] = []
 
             def finish_part() -> None:
@@ -100,15 +100,35 @@ class FrameStream:
                     finish_part()
             if done:
                 finish_part()
-        if self._retiming is not None:
-            sink.trim(self._retiming.spans)
+        self.trim(sink)
         self.seconds = time.perf_counter() - start
         counts = FrameCounts(sink.parts)
         stage.finish(frames=counts.frames, faces=counts.faces)
         return counts
 
-    def _finished(self, renderer: FrameRenderer, parts: int) -> Generator[FrameTask]:
-        """Finished frames, without those of the first ``parts`` parts."""
+    def write_part(
+        self, number: int, renderer: FrameRenderer, write: Callable[[Frame], None]
+    ) -> dict[str, Any]:
+        """Hand the frames of one part to ``write``; return the part's record. What came of it does not depend
+        on other parts."""
+        renderer.prepare(self._plan)
+        length = self._settings.checkpoint_frames
+        done: list[tuple[int, int, str | None]] = []
+        with closing(self._finished(renderer, number * length, (number + 1) * length)) as finished:
+            for task in self._run.each(finished):
+                write(task.output or task.frame)
+                done.append((len(task.faces), task.frame.shown_number, task.failure))
+        return _record(done)
+
+    def trim(self, sink: PartsSink) -> None:
+        """Keep only the sound of the frames that are kept."""
+        if self._retiming is not None:
+            sink.trim(self._retiming.spans)
+
+    def _finished(
+        self, renderer: FrameRenderer, first: int, stop: int | None = None
+    ) -> Generator[FrameTask]:
+        """Finished frames, from number ``first`` to ``stop`` (exclusive)."""
         timer, threads = self.timer, self._threads
         limit = 2 * threads
 
@@ -125,7 +145,9 @@ class FrameStream:
                 return renderer.compose(task)
 
         with (
-            closing(prefetch(timer.measure_each("decode", self._tasks(parts)), limit)) as decoded,
+            closing(
+                prefetch(timer.measure_each("decode", self._tasks(first, stop)), limit)
+            ) as decoded,
             closing(map_ordered(cut, decoded, threads, limit)) as cropped,
             closing(prefetch((draw(batch) for batch in self._batches(cropped)), 1)) as batches,
             closing(
@@ -134,9 +156,9 @@ class FrameStream:
         ):
             yield from finished
 
-    def _tasks(self, parts: int) -> Iterator[FrameTask]:
+    def _tasks(self, start: int, stop: int | None) -> Iterator[FrameTask]:
         """The frames to write, with their faces."""
-        for first, last in self._spans(parts * self._settings.checkpoint_frames):
+        for first, last in self._spans(start, stop):
             for frame, matte in self._with_matte(first, last):
                 if self._retiming is not None:
                     frame = self._retiming.retimed(frame)
@@ -147,14 +169,15 @@ class FrameStream:
                     selected=frame.index in self._ranges,
                 )
 
-    def _spans(self, first: int) -> Iterator[tuple[int, int | None]]:
+    def _spans(self, first: int, stop: int | None) -> Iterator[tuple[int, int | None]]:
         """Spans of frames to decode, from frame ``first`` on; the last one of a span is exclusive."""
         if not self._discard:
-            yield first, None
+            yield first, stop
             return
         for start, last in self._ranges.bounds:
-            if last >= first:
-                yield max(start, first), last + 1
+            end = last + 1 if stop is None else min(last + 1, stop)
+            if end > max(start, first):
+                yield max(start, first), end
 
     def _with_matte(self, first: int, last: int | None) -> Iterator[tuple[Frame, Frame | None]]:
         if self._matte is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -57,7 +57,7 @@ _QUEUED_PIXELS = 15e6  # of frames that wait for a thread, while this one writes
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class CropJob:
     """A frame, its record, and the faces to cut out of it."""
 
     frame: Frame
@@ -65,8 +65,20 @@ class _Job:
     faces: Sequence[Face]
 
 
+@dataclass(frozen=True, slots=True)
+class CropTarget:
+    """A folder that crops are written into: that of a faceset, or of a part of one. ``existing`` are the names
+    of crops that are there already, by their face; each crop records its ``source``."""
+
+    path: Path
+    source: SourceRecord
+    existing: Mapping[tuple[int, int], str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
-class _JobResult:
+class CropResult:
+    """The faces of a frame as their crops show them, and the seconds spent by kind of work."""
+
     faces: list[Face]
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -77,26 +89,20 @@ def write_crops(
     """Write the crop of every face that should have one and does not, except of frames that are ``gone`` from
     the source. Returns the seconds spent by kind of work."""
     seconds = {"decode": 0.0, "crop": 0.0, "write": 0.0}
-    todo: dict[int, list[Face]] = {}
-    for face in faceset.all_faces():
-        if not face.cropped and face.status not in NEVER_CROPPED and face.frame_index not in gone:
-            todo.setdefault(face.frame_index, []).append(face)
+    todo = faces_to_crop(faceset, gone)
     stage = run.stage("crop", len(todo), "frames")
     done = 0
     if todo:
         records = {frame.index: frame for frame in faceset.frames()}
-        with output_errors(faceset.path):
-            for folder in (CROPS, BLURRY, DROPPED, *((LANDMARKS,) if settings.debug_landmarks else ())):
-                (faceset.path / folder).mkdir(exist_ok=True)
-        jobs = _jobs(timed(frames_at(source, sorted(todo)), seconds), todo, records)
-        existing = {key: name for name in iter_crops(faceset.path) if (key := parse_crop_name(name))}
-        work = partial(
-            _crop_job, faceset=faceset.path, existing=existing, settings=settings, source=faceset.source
+        jobs = jobs_of(timed(frames_at(source, sorted(todo)), seconds), todo, records)
+        target = CropTarget(
+            faceset.path,
+            faceset.source,
+            {key: name for name in iter_crops(faceset.path) if (key := parse_crop_name(name))},
         )
         last_commit = stage.start
-        queued = 2 + int(_QUEUED_PIXELS // (source.info.width * source.info.height))
         try:
-            for result in map_in_threads(work, jobs, settings.processes, run, queued=queued):
+            for result in cut_crops(source, jobs, target, settings, run):
                 faceset.put_crop_facts(result.faces)
                 done += 1
                 for name, spent in result.seconds.items():
@@ -111,37 +117,51 @@ def write_crops(
     return seconds
 
 
-def _jobs(
+def faces_to_crop(faceset: Faceset, gone: Collection[int] = ()) -> dict[int, list[Face]]:
+    """The faces that should have a crop and do not, by their frame."""
+    todo: dict[int, list[Face]] = {}
+    for face in faceset.all_faces():
+        if not face.cropped and face.status not in NEVER_CROPPED and face.frame_index not in gone:
+            todo.setdefault(face.frame_index, []).append(face)
+    return todo
+
+
+def cut_crops(
+    source: Source, jobs: Iterator[CropJob], target: CropTarget, settings: ExtractSettings, run: Run
+) -> Generator[CropResult]:
+    """Write the crops of some frames, in threads; what came of each frame, in their order."""
+    with output_errors(target.path):
+        for folder in (CROPS, BLURRY, DROPPED, *((LANDMARKS,) if settings.debug_landmarks else ())):
+            (target.path / folder).mkdir(exist_ok=True)
+    work = partial(_crop_job, target=target, settings=settings)
+    queued = 2 + int(_QUEUED_PIXELS // (source.info.width * source.info.height))
+    return map_in_threads(work, jobs, settings.processes, run, queued=queued)
+
+
+def jobs_of(
     frames: Iterator[Frame], todo: Mapping[int, list[Face]], records: Mapping[int, FrameRecord]
-) -> Iterator[_Job]:
+) -> Iterator[CropJob]:
     """The frames that have faces to cut, with those faces."""
     for frame in frames:
-        yield _Job(frame, records[frame.index], todo[frame.index])
+        yield CropJob(frame, records[frame.index], todo[frame.index])
 
 
 # -- in a thread ---------------------------------------------------------------------------------------
 
 
-def _crop_job(
-    job: _Job,
-    *,
-    faceset: Path,
-    existing: Mapping[tuple[int, int], str],
-    settings: ExtractSettings,
-    source: SourceRecord,
-) -> _JobResult:
-    result = _JobResult([], {"crop": 0.0, "write": 0.0})
+def _crop_job(job: CropJob, *, target: CropTarget, settings: ExtractSettings) -> CropResult:
+    result = CropResult([], {"crop": 0.0, "write": 0.0})
     for known in job.faces:
         start = time.perf_counter()
         image, face = render_crop(job.frame, known, settings)
         cropped = time.perf_counter()
-        with output_errors(faceset):
+        with output_errors(target.path):
             name = crop_name(*face.key)
             # A crop that is there already, perhaps moved by a person, is replaced where it is.
-            where = existing.get(face.key, f"{target_folder(face)}/{name}")
-            write_png(faceset / where, image, encode_record(face, job.record, source))
+            where = target.existing.get(face.key, f"{target_folder(face)}/{name}")
+            write_png(target.path / where, image, encode_record(face, job.record, target.source))
             if settings.debug_landmarks:
-                write_png(faceset / LANDMARKS / name, draw_landmarks(image, face))
+                write_png(target.path / LANDMARKS / name, draw_landmarks(image, face))
         result.faces.append(face)
         result.seconds["crop"] += cropped - start
         result.seconds["write"] += time.perf_counter() - cropped

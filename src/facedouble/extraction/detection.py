@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import partial
 
 from facedouble.errors import InputError
-from facedouble.extraction.analysis import analyse_in_worker, prepare_worker
+from facedouble.extraction.analysis import SegmentResult, analyse_in_worker, prepare_worker
 from facedouble.extraction.pool import map_in_processes, map_in_threads
 from facedouble.extraction.segments import (
+    Segment,
     expected_frames,
     segment_length,
     split_into_segments,
@@ -36,21 +37,15 @@ def detect_faces(source: Source, faceset: Faceset, settings: ExtractSettings, ru
     frames, faces = len(done), 0
     stage = run.stage("detect", expected_frames(source, settings), "frames")
     failure: list[InputError] = []
-    readable = _until_error(unfinished_frames(source, settings, done, seconds), failure)
+    readable = until_error(unfinished_frames(source, settings, done, seconds), failure)
     todo = (
         segment
         for segment in split_into_segments(readable, segment_length(source))
         if any(frame.index not in done for frame in segment.own)
     )
     last_commit = stage.start
-    prepare = partial(prepare_worker, settings)
-    analyser = FaceAnalyser.from_settings(settings)
-    pool = map_in_threads if analyser.in_threads else map_in_processes
-    count = settings.processes
-    if not count and analyser.in_threads and analyser.device != "cpu":
-        count = _THREADS_OF_A_GPU
     try:
-        for result in pool(analyse_in_worker, todo, count, run, prepare=prepare):
+        for result in analyse_segments(todo, settings, run):
             faceset.merge(result.shard)
             for frame in result.shard.frames:
                 if frame.problem:
@@ -71,7 +66,20 @@ def detect_faces(source: Source, faceset: Faceset, settings: ExtractSettings, ru
     return seconds
 
 
-def _until_error(frames: Iterator[Frame], failure: list[InputError]) -> Iterator[Frame]:
+def analyse_segments(
+    segments: Iterable[Segment], settings: ExtractSettings, run: Run
+) -> Generator[SegmentResult]:
+    """What is found in each of some segments, in their order, by as many processes or threads as the settings
+    say."""
+    analyser = FaceAnalyser.from_settings(settings)
+    pool = map_in_threads if analyser.in_threads else map_in_processes
+    count = settings.processes
+    if not count and analyser.in_threads and analyser.device != "cpu":
+        count = _THREADS_OF_A_GPU
+    return pool(analyse_in_worker, segments, count, run, prepare=partial(prepare_worker, settings))
+
+
+def until_error(frames: Iterator[Frame], failure: list[InputError]) -> Iterator[Frame]:
     """The frames up to the first that cannot be read; the error is appended to ``failure``."""
     try:
         yield from frames

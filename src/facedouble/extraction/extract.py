@@ -92,32 +92,45 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
             seconds["track"] = track_and_smooth(frames, faceset, settings, references, run)
         for name, spent in write_crops(frames, faceset, settings, run, gone).items():
             seconds[name] = seconds.get(name, 0.0) + spent
-        failure = faceset.failure
-        if failure is None:
-            faceset.mark_complete()
-            faceset.commit()
-        records = faceset.frames()
-        statuses = faceset.statuses()
-        with_faces = faceset.count_frames_with_faces()
+        return finish(source, frames, faceset, settings, seconds, time.perf_counter() - start)
+
+
+def finish(
+    path: Path,
+    frames: Source,
+    faceset: Faceset,
+    settings: ExtractSettings,
+    seconds: dict[str, float],
+    elapsed: float,
+) -> ExtractResult:
+    """Mark a faceset whose crops are all cut as complete, unless its source could not be read to its end; sum
+    up what is in it. Raises ``InputError`` for such a source, and for one without faces."""
+    failure = faceset.failure
+    if failure is None:
+        faceset.mark_complete()
+        faceset.commit()
+    records = faceset.frames()
+    statuses = faceset.statuses()
+    with_faces = faceset.count_frames_with_faces()
     unreadable = sum(record.problem is not None for record in records)
     if failure is not None:
-        raise InputError(f"{failure}; the faces of the {len(records)} frames before are in {output}")
+        raise InputError(f"{failure}; the faces of the {len(records)} frames before are in {faceset.path}")
     if unreadable == len(records):
-        raise InputError(f"{source}: none of its {unreadable} images can be read")
+        raise InputError(f"{path}: none of its {unreadable} images can be read")
     if not statuses:
         reason = probable_reason(frames, settings)
-        text = f"{source}: no face was found in its {len(records) - unreadable} frames"
+        text = f"{path}: no face was found in its {len(records) - unreadable} frames"
         raise InputError(text if reason is None else f"{text}; {reason}")
     kept = statuses.pop("kept", 0)
     return ExtractResult(
-        faceset=output,
+        faceset=faceset.path,
         frames=len(records),
         faces=kept,
         frames_without_face=len(records) - unreadable - with_faces,
         left_out={str(status): count for status, count in statuses.items()},
         unreadable=unreadable,
         seconds=seconds,
-        elapsed=time.perf_counter() - start,
+        elapsed=elapsed,
     )
 
 
