@@ -42,11 +42,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "conversion": FOUNDATION | PARTS | {"faceset", "extraction", "provenance", "training"},
     "evaluation": FOUNDATION | PARTS | {"faceset", "extraction"},
     "interchange": FOUNDATION | PARTS | {"faceset", "extraction"},
+    "distributed": FOUNDATION | PARTS | {"faceset", "extraction", "conversion"},
     "demo": FOUNDATION | PARTS | {"faceset"} | STAGES | {"project"},
     "doctor": FOUNDATION | PARTS,
     "project": FOUNDATION | {"video", "faceset"},
     "studio": FOUNDATION | PARTS | {"faceset"} | STAGES | {"doctor", "project"},
-    "cli": FOUNDATION | PARTS | {"faceset"} | STAGES | {"interchange", "demo", "doctor", "project", "studio"},
+    "cli": FOUNDATION | PARTS | {"faceset"} | STAGES | {"interchange", "distributed", "demo", "doctor", "project", "studio"},
     "__main__": {"cli"},
 }
 

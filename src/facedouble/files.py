@@ -60,6 +60,17 @@ def draft(path: Path, *, durable: bool = False) -> Iterator[BufferedRandom]:
             sync(folder)
 
 
+def move(file: Path, target: Path) -> None:
+    """Move a file to ``target``, also to another file system; there it appears whole. Raises ``OSError``."""
+    try:
+        file.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        write_whole(target, file.read_bytes())
+        file.unlink()
+
+
 def claim(path: Path) -> None:
     """Make ``path`` an empty file of our own, for a library that opens it by its name: what was there, a link
     for instance, is removed first. Raises ``OSError``."""

@@ -80,7 +80,9 @@ class FrameStream:
                 f"resumed: {self.resumed} frames were done by an earlier run",
                 frames=self.resumed,
             )
-        with closing(self._finished(renderer, len(sink.parts) * self._settings.checkpoint_frames)) as finished:
+        with closing(
+            self._finished(renderer, len(sink.parts) * self._settings.checkpoint_frames)
+        ) as finished:
             done: list[tuple[int, int, str | None]] = []
 
             def finish_part() -> None:
@@ -125,9 +127,7 @@ class FrameStream:
         if self._retiming is not None:
             sink.trim(self._retiming.spans)
 
-    def _finished(
-        self, renderer: FrameRenderer, first: int, stop: int | None = None
-    ) -> Generator[FrameTask]:
+    def _finished(self, renderer: FrameRenderer, first: int, stop: int | None = None) -> Generator[FrameTask]:
         """Finished frames, from number ``first`` to ``stop`` (exclusive)."""
         timer, threads = self.timer, self._threads
         limit = 2 * threads
@@ -145,9 +145,7 @@ class FrameStream:
                 return renderer.compose(task)
 
         with (
-            closing(
-                prefetch(timer.measure_each("decode", self._tasks(first, stop)), limit)
-            ) as decoded,
+            closing(prefetch(timer.measure_each("decode", self._tasks(first, stop)), limit)) as decoded,
             closing(map_ordered(cut, decoded, threads, limit)) as cropped,
             closing(prefetch((draw(batch) for batch in self._batches(cropped)), 1)) as batches,
             closing(

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from facedouble.distributed.plan_folder import Plan, PlanFolder, Span, move, planned, spans_of
+from facedouble.distributed.operation import DistributedOperation
+from facedouble.distributed.plan_folder import Plan, PlanFolder, Span, planned, spans_of
 from facedouble.errors import InputError, OutputError
 from facedouble.extraction.cropping import CropTarget, cut_crops, faces_to_crop, jobs_of
 from facedouble.extraction.detection import analyse_segments, until_error
@@ -33,6 +34,7 @@ from facedouble.faceset.database import output_errors
 from facedouble.faceset.layout import BLURRY, CROPS, DROPPED, LANDMARKS, iter_crops, parse_crop_name
 from facedouble.faceset.shard import Shard
 from facedouble.faceset.store import SMOOTHED, Faceset
+from facedouble.files import move
 from facedouble.json_data import parse_json
 from facedouble.run.run import Run
 from facedouble.settings.extract import ExtractCommand, ExtractSettings
@@ -40,8 +42,6 @@ from facedouble.video.folder_source import FolderSource
 from facedouble.video.sampling import frames_at
 from facedouble.video.source import Source, open_source, reported
 
-COMMAND = ExtractCommand
-STAGES = ("detect", "crop")
 _PICTURES = (CROPS, BLURRY, DROPPED, LANDMARKS)
 
 
@@ -63,16 +63,17 @@ def plan(command: ExtractCommand, parts: int, folder: PlanFolder, run: Run) -> N
     ):
         faceset.commit()
         smoothed = faceset.meta(SMOOTHED) is not None
-    values = planned(command.replace(skip_existing=True))
-    made = Plan("extract", values, {"detect": _segments(frames, settings, parts)}, {})
+    made = Plan("extract", planned(command), {"detect": _segments(frames, settings, parts)})
     folder.write(made)
     if smoothed:  # only crops are missing
         _plan_crops(folder, made, parts)
 
 
-def work(folder: PlanFolder, stage: str, part: int, run: Run) -> None:
+def work(folder: PlanFolder, stage: str, part: int, cpus: int, run: Run) -> None:
+    """Look at the frames of one part, or cut its crops."""
     plan = folder.read()
     command = ExtractCommand.read(plan.settings)
+    command = command.replace(processes=cpus or command.processes)
     if stage == "detect":
         _detect(folder, command, plan.parts[stage][part], part, run)
     else:
@@ -80,6 +81,7 @@ def work(folder: PlanFolder, stage: str, part: int, run: Run) -> None:
 
 
 def join(folder: PlanFolder, stage: str, run: Run) -> ExtractResult | None:
+    """Store what was found, link and smooth tracks, and hand out the crops; at the end take them."""
     plan = folder.read()
     command = ExtractCommand.read(plan.settings)
     settings = command.only(ExtractSettings)
@@ -141,7 +143,8 @@ def _segments_of(
     length = segment_length(source)
     first, last = span
     if last == 0:
-        yield from split_into_segments(until_error(selected_frames(source, settings, seconds), failure), length)
+        frames = until_error(selected_frames(source, settings, seconds), failure)
+        yield from split_into_segments(frames, length)
         return
     indices = selected_indices(source, settings)[first * length : last * length + 1]
     segments = split_into_segments(until_error(frames_at(source, indices), failure), length)
@@ -277,10 +280,12 @@ def _gone(command: ExtractCommand, faceset: Faceset) -> frozenset[int]:
 def _seconds(folder: PlanFolder, plan: Plan) -> dict[str, float]:
     """The seconds that all parts together spent, by kind of work."""
     total: dict[str, float] = {}
-    heads = [folder.read_result("detect", part).partition(b"\n")[0] for part in range(len(plan.parts["detect"]))]
-    heads += [folder.read_result("crop", part) for part in range(len(plan.parts["crop"]))]
-    for head in heads:
-        for name, spent in parse_json(head)["seconds"].items():
-            total[name] = total.get(name, 0.0) + spent
+    for stage in ("detect", "crop"):
+        for part in range(len(plan.parts[stage])):
+            head = folder.read_result(stage, part).partition(b"\n")[0]
+            for name, spent in parse_json(head)["seconds"].items():
+                total[name] = total.get(name, 0.0) + spent
     return total
 
+
+OPERATION = DistributedOperation(ExtractCommand, ("detect", "crop"), plan, work, join)

@@ -4,25 +4,25 @@
       plan.json              what is done, with all settings, and the parts of each stage
       detect/000003.json     what came of part 3 of the stage "detect"; only whole files have such a name
 
-Every machine sees the folder, and the files that the plan names, under the same path. One coordinator plans and
-joins; workers only add results. A part that was handed out twice gives the same result twice, which does no
-harm.
+Every machine sees the folder, and the files that the plan names, under the same path. One coordinator plans
+and joins; workers only add results. A part that was handed out twice gives the same result twice, which does
+no harm.
 """
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from facedouble._version import __version__
+from facedouble.distributed.registry import OPERATIONS
 from facedouble.errors import InputError, OutputError
 from facedouble.files import path_text, read_regular, write_whole
 from facedouble.json_data import parse_json
@@ -40,13 +40,12 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is done (``operation`` with its ``settings``, as plain values), and the ``parts`` of each stage that
-    is known already. ``facts`` is what else the operation has to remember."""
+    """What is done (``operation`` with its ``settings``, as plain values), and the ``parts`` of each stage
+    that is known already."""
 
     operation: str
     settings: Mapping[str, Any]
     parts: Mapping[str, Sequence[Span]]
-    facts: Mapping[str, Any]
 
     def with_stage(self, stage: str, parts: Sequence[Span]) -> Plan:
         return replace(self, parts={**self.parts, stage: tuple(parts)})
@@ -71,7 +70,6 @@ class PlanFolder:
             "operation": plan.operation,
             "settings": dict(plan.settings),
             "parts": {stage: [list(span) for span in spans] for stage, spans in plan.parts.items()},
-            "facts": dict(plan.facts),
         }
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -80,8 +78,8 @@ class PlanFolder:
             raise OutputError(f"{self.path}: the plan cannot be written ({error.strerror})") from error
 
     def read(self) -> Plan:
-        """The plan. Raises ``InputError`` where there is none, or one that is damaged or of another version of
-        the program, whose results would not be the same."""
+        """The plan. Raises ``InputError`` where there is none, or one that is damaged or of another version
+        of the program, whose results would not be the same."""
         file = self.path / PLAN
         if not file.exists():
             raise InputError(f"{self.path}: there is no plan in it; make one first")
@@ -137,15 +135,15 @@ class PlanFolder:
 
     @contextmanager
     def new_files(self, stage: str, part: int) -> Iterator[Path]:
-        """A new folder for the files of a part, which gets its name when the ``with`` ends well. Where another
-        worker was faster its files stay, which are the same. Raises ``OutputError``."""
+        """A new folder for the files of a part, which gets its name when the ``with`` ends well. Where
+        another worker was faster its files stay, which are the same. Raises ``OutputError``."""
         final = self.files(stage, part)
         own = final.with_name(f".{final.name}.{uuid.uuid4().hex}.new")
         try:
             own.mkdir(parents=True)
             yield own
             try:
-                os.rename(own, final)
+                own.rename(final)
             except OSError:
                 if not final.is_dir():
                     raise
@@ -156,10 +154,10 @@ class PlanFolder:
 
 
 def spans_of(units: int, parts: int) -> list[Span]:
-    """``units`` in ``parts`` of nearly equal length, none of them empty; ``(0, 0)`` alone if there are none."""
+    """``units`` in ``parts`` of nearly equal length, none of them empty; ``(0, 0)`` if there are no units."""
     parts = max(1, min(parts, units))
     edges = [units * part // parts for part in range(parts + 1)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def planned(settings: Settings) -> dict[str, Any]:
@@ -170,21 +168,10 @@ def planned(settings: Settings) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
-        return path_text(Path(os.path.abspath(value)))  # not resolved: links may differ between machines
+        return path_text(value.absolute())  # not resolved: links may lead elsewhere on another machine
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def move(file: Path, target: Path) -> None:
-    """Move a file to ``target``, also to another file system, where it appears whole. Raises ``OSError``."""
-    try:
-        file.replace(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        write_whole(target, file.read_bytes())
-        file.unlink()
 
 
 def _parse(data: Any) -> Plan:
@@ -193,17 +180,17 @@ def _parse(data: Any) -> Plan:
     if data["program"] != __version__:
         made_by = printable(str(data["program"])[:40])
         raise InputError(
-            f"the plan was made by facedouble {made_by}, and this is {__version__}; all machines need the same"
+            f"the plan was made by facedouble {made_by}, and this is {__version__}; all need the same"
         )
     parts = {}
     for stage, spans in data["parts"].items():
         if not str(stage).isidentifier() or len(spans) > _MOST_PARTS:
             raise InputError("damaged, or not a plan")
         parts[stage] = tuple(_span(span) for span in spans)
-    settings, facts = data["settings"], data["facts"]
-    if not isinstance(settings, dict) or not isinstance(facts, dict):
+    settings, operation = data["settings"], str(data["operation"])
+    if not isinstance(settings, dict) or operation not in OPERATIONS:
         raise InputError("damaged, or not a plan")
-    return Plan(str(data["operation"]), settings, parts, facts)
+    return Plan(operation, settings, parts)
 
 
 def _span(span: Any) -> Span:

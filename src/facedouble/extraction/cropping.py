@@ -67,8 +67,8 @@ class CropJob:
 
 @dataclass(frozen=True, slots=True)
 class CropTarget:
-    """A folder that crops are written into: that of a faceset, or of a part of one. ``existing`` are the names
-    of crops that are there already, by their face; each crop records its ``source``."""
+    """A folder that crops are written into: that of a faceset, or of a part of one. ``existing`` are the
+    names of crops that are there already, by their face; each crop records its ``source``."""
 
     path: Path
     source: SourceRecord

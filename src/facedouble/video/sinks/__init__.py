@@ -12,8 +12,9 @@ from facedouble.video.info import SourceInfo
 from facedouble.video.registry import CLIP_FORMATS
 from facedouble.video.sinks.base import Marking, Sink
 from facedouble.video.sinks.clip import ClipSink
+from facedouble.video.sinks.encoder import Encoding
 from facedouble.video.sinks.folder import FolderSink
-from facedouble.video.sinks.parts import ClipParts, FolderParts, PartsSink
+from facedouble.video.sinks.parts import ClipPart, ClipParts, FolderPart, FolderParts, PartSink, PartsSink
 from facedouble.video.sinks.stream_copy import Span
 from facedouble.video.sinks.work_folder import WorkFolder, open_work_folder
 
@@ -29,11 +30,13 @@ __all__ = [
     "ClipParts",
     "FolderParts",
     "Marking",
+    "PartSink",
     "PartsSink",
     "Sink",
     "Span",
     "WorkFolder",
     "check_output",
+    "open_part",
     "open_parts",
     "open_sink",
     "open_work_folder",
@@ -100,6 +103,24 @@ def open_parts(
         alpha=alpha,
         like=like,
     )
+
+
+def open_part(
+    folder: Path,
+    path: Path,
+    like: SourceInfo,
+    settings: ClipEncoding,
+    *,
+    images: str = "png",
+    alpha: bool = False,
+    comment: str | None = None,
+) -> PartSink:
+    """A sink for one part of the result ``path``, which is written into ``folder`` until the result takes it
+    (:meth:`PartsSink.take_part`). ``comment`` is that of the marking of images."""
+    if path.suffix.lower() in CLIP_SUFFIXES:
+        return ClipPart(folder, path, Encoding.choose(path, like, settings, alpha=alpha))
+    marking = None if comment is None else Marking(comment)
+    return FolderPart(folder, format=image_format(images), marking=marking, alpha=alpha)
 
 
 def check_output(path: Path, *, overwrite: bool, reading: list[Path]) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from facedouble.errors import OutputError, setting
+from facedouble.errors import InputError, OutputError, setting
 from facedouble.files import remove_drafts, write_whole
 from facedouble.video.exr_plates import encode_plate, has_openexr
 from facedouble.video.frame import Frame
@@ -73,13 +73,29 @@ class FolderSink(Sink):
 
     def write(self, frame: Frame) -> None:
         name = self.name_of(frame)
+        marking = self._marking
+        try:
+            data = self._encoded(frame)
+            data = with_pixel_aspect(data, frame.pixel_aspect)
+        except ValueError as error:
+            raise OutputError(f"{self._path / name}: {error}") from error
+        self._store(name, data)
+
+    def take(self, file: Path) -> None:
+        """Take over an image that was written elsewhere with the same comment, and mark it. Raises
+        ``OutputError``, and ``InputError`` where it cannot be read."""
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise InputError(f"{file}: cannot be read ({error.strerror})") from error
+        self._store(file.name, data)
+
+    def _store(self, name: str, data: bytes) -> None:
         path = self._path / name
         if name in self._written:
             raise OutputError(f"{path}: two images have this name; rename one of them")
         marking = self._marking
         try:
-            data = self._encoded(frame)
-            data = with_pixel_aspect(data, frame.pixel_aspect)
             if marking is not None and self._format.suffix in SIDECAR_SUFFIXES:
                 if marking.sidecar is not None:
                     write_whole(path.with_suffix(SIDECAR), marking.sidecar(data, name))

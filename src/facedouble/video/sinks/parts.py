@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from facedouble.errors import OutputError
-from facedouble.files import claim, sync_path
+from facedouble.files import claim, move, sync_path
 from facedouble.settings.video import ClipEncoding
 from facedouble.video.frame import Frame
 from facedouble.video.image_formats import ImageFormat
@@ -29,6 +29,8 @@ from facedouble.video.sinks.stream_copy import Span
 from facedouble.video.sinks.work_folder import WorkFolder
 
 _PACKETS = ".packets"
+PART = "part.packets"
+"""The packets of one part, in a folder of its own."""
 
 
 class PartsSink(Sink, Protocol):
@@ -46,9 +48,97 @@ class PartsSink(Sink, Protocol):
         """
         ...
 
+    def take_part(self, folder: Path, record: dict[str, Any]) -> None:
+        """Take over the next part from ``folder``, where a :class:`PartSink` has written it, with its
+        ``record``. Raises ``OutputError``, and ``InputError`` where something of it is missing."""
+        ...
+
     def trim(self, spans: Sequence[Span]) -> None:
         """Before ``close``: keep only these spans of the source's sound, subtitles and chapters."""
         ...
+
+
+class PacketFile:
+    """The packets of one part of the clip ``path``, encoded on their own into the file ``draft``."""
+
+    def __init__(self, path: Path, draft: Path, encoding: Encoding) -> None:
+        self._path, self._draft, self._encoding = path, draft, encoding
+        self._encoder: Encoder | None = None
+        self._last: Frame | None = None  # written once it is known whether another follows
+
+    def write(self, frame: Frame) -> None:
+        """Raises ``OutputError`` for a frame of another size, and what libav raises."""
+        frame = frame.loaded()
+        check_size(self._path, frame, self._encoding)
+        if self._encoder is None:
+            self._encoder = Encoder(self._encoding)
+            claim(self._draft)
+            self._packets = self._draft.open("wb")
+        if self._last is not None:
+            write_packets(self._packets, self._encoder.encode(self._last))
+        self._last = frame
+
+    def finish(self, file: Path) -> None:
+        """Give the packets of what was written the name ``file``; does nothing if that was nothing."""
+        if self._encoder is None or self._last is None:
+            return
+        if is_held(self._last, self._encoding):
+            write_packets(self._packets, self._encoder.flush())
+            write_packets(self._packets, Encoder(self._encoding).encode_held(self._last))
+        else:
+            write_packets(self._packets, self._encoder.encode(self._last))
+            write_packets(self._packets, self._encoder.flush())
+        self._last = None
+        self._packets.close()
+        self._encoder = None
+        sync_path(self._draft)
+        self._draft.replace(file)
+
+    def abort(self) -> None:
+        """Delete what was written and not finished."""
+        if self._encoder is not None:
+            self._packets.close()
+            self._draft.unlink(missing_ok=True)
+
+
+class PartSink(Protocol):
+    """A sink for the frames of one part, which another sink takes (:meth:`PartsSink.take_part`)."""
+
+    def write(self, frame: Frame) -> None:
+        """Raises ``OutputError``."""
+        ...
+
+    def finish(self) -> dict[str, Any]:
+        """Finish the part; what its record has to say besides."""
+        ...
+
+
+class ClipPart(PartSink):
+    """A part of the clip ``path``, in ``folder``."""
+
+    def __init__(self, folder: Path, path: Path, encoding: Encoding) -> None:
+        self._folder, self._path = folder, path
+        self._packets = PacketFile(path, folder / "part.new", encoding)
+
+    def write(self, frame: Frame) -> None:
+        try:
+            self._packets.write(frame)
+        except LIBAV_ERRORS as error:
+            raise write_error(self._path, error) from error
+
+    def finish(self) -> dict[str, Any]:
+        try:
+            self._packets.finish(self._folder / PART)
+        except LIBAV_ERRORS as error:
+            raise write_error(self._path, error) from error
+        return {}
+
+
+class FolderPart(FolderSink, PartSink):
+    """Images of a part, in a folder of their own."""
+
+    def finish(self) -> dict[str, Any]:
+        return {"images": self._unfinished}
 
 
 class ClipParts(PartsSink):
@@ -68,8 +158,7 @@ class ClipParts(PartsSink):
         self._path, self._like, self._work = path, like, work
         self._audio_from, self._marking = audio_from, marking
         self._encoding = Encoding.choose(path, like, settings, alpha=alpha)
-        self._encoder: Encoder | None = None
-        self._last: Frame | None = None  # of the part; written once it is known whether another follows
+        self._part = PacketFile(path, work.folder / "part.new", self._encoding)
         self._spans: Sequence[Span] | None = None
         self._done = False
         work.make()
@@ -86,35 +175,25 @@ class ClipParts(PartsSink):
         return self._work.parts
 
     def write(self, frame: Frame) -> None:
-        frame = frame.loaded()
-        check_size(self._path, frame, self._encoding)
         try:
-            if self._encoder is None:
-                self._encoder = Encoder(self._encoding)
-                claim(self._draft)
-                self._packets = self._draft.open("wb")
-            if self._last is not None:
-                write_packets(self._packets, self._encoder.encode(self._last))
-            self._last = frame
+            self._part.write(frame)
         except LIBAV_ERRORS as error:
             raise self._failed(error) from error
 
     def finish_part(self, record: dict[str, Any]) -> None:
         try:
-            if self._encoder is not None and self._last is not None:
-                if is_held(self._last, self._encoding):
-                    write_packets(self._packets, self._encoder.flush())
-                    write_packets(self._packets, Encoder(self._encoding).encode_held(self._last))
-                else:
-                    write_packets(self._packets, self._encoder.encode(self._last))
-                    write_packets(self._packets, self._encoder.flush())
-                self._last = None
-                self._packets.close()
-                self._encoder = None
-                sync_path(self._draft)
-                self._draft.replace(self._work.file(len(self.parts), _PACKETS))
+            self._part.finish(self._work.file(len(self.parts), _PACKETS))
             self._work.record(record)
         except LIBAV_ERRORS as error:
+            raise self._failed(error) from error
+
+    def take_part(self, folder: Path, record: dict[str, Any]) -> None:
+        packets = folder / PART
+        try:
+            if packets.exists():  # there is none if all its frames were discarded
+                move(packets, self._work.file(len(self.parts), _PACKETS))
+            self._work.record(record)
+        except OSError as error:
             raise self._failed(error) from error
 
     def trim(self, spans: Sequence[Span]) -> None:
@@ -139,9 +218,7 @@ class ClipParts(PartsSink):
         if self._done:
             return
         self._done = True
-        if self._encoder is not None:
-            self._packets.close()
-            self._draft.unlink(missing_ok=True)
+        self._part.abort()
         self._work.remove_if_empty()
 
     def _concatenate(self, files: list[Path]) -> None:
@@ -155,10 +232,6 @@ class ClipParts(PartsSink):
         except BaseException:
             clip.abort()
             raise
-
-    @property
-    def _draft(self) -> Path:
-        return self._work.folder / "part.new"
 
     def _open_file(self) -> ClipFile:
         return ClipFile(
@@ -221,6 +294,11 @@ class FolderParts(FolderSink, PartsSink):
         except OSError as error:
             raise write_error(self._path, error) from error
         self._unfinished = []
+
+    def take_part(self, folder: Path, record: dict[str, Any]) -> None:
+        for name in record["images"]:
+            self.take(folder / name)
+        self.finish_part(record)
 
     def trim(self, spans: Sequence[Span]) -> None:
         """Does nothing: a folder has no other streams."""

@@ -1,0 +1,183 @@
+"""Parts as tasks of a Ray cluster.
+
+Nothing but the plan's path, the stage and the part's number is sent to a worker, and nothing but text comes
+back, so no object of a user's file is ever unpickled there.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from facedouble.distributed.executor import Attempt, Outcome
+from facedouble.errors import AssetError, FacedoubleError, ProcessError, SettingsError
+
+if TYPE_CHECKING:
+    from facedouble.run.run import Run
+
+_FORM = "write ray, ray:HOST:PORT or ray:HOST:PORT,cpus=4,gpus=1"
+_OPEN = "without-token"
+_GONE = "a machine that is gone"
+
+
+def check_installed(run: Run | None = None) -> None:
+    """Raises ``AssetError`` where Ray is not installed."""
+    try:
+        import_module("ray")
+    except ImportError as error:
+        raise AssetError("Ray is not installed; pip install 'facedouble[ray]' on every machine") from error
+
+
+def _ray() -> Any:
+    return import_module("ray")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Which cluster, and what of a machine each part gets. ``address`` as Ray has it; ``auto`` is the cluster
+    that this machine belongs to. ``needs_token``: only a cluster with token authentication will do."""
+
+    address: str = "auto"
+    cpus: int = 1
+    gpus: int = 0
+    needs_token: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> Cluster:
+        """Raises ``SettingsError``."""
+        address, *options = text.split(",") if text else [""]
+        found: dict[str, Any] = {}
+        for option in options:
+            name, _, value = option.partition("=")
+            if option == _OPEN:
+                found["needs_token"] = False
+            elif name in ("cpus", "gpus") and value.isdecimal():
+                found[name] = int(value)
+            else:
+                raise SettingsError(f"{option!r:.40} says nothing about a cluster; {_FORM}")
+        if found.get("cpus") == 0:
+            raise SettingsError("a part needs one processor at least")
+        return cls(address or "auto", **found)
+
+    def check_token(self) -> None:
+        """Raise ``ProcessError`` where this process would join a cluster without showing a token."""
+        if self.needs_token and os.environ.get("RAY_AUTH_MODE") != "token":
+            raise ProcessError(
+                "whoever can reach a Ray cluster without tokens can run anything on it; start it with "
+                "RAY_AUTH_MODE=token on every machine and set that here too (docs/machines.md), or trust "
+                f"everybody on its network by adding ,{_OPEN} to its name"
+            )
+
+
+class RayTasks:
+    """``ray:HOST:PORT``: a task for each attempt, spread over the machines of a cluster."""
+
+    def __init__(self, where: str) -> None:
+        self._cluster = Cluster.parse(where)
+        self._running: dict[Any, Attempt] = {}
+        self._number = 0
+
+    def __enter__(self) -> Self:
+        ray = _ray()
+
+        self._cluster.check_token()
+        try:
+            ray.init(
+                self._cluster.address, log_to_driver=False, logging_level="ERROR", namespace="facedouble"
+            )
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            text = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ProcessError(
+                f"the Ray cluster {self._cluster.address} cannot be joined ({text})"
+            ) from error
+        self._task = ray.remote(max_retries=0)(work_here)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        ray = _ray()
+
+        for attempt in list(self._running.values()):
+            self.cancel(attempt)
+        ray.shutdown()
+
+    def room(self) -> int:
+        ray = _ray()
+
+        has = ray.cluster_resources()
+        places = int(has.get("CPU", 0) // self._cluster.cpus)
+        if self._cluster.gpus:
+            places = min(places, int(has.get("GPU", 0) // self._cluster.gpus))
+        return places - len(self._running)
+
+    def start(self, plan: Path, stage: str, part: int, avoid: Collection[str]) -> Attempt:
+        self._number += 1
+        attempt = Attempt(self._number, stage, part)
+        task = self._task.options(
+            num_cpus=self._cluster.cpus, num_gpus=self._cluster.gpus, scheduling_strategy=_elsewhere(avoid)
+        )
+        self._running[task.remote(str(plan), stage, part, self._cluster.cpus)] = attempt
+        return attempt
+
+    def finished(self, seconds: float) -> Sequence[Outcome]:
+        ray = _ray()
+
+        if not self._running:
+            return ()
+        ready, _ = ray.wait(list(self._running), num_returns=1, timeout=seconds)
+        if ready:
+            ready, _ = ray.wait(list(self._running), num_returns=len(self._running), timeout=0)
+        return [outcome for task in ready if (outcome := self._outcome(task)) is not None]
+
+    def cancel(self, attempt: Attempt) -> None:
+        ray = _ray()
+
+        for task in [task for task, running in self._running.items() if running == attempt]:
+            del self._running[task]
+            ray.cancel(task, force=True)
+
+    def _outcome(self, task: Any) -> Outcome | None:
+        ray = _ray()
+
+        attempt = self._running.pop(task)
+        try:
+            node, error = ray.get(task)
+        except ray.exceptions.TaskCancelledError:
+            return None
+        except ray.exceptions.RayTaskError as failed:
+            return Outcome(attempt, _GONE, str(failed).strip().splitlines()[-1])
+        except ray.exceptions.RayError as gone:
+            return Outcome(attempt, _GONE, f"its worker is gone ({type(gone).__name__})", lost=True)
+        return Outcome(attempt, node, error)
+
+
+def work_here(plan: str, stage: str, part: int, cpus: int) -> tuple[str, str]:
+    """Do a part; the machine's name, and an error or nothing. What a worker runs."""
+    from facedouble.distributed.operations import work
+
+    node = f"{socket.gethostname()} ({os.environ.get('RAY_NODE_ID', _node_id())[:8]})"
+    try:
+        work(Path(plan), stage, part, cpus=cpus)
+    except FacedoubleError as error:
+        return node, str(error)
+    return node, ""
+
+
+def _node_id() -> str:
+    return str(_ray().get_runtime_context().get_node_id())
+
+
+def _elsewhere(avoid: Collection[str]) -> Any:
+    """A strategy that prefers machines which are not in ``avoid``."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    if avoid:
+        bad = {name.rpartition("(")[2].rstrip(")") for name in avoid}
+        for node in _ray().nodes():
+            if node["Alive"] and node["NodeID"][:8] not in bad and node["Resources"].get("CPU"):
+                return NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)
+    return "SPREAD"
