@@ -66,7 +66,6 @@ def work(folder: PlanFolder, stage: str, part: int, cpus: int, run: Run) -> None
 
 def join(folder: PlanFolder, stage: str, run: Run) -> ConvertResult:
     """Put the parts together, and mark the whole."""
-    start = time.perf_counter()
     plan = folder.read()
     conversion = _opened(ConvertCommand.read(plan.settings), run)
     marking = conversion.marking(run)
@@ -84,7 +83,7 @@ def join(folder: PlanFolder, stage: str, run: Run) -> ConvertResult:
             run.check()
             sink.take_part(folder.files(stage, part), _record(folder, stage, part))
         made = load_plan(folder.path / _PLAN)
-        return write_frames(conversion, made, sink, run, start=start)
+        return write_frames(conversion, made, sink, run, start=time.perf_counter() - plan.age)
 
 
 def _opened(command: ConvertCommand, run: Run) -> ClipConversion:

@@ -7,7 +7,6 @@ machine, and everything between them happens in one place (:mod:`facedouble.extr
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -25,6 +24,7 @@ from facedouble.extraction.segments import (
     selected_frames,
     selected_indices,
     split_into_segments,
+    timed,
 )
 from facedouble.extraction.tracking import track_and_smooth
 from facedouble.faces.analyser import FaceAnalyser
@@ -85,7 +85,6 @@ def join(folder: PlanFolder, stage: str, run: Run) -> ExtractResult | None:
     plan = folder.read()
     command = ExtractCommand.read(plan.settings)
     settings = command.only(ExtractSettings)
-    start = time.perf_counter()
     with _opened(command, run) as (frames, faceset):
         if stage == "detect":
             if faceset.meta(SMOOTHED) is None:
@@ -96,9 +95,7 @@ def join(folder: PlanFolder, stage: str, run: Run) -> ExtractResult | None:
             return None
         for number in range(len(plan.parts["crop"])):
             _take_crops(folder, number, faceset)
-        return finish(
-            command.source, frames, faceset, settings, _seconds(folder, plan), time.perf_counter() - start
-        )
+        return finish(command.source, frames, faceset, settings, _seconds(folder, plan), plan.age)
 
 
 # -- finding ---------------------------------------------------------------------------------------------
@@ -147,8 +144,8 @@ def _segments_of(
         yield from split_into_segments(frames, length)
         return
     indices = selected_indices(source, settings)[first * length : last * length + 1]
-    segments = split_into_segments(until_error(frames_at(source, indices), failure), length)
-    yield from islice(segments, last - first)
+    frames = until_error(timed(frames_at(source, indices), seconds), failure)
+    yield from islice(split_into_segments(frames, length), last - first)
 
 
 def _merge(folder: PlanFolder, parts: int, faceset: Faceset, run: Run) -> None:

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,17 @@ Span = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is done (``operation`` with its ``settings``, as plain values), and the ``parts`` of each stage
-    that is known already."""
+    that is known already. ``made`` is when it was planned, in seconds since 1970."""
 
     operation: str
     settings: Mapping[str, Any]
     parts: Mapping[str, Sequence[Span]]
+    made: float = field(default_factory=time.time)
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was planned."""
+        return max(0.0, time.time() - self.made)
 
     def with_stage(self, stage: str, parts: Sequence[Span]) -> Plan:
         return replace(self, parts={**self.parts, stage: tuple(parts)})
@@ -68,6 +75,7 @@ class PlanFolder:
             "format": FORMAT,
             "program": __version__,
             "operation": plan.operation,
+            "made": plan.made,
             "settings": dict(plan.settings),
             "parts": {stage: [list(span) for span in spans] for stage, spans in plan.parts.items()},
         }
@@ -190,7 +198,7 @@ def _parse(data: Any) -> Plan:
     settings, operation = data["settings"], str(data["operation"])
     if not isinstance(settings, dict) or operation not in OPERATIONS:
         raise InputError("damaged, or not a plan")
-    return Plan(operation, settings, parts)
+    return Plan(operation, settings, parts, float(data["made"]))
 
 
 def _span(span: Any) -> Span:

@@ -90,7 +90,7 @@ class RayTasks:
             ray.init(
                 self._cluster.address, log_to_driver=False, logging_level="ERROR", namespace="facedouble"
             )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             text = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ProcessError(
                 f"the Ray cluster {self._cluster.address} cannot be joined ({text})"
@@ -120,7 +120,8 @@ class RayTasks:
         task = self._task.options(
             num_cpus=self._cluster.cpus, num_gpus=self._cluster.gpus, scheduling_strategy=_elsewhere(avoid)
         )
-        self._running[task.remote(str(plan), stage, part, self._cluster.cpus)] = attempt
+        cluster = self._cluster
+        self._running[task.remote(str(plan), stage, part, cluster.cpus, cluster.needs_token)] = attempt
         return attempt
 
     def finished(self, seconds: float) -> Sequence[Outcome]:
@@ -155,20 +156,18 @@ class RayTasks:
         return Outcome(attempt, node, error)
 
 
-def work_here(plan: str, stage: str, part: int, cpus: int) -> tuple[str, str]:
+def work_here(plan: str, stage: str, part: int, cpus: int, needs_token: bool) -> tuple[str, str]:
     """Do a part; the machine's name, and an error or nothing. What a worker runs."""
     from facedouble.distributed.operations import work
 
-    node = f"{socket.gethostname()} ({os.environ.get('RAY_NODE_ID', _node_id())[:8]})"
+    node = f"{socket.gethostname()} ({_ray().get_runtime_context().get_node_id()[:8]})"
+    if needs_token and os.environ.get("RAY_AUTH_MODE") != "token":
+        return node, "its Ray was started without tokens (RAY_AUTH_MODE=token), so anybody may use it"
     try:
         work(Path(plan), stage, part, cpus=cpus)
     except FacedoubleError as error:
         return node, str(error)
     return node, ""
-
-
-def _node_id() -> str:
-    return str(_ray().get_runtime_context().get_node_id())
 
 
 def _elsewhere(avoid: Collection[str]) -> Any:

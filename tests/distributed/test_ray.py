@@ -1,0 +1,223 @@
+"""Parts on several real raylets of this machine: equal results, and nothing lost when something is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facedouble.conversion.pipeline import convert
+from facedouble.distributed.dispatch import distribute, open_executor
+from facedouble.distributed.executor import PartExecutor
+from facedouble.distributed.operations import plan
+from facedouble.distributed.plan_folder import PlanFolder
+from facedouble.distributed.ray_tasks import Cluster as Name
+from facedouble.errors import ProcessError, SettingsError
+from facedouble.extraction.extract import extract
+from facedouble.run.events import Event, Notice, Progress
+from facedouble.run.run import Run
+from facedouble.settings.convert import ConvertCommand, ConvertSettings
+from facedouble.settings.extract import ExtractCommand, ExtractSettings
+from tests.conversion.pipeline.conftest import faces as faces
+from tests.conversion.pipeline.conftest import pictures as pictures
+from tests.conversion.pipeline.conftest import rich as rich
+from tests.conversion.pipeline.conftest import stand_in as stand_in
+from tests.conversion.pipeline.test_resume import packets
+from tests.distributed.test_operations import WRITING
+from tests.extraction.facesets import contents
+
+pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
+
+NODES = 3
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head that works on nothing, and three nodes of one processor each; the machines are shared memory and
+    this disk."""
+    small = {"object_store_memory": 80 << 20, "include_dashboard": False}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in TOKEN.items():
+            patch.setenv(name, value)
+        ray_cluster = pytest.importorskip("ray.cluster_utils")
+        pytest.importorskip("ray._raylet").Config.initialize("")  # which reads the mode once
+        made = ray_cluster.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
+        try:
+            for _ in range(NODES):
+                made.add_node(num_cpus=1, object_store_memory=80 << 20)
+            yield made
+        finally:
+            made.shutdown()
+
+
+@pytest.fixture(scope="module")
+def executor(cluster: Any) -> Iterator[PartExecutor]:
+    with open_executor(f"ray:{cluster.address}") as opened:
+        yield opened
+
+
+def workers() -> list[int]:
+    """The processes that work on a part now."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cmdline").read_bytes().startswith(b"ray::work_here"):
+                found.append(int(process.name))
+        except OSError:
+            continue  # it has ended
+    return found
+
+
+class AtFirst:
+    """Calls ``act`` once, as soon as a part of ``stage`` is done and another is being worked on; keeps what
+    was said."""
+
+    def __init__(self, stage: str, act: Callable[[], bool]) -> None:
+        self.stage, self.act, self.done = stage, act, False
+        self.said: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            self.said.append(event.text)
+        if not self.done and isinstance(event, Progress) and event.stage == self.stage and event.done >= 1:
+            self.done = self.act()
+
+
+def one_worker(what: signal.Signals) -> bool:
+    found = workers()
+    if found:
+        os.kill(found[0], what)
+    return bool(found)
+
+
+@pytest.fixture(scope="module")
+def whole(rich: Path, faces: Path, stand_in: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("whole") / "out.mov"
+    convert(rich, stand_in, path, ConvertSettings.read(WRITING), faceset=faces)
+    return path
+
+
+@pytest.fixture
+def planned(rich: Path, faces: Path, stand_in: Path, tmp_path: Path) -> Path:
+    """The plan of the same conversion, in seven parts; its result is ``out.mov`` beside it."""
+    places = {"source": str(rich), "model": str(stand_in), "faceset": str(faces)}
+    command = ConvertCommand.read({**WRITING, **places, "output": str(tmp_path / "out.mov")})
+    plan("convert", command, tmp_path / "plan", 1)
+    return tmp_path / "plan"
+
+
+def test_extraction_on_three_nodes_is_that_of_one(
+    clips: dict[str, Path], tmp_path: Path, executor: PartExecutor
+) -> None:
+    extract(clips["sample_02"], tmp_path / "whole", ExtractSettings(processes=1))
+    command = ExtractCommand.read({"source": str(clips["sample_02"]), "output": str(tmp_path / "faces")})
+    plan("extract", command, tmp_path / "plan", NODES)
+    assert len(PlanFolder(tmp_path / "plan").read().parts["detect"]) == NODES
+    distribute(tmp_path / "plan", executor)
+    found, expected = contents(tmp_path / "faces"), contents(tmp_path / "whole")
+    assert found[1] == expected[1]
+    assert found[0] == expected[0]
+
+
+def test_conversion_on_three_nodes_is_that_of_one(planned: Path, whole: Path, executor: PartExecutor) -> None:
+    result = distribute(planned, executor)
+    assert packets(planned.parent / "out.mov") == packets(whole)
+    assert result.frames_swapped > 0
+
+
+def test_a_killed_worker_costs_its_part_alone(planned: Path, whole: Path, executor: PartExecutor) -> None:
+    killed = AtFirst("convert", lambda: one_worker(signal.SIGKILL))
+    distribute(planned, executor, run=Run([killed]))
+    assert killed.done
+    assert packets(planned.parent / "out.mov") == packets(whole)
+    assert any("is tried again: its worker is gone" in text for text in killed.said)
+
+
+def test_a_lost_node_costs_its_parts_alone(
+    planned: Path, whole: Path, cluster: Any, executor: PartExecutor
+) -> None:
+    def lose() -> bool:
+        if not workers():
+            return False
+        cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
+        return True
+
+    lost = AtFirst("convert", lose)
+    try:
+        distribute(planned, executor, run=Run([lost]))
+    finally:
+        cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+    assert lost.done
+    assert packets(planned.parent / "out.mov") == packets(whole)
+
+
+def test_a_worker_that_hangs_does_not_hold_up_the_rest(
+    planned: Path, whole: Path, executor: PartExecutor
+) -> None:
+    stopped = AtFirst("convert", lambda: one_worker(signal.SIGSTOP))
+    distribute(planned, executor, run=Run([stopped]))
+    assert stopped.done
+    assert packets(planned.parent / "out.mov") == packets(whole)
+
+
+def test_a_killed_coordinator_continues(
+    planned: Path, whole: Path, cluster: Any, executor: PartExecutor
+) -> None:
+    name = f"ray:{cluster.address}"
+    command = [sys.executable, "-m", "facedouble", "distribute", str(planned), "--executor", name]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    folder = PlanFolder(planned)
+    while process.poll() is None and len(folder.missing("convert", 7)) == 7:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    kept = [part for part in range(7) if folder.is_done("convert", part)]
+    stamps = [folder.result("convert", part).stat().st_mtime_ns for part in kept]
+    distribute(planned, executor)
+    assert kept
+    assert [folder.result("convert", part).stat().st_mtime_ns for part in kept] == stamps
+    assert packets(planned.parent / "out.mov") == packets(whole)
+
+
+def test_a_part_that_cannot_be_done_ends_the_run_with_its_reason(
+    planned: Path, stand_in: Path, executor: PartExecutor, tmp_path: Path
+) -> None:
+    (planned / "plan.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ProcessError) as caught:
+        distribute(planned, executor)
+    assert "stage convert failed 3 times (on " in str(caught.value)
+    assert "damaged, or not a plan" in str(caught.value)
+    assert not (tmp_path / "out.mov").exists()
+
+
+def test_no_cluster_is_joined_without_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with pytest.raises(ProcessError, match="can run anything on it"):
+        open_executor("ray:192.0.2.1:6379").__enter__()
+
+
+@pytest.mark.parametrize(
+    ("text", "cluster"),
+    [
+        ("", Name()),
+        ("auto", Name()),
+        ("10.0.0.1:6379,cpus=4,gpus=1", Name("10.0.0.1:6379", 4, 1)),
+        ("h:1,without-token", Name("h:1", needs_token=False)),
+    ],
+)
+def test_how_a_cluster_is_named(text: str, cluster: Name) -> None:
+    assert Name.parse(text) == cluster
+
+
+@pytest.mark.parametrize("text", ["h:1,cpus=0", "h:1,cpus=-1", "h:1,cpus", "h:1,trust"])
+def test_a_cluster_that_is_not_named_well(text: str) -> None:
+    with pytest.raises(SettingsError):
+        Name.parse(text)
