@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.training, pytest.mark.subprocess]
 
 FRAMES = 12
 ELSEWHERE = {"demo", "studio"}  # test_end_to_end.py runs one under the same watch; the other is a server
+PLAN = "plan convert -i a.mp4 -a faces/a -m model -o parts.mp4 --checkpoint-frames 6 --plan parts"
 
 SMALL = "--set architecture.kind=original --set architecture.filters=8 --set architecture.bottleneck=32"
 TRAIN = f"train -A faces/a -B faces/b -m model --iterations 2 --batch-size 2 {SMALL}"
@@ -47,6 +48,10 @@ ROAD = {
         "convert -i pictures -m model -o swapped",
         "convert -i b.mp4 -a faces/b -m model -o swap.mkv --swap-model",
     ],
+    "plan": [PLAN, PLAN.replace("parts", "more")],
+    "work": ["work parts --stage convert --part 0-1"],
+    "join": ["join parts --stage convert"],
+    "distribute": ["distribute more --executor local:1"],
     "evaluate": [
         "evaluate -r swap.mp4 -i a.mp4 -B faces/b -a faces/a -m model -o report.html --detailed-frames 2"
     ],

@@ -73,10 +73,8 @@ class FolderSink(Sink):
 
     def write(self, frame: Frame) -> None:
         name = self.name_of(frame)
-        marking = self._marking
         try:
-            data = self._encoded(frame)
-            data = with_pixel_aspect(data, frame.pixel_aspect)
+            data = with_pixel_aspect(self._encoded(frame), frame.pixel_aspect)
         except ValueError as error:
             raise OutputError(f"{self._path / name}: {error}") from error
         self._store(name, data)
