@@ -47,7 +47,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "doctor": FOUNDATION | PARTS,
     "project": FOUNDATION | {"video", "faceset"},
     "studio": FOUNDATION | PARTS | {"faceset"} | STAGES | {"doctor", "project"},
-    "cli": FOUNDATION | PARTS | {"faceset"} | STAGES | {"interchange", "distributed", "demo", "doctor", "project", "studio"},
+    "cli": FOUNDATION
+    | PARTS
+    | {"faceset"}
+    | STAGES
+    | {"interchange", "distributed", "demo", "doctor", "project", "studio"},
     "__main__": {"cli"},
 }
 
