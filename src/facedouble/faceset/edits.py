@@ -70,6 +70,12 @@ def keep_edits(edited: Sequence[Face], found: Sequence[Face]) -> list[Face]:
     return result
 
 
+def same_face(known: Face, found: Sequence[Face]) -> Face | None:
+    """The face among those ``found`` on a frame that is the one ``known`` there; ``None`` if none is."""
+    nearest = max(found, key=lambda face: known.box.overlap(face.box), default=None)
+    return nearest if nearest is not None and known.box.overlap(nearest.box) >= _SAME_FACE else None
+
+
 def _frames(faces: Sequence[Face]) -> Iterator[tuple[int, list[Face]]]:
     frames: dict[int, list[Face]] = {}
     for face in faces:

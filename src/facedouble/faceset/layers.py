@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from facedouble.errors import InputError, OutputError
 from facedouble.faceset.codec import LAYER, Layer
@@ -43,6 +43,11 @@ class Maker:
 
 
 HAND = Maker("hand")
+
+
+def made_by(layer: Layer) -> Maker:
+    """Who or what made a layer."""
+    return Maker(cast("Any", layer.maker), layer.maker_name, layer.maker_version)
 
 
 class LayerStore:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from facedouble.errors import InputError
-from facedouble.faceset.codec import FACE, Layer
+from facedouble.faceset.codec import FACE
 from facedouble.faceset.layer_kinds import LayerKind
-from facedouble.faceset.layers import Maker
+from facedouble.faceset.layers import Maker, made_by
 from facedouble.faceset.registry import LAYER_KINDS
 from facedouble.faceset.store import Faceset
 from facedouble.studio.history import Step
@@ -77,13 +77,8 @@ def state_of(store: Faceset, face: Face) -> FaceState:
     for layer in store.layers(face):
         if layer.kind in LAYERS:
             value = store.read_layer(face, layer.kind)
-            layers[layer.kind] = layer_state(face, layer.kind, value, maker_of(layer))
+            layers[layer.kind] = layer_state(face, layer.kind, value, made_by(layer))
     return FaceState(face={name: record[name] for name in HAND_FIELDS}, layers=layers)
-
-
-def maker_of(layer: Layer) -> Maker:
-    """Who made a layer."""
-    return Maker(cast("Any", layer.maker), layer.maker_name, layer.maker_version)
 
 
 def layer_state(face: Face, kind: str, value: Any, maker: Maker) -> LayerState:

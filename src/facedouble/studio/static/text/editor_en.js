@@ -26,7 +26,7 @@ export default {
   "editor.begins.import": "Imported ({name}). What you draw begins from it.",
   "editor.adopt": "Take it as mine", "editor.visible": "Nothing in front", "editor.clear": "Remove mask",
   "editor.from.points": "Points from other frames", "editor.from.crop": "Crop from other frames", "editor.from.mask": "Mask from other frames",
-  "editor.copyBefore": "Copy previous", "editor.copyAfter": "Copy next", "editor.carryOn": "Carry on ▸", "editor.carryBack": "◂ Carry back",
+  "editor.copyBefore": "Copy previous", "editor.copyAfter": "Copy next", "editor.carryOn": "Carry ▸", "editor.carryBack": "◂ Carry",
   "editor.upTo": "frames",
   "editor.carryHow": "By the picture's motion, until it becomes unsure or meets what is yours.",
   "editor.carried": "Carried to {n} frames.", "editor.carried.one": "Carried to one frame.",
