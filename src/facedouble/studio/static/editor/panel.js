@@ -109,8 +109,8 @@ function Neighbours({ e }) {
   return html`<section><h3>${t(`editor.from.${what}`)}</h3>
     <div class="row"><${Button} disabled=${e.before === null} onClick=${() => e.copy(e.before)}>${t("editor.copyBefore")}<//>
       <${Button} disabled=${e.after === null} onClick=${() => e.copy(e.after)}>${t("editor.copyAfter")}<//></div>
-    ${what !== "crop" && html`<div class="row"><${Button} disabled=${!has || e.before === null} onClick=${() => e.carry(-1)}>${t("editor.carryBack")}<//>
-      <${Button} disabled=${!has || e.after === null} onClick=${() => e.carry(1)}>${t("editor.carryOn")}<//>
+    ${what !== "crop" && html`<div class="row"><${Button} disabled=${!has || e.before === null} label=${t("editor.key.carryBack")} onClick=${() => e.carry(-1)}>${t("editor.carryBack")}<//>
+      <${Button} disabled=${!has || e.after === null} label=${t("editor.key.carryOn")} onClick=${() => e.carry(1)}>${t("editor.carryOn")}<//>
       <label class="inline">${t("editor.upTo")}<input type="number" min="1" max="600" value=${e.count}
         onChange=${(event) => e.set({ count: Math.max(1, Math.min(600, Math.round(Number(event.target.value)) || 1)) })} /></label></div>
       <p class="muted">${t("editor.carryHow")}</p>`}

@@ -27,6 +27,7 @@ export default {
   "editor.adopt": "Take it as mine", "editor.visible": "Nothing in front", "editor.clear": "Remove mask",
   "editor.from.points": "Points from other frames", "editor.from.crop": "Crop from other frames", "editor.from.mask": "Mask from other frames",
   "editor.copyBefore": "Copy previous", "editor.copyAfter": "Copy next", "editor.carryOn": "Carry ▸", "editor.carryBack": "◂ Carry",
+  "editor.key.carryOn": "Carry on along the track", "editor.key.carryBack": "Carry back along the track",
   "editor.upTo": "frames",
   "editor.carryHow": "By the picture's motion, until it becomes unsure or meets what is yours.",
   "editor.carried": "Carried to {n} frames.", "editor.carried.one": "Carried to one frame.",

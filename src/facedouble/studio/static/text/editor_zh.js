@@ -27,6 +27,7 @@ export default {
   "editor.adopt": "作为我的", "editor.visible": "前面没有东西", "editor.clear": "删除遮罩",
   "editor.from.points": "取自其他帧的点", "editor.from.crop": "取自其他帧的裁切", "editor.from.mask": "取自其他帧的遮罩",
   "editor.copyBefore": "复制上一帧", "editor.copyAfter": "复制下一帧", "editor.carryOn": "延续 ▸", "editor.carryBack": "◂ 延续",
+  "editor.key.carryOn": "沿轨迹向后延续", "editor.key.carryBack": "沿轨迹向前延续",
   "editor.upTo": "帧",
   "editor.carryHow": "依画面的运动延续，直到不可靠，或遇到你设定的内容。",
   "editor.carried": "已延续到 {n} 帧。", "editor.carried.one": "已延续到一帧。",
