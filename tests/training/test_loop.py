@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from facedouble.errors import FacedoubleError, ModelError, OutputError, SettingsError, TrainingError
 from facedouble.models import checkpoint
 from facedouble.run.cancel import cancelled_by
+from facedouble.run.control import Asked, Control, read_asked, write_asked
 from facedouble.run.events import Event, Notice, Progress
 from facedouble.run.run import Run
 from facedouble.settings.train import TrainSettings
@@ -318,3 +319,62 @@ def test_when_nothing_helps_it_gives_up_and_the_saves_are_good(facesets: Faceset
         run(facesets, tmp_path / "m", varied(SMALL, iterations=200, learning_rate=1e12))
     assert contents(tmp_path / "m") == before
     assert issubclass(TrainingError, FacedoubleError)
+
+
+# -- pausing -------------------------------------------------------------------------------------
+
+
+def test_a_pause_saves_and_waits_until_it_ends(facesets: Facesets, tmp_path: Path) -> None:
+    file, model = tmp_path / "control", tmp_path / "m"
+    seen: list[int] = []
+
+    def control(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "train" and event.done == 2:
+            write_asked(file, Asked(pause=True))
+        if isinstance(event, Notice) and event.code == "train.paused":
+            seen.append(checkpoint.read_card(model).iteration)
+            write_asked(file, Asked(pause=False))
+
+    settings = varied(SMALL, iterations=0, minutes=0.05, save_interval=1000)
+    with Run([control], control=Control(file)) as working:
+        result = train(facesets["a"], facesets["b"], model, settings, run=working)
+    assert len(seen) == 1
+    assert 2 <= seen[0] < result.iteration
+    assert result.stopped == "finished"
+
+
+def test_a_pause_ends_when_the_training_is_stopped(facesets: Facesets, tmp_path: Path) -> None:
+    file = tmp_path / "control"
+    write_asked(file, Asked(pause=True))
+    working = Run(control=Control(file))
+    working.subscribe(
+        lambda event: working.cancel() if isinstance(event, Notice) and event.code == "train.paused" else None
+    )
+    result = train(facesets["a"], facesets["b"], tmp_path / "m", varied(SMALL, iterations=0), run=working)
+    assert (result.stopped, result.iteration) == ("stopped by hand", 0)
+
+
+def test_it_saves_when_it_is_asked_to(facesets: Facesets, tmp_path: Path) -> None:
+    file, model = tmp_path / "control", tmp_path / "m"
+    write_asked(file, Asked(save=3))  # of an earlier run
+    saves: list[int] = []
+
+    def control(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "train":
+            if event.done == 2:
+                write_asked(file, Asked(save=4))
+            saves.append(checkpoint.read_card(model).iteration)
+            if saves[-1] > 0:
+                working.cancel()
+
+    working = Run([control], control=Control(file))
+    train(facesets["a"], facesets["b"], model, varied(SMALL, iterations=0, save_interval=0), run=working)
+    assert saves[-1] >= 2
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"pause": 1, "save": 0}', '{"pause": true}', "[" * 5000])
+def test_a_damaged_control_file_asks_for_nothing(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "control"
+    assert read_asked(file) == Asked()
+    file.write_text(text)
+    assert read_asked(file) == Asked()

@@ -12,6 +12,7 @@ import typer
 from facedouble.cli.paths import some_path
 from facedouble.cli.progress import progress
 from facedouble.run.cancel import cancelled_by, stop_signals
+from facedouble.run.control import Control
 from facedouble.run.events import Event, Notice, Subscriber
 from facedouble.run.jsonl import EventLog
 from facedouble.run.run import Run
@@ -24,14 +25,27 @@ EventsOption = Annotated[
 ]
 
 
+ControlOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--control",
+        metavar="FILE",
+        help="pause or save when this file says so, as the studio writes it",
+        parser=some_path,
+    ),
+]
+
+
 @contextmanager
-def running(events: Path | None = None, *, stages: bool = True) -> Iterator[Run]:
+def running(events: Path | None = None, *, stages: bool = True, control: Path | None = None) -> Iterator[Run]:
     """A run whose events are shown on stderr, and added to the file ``events`` if one is given.
 
     Without ``stages`` only notices are shown, for work that is done in a moment.
-    Ctrl-C, SIGTERM and SIGHUP cancel it at its next safe point; a second one ends the program at once.
+    ``control``: a file that may ask it to pause or save. Ctrl-C, SIGTERM and SIGHUP cancel it at its next
+    safe point; a second one ends the program at once.
     """
-    with Run() as run, progress() as shown, cancelled_by(run.token, stop_signals()):
+    asked = None if control is None else Control(control)
+    with Run(control=asked) as run, progress() as shown, cancelled_by(run.token, stop_signals()):
         if events is not None:
             run.subscribe(EventLog(events, run.id))
         run.subscribe(shown if stages else _only_notices(shown))

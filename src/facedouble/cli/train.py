@@ -8,13 +8,13 @@ import threading
 
 from facedouble.cli.options import with_settings
 from facedouble.cli.progress import clock
-from facedouble.cli.running import EventsOption, running
+from facedouble.cli.running import ControlOption, EventsOption, running
 from facedouble.run.run import Run
 from facedouble.settings.train import TrainCommand, TrainSettings
 
 
 @with_settings
-def train(command: TrainCommand, events: EventsOption = None) -> None:
+def train(command: TrainCommand, events: EventsOption = None, control: ControlOption = None) -> None:
     """Train a model on the faces of two people, or train it further.
 
     Enter or Ctrl-C stops after saving; the same command goes on from there. The model's folder
@@ -22,7 +22,7 @@ def train(command: TrainCommand, events: EventsOption = None) -> None:
     """
     from facedouble.training.loop import train as operate
 
-    with running(events) as run:
+    with running(events, control=control) as run:
         _cancel_on_enter(run)
         result = operate(command.a, command.b, command.model, command.only(TrainSettings), run=run)
         if run.token.signal is not None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from facedouble.errors import BusyError, FacedoubleError
-from facedouble.project.jobs import Job, JobState, Queue
+from facedouble.project.jobs import CONTROL, Job, JobState, Queue
 from facedouble.project.look import Look
 from facedouble.project.registry import EXECUTORS
 from facedouble.project.step_jobs import jobs_to_do
@@ -86,6 +86,6 @@ def forget_ended(folder: Path, queue: Queue) -> tuple[list[Job], list[Job]]:
         up_to_date(folder, queue, job)
     gone, kept = queue.clear()
     for job in gone:
-        for kind in ("jsonl", "log", "yaml", "lock"):
+        for kind in ("jsonl", "log", "yaml", "lock", CONTROL):
             job.file(folder, kind).unlink(missing_ok=True)
     return gone, kept

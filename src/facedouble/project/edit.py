@@ -55,6 +55,26 @@ def set_result_settings(folder: Path, result: str, settings: Mapping[str, Any]) 
     return write_content(folder, content)
 
 
+def add_model(folder: Path, like: str, name: str, kind: str) -> Project:
+    """Add a model of the people whose model ``like`` is, with its limits, of the registered ``kind``. Raises
+    ``InputError`` for a name that is taken or none."""
+    content = read_content(folder)
+    if name in content["models"]:
+        raise InputError(f"there is a model {name!r} already")
+    pattern = content["models"][like]
+    own = {key: value for key, value in pattern.get("settings", {}).items() if key in ("limits", "compute")}
+    settings = {**own, "architecture": {"kind": kind}}
+    content["models"][name] = {"a": pattern["a"], "b": pattern["b"], "settings": settings}
+    return write_content(folder, content)
+
+
+def set_result_model(folder: Path, result: str, model: str) -> Project:
+    """Have a result drawn by another model of the same people. Raises ``InputError``."""
+    content = read_content(folder)
+    content["results"][result]["model"] = model
+    return write_content(folder, content)
+
+
 def set_training_minutes(folder: Path, model: str, minutes: float) -> Project:
     """Train a model for so long, over all runs, and by no other limit."""
     content = read_content(folder)

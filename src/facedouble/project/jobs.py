@@ -29,6 +29,8 @@ from facedouble.project.database import transaction
 from facedouble.project.model import STATE
 
 FOLDER = "jobs"
+CONTROL = "control"
+"""The kind of file by which a job is asked to pause or save, see :mod:`facedouble.run.control`."""
 
 
 class JobState(StrEnum):
@@ -112,10 +114,17 @@ class Job:
     def command(self, project: Path) -> list[str]:
         """What is run after the program's name: the arguments, and where its settings and events are."""
         config = ["--config", str(self.file(project, "yaml"))] if self.config else []
-        return [*self.arguments, *config, "--events", str(self.file(project, "jsonl"))]
+        control = ["--control", str(self.file(project, CONTROL))] if self.has_control else []
+        return [*self.arguments, *config, "--events", str(self.file(project, "jsonl")), *control]
+
+    @property
+    def has_control(self) -> bool:
+        """Whether it can be asked to pause and to save."""
+        return self.arguments[:1] == ("train",)
 
     def file(self, project: Path, kind: str) -> Path:
-        """Where its ``kind`` of file (``jsonl`` events, ``log``, ``yaml`` settings, ``lock``) lies."""
+        """Where its ``kind`` of file (``jsonl`` events, ``log``, ``yaml`` settings, ``lock``, ``control``)
+        lies."""
         return project / STATE / FOLDER / f"{self.id}.{kind}"
 
 

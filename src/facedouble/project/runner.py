@@ -28,7 +28,7 @@ from facedouble.project.ending import succeeded, was_stopped
 from facedouble.project.file import state_folder
 from facedouble.project.follow import Follower
 from facedouble.project.foreground import alone
-from facedouble.project.jobs import FOLDER, Job, JobState, Queue
+from facedouble.project.jobs import CONTROL, FOLDER, Job, JobState, Queue
 from facedouble.project.local import process_lives
 from facedouble.project.step_jobs import begin_step, finish_step
 from facedouble.run.events import Failed, Finished
@@ -90,6 +90,7 @@ class Runner:
         follower = Follower(events, start)
         if job.config:
             write_whole(job.file(self.project, "yaml"), job.config.encode())
+        job.file(self.project, CONTROL).unlink(missing_ok=True)  # what was asked of an earlier run
         lock = lock_for_child(job.file(self.project, "lock"))
         try:
             with log.open("ab") as output:

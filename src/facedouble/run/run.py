@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 from facedouble._version import __version__
 from facedouble.run import locks
 from facedouble.run.cancel import Cancelled, CancelToken, cancelled_by
+from facedouble.run.control import Control
 from facedouble.run.events import (
     Data,
     Event,
@@ -48,12 +49,21 @@ class Run:
     worked in between. ``Cancelled``, ``KeyboardInterrupt`` and the like pass through. A subscriber that is a
     context manager is entered when it subscribes and left when it is removed or the run ends.
 
+    ``control`` asks an operation that knows how (training) to pause or to save.
+
     A run is a context manager, which closes its subscribers; without such subscribers that may be left out.
     """
 
-    def __init__(self, subscribers: Iterable[Subscriber] = (), *, token: CancelToken | None = None) -> None:
+    def __init__(
+        self,
+        subscribers: Iterable[Subscriber] = (),
+        *,
+        token: CancelToken | None = None,
+        control: Control | None = None,
+    ) -> None:
         self.id = uuid.uuid4().hex[:12]
         self.token = token or CancelToken()
+        self.control = control
         self._subscribers: list[Subscriber] = []
         self._failing: set[int] = set()
         self._waiting: deque[Event] = deque()

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from facedouble.errors import BusyError, InputError
 from facedouble.project.dispatch import queue_now, submit
-from facedouble.project.edit import set_result_settings
+from facedouble.project.edit import set_result_model, set_result_settings
 from facedouble.project.jobs import JobState
 from facedouble.project.look import look as look_at
 from facedouble.project.model import Project
@@ -36,6 +36,12 @@ class ValuesBody(Body):
     """The whole tree of settings, as plain values."""
 
     values: dict[str, JsonValue]
+
+
+class ModelBody(Body):
+    """A model of the project, by the id of its training."""
+
+    model: str
 
 
 class Previews:
@@ -108,6 +114,12 @@ def show_result(studio: Studio, sent: Call) -> Any:
         "width": info.shown_size[0],
         "height": info.shown_size[1],
         "output": step.output,
+        "model": identify("step", f"train {project.results[name].model}"),
+        "models": [
+            {"id": identify("step", f"train {it}"), "name": it}
+            for it, other in project.models.items()
+            if {other.a, other.b} == {project.results[name].a, project.results[name].b}
+        ],
         "values": settings_of(step).dump(),
         "defaults": _base(project).dump(),
         "schema": json_schema("convert"),
@@ -117,6 +129,14 @@ def show_result(studio: Studio, sent: Call) -> Any:
 def _base(project: Project) -> ConvertSettings:
     """The settings of a conversion without those of the result itself."""
     return ConvertSettings.read(project.settings.convert)
+
+
+def choose_model(studio: Studio, sent: Call) -> Any:
+    """Have a result drawn by another model."""
+    project, name, _ = _found(studio, sent)
+    model = named("step", sent.body(ModelBody).model, (f"train {it}" for it in project.models))
+    set_result_model(studio.folder, name, model.removeprefix("train "))
+    return show_result(studio, sent)
 
 
 def show_look(studio: Studio, sent: Call) -> Any:
@@ -225,6 +245,7 @@ ROUTES: list[Route] = [
     call("/api/results/{result}/look", show_look, "POST"),
     call("/api/results/{result}/look/{stamp}", show_readiness),
     call("/api/results/{result}/frames/{number:int}/{stamp}/{view}", show_frame),
+    call("/api/results/{result}/model", choose_model, "POST"),
     call("/api/results/{result}/settings", save, "POST"),
     call("/api/results/{result}/queue", queue, "POST"),
 ]

@@ -13,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from facedouble.errors import FacedoubleError
+from facedouble.errors import FacedoubleError, InputError
 from facedouble.project.dispatch import forget_ended, queue_now, submit, up_to_date
-from facedouble.project.jobs import Job, JobState
+from facedouble.project.jobs import CONTROL, Job, JobState
 from facedouble.project.look import look
 from facedouble.project.registry import EXECUTORS
+from facedouble.run.control import Asked, read_asked, write_asked
 from facedouble.studio.calls import Body, Call, call
 from facedouble.studio.state import Studio, identify
 
@@ -35,6 +36,12 @@ class RunBody(Body):
     stale: bool = False
 
 
+class PauseBody(Body):
+    """Whether a training waits."""
+
+    pause: bool
+
+
 class MoveBody(Body):
     """Before which job a job is put; at the end if none is named."""
 
@@ -50,17 +57,20 @@ def _jobs(studio: Studio) -> list[dict[str, Any]]:
     if not studio.has_project:
         return []
     with studio.queue() as queue:
-        return [_shown(up_to_date(studio.folder, queue, job)) for job in queue.all()]
+        return [_shown(studio, up_to_date(studio.folder, queue, job)) for job in queue.all()]
 
 
-def _shown(job: Job) -> dict[str, Any]:
+def _shown(studio: Studio, job: Job) -> dict[str, Any]:
     progress = job.progress
+    held = job.state == JobState.RUNNING and job.has_control
+    paused = held and read_asked(job.file(studio.folder, CONTROL)).pause
     return {
         "id": job.id,
         "title": job.title,
         "kind": job.arguments[0] if job.arguments else "",
         "state": job.state.value,
         "stopping": job.state == JobState.RUNNING and job.stop_asked is not None,
+        "paused": paused,
         "step": None if job.step is None else identify("step", job.step),
         "line": job.line,
         "after": list(job.after),
@@ -91,7 +101,7 @@ def run(studio: Studio, sent: Call) -> Any:
     with studio.queue() as queue:
         jobs = queue_now(found, queue, stale=body.stale, only=only)
         submit(studio.folder, jobs)
-        return [_shown(job) for job in jobs]
+        return [_shown(studio, job) for job in jobs]
 
 
 def stop(studio: Studio, sent: Call) -> Any:
@@ -99,6 +109,27 @@ def stop(studio: Studio, sent: Call) -> Any:
     with studio.queue() as queue:
         job = queue.get(sent.path["number"])
         EXECUTORS[job.executor](studio.folder).stop(job)
+    return _jobs(studio)
+
+
+def pause(studio: Studio, sent: Call) -> Any:
+    """Have a training wait, with what it has in memory, or go on."""
+    return _ask(studio, sent, pause=sent.body(PauseBody).pause)
+
+
+def save_now(studio: Studio, sent: Call) -> Any:
+    """Have a training save what it has."""
+    return _ask(studio, sent)
+
+
+def _ask(studio: Studio, sent: Call, pause: bool | None = None) -> Any:
+    with studio.queue() as queue:
+        job = queue.get(sent.path["number"])
+    if job.state != JobState.RUNNING or not job.has_control:
+        raise InputError(f"{job.title} is no training that is running")
+    file = job.file(studio.folder, CONTROL)
+    asked = read_asked(file)
+    write_asked(file, Asked(asked.pause, asked.save + 1) if pause is None else Asked(pause, asked.save))
     return _jobs(studio)
 
 
@@ -198,6 +229,8 @@ ROUTES: list[Route] = [
     call("/api/jobs/clear", clear, "POST"),
     call("/api/jobs/wake", wake, "POST"),
     call("/api/jobs/{number:int}/stop", stop, "POST"),
+    call("/api/jobs/{number:int}/pause", pause, "POST"),
+    call("/api/jobs/{number:int}/save", save_now, "POST"),
     call("/api/jobs/{number:int}/resume", resume, "POST"),
     call("/api/jobs/{number:int}/move", move, "POST"),
     call("/api/jobs/{number:int}/log", show_log),

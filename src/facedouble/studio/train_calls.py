@@ -12,7 +12,8 @@ from starlette.routing import Route
 from facedouble.errors import InputError
 from facedouble.files import read_regular
 from facedouble.models import checkpoint
-from facedouble.project.edit import set_training_minutes
+from facedouble.models.registry import MODELS
+from facedouble.project.edit import add_model, set_training_minutes
 from facedouble.project.jobs import ENDED, Job
 from facedouble.project.steps import Step, project_steps
 from facedouble.studio.calls import Body, Call, call
@@ -31,6 +32,14 @@ class MinutesBody(Body):
     """How long a model is trained, over all runs."""
 
     minutes: float
+
+
+class ModelBody(Body):
+    """A model to add: of the people of the model ``like`` (an id), of another kind."""
+
+    like: str
+    name: str
+    kind: str
 
 
 def _step(studio: Studio, sent: Call) -> Step:
@@ -114,6 +123,21 @@ def _picture(path: Path) -> Response:
     return Response(data, media_type="image/png")
 
 
+def show_kinds(studio: Studio, _: Call) -> Any:
+    """The kinds of models that there are."""
+    return [{"kind": kind, "about": text} for kind, text in MODELS.summaries().items()]
+
+
+def new_model(studio: Studio, sent: Call) -> Any:
+    """Add a model of the same people, and say which it is."""
+    body = sent.body(ModelBody)
+    steps = {step.name: step for step in project_steps(studio.project())}
+    MODELS.check(body.kind)
+    like = named("step", body.like, (name for name in steps if name.startswith("train ")))
+    add_model(studio.folder, like.removeprefix("train "), body.name, body.kind)
+    return {"id": identify("step", f"train {body.name}")}
+
+
 def train_longer(studio: Studio, sent: Call) -> Any:
     """Change how long a model is trained."""
     minutes = sent.body(MinutesBody).minutes
@@ -124,6 +148,8 @@ def train_longer(studio: Studio, sent: Call) -> Any:
 
 
 ROUTES: list[Route] = [
+    call("/api/kinds", show_kinds),
+    call("/api/models", new_model, "POST"),
     call("/api/models/{model}", show_training),
     call("/api/models/{model}/preview/{stamp}", show_preview),
     call("/api/models/{model}/past/{iteration:int}", show_past),

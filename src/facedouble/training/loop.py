@@ -26,6 +26,7 @@ from facedouble.types import SIDES
 
 _DRY_RUN_STEPS = 3
 _UNTIL_RECORDED = 6  # steps before the first that is replayed, at most
+_PAUSE = 0.2  # seconds between looks whether a pause has ended
 _TRY_AGAIN = 5.0  # seconds between attempts to save on a full disk
 
 
@@ -114,7 +115,8 @@ class Trainer:
             if self.state.losses_due and not self.read_losses():
                 continue
 
-            progress, stop, save = self.decide()
+            progress, stop, save, pause = self.decide()
+            save |= pause
             if (save or stop) and not self.read_losses():
                 continue
             if (save or stop) and self.state.card.iteration != self.saved_iteration:
@@ -122,6 +124,9 @@ class Trainer:
                     self.roll_back()
                     continue
                 self.save(final=stop == StopReason.FINISHED)
+            if pause and not stop:
+                self.hold()
+                continue
             if stop:
                 if self.reporter is not None:
                     self.reporter.finish(self.state)
@@ -139,18 +144,35 @@ class Trainer:
             self.state.update_ema()
             self.state.record_losses(losses)
 
-    def decide(self) -> tuple[float, StopReason, bool]:
-        """Progress of the training, whether to stop, and whether to save; the main process decides for
+    def decide(self) -> tuple[float, StopReason, bool, bool]:
+        """Progress of the training, whether to stop, to save, and to pause; the main process decides for
         all."""
-        card = self.state.card
+        card, control = self.state.card, self.run.control
         unsaved = card.iteration - self.saved_iteration
-        progress, stop, save = self.setup.world.broadcast(
+        progress, stop, save, pause = self.setup.world.broadcast(
             schedule.progress(self.settings, card),
             schedule.stop_reason(self.settings, card, self.state.smoothed, self.run.cancelled),
             schedule.save_due(self.settings, unsaved, time.perf_counter() - self.saved_at)
-            or self.saved_iteration < 0,
+            or self.saved_iteration < 0
+            or (control is not None and control.take_save()),
+            control is not None and control.paused,
         )
-        return progress, StopReason(int(stop)), bool(save)
+        return progress, StopReason(int(stop)), bool(save), bool(pause)
+
+    def hold(self) -> None:
+        """Wait until a pause ends, or the run is cancelled. It does not count as time of training."""
+        begun = time.perf_counter()
+        self.run.notice("train.paused", f"paused at iteration {self.state.card.iteration}; it is saved")
+        while True:
+            control = self.run.control
+            asked = control is not None and control.paused and not self.run.cancelled
+            if not self.setup.world.broadcast(asked)[0]:
+                break
+            time.sleep(_PAUSE)
+        held = time.perf_counter() - begun
+        self.start += held
+        self.saved_at += held
+        self.run.notice("train.resumed", f"resumed after a pause of {held:.0f} s")
 
     def read_losses(self) -> bool:
         """Read the losses recorded so far, and report them. False if they have diverged: then everything is

@@ -18,6 +18,8 @@ const shapes = {
   help: "M9 9a3 3 0 1 1 4.500 2.600c-1 .6-1.500 1.200-1.500 2.400M12 17.500v.5",
   play: "M7 5l12 7-12 7z",
   stop: "M6 6h12v12H6z",
+  pause: "M8 6v12M16 6v12",
+  save: "M12 4v10M8 10l4 4 4-4M5 19h14",
   again: "M5 12a7 7 0 1 0 2-5M7 3v4h4",
   copy: "M8 8h11v11H8zM5 16V5h11",
   add: "M12 5v14M5 12h14",

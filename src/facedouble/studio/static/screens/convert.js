@@ -28,12 +28,12 @@ function Result({ step, results }) {
   }, [step.id]);
   if (problem) return html`<p class="empty bad">${problem}</p>`;
   if (!result) return html`<p class="empty">${t("loading")}</p>`;
-  return html`<${Grading} result=${result} step=${step} results=${results} />`;
+  return html`<${Grading} key=${result.model} result=${result} step=${step} results=${results} reload=${setResult} />`;
 }
 
 const place = (id) => `frame ${id}`;
 
-function Grading({ result, step, results }) {
+function Grading({ result, step, results, reload }) {
   const base = `/api/results/${result.id}`;
   const [values, setValues] = useState(result.values);
   const [frame, setFrame] = useState(Math.min(result.frames - 1, Number(sessionStorage.getItem(place(result.id))) || 0));
@@ -128,6 +128,11 @@ function Grading({ result, step, results }) {
     { code: "KeyO", name: t("key.out"), run: () => keys.current.cut("out") },
   ]), []);
 
+  const chooseModel = (event) => attempt(async () => {
+    const next = await post(`${base}/model`, { model: event.target.value });
+    await loadProject();
+    reload(next);
+  });
   const dirty = JSON.stringify(values) !== JSON.stringify(saved);
   const save = () => attempt(async () => {
     await post(`${base}/settings`, { values });
@@ -160,7 +165,9 @@ function Grading({ result, step, results }) {
         onChange=${(event) => (location.hash = `#/convert/${event.target.value}`)}>
         ${results.map((one) => html`<option key=${one.id} value=${one.id}>${one.label}</option>`)}</select>
         <span class="muted">${t("convert.gets", { name: result.person })}</span>
-        <a class="button" href=${`#/editor/${result.faces}/${frame}`}>${t("editor.openFrame")}</a></header>
+        <a class="button" href=${`#/editor/${result.faces}/${frame}`}>${t("editor.openFrame")}</a>
+        ${result.models.length > 1 && html`<label class="inline">${t("kind.train")}<select value=${result.model} onChange=${chooseModel}>
+          ${result.models.map((one) => html`<option key=${one.id} value=${one.id}>${one.name}</option>`)}</select></label>`}</header>
       <${ConvertForm} result=${result} values=${values} change=${edit} />
       <footer><span class="muted" role="status">${dirty ? t("convert.unsaved") : ""}</span><span class="space"></span>
         <${Button} disabled=${!dirty || problem} onClick=${save}>${t("convert.save")}<//>

@@ -31,7 +31,7 @@ function Job({ job, before, after, beyond }) {
   const running = job.state === "running";
   const share = progress?.total ? progress.done / progress.total : running ? null : 0;
   return html`<li class="job">
-    <${State} state=${job.stopping ? "stopping" : job.state} />
+    <${State} state=${job.stopping ? "stopping" : job.paused ? "paused" : job.state} />
     <div class="what"><strong>${job.title}</strong><${About} job=${job} />
       ${running && html`<${Bar} share=${share} label=${job.title} />`}
       ${job.error && html`<p class="bad">${job.error}</p>`}</div>

@@ -4,9 +4,9 @@ import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { get, picture, post } from "../api.js";
 import { Chart } from "../chart.js";
 import { listen } from "../keys.js";
-import { attempt, jobOf, takeJobs, useStore } from "../store.js";
+import { attempt, jobOf, loadProject, say, takeJobs, useStore } from "../store.js";
 import { clock, number, t } from "../text.js";
-import { Bar, Button, State } from "../ui.js";
+import { Bar, Button, Dialog, State } from "../ui.js";
 import { Viewer } from "../viewer.js";
 import { run } from "./project.js";
 
@@ -15,6 +15,7 @@ export function Train({ route }) {
   const models = project.made ? project.steps.filter((step) => step.kind === "train") : [];
   const chosen = models.find((step) => step.id === route[0]) || models[0];
   if (!chosen) return html`<p class="empty">${t("train.none")}</p>`;
+  if (route[1] === "compare" && models.length > 1) return html`<${Comparison} step=${chosen} models=${models} />`;
   return html`<${Training} key=${chosen.id} step=${chosen} models=${models} />`;
 }
 
@@ -66,22 +67,109 @@ function Head({ step, models, found, active, job }) {
     [t("train.best"), found.best ? `${number(found.best.score, 3)} (${number(found.best.at)})` : "–"],
     [t("train.model"), found.kind ? `${found.kind} · ${found.resolution} px` : "–"],
   ];
+  const [adding, setAdding] = useState(false);
+  const state = active ? (active.stopping ? "stopping" : active.paused ? "paused" : active.state) : step.state;
+  const ask = (path, body) => attempt(async () => {
+    takeJobs(await post(`/api/jobs/${job.id}/${path}`, body));
+    if (path === "save") say(t("train.savesNow"));
+  });
   return html`<section class="head"><header>
     ${models.length > 1 ? html`<select aria-label=${t("kind.train")} value=${step.id}
       onChange=${(event) => (location.hash = `#/train/${event.target.value}`)}>
-      ${models.map((one) => html`<option key=${one.id} value=${one.id}>${one.label}</option>`)}</select>`
+      ${models.map((one) => html`<option key=${one.id} value=${one.id}>${one.label}</option>`)}</select>
+      <a class="button" href=${`#/train/${step.id}/compare`}>${t("train.compare")}</a>`
       : html`<h2>${found.name}</h2>`}
-    <span class="space"></span><${State} state=${active ? (active.stopping ? "stopping" : active.state) : step.state} /></header>
+    <${Button} icon="add" label=${t("train.newModel")} onClick=${() => setAdding(true)} />
+    <span class="space"></span><${State} state=${state} /></header>
+    ${adding && html`<${NewModel} step=${step} models=${models} close=${() => setAdding(false)} />`}
     ${active?.state === "running" && html`<${Bar} share=${share} label=${step.name} />`}
     <dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd class="number">${value}</dd></div>`)}</dl>
     <div class="go">${active
-      ? html`<${Button} icon="stop" disabled=${active.stopping} onClick=${() => act("stop")}>${t("train.stop")}<//>
-        <span class="muted">${t("train.stopSaves")}</span>`
+      ? html`${active.state === "running" && html`<${Button} icon=${active.paused ? "play" : "pause"} disabled=${active.stopping}
+          onClick=${() => ask("pause", { pause: !active.paused })}>${t(active.paused ? "train.goOn" : "train.pause")}<//>
+        <${Button} icon="save" disabled=${active.stopping || active.paused} onClick=${() => ask("save")}>${t("train.save")}<//>`}
+        <${Button} icon="stop" disabled=${active.stopping} onClick=${() => act("stop")}>${t("train.stop")}<//>
+        <span class="muted">${t(active.paused ? "train.pauseKeeps" : "train.stopSaves")}</span>`
       : html`<label>${t("train.until")}<input type="number" min="1" step="1" value=${limit}
           onInput=${(event) => setMinutes(Number(event.target.value) || null)} /></label><span>${t("unit.minutes")}</span>
         <span class="space"></span><${Button} icon="play" tone="main" disabled=${step.state === "done" && minutes === null && !resumable}
           onClick=${go}>${t(found.iteration ? "train.on" : "train.start")}<//>`}</div>
   </section>`;
+}
+
+// Another model of the same people, to be compared with this one.
+function NewModel({ step, models, close }) {
+  const [kinds, setKinds] = useState([]);
+  const [kind, setKind] = useState("quick");
+  const [name, setName] = useState("");
+  const [problem, setProblem] = useState("");
+  useEffect(() => {
+    get("/api/kinds").then(setKinds, (error) => setProblem(error.message));
+  }, []);
+  const given = name || `${models[0].label} ${kind}`;
+  const add = async (event) => {
+    event.preventDefault();
+    try {
+      const { id } = await post("/api/models", { like: step.id, name: given, kind });
+      await loadProject();
+      close();
+      location.hash = `#/train/${id}`;
+    } catch (error) {
+      setProblem(error.message);
+    }
+  };
+  const about = kinds.find((one) => one.kind === kind)?.about;
+  return html`<${Dialog} title=${t("train.newModel")} close=${close}><form onSubmit=${add}>
+    <label>${t("train.model")}<select value=${kind} onChange=${(event) => setKind(event.target.value)}>
+      ${kinds.map((one) => html`<option key=${one.kind} value=${one.kind}>${one.kind}</option>`)}</select></label>
+    <p class="muted">${about}</p>
+    <label>${t("name")}<input type="text" value=${given} maxlength="60" onInput=${(event) => setName(event.target.value)} /></label>
+    ${problem && html`<p class="bad" role="alert">${problem}</p>`}
+    <footer><button class="button main">${t("add")}</button></footer></form><//>`;
+}
+
+// All models of the project side by side: what they draw, their measures, their curves over each other.
+function Comparison({ step, models }) {
+  const [found, setFound] = useState({});
+  const [at, setAt] = useState(null);
+  const { jobs } = useStore();
+  const running = jobs.some((job) => job.kind === "train" && job.state === "running");
+  useEffect(() => {
+    let gone = false;
+    let timer = 0;
+    const read = async () => {
+      const every = await Promise.all(models.map((one) => get(`/api/models/${one.id}`).catch((error) => ({ id: one.id, name: one.label, problem: error.message }))));
+      if (gone) return;
+      setFound(Object.fromEntries(every.map((one) => [one.id, one])));
+      if (running) timer = setTimeout(read, 3000);
+    };
+    read();
+    return () => ((gone = true), clearTimeout(timer));
+  }, [models.map((one) => one.id + one.detail).join(), running]);
+  const shown = models.map((one) => found[one.id]).filter(Boolean);
+  const lastOf = (one, key) => {
+    const points = one.curves?.[key];
+    return points?.length ? number(points[points.length - 1][1], 3) : "–";
+  };
+  const rows = [
+    ["train.model", (one) => (one.kind ? `${one.kind} · ${one.resolution} px` : "–")],
+    ["train.iterations", (one) => number(one.iteration)], ["train.time", (one) => clock(one.minutes * 60)],
+    ["train.faces", (one) => number(one.faces_seen)],
+    ["train.restoredAll", (one) => lastOf(one, "held_out/ssim")], ["train.restoredEyes", (one) => lastOf(one, "held_out/ssim_eyes")],
+    ["train.restoredMouth", (one) => lastOf(one, "held_out/ssim_mouth")],
+    ["train.distanceB", (one) => lastOf(one, "held_out/to_b")], ["train.distanceA", (one) => lastOf(one, "held_out/to_a")],
+  ];
+  const curve = (key) => shown.filter((one) => one.curves?.[key]?.length).map((one) => [one.name, one.curves[key]]);
+  return html`<div class="models"><header><a class="button" href=${`#/train/${step.id}`}>${t("train.one")}</a></header>
+    <div class="sheet-row">${shown.map((one) => html`<figure key=${one.id} class="card"><figcaption><a href=${`#/train/${one.id}`}>${one.name}</a></figcaption>
+      ${one.problem ? html`<p class="empty bad">${one.problem}</p>` : one.preview
+        ? html`<img src=${`/api/models/${one.id}/preview/${one.preview}`} alt=${t("train.preview", { n: one.saved_at })} />`
+        : html`<p class="empty">${t("train.noPreview")}</p>`}</figure>`)}</div>
+    <table class="card compare"><thead><tr><th scope="col"></th>${shown.map((one) => html`<th scope="col" key=${one.id}>${one.name}</th>`)}</tr></thead>
+      <tbody>${rows.map(([name, value]) => html`<tr key=${name}><th scope="row">${t(name)}</th>${shown.map((one) =>
+        html`<td key=${one.id} class="number">${one.problem ? "–" : value(one)}</td>`)}</tr>`)}</tbody></table>
+    <div class="charts"><${Chart} title=${t("train.restored")} series=${curve("held_out/ssim")} at=${at} setAt=${setAt} />
+      <${Chart} title=${t("train.distanceB")} series=${curve("held_out/to_b")} at=${at} setAt=${setAt} /></div></div>`;
 }
 
 const group = (curves, names) => names.filter(([, key]) => curves[key]?.length).map(([name, key]) => [name, curves[key]]);
