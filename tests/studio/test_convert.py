@@ -18,6 +18,7 @@ from facedouble.settings.video import ClipEncoding
 from facedouble.studio.convert_calls import difference
 from facedouble.studio.server import StudioServer
 from facedouble.types import Image
+from facedouble.video.images import write_png
 from facedouble.video.opencv_codec import decode
 from facedouble.video.source import open_source
 from tests.studio.conftest import Client
@@ -94,12 +95,18 @@ def test_views_and_errors(visitor: Client) -> None:
     assert (shown["frames"], shown["width"], shown["height"], shown["person"]) == (10, 1280, 720, "Ben")
     stamp = prepared(visitor, base, shown["values"])
     source, mask = (frame(visitor, base, 4, stamp, view) for view in ("source", "mask"))
+    detail, before = (frame(visitor, base, 4, stamp, view) for view in ("detail", "source-detail"))
     result = frame(visitor, base, 4, stamp)
     assert mask.max() == 255
     near = cv2.dilate(mask.max(axis=2), np.ones((5, 5), np.uint8))  # chroma is coarser than the mask
     outside = near == 0
     assert np.array_equal(result[outside], source[outside])
     assert not np.array_equal(result, source)
+    for enlarged, made_of in ((detail, result), (before, source)):
+        assert (enlarged[..., 0] == enlarged[..., 2]).all()
+        luma = np.asarray(cv2.cvtColor(made_of, cv2.COLOR_RGB2GRAY)).astype(np.float32)
+        fine = luma - cv2.GaussianBlur(luma, (0, 0), 1.6)
+        assert np.abs(enlarged[..., 0] - np.clip(128 + 4 * fine, 0, 255)).max() <= 1
     assert visitor.get(f"{base}/frames/99/{stamp}/result").status == 400
     assert visitor.get(f"{base}/frames/1/{'0' * 16}/result").status == 400
     assert visitor.get(f"{base}/frames/1/{stamp}/other").status == 400
@@ -176,3 +183,107 @@ def test_a_setting_is_seen_and_queued(page: Page, studio: StudioServer, film: Pa
     assert settings["converter"]["mask"] == {"erosion": 12.0}
     assert settings["frames"] == {"ranges": ["1-9"], "discard": False}
     assert (film / "results" / "Ada.mp4").exists()
+
+
+@pytest.mark.slow
+def test_a_range_is_made_for_playing(visitor: Client, film: Path) -> None:
+    base = result_of(visitor)
+    stamp = prepared(visitor, base, visitor.get(base).json["values"])
+    asked = {"stamp": stamp, "first": 3, "last": 7}
+    found = visitor.post(f"{base}/proxies", asked).json
+    assert found["total"] == 5
+    end = time.monotonic() + 60
+    while not found["ready"]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+        found = visitor.get(f"{base}/proxies/{found['id']}").json
+    address = f"{base}/proxies/{found['id']}/clip.mp4"
+    whole = visitor.get(address)
+    assert whole.headers["content-type"] == "video/mp4"
+    part = visitor.get(address, Range="bytes=10-19")
+    assert (part.status, part.data) == (206, whole.data[10:20])
+    clip = film / "proxy.mp4"
+    clip.write_bytes(whole.data)
+    played = list(open_source(clip).frames())
+    source = list(open_source(film / "clips" / "Ada.mp4").frames(3, 8))
+    assert [it.pts * it.time_base for it in played] == [
+        (it.pts - source[0].pts) * it.time_base for it in source
+    ]
+    for shown, number in zip(played, range(3, 8), strict=True):
+        exact = cv2.resize(frame(visitor, base, number, stamp), (960, 540), interpolation=cv2.INTER_AREA)
+        assert np.abs(shown.rgb().astype(float) - exact).mean() < 6
+    assert visitor.post(f"{base}/proxies", asked).json["id"] == found["id"]
+    for wrong in (
+        {"first": 8, "last": 3},
+        {"first": -1, "last": 3},
+        {"first": 0, "last": 10},
+        {"stamp": "x"},
+    ):
+        assert visitor.post(f"{base}/proxies", {**asked, **wrong}).status == 400
+    assert visitor.get(f"{base}/proxies/{'0' * 16}/clip.mp4").status == 400
+
+
+@pytest.mark.slow
+def test_paths_among_the_settings_stay_in_the_allowed_folders(
+    visitor: Client, film: Path, tmp_path: Path
+) -> None:
+    base = result_of(visitor)
+    values = visitor.get(base).json["values"]
+    answer = visitor.post(f"{base}/look", {"values": {**values, "matte": "/etc/passwd"}})
+    assert (answer.status, answer.json["field"]) == (400, "matte")
+    assert "may read" in answer.json["error"]
+    signer = {"certificate": str(film / "c.pem"), "key": "/etc/shadow"}
+    answer = visitor.post(
+        f"{base}/settings", {"values": {**values, "marking": {"kind": "c2pa", "signer": signer}}}
+    )
+    assert answer.status == 400
+    faces = {**values["faces"], "filter": ["../../secret.png"]}
+    assert visitor.post(f"{base}/look", {"values": {**values, "faces": faces}}).status == 400
+    matte = film / "matte"
+    matte.mkdir()
+    for number in range(10):
+        white = np.zeros((720, 1280, 3), np.uint8)
+        white[:, 640:] = 255
+        write_png(matte / f"{number:03d}.png", white)
+    whole = prepared(visitor, base, values)
+    half = prepared(visitor, base, {**values, "matte": str(matte)})
+    source, result, masked = (frame(visitor, base, 5, *it) for it in ((whole, "source"), (whole,), (half,)))
+    assert np.array_equal(masked[:, :630], source[:, :630])
+    assert np.array_equal(masked[:, 650:], result[:, 650:])
+    assert not np.array_equal(result[:, :630], source[:, :630])
+    assert visitor.post(f"{base}/settings", {"values": {**values, "matte": str(matte)}}).status == 200
+    assert visitor.get(base).json["values"]["matte"] == str(matte)
+
+
+@pytest.mark.slow
+def test_a_range_gets_settings_of_its_own(page: Page, studio: StudioServer, film: Path) -> None:
+    page.goto(studio.key.link)
+    page.get_by_role("link", name="Convert").click()
+    stage = page.locator(".transport[data-stamp]")
+    expect(stage).to_have_count(1, timeout=120_000)
+    stamp = stage.get_attribute("data-stamp")
+    page.get_by_text("Ranges and people").click()
+    page.get_by_role("button", name="Settings for a range").click()
+    frames = page.locator(".override input").first
+    frames.fill("2-4")
+    frames.press("Enter")
+    group = page.get_by_role("group", name="What is different")
+    group.get_by_role("button", name="Blend").click()
+    group.get_by_role("button", name="Lids and brows").click()
+    page.locator(".override").get_by_label("Blend").select_option("multiband")
+    expect(page.locator(f".transport:not([data-stamp='{stamp}'])[data-stamp]")).to_have_count(
+        1, timeout=60_000
+    )
+    expect(page.locator(".track .span.over")).to_have_count(1)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Kept in the project")).to_be_visible()
+    settings: Any = next(iter(read_project(film).results.values())).settings
+    [override] = settings["overrides"]
+    given = {name: value for name, value in override.items() if value}
+    assert given == {"ranges": ["2-4"], "blend": {"kind": "multiband"}}
+    page.keyboard.press("KeyD")
+    expect(page.locator(".corner")).to_have_text("Detail")
+    page.get_by_role("button", name="Play the range").click()
+    expect(page.locator(".player video")).to_have_js_property("readyState", 4, timeout=60_000)
+    page.keyboard.press("Escape")
+    expect(page.locator(".player")).to_have_count(0)

@@ -326,21 +326,24 @@ def test_when_nothing_helps_it_gives_up_and_the_saves_are_good(facesets: Faceset
 
 def test_a_pause_saves_and_waits_until_it_ends(facesets: Facesets, tmp_path: Path) -> None:
     file, model = tmp_path / "control", tmp_path / "m"
-    seen: list[int] = []
+    paused: list[int] = []
 
     def control(event: Event) -> None:
-        if isinstance(event, Progress) and event.stage == "train" and event.done == 2:
-            write_asked(file, Asked(pause=True))
         if isinstance(event, Notice) and event.code == "train.paused":
-            seen.append(checkpoint.read_card(model).iteration)
+            paused.append(checkpoint.read_card(model).iteration)
             write_asked(file, Asked(pause=False))
+        elif isinstance(event, Progress) and event.stage == "train":
+            if event.done >= 2 and not paused:
+                write_asked(file, Asked(pause=True))
+            elif paused and event.done > paused[0] + 2:
+                working.cancel()
 
-    settings = varied(SMALL, iterations=0, minutes=0.05, save_interval=1000)
     with Run([control], control=Control(file)) as working:
+        settings = varied(SMALL, iterations=0, save_interval=0)
         result = train(facesets["a"], facesets["b"], model, settings, run=working)
-    assert len(seen) == 1
-    assert 2 <= seen[0] < result.iteration
-    assert result.stopped == "finished"
+    assert len(paused) == 1
+    assert 2 <= paused[0] < result.iteration
+    assert result.stopped == "stopped by hand"
 
 
 def test_a_pause_ends_when_the_training_is_stopped(facesets: Facesets, tmp_path: Path) -> None:

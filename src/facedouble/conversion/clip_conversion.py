@@ -77,7 +77,7 @@ class ClipConversion:
         encoding = settings.encoding_of(output)
         if OUTPUT_MODES[settings.render.mode].layers:
             _check_layers(encoding)
-        matte = _open_matte(settings, frames)
+        matte = open_matte(settings, frames)
         for read in (model, faceset):
             if read is not None:
                 run.reading(read)
@@ -245,7 +245,9 @@ def _check_layers(encoding: ClipEncoding | ImageEncoding) -> None:
         )
 
 
-def _open_matte(settings: ConvertSettings, source: Source) -> Source | None:
+def open_matte(settings: ConvertSettings, source: Source) -> Source | None:
+    """The matte that the settings name, in step with ``source``. Raises ``InputError`` for one that does not
+    fit it."""
     if settings.matte is None:
         return None
     matte, info = open_source(settings.matte, settings.reading.of_other_clips()), source.info

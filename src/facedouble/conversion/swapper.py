@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -99,6 +101,12 @@ class Swapper:
                 f"clip have those of {other.scheme}; extract the clip with {geometry.name}"
             )
         return list(describe_faces(faces, geometry, self.view.coverage))
+
+    def apart(self) -> Self:
+        """The same model, for another clip: what one of them adopts is not the other's."""
+        other = copy.copy(self)
+        other.network = copy.copy(self.network)
+        return other
 
     def adopt(self, adaptation: Adaptation) -> None:
         """Draw with these tensors in place of the model's own; with none, as the model is. Raises

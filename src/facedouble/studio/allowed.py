@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facedouble.errors import InputError
+from facedouble.video.images import IMAGE_SUFFIXES
 from facedouble.video.registry import CLIP_FORMATS
 
 _MOST_OFFERED = 60
+_CLIPS = {*CLIP_FORMATS, ".avi", ".mpg", ".mxf", ".m4v", ".ts"}
+_OFFERED = {*_CLIPS, *IMAGE_SUFFIXES, ".pdf", ".pem", ".crt", ".key"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class AllowedFolders:
         return path
 
     def offers(self, typed: str) -> list[Offer]:
-        """How a path may go on: folders, clips and PDFs whose names begin with what was typed last."""
+        """How a path may go on: folders, clips, pictures, PDFs and certificates whose names begin with what
+        was typed last."""
         if not typed:
             return [Offer(f"{folder}{os.sep}", str(folder), True) for folder in self.folders]
         begun = typed if typed.endswith(os.sep) else str(Path(typed).parent)
@@ -66,7 +70,7 @@ class AllowedFolders:
                 continue
             if entry.is_dir():
                 found.append(Offer(f"{folder / name}{os.sep}", name, True))
-            elif Path(name).suffix.lower() in {*CLIP_FORMATS, ".avi", ".mpg", ".mxf", ".m4v", ".ts", ".pdf"}:
+            elif Path(name).suffix.lower() in _OFFERED:
                 found.append(Offer(str(folder / name), name, False))
         return found[:_MOST_OFFERED]
 

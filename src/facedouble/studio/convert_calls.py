@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from facedouble.errors import BusyError, InputError
+from facedouble.errors import BusyError, InputError, SettingsError
 from facedouble.project.dispatch import queue_now, submit
 from facedouble.project.edit import set_result_model, set_result_settings
 from facedouble.project.jobs import JobState
@@ -23,19 +23,35 @@ from facedouble.project.steps import Step, project_steps
 from facedouble.settings.convert import ConvertCommand, ConvertSettings
 from facedouble.settings.schema import json_schema
 from facedouble.studio.calls import Body, Call, call, failure
+from facedouble.studio.convert_paths import paths_in, placed_paths
 from facedouble.studio.preview.kept import Kept
 from facedouble.studio.preview.preparation import Progressing
+from facedouble.studio.preview.proxy import Proxy
 from facedouble.studio.preview.rendering import Look
 from facedouble.studio.preview.session import Preview, View, png
 from facedouble.studio.state import Studio, identify, named
 
-_VIEWS: Mapping[str, View] = {"source": "source", "result": "result", "mask": "mask"}
+_VIEWS: Mapping[str, View] = {
+    "source": "source",
+    "result": "result",
+    "mask": "mask",
+    "detail": "detail",
+    "source-detail": "source-detail",
+}
 
 
 class ValuesBody(Body):
     """The whole tree of settings, as plain values."""
 
     values: dict[str, JsonValue]
+
+
+class ProxyBody(Body):
+    """A range of frames, in the settings of a stamp."""
+
+    stamp: str
+    first: int
+    last: int
 
 
 class ModelBody(Body):
@@ -111,6 +127,9 @@ def show_result(studio: Studio, sent: Call) -> Any:
         "person": project.results[name].b,
         "frames": count,
         "rate": float(info.rate),
+        "numbers": None
+        if info.first_number is None
+        else [info.first_number + int(time) for time in preview.source.index.times],
         "width": info.shown_size[0],
         "height": info.shown_size[1],
         "output": step.output,
@@ -142,13 +161,29 @@ def choose_model(studio: Studio, sent: Call) -> Any:
 def show_look(studio: Studio, sent: Call) -> Any:
     """Whether frames can be made with some settings yet; what was asked for last is prepared."""
     _, _, step = _found(studio, sent)
-    settings = ConvertSettings.read(sent.body(ValuesBody).values)
+    settings = _wanted(studio, step, sent)
+    placed = placed_paths(settings, studio.folder)
     preview = _previews.of(studio, step)
     return {
-        "stamp": _previews.remember(settings),
+        "stamp": _previews.remember(placed),
         "values": settings.dump(),
-        **_readiness(preview.look(settings)),
+        **_readiness(preview.look(placed)),
     }
+
+
+def _wanted(studio: Studio, step: Step, sent: Call) -> ConvertSettings:
+    """The settings that were sent. Paths in them that the project does not have already must lie in a folder
+    that the studio may read."""
+    values = sent.body(ValuesBody).values
+    wanted = ConvertSettings.read(values)
+    known = {text for _, text in paths_in(settings_of(step).dump())}
+    for name, text in paths_in(wanted.dump()):
+        if text not in known:
+            try:
+                studio.allowed.resolve(text)
+            except InputError as error:
+                raise SettingsError(name, problem=str(error)) from error
+    return wanted
 
 
 def show_readiness(studio: Studio, sent: Call) -> Any:
@@ -180,7 +215,7 @@ def show_frame(studio: Studio, sent: Call) -> Any:
     if view is None:
         raise InputError("there is no such view")
     found: Look | None = None
-    if view != "source":
+    if not view.startswith("source"):
         settings = _previews.settings(sent.path["stamp"])
         state = preview.look(settings)
         if isinstance(state, Progressing):
@@ -189,10 +224,47 @@ def show_frame(studio: Studio, sent: Call) -> Any:
     return Response(png(preview.picture(sent.path["number"], view, found)), media_type="image/png")
 
 
+def make_proxy(studio: Studio, sent: Call) -> Any:
+    """Begin to make a range of the result that can be played."""
+    _, _, step = _found(studio, sent)
+    body, preview = sent.body(ProxyBody), _previews.of(studio, step)
+    state = preview.look(_previews.settings(body.stamp))
+    if isinstance(state, Progressing):
+        return failure(state.error) if state.error else JSONResponse({"error": "being prepared"}, 425)
+    return _proxy(preview.proxy(body.stamp, body.first, body.last, state))
+
+
+def show_proxy(studio: Studio, sent: Call) -> Any:
+    """How far a proxy is."""
+    return _proxy(_found_proxy(studio, sent))
+
+
+def show_clip(studio: Studio, sent: Call) -> Any:
+    """A proxy that is ready, for a player, which asks for parts of it."""
+    found = _found_proxy(studio, sent)
+    if not found.ready:
+        raise InputError("this clip is not ready")
+    return FileResponse(found.path, media_type="video/mp4", headers={"cache-control": "private, max-age=600"})
+
+
+def _found_proxy(studio: Studio, sent: Call) -> Proxy:
+    _, _, step = _found(studio, sent)
+    found = _previews.of(studio, step).proxies.find(sent.path["proxy"])
+    if found is None:
+        raise InputError("there is no such clip any more")
+    return found
+
+
+def _proxy(found: Proxy) -> dict[str, Any]:
+    if found.error is not None:
+        raise found.error
+    return {"id": found.id, "done": found.done, "total": found.total, "ready": found.ready}
+
+
 def save(studio: Studio, sent: Call) -> Any:
     """Keep the settings in the project, for this result."""
-    project, name, _ = _found(studio, sent)
-    wanted = ConvertSettings.read(sent.body(ValuesBody).values)
+    project, name, step = _found(studio, sent)
+    wanted = _wanted(studio, step, sent)
     own = difference(_base(project).dump(), wanted.dump())
     if project.models[project.results[name].model].a == project.results[name].b:
         own.pop("swap_model", None)  # follows from who is seen
@@ -245,6 +317,9 @@ ROUTES: list[Route] = [
     call("/api/results/{result}/look", show_look, "POST"),
     call("/api/results/{result}/look/{stamp}", show_readiness),
     call("/api/results/{result}/frames/{number:int}/{stamp}/{view}", show_frame),
+    call("/api/results/{result}/proxies", make_proxy, "POST"),
+    call("/api/results/{result}/proxies/{proxy}", show_proxy),
+    call("/api/results/{result}/proxies/{proxy}/clip.mp4", show_clip),
     call("/api/results/{result}/model", choose_model, "POST"),
     call("/api/results/{result}/settings", save, "POST"),
     call("/api/results/{result}/queue", queue, "POST"),

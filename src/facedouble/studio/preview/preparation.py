@@ -6,7 +6,6 @@ on it. While it lasts, its events say how far it is.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from facedouble.conversion.clip_conversion import open_matte
 from facedouble.conversion.clip_plan import ClipPlanner, check_overrides, placed_overrides
 from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.plan import ConversionPlan, FitKeys
@@ -26,6 +26,7 @@ from facedouble.run.cancel import Cancelled
 from facedouble.run.events import Event, Notice, Progress, StageStarted
 from facedouble.run.run import Run
 from facedouble.settings.convert import ConvertSettings
+from facedouble.studio.preview.decoded import DecodedFrames
 from facedouble.studio.preview.kept import Kept
 from facedouble.studio.preview.rendering import Look
 from facedouble.video.source import Source
@@ -132,7 +133,7 @@ class Preparation:
         fitted = self._fitted.get(faces)
         if fitted is None:
             # A swapper of its own: frames of other settings may be drawn with theirs meanwhile.
-            fitted = _Fitted(copy.copy(loaded))
+            fitted = _Fitted(loaded.apart())
             planner = ClipPlanner.from_settings(self._source, fitted.swapper, settings)
             progress = Path(self._unfinished.name) / hashlib.sha256(faces.encode()).hexdigest()
             plan = planner.adapted(planner.plan(self._faceset, run), self._faceset, progress, run)
@@ -146,7 +147,9 @@ class Preparation:
         nearest = max(fitted.plans.values(), key=lambda plan: _alike(plan.fit_keys, keys))
         plan = fit_plan(nearest, self._faceset, swapper, steps, run, fitted.drawings)
         fitted.plans.put(json.dumps([keys.model, dict(keys.steps)]), plan)
-        return Look.make(settings, swapper, plan, faces)
+        matte = open_matte(settings, self._source)
+        frames = None if matte is None else DecodedFrames(matte)
+        return Look.make(settings, swapper, plan, faces, frames)
 
     def _swapper(self, settings: ConvertSettings, run: Run) -> Swapper:
         key = (_stamp(self._model / "model.json"), settings.swap_model, settings.compute)

@@ -8,6 +8,7 @@ from facedouble.conversion.plan import ConversionPlan
 from facedouble.conversion.render import FrameRenderer, FrameTask
 from facedouble.conversion.swapper import DrawnFace, Swapper
 from facedouble.settings.convert import ConvertSettings
+from facedouble.studio.preview.decoded import DecodedFrames
 from facedouble.studio.preview.kept import Kept
 from facedouble.video.frame import Frame
 
@@ -25,14 +26,23 @@ class Look:
     renderer: FrameRenderer
     masks: FrameRenderer
     faces: str
+    matte: DecodedFrames | None = None
 
     @classmethod
-    def make(cls, settings: ConvertSettings, swapper: Swapper, plan: ConversionPlan, faces: str) -> Look:
+    def make(
+        cls,
+        settings: ConvertSettings,
+        swapper: Swapper,
+        plan: ConversionPlan,
+        faces: str,
+        matte: DecodedFrames | None = None,
+    ) -> Look:
         """Raises ``SettingsError``, and what preparing the renderer does."""
         renderer = FrameRenderer.from_settings(swapper, settings)
         renderer.prepare(plan)
         only_mask = settings.replace(render={"mode": "mask", "label": ""})
-        return cls(settings, swapper, plan, renderer, FrameRenderer.from_settings(swapper, only_mask), faces)
+        masks = FrameRenderer.from_settings(swapper, only_mask)
+        return cls(settings, swapper, plan, renderer, masks, faces, matte)
 
 
 class FramePainter:
@@ -50,7 +60,8 @@ class FramePainter:
         return self._made(look, look.masks, frame, whole=True)
 
     def _made(self, look: Look, renderer: FrameRenderer, frame: Frame, *, whole: bool) -> Frame:
-        task = renderer.cut(FrameTask(frame, look.plan.faces.get(frame.index, ())))
+        matte = None if look.matte is None else look.matte[frame.index]
+        task = renderer.cut(FrameTask(frame, look.plan.faces.get(frame.index, ()), matte))
         key = (look.faces, frame.index, whole)
         drawn = self._drawn.get(key)
         if drawn is None or len(drawn) != sum(len(region.crops) for region in task.regions):

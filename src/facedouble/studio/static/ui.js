@@ -67,7 +67,7 @@ export function CommandLine({ line }) {
 }
 
 // A path that is typed, with what may follow offered below.
-export function PathField({ value, change, label, id }) {
+export function PathField({ value, change, label, id, chosen = () => {} }) {
   const [offers, setOffers] = useState([]);
   const [at, setAt] = useState(-1);
   const [open, setOpen] = useState(false);
@@ -80,7 +80,7 @@ export function PathField({ value, change, label, id }) {
   const take = (offer) => {
     change(offer.path);
     if (offer.folder) ask(offer.path);
-    else setOpen(false);
+    else (setOpen(false), chosen(offer.path));
   };
   const key = (event) => {
     if (!open || !offers.length) return;
@@ -92,7 +92,7 @@ export function PathField({ value, change, label, id }) {
     event.preventDefault();
   };
   return html`<div class="path" onFocusout=${(event) =>
-    event.currentTarget.contains(event.relatedTarget) || setOpen(false)}>
+    event.currentTarget.contains(event.relatedTarget) || (setOpen(false), chosen(value))}>
     <input id=${id} type="text" role="combobox" aria-label=${label} aria-expanded=${open} aria-autocomplete="list"
       aria-controls=${`${id}-offers`} aria-activedescendant=${at >= 0 ? `${id}-${at}` : undefined} value=${value}
       spellcheck=${false} autocomplete="off" placeholder=${t("path.hint")}

@@ -7,8 +7,10 @@ import { listen } from "../keys.js";
 import { attempt, loadProject, say, takeJobs, useStore } from "../store.js";
 import { t } from "../text.js";
 import { Bar, Button } from "../ui.js";
+import { Player } from "./player.js";
 import { Viewer } from "../viewer.js";
 import { ConvertForm } from "./convert_form.js";
+import { spanOf, spanText } from "./spans.js";
 import { Transport } from "./transport.js";
 
 export function Convert({ route }) {
@@ -38,7 +40,8 @@ function Grading({ result, step, results, reload }) {
   const [values, setValues] = useState(result.values);
   const [frame, setFrame] = useState(Math.min(result.frames - 1, Number(sessionStorage.getItem(place(result.id))) || 0));
   const [look, setLook] = useState({ stamp: null, ready: false });
-  const [shown, setShown] = useState({ result: null, source: null, mask: null });
+  const [shown, setShown] = useState({});
+  const [playing, setPlaying] = useState(false);
   const [view, setView] = useState("result");
   const [wipe, setWipe] = useState(0.5);
   const [comparing, setComparing] = useState(false);
@@ -75,13 +78,18 @@ function Grading({ result, step, results, reload }) {
   useEffect(() => {
     sessionStorage.setItem(place(result.id), frame);
     showing(async () => {
-      const wanted = { source: view !== "result" || comparing, result: view !== "source", mask: view === "mask" };
+      const detail = view === "detail";
+      const wanted = {
+        source: (!detail && view !== "result") || (comparing && !detail), result: !detail && view !== "source", mask: view === "mask",
+        detail, "source-detail": detail && comparing,
+      };
       const found = {};
       try {
-        for (const kind of ["source", "mask", "result"]) {
+        for (const kind of ["source", "source-detail", "mask", "result", "detail"]) {
+          const ofSource = kind.startsWith("source");
           if (!wanted[kind] && !(kind === "source" && !look.ready)) continue;
-          if (kind !== "source" && !look.ready) continue;
-          const stamp = kind === "source" ? "0" : look.stamp;
+          if (!ofSource && !look.ready) continue;
+          const stamp = ofSource ? "0" : look.stamp;
           found[kind] = await pictures.get(`${base}/frames/${frame}/${stamp}/${kind}`);
         }
         setShown((old) => ({ ...(old.frame === frame ? old : {}), ...found, frame, stamp: look.ready ? look.stamp : null }));
@@ -104,12 +112,13 @@ function Grading({ result, step, results, reload }) {
     setValues(next);
   };
   const cut = (edge) => {
-    const [first, last] = span(values, result.frames);
+    const [first, last] = spanOf(values.frames?.ranges, result);
     const range = edge === "in" ? [frame, Math.max(frame, last)] : [Math.min(first, frame), frame];
-    edit({ ...values, frames: { discard: values.frames?.discard || false, ranges: [`${range[0]}-${range[1]}`] } });
+    edit({ ...values, frames: { discard: values.frames?.discard || false, ranges: [spanText(result, range)] } });
   };
   const keys = useRef({});
-  keys.current = { frame, go, cut, zoom };
+  const play = () => (look.ready ? setPlaying((old) => !old) : say(t("convert.preparing")));
+  keys.current = { frame, go, cut, zoom, play };
   useEffect(() => listen([
     { code: "ArrowLeft", name: t("key.back"), run: () => keys.current.go(keys.current.frame - 1) },
     { code: "ArrowRight", name: t("key.forward"), run: () => keys.current.go(keys.current.frame + 1) },
@@ -123,6 +132,8 @@ function Grading({ result, step, results, reload }) {
     { code: "KeyW", name: t("view.wipe"), run: () => setView("wipe") },
     { code: "KeyM", name: t("view.mask"), run: () => setView("mask") },
     { code: "KeyE", name: t("editor.openFrame"), run: () => (location.hash = `#/editor/${result.faces}/${keys.current.frame}`) },
+    { code: "KeyD", name: t("view.detail"), run: () => setView("detail") },
+    { code: "Space", name: t("key.play"), run: () => keys.current.play() },
     { code: "KeyZ", name: t("key.zoom"), run: () => setZoom(keys.current.zoom ? 0 : 1) },
     { code: "KeyI", name: t("key.in"), run: () => keys.current.cut("in") },
     { code: "KeyO", name: t("key.out"), run: () => keys.current.cut("out") },
@@ -146,7 +157,8 @@ function Grading({ result, step, results, reload }) {
     takeJobs(await get("/api/jobs"));
     say(queued ? t("jobs.queued", { n: queued }) : t("convert.upToDate"));
   });
-  const front = comparing || view === "source" ? shown.source : view === "mask" ? shown.mask : shown.result || shown.source;
+  const front = view === "detail" ? (comparing ? shown["source-detail"] : shown.detail) || shown.source
+    : comparing || view === "source" ? shown.source : view === "mask" ? shown.mask : shown.result || shown.source;
   const state = problem || (shown.frame === frame && (look.ready || view === "source") ? "" : t("working"));
   return html`<div class="grading">
     <div class="stage">
@@ -154,8 +166,11 @@ function Grading({ result, step, results, reload }) {
         zoom=${zoom} size=${[result.width, result.height]} label=${t("view.label", { n: frame, view: t(`view.${view}`) })}>
         ${!look.ready && !problem && html`<${Preparing} look=${look} />`}
         ${problem && html`<p class="over bad" role="alert">${problem}</p>`}
-        <span class="corner">${comparing ? t("view.source") : t(`view.${view}`)}</span><//>
-      <${Transport} result=${result} frame=${frame} go=${go} span=${span(values, result.frames)}
+        <span class="corner">${comparing ? t("view.source") : t(`view.${view}`)}</span>
+        ${playing && look.ready && html`<${Player} key=${look.stamp + spanOf(values.frames?.ranges, result)} base=${base} stamp=${look.stamp} result=${result}
+          span=${spanOf(values.frames?.ranges, result)} close=${() => setPlaying(false)} go=${go} />`}<//>
+      <${Transport} result=${result} frame=${frame} go=${go} span=${spanOf(values.frames?.ranges, result)} play=${play} playing=${playing}
+        overrides=${values.overrides}
         chosen=${values.frames !== null} clear=${() => edit({ ...values, frames: null })} cut=${cut}
         view=${view} setView=${setView} zoom=${zoom} setZoom=${setZoom} setComparing=${setComparing}
         state=${state} stamp=${shown.frame === frame ? shown.stamp : null} />
@@ -168,20 +183,11 @@ function Grading({ result, step, results, reload }) {
         <a class="button" href=${`#/editor/${result.faces}/${frame}`}>${t("editor.openFrame")}</a>
         ${result.models.length > 1 && html`<label class="inline">${t("kind.train")}<select value=${result.model} onChange=${chooseModel}>
           ${result.models.map((one) => html`<option key=${one.id} value=${one.id}>${one.name}</option>`)}</select></label>`}</header>
-      <${ConvertForm} result=${result} values=${values} change=${edit} />
+      <${ConvertForm} result=${result} values=${values} change=${edit} frame=${frame} />
       <footer><span class="muted" role="status">${dirty ? t("convert.unsaved") : ""}</span><span class="space"></span>
         <${Button} disabled=${!dirty || problem} onClick=${save}>${t("convert.save")}<//>
         <${Button} icon="play" tone="main" disabled=${Boolean(problem)} onClick=${queue}>${t("convert.queue")}<//></footer>
     </aside></div>`;
-}
-
-// The first and last frame that are converted.
-function span(values, frames) {
-  const numbers = (values.frames?.ranges || []).flatMap((range) => range.split(",")).map((range) => range.split("-"));
-  if (!numbers.length) return [0, frames - 1];
-  const first = Math.min(...numbers.map(([from]) => Number(from)));
-  const last = Math.max(...numbers.map(([from, to]) => (to === undefined ? Number(from) : to === "" ? frames - 1 : Number(to))));
-  return [first, Math.min(last, frames - 1)];
 }
 
 function Preparing({ look }) {

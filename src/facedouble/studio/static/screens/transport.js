@@ -4,7 +4,9 @@ import { html } from "../vendor/preact-htm.js";
 import { t } from "../text.js";
 import { Button } from "../ui.js";
 
-export function Transport({ result, frame, go, span, chosen, clear, cut, view, setView, zoom, setZoom, setComparing, state, stamp }) {
+import { spanOf } from "./spans.js";
+
+export function Transport({ result, frame, go, span, play, playing, overrides, chosen, clear, cut, view, setView, zoom, setZoom, setComparing, state, stamp }) {
   const share = (n) => `${(n / Math.max(1, result.frames - 1)) * 100}%`;
   const time = (frame / (result.rate || 25)).toFixed(2);
   const hold = { onPointerDown: () => setComparing(true), onPointerUp: () => setComparing(false),
@@ -12,9 +14,14 @@ export function Transport({ result, frame, go, span, chosen, clear, cut, view, s
   return html`<div class="transport" data-frame=${frame} data-stamp=${stamp}>
     <div class="track">
       <div class="span" style=${{ left: share(span[0]), right: `calc(100% - ${share(span[1])})` }}></div>
+      ${overrides.map((one, n) => {
+        const [first, last] = spanOf(one.ranges, result);
+        return html`<div key=${n} class="span over" style=${{ left: share(first), right: `calc(100% - ${share(last)})` }}></div>`;
+      })}
       <input type="range" min="0" max=${result.frames - 1} value=${frame} aria-label=${t("frame")} data-global="1"
         onInput=${(event) => go(Number(event.target.value))} /></div>
     <div class="controls">
+      <${Button} icon=${playing ? "stop" : "play"} label=${t("key.play")} onClick=${play} />
       <label class="inline">${t("frame")}<input type="number" min="0" max=${result.frames - 1} value=${frame}
         onChange=${(event) => go(Number(event.target.value))} /></label>
       <span class="muted number">/ ${result.frames - 1}<span class="time"> · ${time} s</span></span>
@@ -23,7 +30,7 @@ export function Transport({ result, frame, go, span, chosen, clear, cut, view, s
       <${Button} onClick=${() => cut("in")} label=${t("key.in")}>${t("in")}<//>
       <${Button} onClick=${() => cut("out")} label=${t("key.out")}>${t("out")}<//>
       ${chosen && html`<${Button} icon="close" label=${t("range.clear")} onClick=${clear} />`}
-      <div class="segments" role="group" aria-label=${t("views")}>${["result", "source", "wipe", "mask"].map((one) => html`
+      <div class="segments" role="group" aria-label=${t("views")}>${["result", "source", "wipe", "mask", "detail"].map((one) => html`
         <button type="button" key=${one} aria-pressed=${view === one} onClick=${() => setView(one)}>${t(`view.${one}`)}</button>`)}</div>
       <button type="button" class="button" ...${hold}>${t("compare")}</button>
       <div class="segments" role="group" aria-label=${t("size")}>
