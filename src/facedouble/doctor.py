@@ -62,7 +62,7 @@ def examine(folder: Path | None = None) -> list[Finding]:
         Finding("facedouble", __version__),
         _python(),
     ]
-    for check in (_torch, _av, _opencv, _litert, _libraries, _weights, _dlib):
+    for check in (_torch, _av, _opencv, _litert, _libraries, _weights, _dlib, _onnx):
         findings.extend(check())
     findings.append(_sqlite())
     findings.append(_clips())
@@ -148,6 +148,21 @@ def _litert() -> Iterator[Finding]:
         yield _broken("LiteRT", error, "pip install ai-edge-litert")
         return
     yield Finding("LiteRT", ai_edge_litert.__version__)
+
+
+def _onnx() -> Iterator[Finding]:
+    """The extra for exported models, which nothing needs unless it is asked for."""
+    try:
+        import onnx
+        import onnxruntime
+    except (ImportError, OSError) as error:
+        found = _broken("ONNX", error, 'pip install "facedouble[onnx]"')
+        purpose = f"{found.value} (export of models, convert --runtime onnx)"
+        yield Finding("ONNX", purpose, State.NOTE, found.remedy, required=False)
+        return
+    gpu = " on the GPU" if "CUDAExecutionProvider" in onnxruntime.get_available_providers() else ""
+    value = f"{onnx.__version__}, ONNX Runtime {onnxruntime.__version__}{gpu}"
+    yield Finding("ONNX", value, required=False)
 
 
 def _weights() -> Iterator[Finding]:

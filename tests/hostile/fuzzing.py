@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import random
 import struct
 from collections.abc import Callable
@@ -18,14 +19,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from onnx import TensorProto, helper, numpy_helper
 
+from facedouble.conversion import onnx_network
 from facedouble.conversion.plan import ConversionPlan, PlannedFace
 from facedouble.conversion.plan_file import load_plan, save_plan
 from facedouble.errors import FacedoubleError
 from facedouble.faceset.codec import FrameRecord, SourceRecord
 from facedouble.faceset.record import decode_record, encode_record
 from facedouble.faceset.store import Faceset
-from facedouble.models import checkpoint
+from facedouble.models import checkpoint, onnx_file
 from facedouble.models.base import build
 from facedouble.models.card import ModelCard
 from facedouble.models.tensor_files import DamageError, read_header
@@ -39,7 +42,9 @@ from facedouble.provenance.contents import contents_of
 from facedouble.provenance.image_xmp import with_xmp
 from facedouble.provenance.mp4 import labelled
 from facedouble.provenance.xmp import aigc_label, read_aigc, read_packet, xmp_packet
+from facedouble.run.run import Run
 from facedouble.settings import files
+from facedouble.settings.compute import ConvertCompute
 from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Side
 from facedouble.video.image_header import read_header as read_image_header
@@ -321,11 +326,53 @@ def _read_jobs(path: Path) -> object:
         database.close()
 
 
+def _onnx(folder: Path) -> bytes:
+    """A graph that draws what it is given, with all that a file says of itself."""
+    side, colour = 16, [[0.5] * 3, [0.2] * 3]
+    record = {
+        "format": onnx_file.FORMAT,
+        "about": "likeness",
+        "program": "facedouble 1",
+        "side": "b",
+        "kind": "original",
+        "iteration": 1,
+        "resolution": side,
+        "coverage": 0.8,
+        "numbers": "float32",
+        "learned_mask": False,
+        "colour": {"a": colour, "b": colour},
+        "extraction": {},
+        "inputs": [],
+        "outputs": [],
+        "preprocessing": {},
+    }
+    shape: list[str | int | None] = ["faces", 3, side, side]
+    given, drawn = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("face", "picture")
+    )
+    one = numpy_helper.from_array(np.ones((3, 3, 1, 1), np.float32), "weight")
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["face", "weight"], ["picture"])],
+        "model",
+        [given],
+        [drawn],
+        [one],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", onnx_file.OPSET)], ir_version=10)
+    helper.set_model_props(model, {onnx_file.KEY: json.dumps(record)})
+    return model.SerializeToString()
+
+
+def _read_onnx(path: Path) -> object:
+    return onnx_network.load(path, "b", ConvertCompute(runtime="onnx", device="cpu"), Run())
+
+
 READERS = {
     reader.name: reader
     for reader in (
         Reader("model.json", _model, _read_card, texts=True),
         Reader("weights.safetensors", _weights, _read_tensors),
+        Reader("model.onnx", _onnx, _read_onnx, texts=True),
         Reader("plan.safetensors", _plan, load_plan, texts=True),
         Reader("network.tflite", _tflite, read_tflite),
         Reader("faceset.sqlite", _faceset, _read_faceset),

@@ -59,6 +59,7 @@ ROAD = {
         "export faces/a -o a.fsa",
         "export faces/a -o aligned --format dfl",
         "export model -o model.onnx",
+        "convert -i a.mp4 -a faces/a -m model.onnx --runtime onnx -o onnx.mp4",
     ],
     "import": ["import a.fsa -o faces/back --source a.mp4", "import aligned -o faces/other"],
     "frames": ["frames a.mp4 -o frames", "frames b.mov -o more --image-format tiff"],

@@ -201,7 +201,8 @@ def _statistics(graph: onnx.GraphProto, code: int) -> tuple[FloatArray, FloatArr
 
 def _record(model: onnx.ModelProto) -> OnnxRecord:
     texts = [entry.value for entry in model.metadata_props if entry.key == KEY]
-    if len(texts) != 1:
+    # What is no UTF-8 comes as bytes.
+    if len(texts) != 1 or not isinstance(texts[0], str):
         raise ValueError("facedouble did not export it")
     values = parse_json(texts[0].encode())
     if not isinstance(values, dict):
