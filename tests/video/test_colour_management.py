@@ -49,7 +49,7 @@ def test_acescg_in_and_out(tmp_path: Path) -> None:
     assert (frame.rgb()[:16] == 118).all()
     # A pure red of Rec. 709, laid into the plate, is what ACES says it is in AP1.
     red = np.zeros((4, 4, 3), np.float32)
-    red[..., 0] = to_display(np.array([0.5], np.float32))[0]
+    red[..., 0] = to_display(np.array([0.5, 0, 0], np.float32))[0]
     painted = frame.blended(Box(0, 0, 32, 32), [Overlay(8, 8, red, np.ones((4, 4), np.float32))]).content
     assert isinstance(painted, Plate)
     assert np.abs(painted.colours()[10, 10] / 0.5 - (0.6131, 0.0702, 0.0206)).max() < 2e-3

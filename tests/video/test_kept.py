@@ -14,6 +14,7 @@ import pytest
 
 from facedouble.settings.video import ClipEncoding
 from facedouble.video.clip_source import ClipSource
+from facedouble.video.exr_plates import plate_header
 from facedouble.video.images import image_header
 from facedouble.video.registry import CLIP_FORMATS
 from facedouble.video.sinks import open_sink
@@ -123,6 +124,9 @@ def _title(path: Path) -> bool:
 
 
 def _timecode(path: Path) -> bool:
+    if path.is_dir():
+        values = [plate_header(file).value("timeCode", "timecode") for file in sorted(path.iterdir())]
+        return [value[0] for value in values if value is not None] == list(range(4, 10))
     with av.open(str(path)) as found:
         tags = [found.metadata, *(stream.metadata for stream in found.streams)]
         return any(t.get("timecode", t.get("TIMECODE", "")).startswith("01:02:03") for t in tags)
@@ -176,7 +180,7 @@ THINGS: dict[str, Row] = {
 
 def test_the_table_has_every_thing_and_every_output() -> None:
     assert list(ROWS) == list(THINGS)
-    assert OUTPUTS == ["images", *(suffix.removeprefix(".") for suffix in CLIP_FORMATS)]
+    assert OUTPUTS == ["images", "exr", *(suffix.removeprefix(".") for suffix in CLIP_FORMATS)]
     for thing, cells in ROWS.items():
         for cell in cells:
             assert re.fullmatch(r"kept|converted|applied|line|not kept", cell), (thing, cell)
@@ -186,23 +190,27 @@ def test_the_table_has_every_thing_and_every_output() -> None:
     ], "what is dropped without a line is named under the table"
 
 
+@pytest.mark.subprocess
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("thing", THINGS)
 def test_a_cell(thing: str, output: str, tmp_path: Path) -> None:
     make, there = THINGS[thing]
     said = ROWS[thing][OUTPUTS.index(output)]
     opened = ClipSource(make(tmp_path))
-    target = tmp_path / ("images" if output == "images" else f"out.{output}")
+    folder = output in ("images", "exr")
+    target = tmp_path / ("images" if folder else f"out.{output}")
     how = ClipEncoding(codec=CODECS.get(output, "libx264"))
-    audio = None if output == "images" else opened.path
-    with open_sink(target, opened.info, how, audio_from=audio, overwrite=False) as sink:
+    audio = None if folder else opened.path
+    images = "exr" if output == "exr" else "png"
+    with open_sink(target, opened.info, how, audio_from=audio, overwrite=False, images=images) as sink:
         for frame in opened.frames():
             sink.write(frame)
         lines = [*sink.remarks, *opened.remarks]
         if "subtitles" in thing:  # the sound of that clip has a row of its own
-            lines = [line for line in lines if output == "images" or "sound" not in line]
+            lines = [line for line in lines if folder or "sound" not in line]
     gone = [line for line in lines if "left out" in line or "is read, not" in line or "does not say" in line]
-    if output == "images" and thing not in ("rotation", "alpha", "pixels that are not square"):
+    carried = {"rotation", "alpha", "pixels that are not square", *(["timecode"] if output == "exr" else [])}
+    if folder and thing not in carried:
         assert said in ("line", "not kept")
     elif said in ("line", "not kept"):
         assert not there(target)

@@ -15,7 +15,7 @@ from facedouble.settings.reading import Reading
 from facedouble.settings.video import ClipEncoding
 from facedouble.types import Box
 from facedouble.video.clip_source import ClipSource
-from facedouble.video.display_coding import LinearCoding, from_display, to_display
+from facedouble.video.display_coding import LinearCoding, from_display, from_srgb, to_display
 from facedouble.video.exr_plates import read_plate
 from facedouble.video.image_sequences import clip_to_images, images_to_clip
 from facedouble.video.overlay import Overlay
@@ -117,7 +117,7 @@ def test_only_what_is_painted_changes_and_in_the_type_of_its_channel(tmp_path: P
     )
     (frame,) = open_source(tmp_path / "p.exr").frames()
     part = Box(0, 0, 44, 30)
-    picture = np.full((10, 12, 3), float(to_display(np.array([0.5], np.float32))[0]), np.float32)
+    picture = np.full((10, 12, 3), float(to_display(np.full(3, 0.5, np.float32))[0]), np.float32)
     alpha = np.ones((10, 12), np.float32)
     alpha[:, :2] = 0
     alpha[:, 2] = 0.5
@@ -148,14 +148,19 @@ def test_numbers_that_are_none_stay_outside_and_vanish_inside(tmp_path: Path) ->
 
 def test_every_light_has_a_display_value_and_the_way_back_is_its_inverse() -> None:
     values = np.concatenate([np.linspace(0, 1, 2001), np.geomspace(1.001, 16, 1000)]).astype(np.float32)
-    shown = to_display(values)
+    colours = values[:, None] * np.array([1, 0.6, 0.3], np.float32)
+    shown = to_display(colours)[:, 0]
     assert (np.diff(shown) > 0).all()
     assert shown[0] == 0
     assert shown[-1] == pytest.approx(1, abs=1e-6)
-    assert np.abs(from_display(shown) - values).max() < 1e-3
+    assert np.abs(from_display(to_display(colours)) - colours).max() < 2e-3
     assert shown[360] == pytest.approx(0.4614, abs=1e-4)  # 0.18 as in sRGB
-    steps = np.diff(to_display(np.linspace(0.59, 0.62, 61, dtype=np.float32)))
+    steps = np.diff(
+        to_display(np.linspace(0.59, 0.62, 61, dtype=np.float32)[:, None].repeat(3, axis=1))[:, 0]
+    )
     assert (steps[:-1] / steps[1:]).max() < 1.02  # no kink at the knee
+    bright = from_srgb(to_display(np.array([[8.0, 4.0, 2.0]], np.float32)))
+    assert np.abs(bright / bright.max() - (1, 0.5, 0.25)).max() < 1e-3  # its hue stays
 
 
 @pytest.mark.parametrize(("primaries", "name"), [(AP1, "AP1"), (REC2020, "BT.2020")])

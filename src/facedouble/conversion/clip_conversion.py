@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from facedouble.conversion.clip_plan import ClipPlanner, placed_overrides, selected_ranges
+from facedouble.conversion.cut_ranges import frame_notes
 from facedouble.conversion.detail.step import CarryDetail, DetailFit
 from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.fingerprint import conversion_fingerprint
@@ -77,6 +78,9 @@ class ClipConversion:
         encoding = settings.encoding_of(output)
         if OUTPUT_MODES[settings.render.mode].layers:
             _check_layers(encoding)
+        is_clip = isinstance(encoding, ClipEncoding)
+        for code, note in frame_notes(frames, ranges, settings, is_clip=is_clip):
+            run.warn(code, note)
         matte = open_matte(settings, frames)
         for read in (model, faceset):
             if read is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facedouble.conversion.adaptation import adapt_to_clip
+from facedouble.conversion.cut_ranges import cut_ranges
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.plan import ConversionPlan, FaceSelection, check_tracks, make_plan
 from facedouble.conversion.swapper import Swapper
@@ -74,7 +75,9 @@ def check_overrides(settings: ConvertSettings, plan: ConversionPlan) -> None:
 
 def selected_ranges(source: Source, settings: ConvertSettings) -> FrameRanges:
     """The frames to convert, by their places in the source. Settings name frames of a sequence by the numbers
-    of their files. Raises ``SettingsError`` for some that the source does not have."""
+    of their files, or by a cut. Raises ``SettingsError`` for some that the source does not have."""
+    if settings.frames is not None and settings.frames.cut is not None:
+        return cut_ranges(source, settings.frames, settings.reading).ranges
     texts = settings.frames.ranges if settings.frames is not None else ()
     return _in_places(source, FrameRanges.parse(texts), "frames.ranges")
 

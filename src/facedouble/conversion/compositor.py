@@ -44,7 +44,7 @@ class Compositor:
     ) -> Image:
         """``image`` (H, W, 3) with its faces replaced, or whatever the output mode shows of it, in the same
         type (uint8, or uint16 of full range). ``matte`` (H, W) of that type is white where faces may be
-        painted. ``frame``: its number, as people give ranges."""
+        painted. ``frame``: its place in the source."""
         return self.output_mode.compose(image, self.overlays(image, faces, matte, frame))
 
     def overlays(

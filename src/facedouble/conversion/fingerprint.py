@@ -23,6 +23,7 @@ def conversion_fingerprint(
     """A JSON-serialisable description that differs whenever the frames written would differ. ``plan`` comes
     from the faceset the user gave; without one, source and settings determine it."""
     relevant = {key: value for key, value in settings.dump().items() if key not in _NO_EFFECT_ON_OUTPUT}
+    cut = None if settings.frames is None else settings.frames.cut
     return {
         "format": _FORMAT,
         "program": __version__,
@@ -30,6 +31,7 @@ def conversion_fingerprint(
         "model": swapper.fingerprint,
         "numerics": swapper.network.numerics,
         "faces": None if plan is None else _digest(plan),
+        "cut": None if cut is None else source_hash(cut),
         "matte": None if settings.matte is None else source_hash(settings.matte),
         "video_stream": settings.reading.video_stream,
         "colours": colour_fingerprint(settings.reading),

@@ -206,13 +206,13 @@ class FrameRenderer:
         for region in task.regions:
             faces = list(zip(region.faces, region.drawn, strict=True))
             if frame.coding is not None and not self._whole_frame:
-                overlays = self._compositor.overlays(region.before, faces, region.matte, frame.shown_number)
+                overlays = self._compositor.overlays(region.before, faces, region.matte, frame.index)
                 if layers:
                     frame = frame.layered(region.part, overlays, occlusion=hidden)
                 else:
                     frame = frame.blended(region.part, overlays)
                 continue
-            after = self._compositor.compose(region.before, faces, region.matte, frame.shown_number)
+            after = self._compositor.compose(region.before, faces, region.matte, frame.index)
             if self._whole_frame:
                 return frame.with_pixels(after)
             frame = frame.painted(region.part, region.before, after)

@@ -61,7 +61,7 @@ class FrameStream:
         self._source, self._matte = source, matte
         self._plan, self._ranges = plan, ranges
         self._settings, self._run = settings, run
-        self._discard = settings.frames is not None and settings.frames.discard
+        self._discard = settings.frames is not None and settings.frames.leaves_out
         self._retiming = Retiming(ranges, source) if self._discard else None
         self._threads = settings.compute.threads or os.cpu_count() or 1
         self.timer = StageTimer()

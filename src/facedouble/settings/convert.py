@@ -143,13 +143,43 @@ class FrameChoice(Settings):
     """Which frames are converted."""
 
     ranges: Texts = field(
-        help="frames to convert, by number from 0, the last one included: 10-50 90-100, or 10-50,90-; others "
-        "are copied as they are",
+        (),
+        "frames to convert, by number from 0 (of a sequence by the numbers of its files), the last one "
+        "included: 10-50 90-100, or 10-50,90-; others are copied as they are",
         option="frame-ranges",
+    )
+    cut: File | None = field(
+        None,
+        "cut of which one event is converted, an EDL (.edl) or OpenTimelineIO's (.otio); the source's other "
+        "frames are left out",
+        option="cut",
+    )
+    event: int | None = field(
+        None, "event of the cut, by its number in an EDL, else counted from 1", option="event", min=0
+    )
+    handles: int = field(
+        0, "frames more at both ends of the event", option="handles", unit="frames", min=0, max=100_000
     )
     discard: bool = field(
         False, "leave out the other frames, and the sound that belongs to them", option="discard-frames"
     )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.cut is None:
+            if self.event is not None or self.handles:
+                name = "handles" if self.event is None else "event"
+                raise problem(name, f"has no effect without {setting('frames.cut')}")
+            if not self.ranges:
+                raise problem("ranges", f"say which, by this or by {setting('frames.cut')}")
+        elif self.ranges:
+            raise problem("ranges", f"cannot be given beside {setting('frames.cut')}")
+        return self
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether the other frames are left out of the result."""
+        return self.discard or self.cut is not None
 
 
 class Signer(Settings):

@@ -18,13 +18,14 @@ class ClipEncoding(Settings):
     """A clip.
 
     ``codec`` is FFmpeg's name of an encoder: libx264 (the default: plays everywhere), libx265, libsvtav1,
-    libvpx-vp9 (.webm), prores_ks (.mov, for editors; holds alpha), ffv1 (.mkv, lossless; holds alpha).
+    libvpx-vp9 (.webm), prores_ks (.mov, for editors; holds alpha), ffv1 (.mkv, lossless; holds alpha);
+    or dnxhr (.mov, for editors).
     ``crf`` 15 is a quality at which a second look finds no difference; 18 makes files a third smaller, 0 is
     lossless. ``preset`` trades time for size only.
     """
 
     kind: Literal["clip"] = "clip"
-    codec: str = field("libx264", "video encoder, such as libx264, libx265, prores_ks or ffv1")
+    codec: str = field("libx264", "video encoder, such as libx264, libx265, prores_ks, dnxhr or ffv1")
     crf: int = field(15, "quality, 0 (lossless) to 51; lower is better and larger", min=0, max=51)
     preset: str = field("medium", "encoder's speed: ultrafast to veryslow")
     streams: str = field(

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -28,6 +29,7 @@ LARGEST = 16.0
 
 _KNEE = 0.8  # display value
 _PEAK = 65535
+_SMOOTH = 0.012  # of a face: pores, but no highlight
 
 
 class Coding(Protocol):
@@ -64,24 +66,46 @@ def to_srgb(light: FloatArray) -> FloatArray:
     return np.where(low, values * 12.92, 1.055 * values ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
-def to_display(light: FloatArray) -> FloatArray:
-    """Light as display values 0..1, highlights compressed. What is no number becomes black."""
-    knee, slope, scale = _shoulder()
-    values = np.nan_to_num(light, nan=0.0, posinf=LARGEST, neginf=0.0)
-    shown = to_srgb(values)
-    bright = values > knee
-    shown[bright] = _KNEE + scale * np.log1p((values[bright] - knee) * (slope / scale))
-    return np.minimum(shown, 1, out=shown)
-
-
-def from_display(shown: FloatArray) -> FloatArray:
-    """The inverse of :func:`to_display`, for values within 0..1."""
-    knee, slope, scale = _shoulder()
+def from_srgb(shown: FloatArray) -> FloatArray:
+    """SRGB as light, 0..1."""
     values = np.clip(shown, 0, 1).astype(np.float32)
-    light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
-    bright = values > _KNEE
-    light[bright] = knee + np.expm1((values[bright] - _KNEE) / scale) * (scale / slope)
-    return light
+    low = values <= 0.04045
+    return np.where(low, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def to_display(light: FloatArray) -> FloatArray:
+    """Light (..., 3) as display values 0..1. Highlights are compressed by their brightest channel, so that
+    they keep their hue. What is no number becomes black."""
+    values = np.maximum(np.nan_to_num(light, nan=0.0, posinf=LARGEST, neginf=0.0), 0)
+    brightest = values.max(axis=-1, keepdims=True)
+    bright = brightest > _shoulder()[0]
+    gain = np.where(bright, _shown_light(brightest) / np.maximum(brightest, 1e-6), 1)
+    return to_srgb((values * gain).astype(np.float32))
+
+
+def from_display(shown: FloatArray, *, smooth: float = 0.0) -> FloatArray:
+    """The inverse of :func:`to_display`, for values (..., 3) within 0..1.
+
+    With ``smooth``, of a picture (H, W, 3), highlights get the light of their surroundings, Gaussian of this
+    deviation in pixels: the shoulder compresses what a camera saw, pores and grain with it, but what is
+    drawn has these as a display shows them, and would sparkle.
+    """
+    values = from_srgb(shown)
+    brightest = values.max(axis=-1, keepdims=True)
+    if smooth:
+        brightest = cv2.GaussianBlur(brightest, (0, 0), smooth, borderType=cv2.BORDER_REPLICATE)[..., None]
+    knee, slope, scale = _shoulder()
+    above = np.maximum(to_srgb(brightest) - _KNEE, 0)
+    light = knee + np.expm1(above / scale) * (scale / slope)
+    gain = np.where(brightest > knee, light / np.maximum(brightest, 1e-6), 1)
+    return (values * gain).astype(np.float32)
+
+
+def _shown_light(light: FloatArray) -> FloatArray:
+    """Light above the knee as the light that a display gives for it."""
+    knee, slope, scale = _shoulder()
+    shown = _KNEE + scale * np.log1p(np.maximum(light - knee, 0) * (slope / scale))
+    return from_srgb(np.minimum(shown, 1).astype(np.float32))
 
 
 def display_pixels(coded: FloatArray, coding: Coding) -> npt.NDArray[np.uint16]:
@@ -111,7 +135,8 @@ def blended(coded: FloatArray, overlays: Sequence[Overlay], coding: Coding) -> B
     faces = np.zeros_like(light)
     alphas = np.zeros(light.shape[:2], dtype=np.float32)
     for overlay in overlays:
-        face, alpha = from_display(overlay.picture), np.clip(overlay.alpha, 0, 1)[..., None]
+        alpha = np.clip(overlay.alpha, 0, 1)[..., None]
+        face = from_display(overlay.picture, smooth=_SMOOTH * max(alpha.shape))
         below = light[overlay.area]
         below = np.where(np.isfinite(below), below, face)
         light[overlay.area] = np.where(alpha > 0, below + alpha * (face - below), light[overlay.area])

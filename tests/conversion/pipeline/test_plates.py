@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from facedouble.conversion.pipeline import convert
-from facedouble.errors import SettingsError
+from facedouble.errors import InputError, SettingsError
 from facedouble.extraction.extract import extract
 from facedouble.faceset.store import Faceset
+from facedouble.run.events import Event, Notice
+from facedouble.run.run import Run
 from facedouble.settings.convert import ConvertSettings
 from facedouble.settings.extract import ExtractSettings
 from facedouble.settings.options import from_options
@@ -129,3 +131,28 @@ def test_layers_need_openexr(shot: Path, stand_in: Path, shot_faces: Path, tmp_p
             how = settings(output_mode="layers", encoding=encoding)
             convert(shot, stand_in, output, how, faceset=shot_faces)
         assert not output.exists()
+
+
+@pytest.mark.parametrize(("handles", "expected"), [(0, [1002]), (1, [1001, 1002]), (9, list(NUMBERS))])
+def test_one_event_of_a_cut_with_its_handles(
+    shot: Path, shot_faces: Path, stand_in: Path, tmp_path: Path, handles: int, expected: list[int]
+) -> None:
+    cut = tmp_path / "cut.edl"
+    cut.write_text(
+        "001  OTHER V C 00:00:01:00 00:00:02:00 00:00:00:00 00:00:01:00\n"
+        "002  PLATE V C 01:00:00:01 01:00:00:02 00:00:01:00 00:00:01:01\n"
+    )
+    how = settings(
+        cut=cut, event=2, handles=handles, encoding=ImageEncoding(format="exr"), output_mode="composite"
+    )
+    events: list[Event] = []
+    out = tmp_path / "out"
+    result = convert(shot, stand_in, out, how, faceset=shot_faces, run=Run([events.append]))
+    assert result.frames_swapped == len(expected)
+    assert sorted(file.name for file in out.iterdir()) == [f"plate.{number}.exr" for number in expected]
+    said = [event.text for event in events if isinstance(event, Notice) and event.code == "convert.cut"]
+    short = "the source has 1 of 9 frames in front of event 2, and 3 behind it"
+    assert said == ([short] if handles == 9 else [])
+    with pytest.raises(InputError, match=r"event 1 \(OTHER\) uses frames 24 to 47"):
+        convert(shot, stand_in, tmp_path / "no", settings(cut=cut, event=1), faceset=shot_faces)
+    assert not (tmp_path / "no").exists()

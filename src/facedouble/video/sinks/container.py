@@ -21,7 +21,7 @@ from facedouble.video.sinks.encoder import Encoding
 from facedouble.video.sinks.matroska_aspect import add_display_size
 from facedouble.video.sinks.other_streams import suffixes_for
 from facedouble.video.sinks.stream_copy import Span, StreamCopy
-from facedouble.video.sinks.tags import source_tags, with_comment
+from facedouble.video.sinks.tags import moved_timecode, source_tags, with_comment
 
 _MATROSKA = {".mkv", ".webm"}
 
@@ -50,6 +50,9 @@ class ClipFile:
         self._stream_copy: StreamCopy | None = None
         self.remarks = list(encoding.remarks)
         tags, video_tags = source_tags(like)
+        if spans:
+            frames = round((spans[0].start - spans[0].target) * like.rate)
+            tags, video_tags = (moved_timecode(one, like.rate, frames) for one in (tags, video_tags))
         if marking is not None:
             tags = with_comment(tags, marking.comment) | dict(marking.tags)
         format = CLIP_FORMATS[path.suffix.lower()]

@@ -52,6 +52,8 @@ _EXTRA_PARAMETERS = {
 }
 
 _PRORES_4444 = "4"  # FFmpeg's number of the profile
+_OTHER_NAMES = {"dnxhr": "dnxhd"}  # one encoder of FFmpeg's for two codecs
+_DNXHR = {"yuv422p": "dnxhr_hq", "yuv422p10le": "dnxhr_hqx", "yuv444p10le": "dnxhr_444"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Encoding:
             if like.colour_matrix in (0, UNSPECIFIED):
                 matrix_tag = 1 if like.height >= 720 else 6
         return cls(
-            codec=settings.codec,
+            codec=codec.name,
             options=options,
             pixel_format=format,
             colour=YuvColour(matrix_of(like.colour_matrix, like.height, path), full_range),
@@ -176,7 +178,7 @@ class Encoder:
 
 def _encoder(name: str, path: Path) -> av.Codec:
     try:
-        codec = av.Codec(name, "w")
+        codec = av.Codec(_OTHER_NAMES.get(name, name), "w")
     except ValueError as error:
         raise OutputError(f"{path}: there is no encoder {name!r} here; libx264 is one that is") from error
     if codec.type != "video":
@@ -328,6 +330,8 @@ def _options(codec: av.Codec, settings: ClipEncoding, format: str, path: Path) -
             raise SettingsError("encoding.preset", settings.preset, f"{settings.codec} numbers its presets")
     elif settings.preset != ClipEncoding().preset:
         raise SettingsError("encoding.preset", settings.preset, f"{settings.codec} has no presets; omit it")
+    if settings.codec == "dnxhr":
+        options["profile"] = _DNXHR[format]
     if codec.name.startswith("prores") and "444" in format:
         options["profile"] = _PRORES_4444
     return options

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 from facedouble.errors import InputError, OutputError, setting
 from facedouble.files import remove_drafts, write_whole
+from facedouble.video.exr_header import Attribute
 from facedouble.video.exr_plates import encode_plate, has_openexr
 from facedouble.video.frame import Frame
 from facedouble.video.image_aspect import with_pixel_aspect
@@ -17,6 +19,8 @@ from facedouble.video.info import SourceInfo
 from facedouble.video.registry import IMAGE_FORMATS
 from facedouble.video.sinks.base import Marking, Sink, write_error
 from facedouble.video.sinks.image_losses import left_out_of_images
+from facedouble.video.source_timecode import source_timecode
+from facedouble.video.timecode import rate_attribute, timecode_attribute
 
 SIDECAR = ".c2pa"  # of an image that cannot embed its credentials
 
@@ -42,6 +46,9 @@ class FolderSink(Sink):
     ) -> None:
         self._path, self._format, self._marking = path, format, marking
         self._written: set[str] = set()
+        self._of_clip = like is not None and like.kind == "clip" and format.light
+        self._start = source_timecode(like) if like is not None and self._of_clip else None
+        self._rate = like.rate if like is not None else Fraction(1)
         self.remarks: Sequence[str] = () if like is None else left_out_of_images(like, format, alpha=alpha)
         self._unfinished: list[str] = []  # what abort() removes again
         self._done = False
@@ -107,9 +114,18 @@ class FolderSink(Sink):
         self._written.add(name)
         self._unfinished.append(name)
 
+    def _times_of(self, frame: Frame) -> list[Attribute]:
+        """Time code and rate of a clip's frame, as OpenEXR says them."""
+        found = [rate_attribute(self._rate)]
+        if self._start is not None:
+            timecode = timecode_attribute(self._start.moved(frame.index))
+            found += [] if timecode is None else [timecode]
+        return found
+
     def _encoded(self, frame: Frame) -> bytes:
         if self._format.light and has_openexr():
-            return encode_plate(frame.as_plate())
+            plate = frame.as_plate()
+            return encode_plate(plate.with_attributes(self._times_of(frame)) if self._of_clip else plate)
         channels = frame.channels()
         pixels = channels if self._format.alpha else channels[..., :3]
         return self._format.encode(pixels, self._marking.comment if self._marking else None)

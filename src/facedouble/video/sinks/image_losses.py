@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from facedouble.errors import setting
+from facedouble.video.exr_plates import has_openexr
 from facedouble.video.frame_extras import has_alpha, is_light
 from facedouble.video.image_formats import ImageFormat
 from facedouble.video.info import SourceInfo
@@ -30,7 +31,7 @@ def left_out_of_images(like: SourceInfo, format: ImageFormat, *, alpha: bool) ->
         )
     if like.kind != "clip":
         return tuple(found)
-    if streams := _other_streams(like):
+    if streams := _other_streams(like, timecode=format.light and has_openexr()):
         found.append(f"left out, as a folder of images holds none: {', '.join(streams)}")
     colours = [names[value] for names, value in (
         (_HDR, like.colour_transfer), (_WIDE, like.colour_primaries)) if value in names]  # fmt: skip
@@ -46,8 +47,8 @@ def left_out_of_images(like: SourceInfo, format: ImageFormat, *, alpha: bool) ->
     return tuple(found)
 
 
-def _other_streams(like: SourceInfo) -> list[str]:
-    """The streams of a clip besides its picture, and its chapters, in words."""
+def _other_streams(like: SourceInfo, *, timecode: bool) -> list[str]:
+    """The streams of a clip besides its picture, and its chapters, in words. ``timecode``: it is kept."""
     with open_clip(like.path) as container:
         picture = container.streams.video[like.video_stream].index
         kinds = Counter(kind_of(stream) for stream in container.streams if stream.index != picture)
@@ -55,5 +56,7 @@ def _other_streams(like: SourceInfo) -> list[str]:
             chapters = len(container.chapters())
         except LIBAV_ERRORS:
             chapters = 0
+    if timecode:
+        del kinds["timecode"]
     found = [kind if count == 1 else f"{kind} ({count} streams)" for kind, count in kinds.items()]
     return [*found, *(["chapters"] if chapters else [])]
