@@ -90,7 +90,7 @@ class Bench:
     def _fit(self, compositor: Compositor) -> ConversionPlan:
         """The plan fitted for the compositor's steps, made anew only for steps that are fitted otherwise."""
         needed = [step.needs_mask for step in compositor.steps]
-        key = f"{fit_keys(self._swapper, compositor.steps)} {needed}"
+        key = f"{fit_keys(self._swapper, compositor.steps, self._plan)} {needed}"
         if key not in self._fitted:
             self._fitted[key] = fit_plan(self._plan, self._faceset, self._swapper, compositor.steps)
         return self._fitted[key]

@@ -39,7 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": FOUNDATION | {"faces"},
     "faceset": FOUNDATION | PARTS,
     **dict.fromkeys(STAGES, FOUNDATION | PARTS | {"faceset"}),
-    "conversion": FOUNDATION | PARTS | {"faceset", "extraction", "provenance", "training"},
+    "occlusion": FOUNDATION | PARTS | {"faceset"},
+    "conversion": FOUNDATION | PARTS | {"faceset", "occlusion", "extraction", "provenance", "training"},
     "evaluation": FOUNDATION | PARTS | {"faceset", "extraction"},
     "interchange": FOUNDATION | PARTS | {"faceset", "extraction"},
     "distributed": FOUNDATION | PARTS | {"faceset", "extraction", "conversion"},
@@ -49,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "studio": FOUNDATION | PARTS | {"faceset"} | STAGES | {"doctor", "project"},
     "cli": FOUNDATION
     | PARTS
-    | {"faceset"}
+    | {"faceset", "occlusion"}
     | STAGES
     | {"interchange", "distributed", "demo", "doctor", "project", "studio"},
     "__main__": {"cli"},

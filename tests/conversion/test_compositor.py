@@ -13,7 +13,6 @@ from facedouble.conversion.registry import (
     COLOUR_SPACES,
     COLOUR_TRANSFERS,
     MASKS,
-    OCCLUSIONS,
     OUTPUT_MODES,
     SHARPENERS,
 )
@@ -32,7 +31,7 @@ REGISTRIES = {
     "detail": ("real", "sharpen", "none"),
     "sharpener": SHARPENERS,
     "blend": BLENDS,
-    "occlusion": OCCLUSIONS,
+    "occlusion": ("none", "learned", "auto"),
     "output_mode": OUTPUT_MODES,
 }
 ENTRIES = [(option, name) for option, registry in REGISTRIES.items() for name in registry]

@@ -36,7 +36,11 @@ def test_settings_choose_the_steps_and_the_registry_orders_them(scene) -> None:
 
     assert names() == ["lips", "detail", "expression", "tones", "mask"]
     assert names(detail="sharpen", retargeting=0.0) == ["tones", "sharpen", "mask"]
-    assert names(occlusion="learned", detail="none", retargeting=0.0) == ["tones", "mask", "occlusion"]
+    assert names(occlusion="learned", detail="none", retargeting=0.0) == [
+        "tones",
+        "mask",
+        "learned_occlusion",
+    ]
 
 
 @dataclass(frozen=True)

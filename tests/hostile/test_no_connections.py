@@ -52,6 +52,11 @@ ROAD = {
     "work": ["work parts --stage convert --part 0-1"],
     "join": ["join parts --stage convert"],
     "distribute": ["distribute more --executor local:1"],
+    "occlusion": [
+        "occlusion apply faces/b",
+        "occlusion review faces/b -o masks.png",
+        "occlusion train faces/b -o people.safetensors --iterations 1 -b 2",
+    ],
     "evaluate": [
         "evaluate -r swap.mp4 -i a.mp4 -B faces/b -a faces/a -m model -o report.html --detailed-frames 2"
     ],

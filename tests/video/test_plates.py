@@ -16,7 +16,7 @@ from facedouble.settings.video import ClipEncoding
 from facedouble.types import Box
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.display_coding import LinearCoding, from_display, from_srgb, to_display
-from facedouble.video.exr_plates import encode_plate, read_plate
+from facedouble.video.exr_plates import read_plate
 from facedouble.video.image_sequences import clip_to_images, images_to_clip
 from facedouble.video.overlay import Overlay
 from facedouble.video.plates import Plate
@@ -131,29 +131,6 @@ def test_only_what_is_painted_changes_and_in_the_type_of_its_channel(tmp_path: P
     mixed = (colours[10:20, 14].astype(float) + 0.5) / 2
     assert np.abs(after[10:20, 14].astype(float) / mixed - 1).max() < 2e-3
     assert after.dtype == np.float16
-
-
-def test_layers_hold_the_face_its_mask_and_what_is_in_front(tmp_path: Path) -> None:
-    write_rgb(tmp_path / "p.exr", np.full((16, 16, 3), 0.2, np.float16), dataWindow=window(-2, 0, 16, 16),
-              displayWindow=window(0, 0, 12, 16))  # fmt: skip
-    (frame,) = open_source(tmp_path / "p.exr").frames()
-    whole = np.zeros((8, 8), np.float32)
-    whole[1:7, 1:7] = 1
-    alpha = whole.copy()
-    alpha[4:, :] = 0  # a hand
-    picture = np.full((8, 8, 3), float(to_display(np.full(3, 0.6, np.float32))[0]), np.float32)
-    face = Overlay(2, 4, picture, alpha, whole)
-    content = frame.layered(Box(0, 0, 12, 16), [face], occlusion=True).content
-    assert isinstance(content, Plate)
-    (tmp_path / "out.exr").write_bytes(encode_plate(content))
-    ((_, channels, _),) = exr_parts(tmp_path / "out.exr")
-    assert set(channels) == {*"RGB", *(f"face.{c}" for c in "RGBA"), "mask.A", "occlusion.A"}
-    area = (slice(4, 12), slice(4, 12))  # in the data window
-    for name, expected in (("face.A", alpha), ("mask.A", whole), ("occlusion.A", whole - alpha)):
-        assert np.array_equal(channels[name][area], expected.astype(np.float16)), name
-        assert channels[name].sum() == expected.sum()
-    assert np.abs(channels["face.R"][area] - 0.6 * alpha).max() < 1e-3
-    assert np.abs(channels["R"][area] - (0.2 + 0.4 * alpha)).max() < 1e-3
 
 
 def test_numbers_that_are_none_stay_outside_and_vanish_inside(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ COMMANDS = {
     "faces": ("faces:faces", "Look through a faceset: what looks wrong, what it lacks."),
     "train": ("train:train", "Train a model on the faces of two people, or resume it."),
     "convert": ("convert:convert", "Put the trained person's face into a clip."),
+    "occlusion": ("occlusion:app", "Find what is in front of faces; teach it; look at it."),
     "evaluate": ("evaluate:evaluate", "Measure how good a swap is, and write a report."),
     "frames": ("frames:frames", "Write the frames of a clip as images."),
     "video": ("video:video", "Make a clip of a folder of images."),

@@ -115,7 +115,7 @@ class ClipConversion:
                 given = planner.plan(faceset, run)
             plan = planner.adapted(given, faceset, work.make() / ADAPTATION, run)
         self.swapper.adopt(plan.adaptation)
-        if plan.fit_keys != fit_keys(self.swapper, steps):
+        if plan.fit_keys != fit_keys(self.swapper, steps, plan):
             plan = fit_plan(plan, faceset, self.swapper, steps, run)
             work.make()
             save_plan(plan, work.plan)

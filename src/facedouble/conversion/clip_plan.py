@@ -13,13 +13,9 @@ from facedouble.conversion.cut_ranges import cut_ranges
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.plan import ConversionPlan, FaceSelection, check_tracks, make_plan
 from facedouble.conversion.swapper import Swapper
-from facedouble.errors import InputError, setting
 from facedouble.faces.references import References
-from facedouble.faceset.store import Faceset
-from facedouble.printable import printable
 from facedouble.run.run import Run
 from facedouble.settings.convert import ConvertSettings
-from facedouble.settings.extract import recorded_colourspace
 from facedouble.video.info import SourceInfo
 from facedouble.video.source import Source
 
@@ -44,7 +40,6 @@ class ClipPlanner:
 
     def plan(self, faceset: Path, run: Run | None = None) -> ConversionPlan:
         """The faces to replace; see :func:`~facedouble.conversion.plan.make_plan`."""
-        self._check_colours(faceset)
         plan = self._plan(faceset, self.selection, run)
         check_overrides(self.settings, plan)
         return plan
@@ -60,20 +55,6 @@ class ClipPlanner:
         everyone = [face for index in sorted(whole.faces) for face in whole.faces[index]]
         adaptation = adapt_to_clip(everyone, faceset, self.swapper, self.settings.adaptation, progress, run)
         return replace(plan, adaptation=adaptation)
-
-    def _check_colours(self, faceset: Path) -> None:
-        """Raise ``InputError`` for a faceset whose crops were seen in another colour space: their colours are
-        those that the new face takes on."""
-        with Faceset.open(faceset) as store:
-            made = recorded_colourspace(store.source.settings)
-        wanted = self.settings.reading.input_colourspace
-        if made != wanted:
-            how = "without a colour space" if made is None else f"as {printable(made)[:60]}"
-            raise InputError(
-                f"{faceset} was extracted {how}, and {self.info.path.name} is to be read "
-                f"{'without one' if wanted is None else f'as {wanted}'}; "
-                f"{setting('reading.input_colourspace')} must be the same for both"
-            )
 
     def _plan(self, faceset: Path, selection: FaceSelection, run: Run | None) -> ConversionPlan:
         return make_plan(

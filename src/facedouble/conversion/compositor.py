@@ -10,7 +10,6 @@ import numpy as np
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_pipeline import make_treatments
 from facedouble.conversion.face_step import FaceStep
-from facedouble.conversion.mask_step import Occlusion
 from facedouble.conversion.output_modes import OutputMode
 from facedouble.conversion.plan import PlannedFace
 from facedouble.conversion.registry import BLENDS, OUTPUT_MODES
@@ -63,7 +62,7 @@ class Compositor:
             layer = FaceLayer(planned, image, drawn.picture, drawn.mask, *canvas)
             whole = None
             for step in treatment.steps:
-                whole = layer.mask if isinstance(step, Occlusion) else whole
+                whole = layer.mask if step.hides else whole
                 layer = step(layer)
             view = InputCrop(layer.picture.shape[0], self.view.coverage)
             alignment = view.alignment(planned.face.alignment, planned.face.crop_size)

@@ -47,7 +47,8 @@ class ClipFaces:
             run.check()
             chosen = [self.faces[position] for position in positions[start : start + _BATCH]]
             pictures = [
-                stored_input(planned, *stored_view(planned, self.store, self.view)) for planned in chosen
+                stored_input(planned, *stored_view(planned, self.store, self.view), self.view)
+                for planned in chosen
             ]
             yield np.stack(pictures).transpose(0, 3, 1, 2)
 

@@ -30,6 +30,8 @@ class FaceStep(ABC):
     """Side of the mask in pixels that it needs, as far as the frame can show it."""
     needs_mask: str = ""
     """The setting that requires the model to draw a mask, if one does."""
+    hides: bool = False
+    """Whether it takes from the mask what is in front of the face."""
 
     @classmethod
     @abstractmethod

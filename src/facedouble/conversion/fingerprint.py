@@ -9,7 +9,8 @@ from typing import Any
 from facedouble._version import __version__
 from facedouble.conversion.plan import ConversionPlan
 from facedouble.conversion.swapper import Swapper
-from facedouble.settings.convert import ConvertSettings
+from facedouble.occlusion.weights import weights_digest
+from facedouble.settings.convert import ConvertSettings, FoundOcclusion
 from facedouble.video.colour_management import colour_fingerprint
 from facedouble.video.hashing import source_hash
 
@@ -32,6 +33,7 @@ def conversion_fingerprint(
         "numerics": swapper.network.numerics,
         "faces": None if plan is None else _digest(plan),
         "cut": None if cut is None else source_hash(cut),
+        "occlusion": _occlusion(settings),
         "matte": None if settings.matte is None else source_hash(settings.matte),
         "video_stream": settings.reading.video_stream,
         "colours": colour_fingerprint(settings.reading),
@@ -40,8 +42,17 @@ def conversion_fingerprint(
     }
 
 
+def _occlusion(settings: ConvertSettings) -> list[str | None]:
+    """The weights of each occlusion network that the settings name."""
+    chosen = [settings.occlusion, *(override.occlusion for override in settings.overrides)]
+    return [
+        weights_digest(how.network) if isinstance(how, FoundOcclusion) and how.network is not None else None
+        for how in chosen
+    ]
+
+
 def _digest(plan: ConversionPlan) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(plan.masks.encode())
     for index in sorted(plan.faces):
         for planned in plan.faces[index]:
             face = planned.face

@@ -6,8 +6,8 @@ import numpy as np
 
 from facedouble.conversion.face_layer import FaceLayer
 from facedouble.conversion.face_step import FaceStep
-from facedouble.conversion.masks import erode, feather, whole_square
-from facedouble.conversion.registry import MASKS, OCCLUSIONS
+from facedouble.conversion.masks import erode, feather, learned, whole_square
+from facedouble.conversion.registry import MASKS
 from facedouble.conversion.swapper import Swapper
 from facedouble.faces.align import scale_of
 from facedouble.settings.convert import Adjust, ConvertSettings
@@ -50,19 +50,20 @@ class FaceMask(FaceStep):
         return layer.with_(mask=feather(mask, width * size))
 
 
-class Occlusion(FaceStep):
-    """Leave what is in front of the face to the source. ``kind`` is one of ``OCCLUSIONS``."""
+class LearnedOcclusion(FaceStep):
+    """Leave what the model's own mask leaves out to the source: models learn it from patches pasted in front
+    of training faces."""
 
-    name = "occlusion"
+    name = "learned_occlusion"
+    hides = True
+    needs_mask = "occlusion.kind"
 
-    def __init__(self, kind: str, resolution: int) -> None:
-        self._visible = OCCLUSIONS[kind]
-        self.needs_mask = "occlusion" if kind == "learned" else ""
+    def __init__(self, resolution: int) -> None:
         self.min_mask_size = 2 * resolution  # what is in front of the face has sharp edges of its own
 
     @classmethod
-    def from_settings(cls, settings: ConvertSettings, swapper: Swapper) -> Occlusion | None:
-        return None if settings.occlusion == "none" else cls(settings.occlusion, swapper.view.resolution)
+    def from_settings(cls, settings: ConvertSettings, swapper: Swapper) -> LearnedOcclusion | None:
+        return cls(swapper.view.resolution) if settings.occlusion.kind == "learned" else None
 
     def __call__(self, layer: FaceLayer) -> FaceLayer:
-        return layer.with_(mask=layer.mask * self._visible(layer))
+        return layer.with_(mask=layer.mask * learned(layer, "occlusion.kind"))

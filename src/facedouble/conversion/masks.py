@@ -53,17 +53,6 @@ def whole_square(layer: FaceLayer) -> Mask:
     return np.ones((layer.mask_size, layer.mask_size), dtype=np.float32)
 
 
-def unoccluded(layer: FaceLayer) -> Mask:
-    """Nothing is in front of the face."""
-    return whole_square(layer)
-
-
-def learned_occlusion(layer: FaceLayer) -> Mask:
-    """What the model's own mask leaves out is in front of the face: models learn it from patches pasted in
-    front of training faces."""
-    return learned(layer, "occlusion")
-
-
 def learned(layer: FaceLayer, field: str) -> Mask:
     """The model's own mask at the layer's mask size. Raises ``SettingsError`` if the model has none."""
     if layer.learned_mask is None:

@@ -19,6 +19,7 @@ from facedouble.faces.references import References
 from facedouble.faces.smoothing import smooth_points
 from facedouble.faceset.source_match import SourceMatch
 from facedouble.faceset.store import Faceset
+from facedouble.faceset.visible import masks_digest
 from facedouble.run.run import Run
 from facedouble.types import Box, Face, FloatArray, Landmarks
 
@@ -132,7 +133,8 @@ class ConversionPlan:
     those that were deleted from the faceset, ``not_selected`` those of other people or tracks than selected.
     ``adaptation``: what the network has in place of its own tensors, by name, for this clip
     (``conversion/adaptation.py``). ``fit_keys``: what the fits of the faces are valid for. ``tracks``: all of
-    the faceset, known until the plan is saved.
+    the faceset, known until the plan is saved. ``masks`` is a digest of the masks and outlines that the
+    faceset has, which change while faces stay.
     """
 
     source_sha256: str
@@ -142,6 +144,7 @@ class ConversionPlan:
     adaptation: Adaptation = field(default_factory=dict)
     fit_keys: FitKeys = field(default_factory=FitKeys)
     tracks: frozenset[int] = frozenset()
+    masks: str = ""
 
 
 def untold(faces: Sequence[Face]) -> Sequence[FloatArray | None]:
@@ -171,6 +174,7 @@ def make_plan(
         numbers = _numbers(store.all_faces(), match)
         every = [face for face in store.all_faces() if face.cropped and face.key in numbers]
         kept = {face.key for face in store.faces(include_blurry=True)}
+        masks = masks_digest(store)
     match.report(run or Run())
     in_range = [face for face in every if numbers[face.key] in selection.ranges]
     selected = _selected(every, selection)
@@ -186,6 +190,7 @@ def make_plan(
         deleted=sum(face.key not in kept for face in in_range),
         not_selected=sum(face.key in kept and face.key not in selected for face in in_range),
         tracks=frozenset(face.track for face in every),
+        masks=masks,
     )
 
 

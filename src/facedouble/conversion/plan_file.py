@@ -27,7 +27,7 @@ from facedouble.files import read_regular, write_whole
 from facedouble.json_data import parse_json
 from facedouble.types import Box, Face
 
-FORMAT = 2
+FORMAT = 3
 MAX_BYTES = 4 << 30
 _HEADER = "plan"
 _SHAPES: Mapping[str, tuple[str, tuple[int, ...]]] = {
@@ -80,6 +80,7 @@ def save_plan(plan: ConversionPlan, path: Path) -> None:
         "scheme": scheme.name,
         "deleted": plan.deleted,
         "not_selected": plan.not_selected,
+        "masks": plan.masks,
         "fit_keys": {"model": plan.fit_keys.model, "steps": dict(plan.fit_keys.steps)},
         "fits": fits,
     }
@@ -140,6 +141,7 @@ def _parse(data: bytes) -> ConversionPlan:
         not_selected=_count(header["not_selected"]),
         adaptation=adaptation,
         fit_keys=FitKeys(_text(keys["model"]), steps),
+        masks=_text(header["masks"]),
     )
 
 

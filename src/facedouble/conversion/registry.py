@@ -29,7 +29,12 @@ FACE_STEPS: Registry[type[FaceStep]] = Registry(
         "tones": Entry(f"{_HERE}.tone_transfer:ToneTransfer", "from the standard colouring to the frame's"),
         "sharpen": Entry(f"{_HERE}.sharpen:Sharpen", "restore fine detail that the model softens"),
         "mask": Entry(f"{_HERE}.mask_step:FaceMask", "draw the mask and feather its edge"),
-        "occlusion": Entry(f"{_HERE}.mask_step:Occlusion", "leave out what is in front of the face"),
+        "occlusion": Entry(
+            f"{_HERE}.occlusion_step:FindOcclusion", "leave out what is known or found in front of the face"
+        ),
+        "learned_occlusion": Entry(
+            f"{_HERE}.mask_step:LearnedOcclusion", "leave out what the model's own mask leaves out"
+        ),
     },
 )
 """The face pipeline, in the order in which a drawn face goes through it (see ``face_step``)."""
@@ -45,15 +50,6 @@ MASKS: Registry[Callable[[FaceLayer], Mask]] = Registry(
     },
 )
 """The part of the face that is replaced: (S, S) float32 0..1 for a layer."""
-
-OCCLUSIONS: Registry[Callable[[FaceLayer], Mask]] = Registry(
-    "occlusion",
-    {
-        "none": Entry(f"{_HERE}.masks:unoccluded", "nothing is in front of the face"),
-        "learned": Entry(f"{_HERE}.masks:learned_occlusion", "whatever the model's own mask leaves out"),
-    },
-)
-"""The visible part of the face, not covered by hands, hair or microphones: (S, S) 0..1 for a layer."""
 
 COLOUR_TRANSFERS: Registry[Callable[[Samples, Samples], ColourMap]] = Registry(
     "colour transfer",

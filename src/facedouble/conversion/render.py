@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 
 from facedouble.conversion.compositor import Compositor
-from facedouble.conversion.mask_step import Occlusion
 from facedouble.conversion.plan import ConversionPlan, PlannedFace
 from facedouble.conversion.registry import OUTPUT_MODES
 from facedouble.conversion.swapper import DrawnFace, Swapper
@@ -92,7 +91,7 @@ class FrameRenderer:
         been fitted otherwise.
         """
         self._swapper.adopt(plan.adaptation)
-        if plan.fit_keys != fit_keys(self._swapper, self._compositor.steps):
+        if plan.fit_keys != fit_keys(self._swapper, self._compositor.steps, plan):
             raise ConversionError("the plan was fitted for another model or other settings; fit it again")
         for step in self._compositor.steps:
             step.prepare(plan)
@@ -200,7 +199,7 @@ class FrameRenderer:
 
     def _composed(self, task: FrameTask) -> Frame:
         frame, layers = task.frame, self._compositor.output_mode.layers
-        hidden = any(isinstance(step, Occlusion) for step in self._compositor.steps)
+        hidden = any(step.hides for step in self._compositor.steps)
         if layers and not task.regions:  # all files have the same channels
             return frame.layered(Box(0, 0, 1, 1), [], occlusion=hidden)
         for region in task.regions:

@@ -6,6 +6,7 @@ import numpy as np
 
 from facedouble.conversion.light import without_light
 from facedouble.conversion.plan import PlannedFace
+from facedouble.conversion.visibility import visible_in_view
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.network_input import InputCrop, network_input
 from facedouble.faces.schemes.scheme import scheme_of
@@ -22,6 +23,8 @@ def stored_view(planned: PlannedFace, store: Faceset, view: InputCrop) -> tuple[
     return crop, map_points(inner, map_points(face.alignment, face.smoothed))
 
 
-def stored_input(planned: PlannedFace, crop: Image, landmarks: Landmarks) -> FloatArray:
-    """The network's input for such a view: (R, R, 3) float32 0..1 in the standard colouring."""
-    return network_input(crop, landmarks, scheme_of(planned.face), planned.statistics)
+def stored_input(planned: PlannedFace, crop: Image, landmarks: Landmarks, view: InputCrop) -> FloatArray:
+    """The network's input for such a view: (R, R, 3) float32 0..1 in the standard colouring, hidden parts
+    filled."""
+    visible = visible_in_view(planned, view)
+    return network_input(crop, landmarks, scheme_of(planned.face), planned.statistics, visible)

@@ -17,6 +17,7 @@ from facedouble.conversion.face_network import FaceNetwork
 from facedouble.conversion.light import usual_brightness, without_light
 from facedouble.conversion.plan import Adaptation, PlannedFace
 from facedouble.conversion.registry import RUNTIMES
+from facedouble.conversion.visibility import visible_in_view
 from facedouble.errors import ConversionError, InputError
 from facedouble.faces.align import extract_crop, map_points
 from facedouble.faces.geometry import describe_faces
@@ -86,7 +87,8 @@ class Swapper:
         alignment = self.view.alignment(planned.face.alignment, planned.face.crop_size)
         crop = without_light(extract_crop(image, alignment, self.view.resolution), planned.light)
         landmarks = map_points(alignment, planned.face.smoothed)
-        return network_input(crop, landmarks, scheme_of(planned.face), planned.statistics)
+        visible = visible_in_view(planned, self.view)
+        return network_input(crop, landmarks, scheme_of(planned.face), planned.statistics, visible)
 
     def describe(self, faces: Sequence[Face]) -> Sequence[FloatArray | None]:
         """What the faces of a clip do, as the model is told it; ``None`` if it is not. Raises ``InputError``

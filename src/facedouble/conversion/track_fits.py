@@ -19,6 +19,7 @@ from facedouble.conversion.light import lit
 from facedouble.conversion.plan import ConversionPlan, FitKeys, PlannedFace, TrackFit
 from facedouble.conversion.stored_view import stored_input, stored_view
 from facedouble.conversion.swapper import DrawnFace, Swapper
+from facedouble.conversion.visibility import VisibleParts, is_occlusion
 from facedouble.errors import SettingsError
 from facedouble.faces.align import map_points
 from facedouble.faces.network_input import InputCrop
@@ -56,11 +57,11 @@ Redraw = Callable[[DrawnTrack], DrawnTrack]
 
 @dataclass(slots=True)
 class Drawings:
-    """What one model drew of the tracks of one plan, by their numbers, kept for fits with other settings;
-    ``samples`` by the number of faces too."""
+    """What one model drew of the tracks of one plan, by their numbers and the fit key of what was known to
+    hide their faces, kept for fits with other settings; ``samples`` by the number of faces too."""
 
-    tracks: dict[int, DrawnTrack] = field(default_factory=dict)
-    samples: dict[tuple[int, int], list[SampledFace]] = field(default_factory=dict)
+    tracks: dict[tuple[int, str], DrawnTrack] = field(default_factory=dict)
+    samples: dict[tuple[int, str, int], list[SampledFace]] = field(default_factory=dict)
 
 
 class Track:
@@ -74,10 +75,10 @@ class Track:
         run: Run | None = None,
         drawings: Drawings | None = None,
     ) -> None:
-        self.faces, self.swapper = faces, swapper
+        self.faces, self.swapper, self.store = faces, swapper, store
         self.run = run or Run()
         self._number = faces[0].face.track
-        self._store = store
+        self._visible = ""
         self._drawings = drawings or Drawings()
         self._changes: Mapping[str, Redraw] = {}
         self._current: DrawnTrack | None = None
@@ -87,15 +88,24 @@ class Track:
         if changes.keys() != self._changes.keys():
             self._changes, self._current = changes, None
 
+    def hide(self, fit: VisibleParts, name: str, key: str) -> None:
+        """Draw the faces from now on without what ``fit`` hides of them, the fit of the step called ``name``
+        with that fit key."""
+        self.faces = [replace(planned, fits={**planned.fits, name: fit}) for planned in self.faces]
+        self._visible, self._current = key, None
+
     def sample(self, count: int = SAMPLE_SIZE) -> list[SampledFace]:
         """Up to ``count`` faces, evenly spread over the track, drawn in one call of the network."""
-        key = (self._number, count)
+        key = (self._number, self._visible, count)
         if key not in self._drawings.samples:
             positions = np.linspace(0, len(self.faces) - 1, min(count, len(self.faces))).round().astype(int)
             chosen = [self.faces[position] for position in positions]
             views = [self._view(planned) for planned in chosen]
             drawn = self.swapper.draw(
-                [stored_input(planned, *view) for planned, view in zip(chosen, views, strict=True)],
+                [
+                    stored_input(planned, *view, self.swapper.view)
+                    for planned, view in zip(chosen, views, strict=True)
+                ],
                 [planned.geometry for planned in chosen],
             )
             self._drawings.samples[key] = [
@@ -114,12 +124,13 @@ class Track:
         return self._current
 
     def _as_drawn(self) -> DrawnTrack:
-        if self._number not in self._drawings.tracks:
+        key = (self._number, self._visible)
+        if key not in self._drawings.tracks:
             # Kept in 8 bits: a track may be long.
             pictures = [eight_bits(picture) for picture in self._every()]
             found = DrawnTrack(pictures, steady(self.swapper.drawn_landmarks(pictures)))
-            self._drawings.tracks[self._number] = found
-        return self._drawings.tracks[self._number]
+            self._drawings.tracks[key] = found
+        return self._drawings.tracks[key]
 
     def performer(self, scheme: LandmarkScheme) -> FloatArray | None:
         """The landmarks (N, P, 2) of the frame's own faces in shares of the view's side, smoothed in time;
@@ -138,14 +149,14 @@ class Track:
         for start in range(0, len(self.faces), batch):
             self.run.check()
             chosen = self.faces[start : start + batch]
-            inputs = [stored_input(planned, *self._view(planned)) for planned in chosen]
+            inputs = [stored_input(planned, *self._view(planned), self.swapper.view) for planned in chosen]
             geometry = [planned.geometry for planned in chosen]
             yield from (face.picture for face in self.swapper.draw(inputs, geometry))
             stage.progress(start + len(chosen))
         stage.finish()
 
     def _view(self, planned: PlannedFace) -> tuple[Image, Landmarks]:
-        return stored_view(planned, self._store, self.swapper.view)
+        return stored_view(planned, self.store, self.swapper.view)
 
 
 def fit_plan(
@@ -162,7 +173,7 @@ def fit_plan(
 
     Raises ``SettingsError`` if a step needs something that the model does not draw.
     """
-    keys = fit_keys(swapper, steps)
+    keys = fit_keys(swapper, steps, plan)
     if keys == plan.fit_keys and not any(step.needs_mask for step in steps):
         return plan
     same_model = keys.model == plan.fit_keys.model
@@ -190,16 +201,25 @@ def _fit(track: Track, steps: Sequence[FaceStep], valid: set[str]) -> dict[str, 
     if needing is not None and any(sampled.drawn.mask is None for sampled in track.sample()):
         raise SettingsError(needing, "learned", "this model has no learned mask; choose another")
     fits = {name: fit for name, fit in track.faces[0].fits.items() if name in valid}
-    for step in steps:
-        if isinstance(step, FittedStep) and step.name not in fits:
+    track.faces = [replace(planned, fits=fits) for planned in track.faces]
+    # What hides the faces first: the others are fitted to faces drawn without it.
+    for step in sorted(steps, key=lambda step: not is_occlusion(step.name)):
+        if not isinstance(step, FittedStep):
+            continue
+        if step.name not in fits:
             track.redrawn_by(
                 {before.name: partial(before.redrawn, fit=fits[before.name]) for before in step.after}
             )
             fits[step.name] = step.fit(track)
+        if isinstance(found := fits[step.name], VisibleParts):
+            track.hide(found, step.name, step.fit_key())
     return fits
 
 
-def fit_keys(swapper: Swapper, steps: Sequence[FaceStep]) -> FitKeys:
-    """What the fits of ``steps`` depend on besides the faces."""
-    fitted = {step.name: step.key for step in steps if isinstance(step, FittedStep)}
+def fit_keys(swapper: Swapper, steps: Sequence[FaceStep], plan: ConversionPlan) -> FitKeys:
+    """What the fits of ``steps`` depend on besides the faces of ``plan``. All of them are fitted to faces
+    drawn without what is known to hide them."""
+    every = [step for step in steps if isinstance(step, FittedStep)]
+    hiding = [text for step in every if is_occlusion(step.name) for text in (step.key, plan.masks)]
+    fitted = {step.name: " ".join([step.key, *hiding]) for step in every}
     return FitKeys(swapper.adapted_fingerprint, fitted)

@@ -32,7 +32,7 @@ from facedouble.run.run import Run
 from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.settings.reading import Reading
 from facedouble.types import Face, Grey, Image, Landmarks
-from facedouble.video.source import open_result, open_source
+from facedouble.video.source import open_source
 
 _SMALL = 192  # side of the crop on which flicker is measured
 _MIN_SIDE, _MAX_SIDE = 128, 640  # side of the crop on which the seam and detail are measured
@@ -142,7 +142,7 @@ class Observer:
         """
         run = run or Run()
         source = open_source(self.source, self.reading)
-        other = open_result(result, source.info, self.reading)
+        other = open_source(result, None if self.reading is None else self.reading.of_other_clips())
         sizes = [info.shown_size for info in (other.info, source.info)]
         if sizes[0] != sizes[1]:
             raise InputError(

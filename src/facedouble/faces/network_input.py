@@ -33,21 +33,27 @@ class InputCrop:
 
 
 def network_input(
-    crop: Image, landmarks: Landmarks, scheme: LandmarkScheme, statistics: FloatArray
+    crop: Image,
+    landmarks: Landmarks,
+    scheme: LandmarkScheme,
+    statistics: FloatArray,
+    visible: Mask | None = None,
 ) -> FloatArray:
     """A crop (S, S, 3) as networks see it: float32 0..1, standardised colours, background filled.
 
-    ``landmarks`` (P, 2) are in the crop's pixels, ``statistics`` (2, 3) are the colours of the face.
+    ``landmarks`` (P, 2) are in the crop's pixels, ``statistics`` (2, 3) are the colours of the face. What is
+    not ``visible`` (S, S) of it, 0..1, is filled as the background is; ``None`` for all visible.
     Training and conversion both use this function, so their networks see the same.
     """
     hull = face_hull(landmarks, crop.shape[0], scheme, forehead=FOREHEAD)
-    return masked_input(crop, input_mask(hull), statistics)
+    return masked_input(crop, input_mask(hull, visible), statistics)
 
 
-def input_mask(hull: Mask) -> Mask:
+def input_mask(hull: Mask, visible: Mask | None = None) -> Mask:
     """The part of a face's hull (S, S) that networks see: without its edge, where landmarks are least
-    exact."""
-    return erode_mask(hull, INSIDE, beyond=1.0)
+    exact, and without what is not ``visible``."""
+    part = erode_mask(hull, INSIDE, beyond=1.0)
+    return part if visible is None else part * visible
 
 
 def masked_input(crop: Image, mask: Mask, statistics: FloatArray) -> FloatArray:

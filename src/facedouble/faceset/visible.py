@@ -8,14 +8,20 @@ them includes: then nothing outside is visible. That is how DeepFaceLab's users 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Sequence
 
 import cv2
 import numpy as np
 
 from facedouble.faces.align import recrop
 from facedouble.faceset.layer_kinds import Polygon
-from facedouble.types import Alignment, Grey
+from facedouble.faceset.layers import layer_file
+from facedouble.faceset.reader import FacesetReader
+from facedouble.types import Alignment, Face, Grey
+
+MASK, OUTLINES = "occlusion", "polygons"
+"""The layers that say what is visible."""
 
 VISIBLE, HIDDEN = 255, 0
 _SHIFT = 3  # edges lie at an eighth of a pixel
@@ -50,3 +56,32 @@ def fill_polygons(picture: Grey, polygons: Sequence[Polygon], matrix: Alignment)
         fixed = np.rint(np.clip(points, -_FAR, _FAR) * (1 << _SHIFT)).astype(np.int32)
         value = VISIBLE if polygon.include else HIDDEN
         cv2.fillPoly(picture, [fixed], (value,), cv2.LINE_AA, _SHIFT)
+
+
+def masked_faces(
+    faceset: FacesetReader, makers: Collection[str] = ("hand", "import", "network")
+) -> set[tuple[int, int]]:
+    """Keys of the faces that have a mask or outlines by one of ``makers``."""
+    return {
+        layer.key for layer in faceset.layers() if layer.kind in (MASK, OUTLINES) and layer.maker in makers
+    }
+
+
+def read_visible(faceset: FacesetReader, face: Face, side: int) -> Grey:
+    """What is visible of a face by its mask and its outlines, (side, side): 0 hidden, 255 visible. Raises
+    ``InputError`` for layers that cannot be read."""
+    kinds = {layer.kind for layer in faceset.layers(face)}
+    mask = faceset.read_layer(face, MASK) if MASK in kinds else None
+    polygons = faceset.read_layer(face, OUTLINES) if OUTLINES in kinds else ()
+    return visible_part(mask, polygons, face.alignment, face.crop_size, side)
+
+
+def masks_digest(faceset: FacesetReader) -> str:
+    """A text that is another one after any mask or outline of the faceset has changed; empty for none."""
+    digest = hashlib.sha256()
+    layers = [layer for layer in faceset.layers() if layer.kind in (MASK, OUTLINES)]
+    for layer in layers:
+        file = layer_file(faceset.path, layer.key, layer.kind)
+        changed = file.stat().st_mtime_ns if file.is_file() else 0
+        digest.update(repr((layer.key, layer.kind, layer.maker, layer.created, changed)).encode())
+    return digest.hexdigest() if layers else ""

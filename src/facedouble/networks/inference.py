@@ -53,8 +53,21 @@ _DETECTOR = _Network(
     scale=1 / 127.5,
     offset=-1.0,
 )
+_PALMS = _Network(
+    mediapipe.PALMS_FILE,
+    mediapipe.palms,
+    {mediapipe.PALM_BOXES: (2016, 18), mediapipe.PALM_SCORES: (2016, 1)},
+    scale=1 / 255,
+)
+_HAND = _Network(
+    mediapipe.HAND_FILE,
+    mediapipe.hand_joints,
+    {mediapipe.JOINTS: (63,), mediapipe.HAND_PRESENCE: (1,)},
+    scale=1 / 255,
+)
 _DESCRIPTOR = _Network(DESCRIPTOR_FILE, descriptor_module, {DESCRIPTOR: (128,)}, scale=1 / 255)
-_BY_FILE = {network.file: network for network in (_LANDMARKS, _BLENDSHAPES, _DETECTOR, _DESCRIPTOR)}
+_ALL = (_LANDMARKS, _BLENDSHAPES, _DETECTOR, _PALMS, _HAND, _DESCRIPTOR)
+_BY_FILE = {network.file: network for network in _ALL}
 
 
 def face_landmarks(device: str = "cpu") -> ArrayNetwork:
@@ -71,6 +84,16 @@ def blendshapes(device: str = "cpu") -> ArrayNetwork:
 def full_range(device: str = "cpu") -> ArrayNetwork:
     """:func:`.mediapipe.full_range` for arrays."""
     return _on(device, _DETECTOR)
+
+
+def palms(device: str = "cpu") -> ArrayNetwork:
+    """:func:`.mediapipe.palms` for arrays."""
+    return _on(device, _PALMS)
+
+
+def hand_joints(device: str = "cpu") -> ArrayNetwork:
+    """:func:`.mediapipe.hand_joints` for arrays."""
+    return _on(device, _HAND)
 
 
 def face_descriptor(device: str = "cpu") -> ArrayNetwork:

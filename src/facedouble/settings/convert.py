@@ -13,7 +13,6 @@ from facedouble.conversion.registry import (
     COLOUR_SPACES,
     COLOUR_TRANSFERS,
     MASKS,
-    OCCLUSIONS,
     OUTPUT_MODES,
     SHARPENERS,
 )
@@ -100,6 +99,45 @@ class NoDetail(Settings):
     """The face as soft as the model draws it."""
 
     kind: Literal["none"] = "none"
+
+
+class FoundOcclusion(Settings):
+    """What the faceset's masks hide; where a face has none, what a network finds."""
+
+    kind: Literal["auto"] = "auto"
+    network: File | None = field(
+        None,
+        "weights that `occlusion train` wrote; those that come with the program if not given",
+        option="occlusion-network",
+    )
+    hands: bool = field(True, "look for hands first", option="occlusion-hands")
+
+
+class LearnedOcclusion(Settings):
+    """Whatever the model's own mask leaves out."""
+
+    kind: Literal["learned"] = "learned"
+
+
+class NoOcclusion(Settings):
+    """Nothing is in front of the face."""
+
+    kind: Literal["none"] = "none"
+
+
+Occlusion = FoundOcclusion | LearnedOcclusion | NoOcclusion
+
+
+def _occlusion_named(values: Any) -> Any:
+    """Plain values in which a text stands for the occlusion: its kind, or the path of weights."""
+    if not isinstance(values, Mapping):
+        return values
+    found = values.get("occlusion")
+    if isinstance(found, str | Path):
+        found = {"kind": str(found)}
+    if not isinstance(found, Mapping) or not str(found.get("kind", "")).endswith(".safetensors"):
+        return values if found is values.get("occlusion") else {**values, "occlusion": found}
+    return {**values, "occlusion": {"network": found["kind"], **found, "kind": "auto"}}
 
 
 class ClipAdaptation(Settings):
@@ -219,9 +257,14 @@ class Override(Settings):
         max=1,
     )
     blend: Blend | None = field(None, "how the face is laid over the frame")
-    occlusion: Annotated[str, Choice(OCCLUSIONS)] | None = field(
-        None, "leave out what is in front of the face"
+    occlusion: Annotated[Occlusion | None, OneOf("none")] = field(
+        None, "what is in front of the face, and stays as it is"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, values: Any) -> Any:
+        return _occlusion_named(values)
 
     @model_validator(mode="after")
     def _scope(self) -> Self:
@@ -263,8 +306,8 @@ class ConvertSettings(Settings):
     matte: File | None = field(
         None, "clip or folder with as many frames as the source, white where the face may be painted"
     )
-    occlusion: Annotated[str, Choice(OCCLUSIONS)] = field(
-        "none", "leave out what is in front of the face, such as hands"
+    occlusion: Annotated[Occlusion, OneOf("none")] = field(
+        NoOcclusion(), "what is in front of the face, such as hands, and stays as it is; or weights (PATH)"
     )
     render: Render = field(Render(), "what a written frame shows")
     reading: Reading = field(Reading(), "how clips and images are read")
@@ -290,10 +333,15 @@ class ConvertSettings(Settings):
         option="-",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, values: Any) -> Any:
+        return _occlusion_named(values)
+
     @model_validator(mode="after")
     def _occlusion(self) -> Self:
         how = self.converter
-        if isinstance(how, Masked) and how.mask.kind == self.occlusion == "learned":
+        if isinstance(how, Masked) and how.mask.kind == self.occlusion.kind == "learned":
             mask = setting("converter.mask.kind", "learned")
             raise problem("occlusion", f"{mask} leaves out what is in front of the face already")
         return self

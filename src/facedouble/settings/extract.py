@@ -83,24 +83,12 @@ WITHOUT_EFFECT = {"device", "processes", "skip_existing", "reading"}
 """Fields that change nothing in the faceset."""
 
 
-_READING = ("video_stream", "image_fps", "input_colourspace", "ocio_config")
-"""Fields of the reading that do change something."""
-
-
 def recorded(settings: ExtractSettings) -> dict[str, Any]:
     """What a faceset records of the settings it was made with: all that decides what is in it."""
     values = {name: value for name, value in settings.dump().items() if name not in WITHOUT_EFFECT}
-    reading = {name: getattr(settings.reading, name) for name in _READING}
-    if any(value is not None for value in reading.values()):
-        values["reading"] = {name: value for name, value in reading.items() if value is not None}
+    if settings.reading.video_stream is not None:
+        values["reading"] = {"video_stream": settings.reading.video_stream}
     return values
-
-
-def recorded_colourspace(values: Mapping[str, Any]) -> str | None:
-    """The colour space of the footage, of the record of a faceset's settings."""
-    reading = values.get("reading")
-    found = reading.get("input_colourspace") if isinstance(reading, Mapping) else None
-    return found if isinstance(found, str) else None
 
 
 FINDING = ("detector", "landmarks", "smoothing", "align_eyes", "align_turned", "rotate_images")

@@ -21,6 +21,15 @@ COMMANDS: Registry[type[Settings]] = Registry(
         "faces": Entry("facedouble.settings.curate:FacesCommand", "look through a faceset"),
         "train": Entry("facedouble.settings.train:TrainCommand", "train a model"),
         "convert": Entry("facedouble.settings.convert:ConvertCommand", "put the face into a clip"),
+        "occlusion-train": Entry(
+            "facedouble.settings.occlusion:OcclusionTrainCommand", "teach the occlusion network"
+        ),
+        "occlusion-apply": Entry(
+            "facedouble.settings.occlusion:OcclusionApplyCommand", "write masks into a faceset"
+        ),
+        "occlusion-review": Entry(
+            "facedouble.settings.occlusion:OcclusionReviewCommand", "look at doubtful masks"
+        ),
         "evaluate": Entry("facedouble.settings.evaluate:EvaluateCommand", "measure a result"),
         "frames": Entry("facedouble.settings.video:FramesCommand", "write a clip's frames as images"),
         "video": Entry("facedouble.settings.video:VideoCommand", "make a clip of images"),

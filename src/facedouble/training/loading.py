@@ -29,15 +29,18 @@ from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme
 from facedouble.faces.schemes.to_dlib68 import as_dlib68
 from facedouble.faceset.held_out import MIN_FACES, split_held_out
 from facedouble.faceset.store import Faceset
+from facedouble.faceset.visible import VISIBLE, masked_faces, read_visible
 from facedouble.run.run import Run, Stage
 from facedouble.training.batch import CHANNELS
 from facedouble.training.crop_cache import CropCache, DiskCache, MemoryCache
 from facedouble.training.dataset import Dataset, SideDataset
 from facedouble.training.neighbours import nearest
 from facedouble.training.preprocess import FaceCrop, cached_size, places, prepare
-from facedouble.types import OTHER_SIDE, SIDES, Image, Side
+from facedouble.types import OTHER_SIDE, SIDES, Face, Image, Side
+from facedouble.video.images import encode_png
 
 _MEMORY_SHARE = 0.5  # of what is free, for the faces of both sides
+_MASK_SIDE = 256  # of masks of what is visible
 _AT_A_TIME = 64  # faces preprocessed before the first of them is cached
 
 
@@ -189,13 +192,26 @@ def _known(side: Side, facesets: Sequence[Path], run: Run) -> _Clips:
                     faces=len(faces),
                 )
             statistics = smooth_statistics(faces)
+            masked = masked_faces(faceset)
             clips.append(
                 [
-                    FaceCrop(face, path, faceset.crop_path(face), colour)
+                    FaceCrop(
+                        face,
+                        path,
+                        faceset.crop_path(face),
+                        colour,
+                        visible=_visible(faceset, face) if face.key in masked else None,
+                    )
                     for face, colour in zip(faces, statistics, strict=True)
                 ]
             )
     return clips
+
+
+def _visible(faceset: Faceset, face: Face) -> bytes | None:
+    """What is visible of a face, as ``FaceCrop`` keeps it: in a PNG, for they may be many."""
+    mask = read_visible(faceset, face, _MASK_SIDE)
+    return encode_png(mask) if (mask < VISIBLE).any() else None
 
 
 def _divided(side: Side, clips: _Clips, facesets: Sequence[Path]) -> tuple[list[FaceCrop], list[FaceCrop]]:

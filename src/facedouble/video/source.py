@@ -14,7 +14,6 @@ from facedouble.settings.reading import Reading
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.folder_source import FolderSource
 from facedouble.video.frame import Frame
-from facedouble.video.frame_extras import is_light
 from facedouble.video.images import IMAGE_SUFFIXES
 from facedouble.video.index import SourceIndex
 from facedouble.video.info import SourceInfo
@@ -66,16 +65,6 @@ def reported(source: Source, run: Run) -> Iterator[None]:
     report()
     yield
     report()
-
-
-def open_result(path: Path, source: SourceInfo, reading: Reading | None = None) -> Source:
-    """Open what was made of ``source``, which was read by ``reading``. What is no plate any more is in sRGB.
-    Raises ``InputError``."""
-    reading = (reading or Reading()).of_other_clips()
-    plain = open_source(path, reading.replace(input_colourspace=None, ocio_config=None))
-    if is_light(source.pixel_format) and not is_light(plain.info.pixel_format):
-        return plain
-    return open_source(path, reading)
 
 
 def open_source(path: Path, reading: Reading | None = None) -> Source:

@@ -79,7 +79,8 @@ def test_references_are_chosen_for_the_lips_as_they_are_wanted(fitted) -> None:
     surveyed = np.stack([face.handles for face in fits["detail"].faces.values()])
     assert np.allclose(surveyed, lips.target[:, handles])
     keys, other = (
-        fit_keys(swapper, make_steps(how.replace(retargeting=amount), swapper)).steps for amount in (1, 0.5)
+        fit_keys(swapper, make_steps(how.replace(retargeting=amount), swapper), plan).steps
+        for amount in (1, 0.5)
     )
     assert keys["detail"] != other["detail"]
 

@@ -16,14 +16,13 @@ from facedouble.faceset.store import Faceset
 from facedouble.run.events import Event, Notice
 from facedouble.run.run import Run
 from facedouble.settings.convert import ConvertSettings
-from facedouble.settings.extract import ExtractSettings, read_recorded
+from facedouble.settings.extract import ExtractSettings
 from facedouble.settings.options import from_options
 from facedouble.settings.reading import Reading
 from facedouble.settings.video import ClipEncoding, ImageEncoding
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.exr import linear
-from facedouble.video.image_sequences import clip_to_images, images_to_clip
-from facedouble.video.source import open_result, open_source
+from facedouble.video.source import open_source
 from tests.video.plates import exr_parts, exr_rgb, timecode, window, write_rgb
 
 pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
@@ -71,7 +70,6 @@ def test_faces_know_the_names_of_their_frames(shot: Path, shot_faces: Path) -> N
         names = [frame.name for frame in store.frames()]
         assert len(store.all_faces()) == len(NUMBERS)
         assert [frame.pts for frame in store.frames()] == [0, 1, 3, 4]
-        assert read_recorded(store.source.settings).reading == READING  # for crops that are cut anew
     assert names == [f"plate.{number}.exr" for number in NUMBERS]
 
 
@@ -125,26 +123,6 @@ def test_plates_become_a_clip_at_their_own_rate_and_gaps_stay(
     dark = expected.max(axis=2) < 200  # below the knee, where both are sRGB
     assert dark.mean() > 0.1
     assert np.median(np.abs(shown - expected)[dark]) <= 1
-
-
-def test_faces_seen_in_another_colour_space_are_refused(
-    shot: Path, shot_faces: Path, stand_in: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(
-        InputError, match=r"was extracted as ACEScg, and plate\.####\.exr is to be read without"
-    ):
-        convert(shot, stand_in, tmp_path / "out", settings(reading=Reading()), faceset=shot_faces)
-
-
-def test_results_are_seen_in_their_own_colours(shot: Path, tmp_path: Path) -> None:
-    source = open_source(shot, READING)
-    images_to_clip(shot, tmp_path / "out.mkv", settings=ClipEncoding(codec="ffv1"), reading=READING)
-    clip_to_images(shot, tmp_path / "out", image_format="exr", reading=READING)
-    (expected, *_) = source.frames()
-    for path in (tmp_path / "out", tmp_path / "out.mkv"):
-        (frame, *_) = open_result(path, source.info, READING).frames()
-        dark = expected.rgb().max(axis=2) < 200
-        assert np.median(np.abs(frame.rgb().astype(int) - expected.rgb())[dark]) <= 1
 
 
 def test_layers_need_openexr(shot: Path, stand_in: Path, shot_faces: Path, tmp_path: Path) -> None:

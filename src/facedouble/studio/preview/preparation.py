@@ -143,7 +143,7 @@ class Preparation:
         check_overrides(settings, fitted.plans.values()[-1])
         swapper = fitted.swapper
         steps = make_steps(settings, swapper)
-        keys = fit_keys(swapper, steps)
+        keys = fit_keys(swapper, steps, fitted.plans.values()[-1])
         nearest = max(fitted.plans.values(), key=lambda plan: _alike(plan.fit_keys, keys))
         plan = fit_plan(nearest, self._faceset, swapper, steps, run, fitted.drawings)
         fitted.plans.put(json.dumps([keys.model, dict(keys.steps)]), plan)

@@ -1,0 +1,153 @@
+"""Make the weights of the occlusion network that come with the program.
+
+    python -m scripts.occlusion_weights FOLDER [--steps 1000]
+
+FOLDER holds what the faces are made of (``SOURCES``): a scanned head and four photographs in the public
+domain. The head is drawn at many poses and lights; the photographs are bent to its shapes and mixed with
+each other and with it, so that few faces become many. ``facedouble.occlusion.occluders`` draws what is in
+front of them.
+One core takes some fifteen minutes. The file lands beside the other networks; its checksum goes into
+``networks/shipped.py`` and the README there by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from scipy.interpolate import LinearNDInterpolator
+
+from benchmarks.turned_head import FILES, HeadPose, Placed, load
+from facedouble.faces.align import align, extract_crop, map_points
+from facedouble.faces.analyser import FaceAnalyser
+from facedouble.networks.shipped import FOLDER
+from facedouble.occlusion.examples import KnownFace
+from facedouble.occlusion.known import known_face
+from facedouble.occlusion.network import SIDE, OcclusionNetwork
+from facedouble.occlusion.training import teach
+from facedouble.occlusion.weights import SHIPPED, save_weights
+from facedouble.types import Image, Landmarks
+from facedouble.video.images import read_image
+
+PHOTOGRAPHS = {
+    "astronaut.png": "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
+    "biden.jpg": "3c17508bb91554c637a2eabddfae790e5bb1caba93130814fc2ac50be9760c4c",
+    "obama.jpg": "0930e3aa8cae5920329c0c8cbc6a2ab70f47b0e67b432875beaa95cbf7e741f6",
+    "obama3.jpg": "76ac6bf97c36dc2da0ad16a537d6a5ac1b10f48d49aac29a0cca9a17cdbc3ca3",
+}
+"""Eileen Collins (NASA; in scikit-image), Joe Biden and Barack Obama (photographs of the White House; in
+the tests of face_recognition 1.3.0), with their SHA-256. Works of the United States government, in the
+public domain."""
+
+SOURCES = {**FILES, **PHOTOGRAPHS}
+"""All files; the scan ``james`` is of menpo3d 0.8.6 (BSD licence)."""
+
+_POSES, _MIXTURES = 44, 200
+_SKIN_POINTS = 468  # of the mesh, without irises
+
+Face = tuple[Image, Landmarks]
+"""A crop (256, 256, 3) and its landmarks."""
+
+
+def main() -> None:
+    """Make the faces, teach the network and write its weights."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--output", type=Path, default=FOLDER / SHIPPED)
+    given = parser.parse_args()
+    for name, expected in SOURCES.items():
+        if hashlib.sha256((given.folder / name).read_bytes()).hexdigest() != expected:
+            raise SystemExit(f"{name}: another file than the weights are made of")
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    known = make_faces(given.folder)
+    print(f"{len(known)} faces")
+
+    def report(step: int, loss: float) -> None:
+        if step % 50 == 0:
+            print(f"step {step}: loss {loss:.3f}", flush=True)
+
+    network = teach(OcclusionNetwork(), known, given.steps, rate=3e-3, report=report)
+    save_weights(network, given.output, "scripts/occlusion_weights.py")
+    print(f"{hashlib.sha256(given.output.read_bytes()).hexdigest()}  {given.output}")
+
+
+def make_faces(folder: Path) -> list[KnownFace]:
+    """All faces to draw in front of."""
+    analyser, random = FaceAnalyser(), np.random.default_rng(0)
+    photographs: list[Face] = []
+    for name in PHOTOGRAPHS:
+        picture = read_image(folder / name)
+        photographs += [
+            _aligned(analyser, picture),
+            _aligned(analyser, np.ascontiguousarray(picture[:, ::-1])),
+        ]
+    turned = _turned(folder, analyser, random)
+    mixed = [_mixed(turned, photographs, random) for _ in range(_MIXTURES)]
+    return [known_face(crop, points) for crop, points in (*photographs, *turned, *mixed)]
+
+
+def _aligned(analyser: FaceAnalyser, picture: Image) -> Face:
+    landmarks = analyser.search_image(picture)[0].landmarks
+    alignment = align(landmarks, SIDE, analyser.scheme)
+    return extract_crop(picture, alignment, SIDE), map_points(alignment, landmarks)
+
+
+def _turned(folder: Path, analyser: FaceAnalyser, random: np.random.Generator) -> list[Face]:
+    """The scanned head at many poses."""
+    scan = load(folder)
+    assert scan is not None
+    found = []
+    for number in range(_POSES):
+        pose = HeadPose(random.uniform(-50, 50), random.uniform(-22, 22), random.uniform(-15, 15))
+        direction = random.normal(size=3) + (0, 0.5, 1.2)
+        light = None if number % 3 == 0 else (float(direction[0]), float(direction[1]), float(direction[2]))
+        ground = np.full((420, 420, 3), random.integers(0, 255, 3), np.uint8)
+        picture = scan.draw(ground, Placed(pose, 1.6, (210 + random.uniform(-20, 20), 210), light))
+        if analyser.search_image(picture):
+            found.append(_aligned(analyser, picture))
+    return found
+
+
+def _mixed(turned: list[Face], photographs: list[Face], random: np.random.Generator) -> Face:
+    """A photograph on the shape and pose of another face, mixed with a third."""
+    targets = turned if random.random() < 0.75 else photographs
+    ground, shape = targets[random.integers(len(targets))]
+    if random.random() < 0.6:
+        share = np.float32(random.uniform(0, 0.45))
+        shape = shape * (1 - share) + photographs[random.integers(len(photographs))][1] * share
+    first, inside = _bent(photographs[random.integers(len(photographs))], shape)
+    everyone = [*photographs, *turned]
+    second, _ = _bent(everyone[random.integers(len(everyone))], shape)
+    means, spreads = zip(
+        *((one[inside].mean(axis=0), one[inside].std(axis=0) + 1) for one in (first, second)), strict=True
+    )
+    recoloured = (second - means[1]) / spreads[1] * spreads[0] + means[0]
+    share = random.choice([1.0, random.uniform(0.5, 1)])
+    face = first * share + recoloured * (1 - share)
+    edge = cv2.erode(inside.astype(np.float32), np.ones((9, 9), np.uint8))
+    soft = cv2.GaussianBlur(edge, (0, 0), 4)[..., None]
+    return np.clip(ground + soft * (face - ground), 0, 255).astype(np.uint8), shape
+
+
+def _bent(face: Face, shape: Landmarks) -> tuple[Image, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
+    """A face's crop bent to other landmarks, and where that is known."""
+    crop, points = face
+    bend = LinearNDInterpolator(shape[:_SKIN_POINTS], points[:_SKIN_POINTS])
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    places = bend(np.stack([columns, rows], axis=-1)).astype(np.float32)
+    inside = np.isfinite(places[..., 0])
+    places = np.nan_to_num(places, nan=-1.0)
+    bent = cv2.remap(crop, places[..., 0], places[..., 1], cv2.INTER_CUBIC)
+    return np.asarray(bent).astype(np.float32), inside
+
+
+if __name__ == "__main__":
+    main()
