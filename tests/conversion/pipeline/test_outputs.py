@@ -47,6 +47,7 @@ def test_alpha_is_on_every_frame_also_of_those_without_a_face(
         assert share > 0.02 or alpha.max() == 0
 
 
+@pytest.mark.subprocess  # strangers' EXR files are read in a process of their own
 @pytest.mark.parametrize("name", IMAGE_FORMATS)
 def test_images_of_every_kind_are_marked(
     rich: Path, faces: Path, stand_in: Path, tmp_path: Path, name: str
