@@ -6,9 +6,11 @@ back, so no object of a user's file is ever unpickled there.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -73,6 +75,32 @@ class Cluster:
                 f"everybody on its network by adding ,{_OPEN} to its name"
             )
 
+    def places(self) -> int:
+        """How many parts have room at a time on the machines there are now, if nobody else is there."""
+        has = _ray().cluster_resources()
+        places = int(has.get("CPU", 0) // self.cpus)
+        return min(places, int(has.get("GPU", 0) // self.gpus)) if self.gpus else places
+
+
+@contextmanager
+def joined(cluster: Cluster) -> Generator[None]:
+    """Inside the ``with`` this process belongs to ``cluster``, or to the one that it has joined before.
+    Raises ``ProcessError``."""
+    ray = _ray()
+    cluster.check_token()
+    if ray.is_initialized():
+        yield
+        return
+    try:
+        ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ProcessError(f"the Ray cluster {cluster.address} cannot be joined ({text})") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
 
 class RayTasks:
     """``ray:HOST:PORT``: a task for each attempt, spread over the machines of a cluster."""
@@ -81,38 +109,20 @@ class RayTasks:
         self._cluster = Cluster.parse(where)
         self._running: dict[Any, Attempt] = {}
         self._number = 0
+        self._joined = ExitStack()
 
     def __enter__(self) -> Self:
-        ray = _ray()
-
-        self._cluster.check_token()
-        try:
-            ray.init(
-                self._cluster.address, log_to_driver=False, logging_level="ERROR", namespace="facedouble"
-            )
-        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-            text = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ProcessError(
-                f"the Ray cluster {self._cluster.address} cannot be joined ({text})"
-            ) from error
-        self._task = ray.remote(max_retries=0)(work_here)
+        self._joined.enter_context(joined(self._cluster))
+        self._task = _ray().remote(max_retries=0)(work_here)
         return self
 
     def __exit__(self, *_: object) -> None:
-        ray = _ray()
-
         for attempt in list(self._running.values()):
             self.cancel(attempt)
-        ray.shutdown()
+        self._joined.close()
 
     def room(self) -> int:
-        ray = _ray()
-
-        has = ray.cluster_resources()
-        places = int(has.get("CPU", 0) // self._cluster.cpus)
-        if self._cluster.gpus:
-            places = min(places, int(has.get("GPU", 0) // self._cluster.gpus))
-        return places - len(self._running)
+        return self._cluster.places() - len(self._running)
 
     def start(self, plan: Path, stage: str, part: int, avoid: Collection[str]) -> Attempt:
         self._number += 1
