@@ -208,9 +208,10 @@ def test_a_part_that_cannot_be_done_ends_the_run_with_its_reason(
 
 
 SHORT = {
-    "architecture": {"kind": "quick", "width": 8, "bottleneck": 16, "latent": 32},
+    "architecture": {"kind": "original", "filters": 4, "bottleneck": 8},
+    "recipe": {"batch_size": 6},
     "compute": {"device": "cpu", "precision": "fp32", "gpus": NODES},
-    "limits": {"iterations": 8, "batch_size": 6},
+    "limits": {"iterations": 8},
     "saving": {"interval": 2},
     "monitor": {"write_image": False, "measure": False},
 }
