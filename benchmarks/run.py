@@ -39,6 +39,7 @@ BENCHMARKS: dict[str, str] = {
     "turned": "benchmarks.turned",
     "convert": "benchmarks.convert",
     "compose": "benchmarks.compose",
+    "studio": "benchmarks.studio",
     "demonstration": "benchmarks.demonstration",
 }
 """Each benchmark and its module, in the order they are run."""

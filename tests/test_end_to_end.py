@@ -90,12 +90,12 @@ def test_the_face_moved_towards_b(demo_run: tuple[Path, str]) -> None:
 
 def test_it_says_where_things_are_and_how_good_they_are(demo_run: tuple[Path, str]) -> None:
     output, text = demo_run
-    for name in ("swap.mp4", "side-by-side.mp4", "contact-sheet.png", "report.html"):
+    for name in ("swap.mp4", "side-by-side.mp4", "contact-sheet.png", "swap.html"):
         assert name in text
         assert (output / name).is_file()
     assert "nearer to B" in text
     assert "Detail of 1 to 2 px is" in text
-    assert "How good is this swap?" in (output / "report.html").read_text(encoding="utf-8")
+    assert "How good is this swap?" in (output / "swap.html").read_text(encoding="utf-8")
     sheet = read_image(output / "contact-sheet.png")
     assert sheet.std() > 30
     both = next(iter(open_source(output / "side-by-side.mp4").frames())).rgb()

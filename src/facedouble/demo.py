@@ -136,7 +136,7 @@ def _demo(settings: DemoSettings, run: Run) -> DemoResult:
         "measure",
         lambda: evaluate([swap], source, faces_b, faceset=faces, a=faces_a[:-1], model=model, run=run),
     )
-    report = output / f"report{mode}.html"
+    report = swap.with_suffix(".html")  # where a project has it
     write_report(evaluation, report)
     if not (output / FILE).exists():
         left_out = clips_a[-1] if settings.unseen else None
