@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "conversion": FOUNDATION | PARTS | {"faceset", "occlusion", "extraction", "provenance", "training"},
     "evaluation": FOUNDATION | PARTS | {"faceset", "extraction"},
     "interchange": FOUNDATION | PARTS | {"faceset", "extraction"},
-    "distributed": FOUNDATION | PARTS | {"faceset", "extraction", "conversion", "training"},
+    "distributed": FOUNDATION | PARTS | {"faceset", "extraction", "conversion", "evaluation", "training"},
     "demo": FOUNDATION | PARTS | {"faceset"} | STAGES | {"project"},
     "doctor": FOUNDATION | PARTS,
     "project": FOUNDATION | {"video", "faceset"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,9 +15,11 @@ from facedouble.cli.running import EventsOption, running
 from facedouble.settings.base import Settings
 from facedouble.settings.convert import ConvertCommand
 from facedouble.settings.extract import ExtractCommand
+from facedouble.settings.sweep import SweepCommand
 
 if TYPE_CHECKING:
     from facedouble.distributed.plan_folder import PlanFolder
+    from facedouble.evaluation.result import Evaluation
 
 FolderOption = Annotated[
     Path,
@@ -29,6 +32,8 @@ PartsOption = Annotated[
 ]
 FolderArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="folder of the plan", parser=some_path)]
 StageOption = Annotated[str, typer.Option("--stage", metavar="NAME", help="stage of the plan")]
+
+_SUMMARIES = {"extract": "extract", "convert": "convert", "sweep": "plan"}
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -56,6 +61,13 @@ def extract(
 def convert(command: ConvertCommand, folder: FolderOption, events: EventsOption = None) -> None:
     """Plan a conversion; takes the options of facedouble convert. A part has --checkpoint-frames frames."""
     _plan("convert", command, folder, 1, events)
+
+
+@app.command()
+@with_settings
+def sweep(command: SweepCommand, folder: FolderOption, events: EventsOption = None) -> None:
+    """Plan variants of a training, each of which converts a clip; joined, they are compared in one report."""
+    _plan("sweep", command, folder, 1, events)
 
 
 def work(
@@ -133,11 +145,16 @@ def _report(folder: Path, result: Any) -> None:
     if result is None:
         _say_next(PlanFolder(folder))
         return
-    from facedouble.cli import convert, extract
-
-    module: Any = extract if type(result).__name__ == "ExtractResult" else convert
+    operation = PlanFolder(folder).read().operation
+    module: Any = import_module(f"facedouble.cli.{_SUMMARIES[operation]}")
     for line in module.summary(result):
         print(line)
+
+
+def summary(compared: Evaluation) -> list[str]:
+    """What a person wants to know of a sweep."""
+    folder = compared.results[0].path.parent
+    return [f"{len(compared.results)} variants compared", f"report: {folder / 'report.html'}"]
 
 
 def _numbers(texts: list[str]) -> list[int]:

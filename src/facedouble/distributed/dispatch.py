@@ -43,7 +43,7 @@ def distribute(path: Path, executor: PartExecutor, *, run: Run | None = None) ->
         for stage in kind.stages:
             count = len(folder.read().parts[stage])
             if folder.missing(stage, count):
-                _Stage(folder, stage, count, executor, run).work()
+                _Stage(folder, stage, count, executor, run, kind.repeatable).work()
             result = join(path, stage, run=run)
         return run.finish(result)
 
@@ -67,6 +67,7 @@ class _Stage:
     count: int
     executor: PartExecutor
     run: Run
+    repeatable: bool = True
     clock: Callable[[], float] = time.monotonic
     running: dict[Attempt, float] = field(default_factory=dict)
     durations: list[float] = field(default_factory=list)
@@ -101,7 +102,7 @@ class _Stage:
 
     def _slowest(self) -> int | None:
         """The part that runs longest, if that is far longer than usual and nobody else is at it."""
-        if len(self.durations) < _KNOWN:
+        if not self.repeatable or len(self.durations) < _KNOWN:
             return None
         parts = [attempt.part for attempt in self.running]
         limit = self.clock() - _SLOW * statistics.median(self.durations)

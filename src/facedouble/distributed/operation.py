@@ -31,3 +31,5 @@ class DistributedOperation:
     plan: Callable[[Any, int, PlanFolder, Run], None]
     work: Callable[[PlanFolder, str, int, int, Run], None]
     join: Callable[[PlanFolder, str, Run], Any]
+    repeatable: bool = True
+    """Whether a part may be worked on twice at the same time."""

@@ -15,6 +15,7 @@ OPERATIONS: Registry[DistributedOperation] = Registry(
     {
         "extract": Entry("facedouble.distributed.extract_parts:OPERATION", "find the faces of a clip"),
         "convert": Entry("facedouble.distributed.convert_parts:OPERATION", "put the new face into a clip"),
+        "sweep": Entry("facedouble.distributed.sweep_parts:OPERATION", "train variants and compare them"),
     },
 )
 """What can be planned; see :class:`facedouble.distributed.operation.DistributedOperation`."""

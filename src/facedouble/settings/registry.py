@@ -31,6 +31,7 @@ COMMANDS: Registry[type[Settings]] = Registry(
             "facedouble.settings.occlusion:OcclusionReviewCommand", "look at doubtful masks"
         ),
         "evaluate": Entry("facedouble.settings.evaluate:EvaluateCommand", "measure a result"),
+        "sweep": Entry("facedouble.settings.sweep:SweepCommand", "train variants and compare them"),
         "frames": Entry("facedouble.settings.video:FramesCommand", "write a clip's frames as images"),
         "video": Entry("facedouble.settings.video:VideoCommand", "make a clip of images"),
         "demo": Entry("facedouble.settings.demo:DemoSettings", "the demonstration"),
