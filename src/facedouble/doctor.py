@@ -157,7 +157,7 @@ def _onnx() -> Iterator[Finding]:
         import onnxruntime
     except (ImportError, OSError) as error:
         found = _broken("ONNX", error, 'pip install "facedouble[onnx]"')
-        purpose = f"{found.value} (export of models, convert --runtime onnx)"
+        purpose = f"{found.value} (writes exported models, and converts with them)"
         yield Finding("ONNX", purpose, State.NOTE, found.remedy, required=False)
         return
     gpu = " on the GPU" if "CUDAExecutionProvider" in onnxruntime.get_available_providers() else ""

@@ -15,8 +15,12 @@ from facedouble.settings.schema import option_names
 
 SOURCE = Path(facedouble.__file__).parent
 # What makes options, or command lines, names them.
-NAMERS = ("cli", "settings", "project")
-FILES = [path for path in sorted(SOURCE.rglob("*.py")) if path.relative_to(SOURCE).parts[0] not in NAMERS]
+NAMERS = ("cli/", "settings/", "project/", "distributed/local_processes.py")
+FILES = [
+    path
+    for path in sorted(SOURCE.rglob("*.py"))
+    if not path.relative_to(SOURCE).as_posix().startswith(NAMERS)
+]
 OTHERS = re.compile(r"pip |--(no-deps|only-binary|no-input|quiet|disable-pip|dest|force-reinstall)")
 
 

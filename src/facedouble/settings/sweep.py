@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Self
+from math import prod
 
 from pydantic import model_validator
 
-from facedouble.settings.base import File, Files, Settings, Texts, field, problem
+from facedouble.errors import SettingsError
+from facedouble.settings.base import File, Files, Settings, Texts, field
 from facedouble.settings.convert import ConvertSettings
 from facedouble.settings.files import parse_assignment
 from facedouble.settings.train import Limits, TrainSettings
@@ -38,15 +39,12 @@ class SweepCommand(Settings):
     def _defaults(cls, values: dict[str, object]) -> dict[str, object]:
         return {"train": {}, "convert": {}, **values}
 
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if sum(1 for _ in self.variants()) > _MOST:
-            raise problem("vary", f"there would be more than {_MOST} variants")
-        return self
-
     def variants(self) -> Iterator[tuple[str, TrainSettings, ConvertSettings]]:
         """What is varied, in words, and the settings: one for each combination. Raises ``SettingsError``."""
-        for chosen in product(*(_choices(text) for text in self.vary)):
+        choices = [_choices(text) for text in self.vary]
+        if prod(map(len, choices)) > _MOST:
+            raise SettingsError("vary", problem=f"there would be more than {_MOST} variants")
+        for chosen in product(*choices):
             values = {"train": self.train.model_dump(), "convert": self.convert.model_dump()}
             values["train"]["limits"] = self.limits.model_dump()
             for text in chosen:
@@ -61,5 +59,5 @@ def _choices(text: str) -> list[str]:
     """``train.seed=1,2`` as ``train.seed=1`` and ``train.seed=2``."""
     name, equals, values = text.partition("=")
     if not equals or name.partition(".")[0] not in ("train", "convert") or "." not in name:
-        raise problem("vary", f"{text!r:.60} is not such as train.seed=1,2,3 or convert.retargeting=0,1")
+        raise SettingsError("vary", text, "is not such as train.seed=1,2,3 or convert.retargeting=0,1")
     return [f"{name}={value.strip()}" for value in values.split(",")]
