@@ -40,6 +40,7 @@ BENCHMARKS: dict[str, str] = {
     "convert": "benchmarks.convert",
     "compose": "benchmarks.compose",
     "studio": "benchmarks.studio",
+    "machines": "benchmarks.machines",
     "demonstration": "benchmarks.demonstration",
 }
 """Each benchmark and its module, in the order they are run."""

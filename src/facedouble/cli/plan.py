@@ -74,17 +74,32 @@ def work(
     folder: FolderArgument,
     stage: StageOption,
     part: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option("--part", metavar="NUMBER", help="part to do, from 0, or 3-7; repeatable"),
-    ],
+    ] = None,
+    share: Annotated[
+        str,
+        typer.Option(
+            "--share",
+            metavar="K/N",
+            help="instead of --part: the K-th of N equal shares of all parts, K from 1, or 3-7/N",
+        ),
+    ] = "",
     cpus: Annotated[int, typer.Option("--cpus", metavar="NUMBER", help="processors; 0: as planned")] = 0,
     events: EventsOption = None,
 ) -> None:
     """Do parts of a plan: on any machine, in any order, twice if need be."""
+    from facedouble.distributed.operations import count_parts
     from facedouble.distributed.operations import work as operate
 
+    if bool(part) == bool(share):
+        raise UsageError("say which parts to do: either --part or --share")
+    wanted = _numbers(part or [])
+    first, last, shares = _share(share) if share else (1, 0, 1)
     with running(events) as run:
-        for number in _numbers(part):
+        for number in range(first - 1, last):
+            wanted += range(number, count_parts(folder, stage), shares)
+        for number in wanted:
             operate(folder, stage, number, cpus=cpus, run=run)
 
 
@@ -165,3 +180,13 @@ def _numbers(texts: list[str]) -> list[int]:
             raise UsageError(f"--part {text!r:.40} is neither a number nor a range such as 3-7")
         found += range(int(match[1]), int(match[2] or match[1]) + 1)
     return found
+
+
+def _share(text: str) -> tuple[int, int, int]:
+    """First, last and number of shares of a text such as 3/16 or 3-7/16."""
+    match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?/(\d{1,9})", text)
+    if match is not None:
+        first, last, count = int(match[1]), int(match[2] or match[1]), int(match[3])
+        if 1 <= first <= last <= count:
+            return first, last, count
+    raise UsageError(f"--share {text!r:.40} is no share such as 3/16 (the third of sixteen) or 3-7/16")

@@ -67,6 +67,12 @@ def join(path: Path, stage: str, *, run: Run | None = None) -> Any:
         return run.finish(kind.join(folder, stage, run))
 
 
+def count_parts(path: Path, stage: str) -> int:
+    """How many parts ``stage`` of the plan in the folder ``path`` has. Raises ``InputError`` as :func:`work`
+    does."""
+    return _stage(PlanFolder(path), stage)[1]
+
+
 def _stage(folder: PlanFolder, stage: str) -> tuple[DistributedOperation, int]:
     plan = folder.read()
     kind = OPERATIONS[plan.operation]

@@ -22,7 +22,7 @@ from facedouble.errors import AssetError, FacedoubleError, ProcessError, Setting
 if TYPE_CHECKING:
     from facedouble.run.run import Run
 
-_FORM = "write ray, ray:HOST:PORT or ray:HOST:PORT,cpus=4,gpus=1"
+_FORM = "write ray, ray:HOST:PORT or ray:HOST:PORT,cpus=4,gpus=1,parts=8"
 _OPEN = "without-token"
 _GONE = "a machine that is gone"
 
@@ -42,11 +42,14 @@ def _ray() -> Any:
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """Which cluster, and what of a machine each part gets. ``address`` as Ray has it; ``auto`` is the cluster
-    that this machine belongs to. ``needs_token``: only a cluster with token authentication will do."""
+    that this machine belongs to. ``parts``: how many are handed out at a time, also while there is no room
+    for them, so that a cluster that grows starts machines; 0: as many as there is room for.
+    ``needs_token``: only a cluster with token authentication will do."""
 
     address: str = "auto"
     cpus: int = 1
     gpus: int = 0
+    parts: int = 0
     needs_token: bool = True
 
     @classmethod
@@ -58,7 +61,7 @@ class Cluster:
             name, _, value = option.partition("=")
             if option == _OPEN:
                 found["needs_token"] = False
-            elif name in ("cpus", "gpus") and value.isdecimal():
+            elif name in ("cpus", "gpus", "parts") and value.isdecimal():
                 found[name] = int(value)
             else:
                 raise SettingsError(f"{option!r:.40} says nothing about a cluster; {_FORM}")
@@ -122,7 +125,7 @@ class RayTasks:
         self._joined.close()
 
     def room(self) -> int:
-        return self._cluster.places() - len(self._running)
+        return (self._cluster.parts or self._cluster.places()) - len(self._running)
 
     def start(self, plan: Path, stage: str, part: int, avoid: Collection[str]) -> Attempt:
         self._number += 1
