@@ -53,6 +53,27 @@ def test_both_people_say_the_same_in_the_same_units_and_what_one_never_did_is_bo
     assert code(None, blank, "a", "b").tolist() == [[0.0] * GEOMETRY.count]
 
 
+def test_an_eye_that_is_half_shut_is_half_shut_on_another_person() -> None:
+    """B's eyes are twice as wide."""
+    eye, other = (GEOMETRY.components.index(f"{side}_eye_open") for side in ("right", "left"))
+    own = people()
+    for side, wide in (("a", 0.2), ("b", 0.4)):
+        own[side][:, [eye, other]] = wide
+        own[side][::9, eye] = 0.0  # blinks
+        own[side][:, MOUTH] = 0.0
+    code = GeometryCode(GEOMETRY).eval()
+    code.fit(own)  # type: ignore[arg-type]
+    blank, unit = torch.zeros(1, 3, 8, 8), float(code.unit[eye])
+    for source, target, wide in (("a", "b", 0.2), ("b", "a", 0.4)):
+        half = code.get_buffer(f"rest_{source}")[None].clone()
+        half[0, eye] = wide / 2
+        said = code(half, blank, source, target)[0] * unit  # type: ignore[arg-type]
+        assert float(said[eye]) == pytest.approx(-(0.6 - wide) / 2, abs=1e-3)
+        assert abs(float(said[other])) < 1e-3
+        same = code(half, blank, source, source)[0, eye] * unit  # type: ignore[arg-type]
+        assert float(same) == pytest.approx(-wide / 2, abs=1e-3)
+
+
 def told(topology: str = "df", **changes: object) -> Double:
     torch.manual_seed(0)
     arguments = {"resolution": 32, "filters": 8, "bottleneck": 16, "inner": 16, "channels": (16, 8, 8)}

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from facedouble.conversion.detail.spline import ThinPlateSpline, bend
 from facedouble.conversion.retargeting import in_opening
@@ -19,6 +20,8 @@ from facedouble.types import FloatArray, Landmarks
 
 _GRID = 40  # points a side at which the bend is evaluated
 _STIFFNESS = 1e-4
+_SHAPE = 0.6  # of what lips lack of the performer's shape, besides the opening, which is told more surely
+_SIGMA = 1.0  # frames
 _MAX_SHAPE = 0.05  # of the view's side: how far a point of the lips is moved
 _MAX_OPEN = 0.05  # of the view's side: how much further lips are opened after that
 _MAX_SHUT = 0.65  # of the gap between lips: what is between them needs some room
@@ -42,7 +45,7 @@ def with_lips_of(performer: FloatArray, drawn: FloatArray, scheme: LandmarkSchem
     target = drawn.copy()
     inner = list(scheme.regions.inner_lips)
     differ = _placed(performer, inner, scheme) - _placed(drawn, inner, scheme)
-    missing = differ - np.median(differ, axis=0)
+    missing = gaussian_filter1d(differ - np.median(differ, axis=0), _SIGMA, axis=0, mode="nearest") * _SHAPE
     length = np.linalg.norm(missing, axis=2, keepdims=True)
     missing *= np.minimum(1, _MAX_SHAPE / np.maximum(length, 1e-6))
     target[:, list(scheme.regions.lips)] += missing[:, list(_nearest_inner(scheme))]

@@ -81,6 +81,16 @@ class Geometry:
         return tuple(self.components.index(name) for name in PLACEMENT)
 
 
+def lid_components(geometry: Geometry) -> Mapping[int, list[int]]:
+    """For the component that says how far an eye is open, which components shutting it moves."""
+    found: dict[int, list[int]] = {}
+    for side, eye in zip(("right", "left"), geometry.scheme.regions.eyes, strict=True):
+        names = [f"{side}_eye_open", *(f"point_{point}_down" for point in eye.contour)]
+        places = [geometry.components.index(name) for name in names if name in geometry.components]
+        found[places[0]] = places
+    return found
+
+
 def describe_faces(faces: Sequence[Face], geometry: Geometry, coverage: float) -> FloatArray:
     """What N faces of one clip do, (N, K), smoothed along each track.
 

@@ -8,13 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facedouble.faces.geometry import Geometry
+from facedouble.faces.geometry import Geometry, lid_components
 from facedouble.types import SIDES, FloatArray, Side
 
 _CALM = 1 / 3  # share of a person's faces, those with the mouth most shut, of which the rest is the median
 _RANGE = (0.005, 0.995)  # quantiles that bound what a person was seen to do
 _ROOM = 1.5  # units beyond that range for what moves the head as a whole, which is extrapolated well
 _WHOLE = ("yaw", "pitch", "roll", "size", "across", "down")
+_NARROW = 0.05  # opening of an eye that is as good as shut
+_MAX_LIDS = 2.0  # times as wide as another person's eyes
 _MAX_FACES = 100_000  # that quantiles are taken of
 
 
@@ -23,15 +25,25 @@ class GeometryCode(nn.Module):
 
     What is told is how far a face is from its own person at rest, so that people of different shape say the
     same. The unit of each component is one for both people: how much of it one of them happens to do is not
-    part of it. For a decoder of the other person the numbers are bounded by what that person was seen to do.
+    part of it. Lids alone move by shares of the way on which they shut: people's eyes are not equally wide,
+    and half shut is half shut. For a decoder of the other person the numbers are bounded by what that person
+    was seen to do.
     The statistics are buffers, and so part of the weights.
     """
 
     unit: Tensor
+    eyes: Tensor
+    lids: Tensor
 
     def __init__(self, geometry: Geometry) -> None:
         super().__init__()
         self.geometry, self.count = geometry, geometry.count
+        eyes = np.arange(self.count)
+        for opening, components in lid_components(geometry).items():
+            eyes[components] = opening
+        self.register_buffer("eyes", torch.from_numpy(eyes), persistent=False)
+        lids = np.isin(eyes, list(lid_components(geometry)))
+        self.register_buffer("lids", torch.from_numpy(lids), persistent=False)
         for side in SIDES:
             self.register_buffer(f"rest_{side}", torch.zeros(self.count))
             self.register_buffer(f"low_{side}", torch.full((self.count,), -3.0))
@@ -63,7 +75,15 @@ class GeometryCode(nn.Module):
         told: Tensor = (described.to(faces) - self.get_buffer(f"rest_{source}")) / self.unit
         if source == target:
             return told
+        told = told * self._lid_ratio(source, target)
         return torch.clamp(told, self.get_buffer(f"low_{target}"), self.get_buffer(f"high_{target}"))
+
+    def _lid_ratio(self, source: Side, target: Side) -> Tensor:
+        """By how much lids of ``target`` move further than those of ``source``, where both shut them: (K,),
+        1 for all else. Eyes that are wide at rest have a longer way."""
+        wide, other = (self.get_buffer(f"rest_{side}")[self.eyes] for side in (target, source))
+        ratio = (wide / other.clamp(min=_NARROW)).clamp(1 / _MAX_LIDS, _MAX_LIDS)
+        return torch.where(self.lids, ratio, 1.0)
 
 
 def at_rest(described: FloatArray, geometry: Geometry) -> FloatArray:
