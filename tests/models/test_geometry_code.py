@@ -67,10 +67,10 @@ def test_an_eye_that_is_half_shut_is_half_shut_on_another_person() -> None:
     for source, target, wide in (("a", "b", 0.2), ("b", "a", 0.4)):
         half = code.get_buffer(f"rest_{source}")[None].clone()
         half[0, eye] = wide / 2
-        said = code(half, blank, source, target)[0] * unit  # type: ignore[arg-type]
+        said = code(half, blank, source, target)[0] * unit
         assert float(said[eye]) == pytest.approx(-(0.6 - wide) / 2, abs=1e-3)
         assert abs(float(said[other])) < 1e-3
-        same = code(half, blank, source, source)[0, eye] * unit  # type: ignore[arg-type]
+        same = code(half, blank, source, source)[0, eye] * unit
         assert float(same) == pytest.approx(-wide / 2, abs=1e-3)
 
 

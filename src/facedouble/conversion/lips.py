@@ -1,17 +1,13 @@
 """Lips go where the performer in the frame has them, before real detail is carried over.
 
-What the decoder never saw its person do, it does not draw: a wide shout, a raised lip. The landmarks of both
-say what is missing. Real mouths are chosen for, and bent to, the lips as they are afterwards.
+What the decoder never saw its person do, such as a wide shout, it does not draw. The landmarks of both say
+what is missing. Real mouths are chosen for, and bent to, the lips as they are afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
-
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from facedouble.conversion.detail.spline import ThinPlateSpline, bend
 from facedouble.conversion.retargeting import in_opening
@@ -20,10 +16,7 @@ from facedouble.types import FloatArray, Landmarks
 
 _GRID = 40  # points a side at which the bend is evaluated
 _STIFFNESS = 1e-4
-_SHAPE = 0.6  # of what lips lack of the performer's shape, besides the opening, which is told more surely
-_SIGMA = 1.0  # frames
-_MAX_SHAPE = 0.05  # of the view's side: how far a point of the lips is moved
-_MAX_OPEN = 0.05  # of the view's side: how much further lips are opened after that
+_MAX_OPEN = 0.05  # of the view's side: how much further lips are opened
 _MAX_SHUT = 0.65  # of the gap between lips: what is between them needs some room
 _UPPER_LIP = 0.3  # of the way that lips open or shut is the upper lip's
 
@@ -37,19 +30,20 @@ def mouth_gaps(landmarks: FloatArray, scheme: LandmarkScheme) -> tuple[FloatArra
 
 
 def with_lips_of(performer: FloatArray, drawn: FloatArray, scheme: LandmarkScheme) -> FloatArray:
-    """Landmarks of the drawn faces of a track (N, P, 2) with their lips where they belong, given those of the
-    ``performer`` (N, P, 2) in the same frames, both in shares of the view's side.
-
-    What the two differ in throughout the track is taken for the people's own.
-    """
+    """Landmarks of drawn faces (N, P, 2) with their lips opened or shut as far as those of the ``performer``
+    (N, P, 2) in the same frames are, in units of the mouth's width. Lips keep their thickness."""
     target = drawn.copy()
-    inner = list(scheme.regions.inner_lips)
-    differ = _placed(performer, inner, scheme) - _placed(drawn, inner, scheme)
-    missing = gaussian_filter1d(differ - np.median(differ, axis=0), _SIGMA, axis=0, mode="nearest") * _SHAPE
-    length = np.linalg.norm(missing, axis=2, keepdims=True)
-    missing *= np.minimum(1, _MAX_SHAPE / np.maximum(length, 1e-6))
-    target[:, list(scheme.regions.lips)] += missing[:, list(_nearest_inner(scheme))]
-    _open(target, performer, scheme)
+    parts = scheme.regions
+    wanted, of_performer = mouth_gaps(performer, scheme)
+    gap, width = mouth_gaps(target, scheme)
+    by = np.clip(wanted / np.maximum(of_performer, 1e-6) * width - gap, -_MAX_SHUT * gap, _MAX_OPEN)
+    lips = tuple(point for point in parts.lips if point not in parts.mouth.corners)
+    places, _, axes = in_opening(target, lips, parts.mouth.corners)
+    middle = in_opening(target, tuple(p for pair in parts.mouth.pairs for p in pair), parts.mouth.corners)
+    profile = np.clip(4 * places[..., 0] * (1 - places[..., 0]), 0, 1)
+    above = places[..., 1] < middle[0][..., 1].mean(axis=1, keepdims=True) * profile
+    down = np.where(above, -_UPPER_LIP, 1 - _UPPER_LIP) * np.sqrt(profile) * by[:, None]
+    target[:, list(lips)] += down[..., None].astype(np.float32) * axes[:, None, 1]
     return target
 
 
@@ -66,36 +60,3 @@ def handle_points(scheme: LandmarkScheme) -> Indices:
     parts = scheme.regions
     eyes = {point for eye in parts.eyes for point in eye.contour}
     return tuple(sorted({*parts.brows, *parts.nose, *parts.lips, *parts.jaw, *eyes}))
-
-
-@lru_cache(8)
-def _nearest_inner(scheme: LandmarkScheme) -> Indices:
-    """For each point of the lips the number of the inner one with which it moves, so that lips keep their
-    thickness."""
-    parts = scheme.regions
-    inner = scheme.mean_shape[list(parts.inner_lips)]
-    lips = scheme.mean_shape[list(parts.lips)]
-    return tuple(np.linalg.norm(lips[:, None] - inner[None], axis=2).argmin(axis=1).tolist())
-
-
-def _placed(landmarks: FloatArray, points: Sequence[int], scheme: LandmarkScheme) -> FloatArray:
-    """Where ``points`` of landmarks (N, P, 2) are, relative to the middle between the eyes."""
-    corners = [corner for eye in scheme.regions.eyes for corner in eye.opening.corners]
-    middle = landmarks[:, corners].mean(axis=1, keepdims=True)
-    return np.asarray(landmarks[:, list(points)] - middle, dtype=np.float32)
-
-
-def _open(landmarks: FloatArray, performer: FloatArray, scheme: LandmarkScheme) -> None:
-    """Open or close the lips in landmarks (N, P, 2) as far as the ``performer`` (N, P, 2) does, in units of
-    the mouth's width, in place. They keep their thickness."""
-    parts = scheme.regions
-    wanted, of_performer = mouth_gaps(performer, scheme)
-    gap, width = mouth_gaps(landmarks, scheme)
-    by = np.clip(wanted / np.maximum(of_performer, 1e-6) * width - gap, -_MAX_SHUT * gap, _MAX_OPEN)
-    lips = tuple(point for point in parts.lips if point not in parts.mouth.corners)
-    places, _, axes = in_opening(landmarks, lips, parts.mouth.corners)
-    middle = in_opening(landmarks, tuple(p for pair in parts.mouth.pairs for p in pair), parts.mouth.corners)
-    profile = np.clip(4 * places[..., 0] * (1 - places[..., 0]), 0, 1)
-    above = places[..., 1] < middle[0][..., 1].mean(axis=1, keepdims=True) * profile
-    down = np.where(above, -_UPPER_LIP, 1 - _UPPER_LIP) * np.sqrt(profile) * by[:, None]
-    landmarks[:, list(lips)] += down[..., None].astype(np.float32) * axes[:, None, 1]

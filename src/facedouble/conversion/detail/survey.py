@@ -113,7 +113,8 @@ def survey(
 
 def resized(picture: FloatArray) -> FloatArray:
     """A picture at the size at which motion is estimated."""
-    return np.asarray(cv2.resize(picture, (flow.SIDE, flow.SIDE), interpolation=cv2.INTER_CUBIC))
+    how = cv2.INTER_AREA if picture.shape[0] > flow.SIDE else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (flow.SIDE, flow.SIDE), interpolation=how))
 
 
 def _choose(
