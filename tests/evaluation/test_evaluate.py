@@ -8,7 +8,7 @@ import torch
 
 import facedouble
 from facedouble.errors import InputError
-from facedouble.evaluation.evaluate import evaluate
+from facedouble.evaluation.evaluate import _number_shown, evaluate
 from facedouble.evaluation.gallery import load_person, nearest_person
 from facedouble.evaluation.reconstruction import reconstruct
 from facedouble.evaluation.registry import MEASURES
@@ -169,3 +169,11 @@ def test_a_result_that_cannot_be_read_is_told(material: Material) -> None:
     damaged.write_bytes(data[: len(data) * 2 // 3])
     with pytest.raises(InputError, match="damaged"):
         evaluated(material, damaged)
+
+
+def test_frames_of_a_sequence_are_reported_by_the_numbers_of_their_files(tmp_path: Path) -> None:
+    numbers = [*range(1001, 1012), 1013]
+    for frame in numbers:
+        write_png(tmp_path / f"plate.{frame}.png", np.zeros((8, 8, 3), np.uint8))
+    shown = _number_shown(tmp_path / "plate.####.png", EvaluateSettings())
+    assert [shown(place) for place in range(len(numbers))] == numbers

@@ -51,6 +51,7 @@ from facedouble.video.image_header import read_header as read_image_header
 from facedouble.video.images import read_image, read_png_comment, write_png
 from facedouble.video.mp4_tables import check_tables
 from tests.factories import full_face
+from tests.hostile import fuzzing_plates as plates
 
 CORPUS = Path(__file__).parent / "corpus"
 LABEL = aigc_label("facedouble", "1")
@@ -389,5 +390,8 @@ READERS = {
         Reader("settings.yaml", _settings, _read_settings, texts=True),
         Reader("project.yaml", _project, _read_project, texts=True),
         Reader(f"{STATE}/{DATABASE}", _jobs, _read_jobs),
+        Reader("plate.exr", plates.plate, plates.read_plate_header),
+        Reader("cut.edl", plates.edl, plates.read_events, texts=True),
+        Reader("cut.otio", plates.timeline, plates.read_events, texts=True),
     )
 }

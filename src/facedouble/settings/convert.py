@@ -209,7 +209,7 @@ class FrameChoice(Settings):
                 name = "handles" if self.event is None else "event"
                 raise problem(name, f"has no effect without {setting('frames.cut')}")
             if not self.ranges:
-                raise problem("ranges", f"say which, by this or by {setting('frames.cut')}")
+                raise problem("ranges", f"is missing, unless {setting('frames.cut')} is given")
         elif self.ranges:
             raise problem("ranges", f"cannot be given beside {setting('frames.cut')}")
         return self

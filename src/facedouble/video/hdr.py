@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from facedouble.types import FloatArray
 from facedouble.video.display_coding import Coding, multiplied
@@ -19,6 +21,7 @@ _WHITE = 203.0  # cd/m² of diffuse white in PQ (ITU-R BT.2408)
 _HLG_WHITE = 0.75  # the signal of diffuse white in HLG (ITU-R BT.2408)
 _M1, _M2 = 2610 / 16384, 2523 / 32
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 128, 2392 / 128
+_CODES = np.linspace(0, 1, 1 << 16)
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073
 
 
@@ -29,9 +32,7 @@ class PqCoding:
     matrix: Matrix | None
 
     def to_light(self, coded: FloatArray) -> FloatArray:
-        root = np.clip(coded, 0, 1) ** np.float32(1 / _M2)
-        ratio = np.maximum(root - _C1, 0) / (_C2 - _C3 * root)
-        return _through(ratio ** (1 / _M1) * (10_000 / _WHITE), self.matrix)
+        return _through(_looked_up(coded, _pq_table()), self.matrix)
 
     def from_light(self, light: FloatArray) -> FloatArray:
         share = np.clip(_back(light, self.matrix) * (_WHITE / 10_000), 0, 1) ** _M1
@@ -45,7 +46,7 @@ class HlgCoding:
     matrix: Matrix | None
 
     def to_light(self, coded: FloatArray) -> FloatArray:
-        return _through(_hlg_light(np.clip(coded, 0, 1)) / _hlg_light(np.array(_HLG_WHITE)), self.matrix)
+        return _through(_looked_up(coded, _hlg_table()), self.matrix)
 
     def from_light(self, light: FloatArray) -> FloatArray:
         values = np.clip(_back(light, self.matrix) * _hlg_light(np.array(_HLG_WHITE)), 0, 1)
@@ -61,7 +62,25 @@ def hdr_coding(info: SourceInfo) -> Coding | None:
     return HlgCoding(matrix) if info.colour_transfer == HLG else None
 
 
-def _hlg_light(coded: FloatArray) -> FloatArray:
+@lru_cache(maxsize=1)
+def _pq_table() -> FloatArray:
+    root = _CODES ** (1 / _M2)
+    ratio = np.maximum(root - _C1, 0) / (_C2 - _C3 * root)
+    return np.asarray(ratio ** (1 / _M1) * (10_000 / _WHITE), dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
+def _hlg_table() -> FloatArray:
+    return np.asarray(_hlg_light(_CODES) / _hlg_light(np.array(_HLG_WHITE)), dtype=np.float32)
+
+
+def _looked_up(coded: FloatArray, table: FloatArray) -> FloatArray:
+    """The light of coded values, which have 16 bits at most: several times faster than powers."""
+    codes = np.rint(np.clip(coded, 0, 1) * np.float32(len(table) - 1)).astype(np.uint16)
+    return np.asarray(table[codes])
+
+
+def _hlg_light(coded: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(np.where(coded <= 0.5, coded**2 / 3, (np.exp((coded - _C) / _A) + _B) / 12))
 
 
