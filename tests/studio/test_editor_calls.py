@@ -17,6 +17,7 @@ from facedouble.faces.align import inverse
 from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.layers import Maker
 from facedouble.faceset.store import Faceset
+from facedouble.run.run import Run
 from facedouble.settings.extract import ExtractSettings
 from facedouble.types import Face, Grey
 from facedouble.video.images import read_image
@@ -410,6 +411,15 @@ def test_edits_need_the_token(visitor: Client, base: str) -> None:
     stranger = Client(visitor.server)
     for path in ("", "/worst", "/frames/4", "/frames/4/picture", "/masks/4/0"):
         assert stranger.get(f"{base}{path}").status == 401
+
+
+def test_nothing_is_edited_while_another_run_writes(visitor: Client, base: str, faceset: Path) -> None:
+    with Run() as run, run.lock(faceset, inside=True):
+        answer = visitor.post(f"{base}/edit", {"frame": 4, "number": 0, "edit": {"kind": "visible"}})
+        assert answer.status == 409
+        assert visitor.get(f"{base}/frames/4").status == 200
+    assert layers_at(faceset, 4) == {}
+    edited(visitor, base, 4, kind="visible")
 
 
 def test_a_history_that_was_tampered_with(visitor: Client, base: str, film: Path, faceset: Path) -> None:

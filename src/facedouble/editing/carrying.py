@@ -31,6 +31,8 @@ MOST_LOST = 0.25
 """A frame is unsure where more than this share of the points cannot be trusted."""
 _ROUND_TRIP = 1.2  # pixels of the patch by which flow forth and back may miss
 _DIRECT = 0.7  # the same for the comparison with the first frame
+_UNSEEN = 0.1  # pixels of the patch by which a step that agrees with itself may still be wrong
+_DOUBT = 4.0  # pixels of the patch: a sixteenth of the distance of the eyes
 _AGREE = 3.0  # pixels of the patch by which both ways may differ
 _EDGE = cv2.BORDER_REPLICATE
 _FEWEST = 0.3  # share of the face's tracking points that must be found
@@ -78,7 +80,7 @@ def carry(
     first = last = patch_of(before, start, SIDE)
     origin = _mapped(start, points)  # of the points in the first patch
     matrix, now = start, points.astype(np.float64)
-    shape = landmarks
+    shape, doubt = landmarks, np.zeros(len(points))
     for picture in pictures:
         motion = estimate_motion(before, picture, shape, scheme)
         found = motion.tracked >= _FEWEST
@@ -91,8 +93,10 @@ def carry(
         direct, direct_error = _followed(origin, _flow(first, patch), _flow(patch, first))
         better = (direct_error < _DIRECT) & ((error >= _ROUND_TRIP) | (_distance(direct, ends) < _AGREE))
         ends = np.where(better[:, None], direct, ends)
+        # What the first frame confirms is as sure as that; what it does not grows less sure at every step.
+        doubt = np.where(better, direct_error, doubt + error + _UNSEEN)
         error = np.where(better, np.minimum(direct_error, error), error)
-        trusted = error < _ROUND_TRIP
+        trusted = (error < _ROUND_TRIP) & (doubt < _DOUBT)
         ends = _repaired(places, ends, trusted)
         if mask is not None:
             mask = _warped_mask(mask, back)

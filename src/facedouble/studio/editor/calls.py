@@ -31,7 +31,7 @@ from facedouble.studio.state import Studio
 from facedouble.types import Face
 from facedouble.video.images import encode_png
 
-_open: Kept[EditorSession] = Kept(3)
+_open: Kept[EditorSession] = Kept(2)  # each keeps decoded frames
 _opening = threading.Lock()
 
 

@@ -23,6 +23,18 @@ const first = {
   mask: null, pictures: {}, view: { scale: 1, x: 0, y: 0 }, space: [0, 0], saved: 0, pending: 0, pen: null,
 };
 
+// The columns of all faces with those of one frame as they are now: a network may have been at work meanwhile.
+function renewed(facts, faces, frame) {
+  const letter = ({ layers }) => (layers.polygons || layers.occlusion)?.maker[0] || "-";
+  const changed = new Map(faces.map((one) => [one.number, [Number(one.edited), letter(one)]]));
+  const place = facts.frame.indexOf(frame);
+  const [edited, mask] = [[...facts.edited], [...facts.mask]];
+  for (let n = place; n >= 0 && facts.frame[n] === frame; n++) {
+    if (changed.has(facts.number[n])) [edited[n], mask[n]] = changed.get(facts.number[n]);
+  }
+  return { ...facts, edited, mask };
+}
+
 export function useEditor(facts0, start, focusNumber) {
   const [state, setState] = useState({ ...first, facts: facts0, frame: start.frame, number: start.number });
   const now = useRef(null);
@@ -89,7 +101,7 @@ export function useEditor(facts0, start, focusNumber) {
     const scheme = face ? await schemeOf(face.scheme) : live.current.scheme;
     if (live.current.frame !== frame) return;
     start.wanted.current = null;
-    set({ faces, scheme, loaded: true, number: face ? face.number : live.current.number });
+    set({ faces, scheme, loaded: true, number: face ? face.number : live.current.number, facts: renewed(live.current.facts, faces, frame) });
   };
   e.reload = () => loading(async () => {
     const { frame } = live.current;
