@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": FOUNDATION | PARTS | {"faceset"} | STAGES | {"project"},
     "doctor": FOUNDATION | PARTS,
     "project": FOUNDATION | {"video", "faceset"},
-    "studio": FOUNDATION | PARTS | {"faceset"} | STAGES | {"doctor", "project"},
+    "studio": FOUNDATION | PARTS | {"faceset", "occlusion"} | STAGES | {"doctor", "project"},
     "cli": FOUNDATION
     | PARTS
     | {"faceset", "occlusion"}

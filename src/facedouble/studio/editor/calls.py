@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,12 @@ from facedouble.faces.schemes.scheme import scheme_of
 from facedouble.faceset.edits import is_crop_by_hand
 from facedouble.faceset.layout import DATABASE, folder_of
 from facedouble.faceset.store import Faceset
+from facedouble.faceset.visible import masked_faces
 from facedouble.settings.extract import ExtractCommand
 from facedouble.studio.calls import Call, call
 from facedouble.studio.editor.bodies import EditBody
 from facedouble.studio.editor.edits import step_of, visible_of
+from facedouble.studio.editor.labels import EVERY, Suspect, count_labels, learn
 from facedouble.studio.editor.session import EditorSession, face_of
 from facedouble.studio.editor.steps import LAYERS, EditStep
 from facedouble.studio.faces_calls import faceset_of, measured_faces
@@ -64,7 +66,7 @@ def show_faceset(studio: Studio, sent: Call) -> Any:
     with session.reading() as store:
         faces = store.outline()
         layers = {kind: {it.key: it.maker for it in store.layers() if it.kind == kind} for kind in LAYERS}
-        state = _state(session)
+        state = {**_state(session), **_labels(store)}
     keys = [(it.frame_index, it.face_index) for it in faces]
     masks = [layers["polygons"].get(key) or layers["occlusion"].get(key) or "-" for key in keys]
     return {
@@ -86,6 +88,12 @@ def show_faceset(studio: Studio, sent: Call) -> Any:
 def _state(session: EditorSession) -> dict[str, Any]:
     undo, redo = session.history.counts()
     return {"undo": undo, "redo": redo, "problem": session.history.problem}
+
+
+def _labels(store: Faceset) -> dict[str, int]:
+    """How many masks a person has drawn, and after how many more the network learns."""
+    count = count_labels(store)
+    return {"labels": count, "until": EVERY - count % EVERY}
 
 
 def show_frame(studio: Studio, sent: Call) -> Any:
@@ -174,12 +182,24 @@ def show_worst(studio: Studio, sent: Call) -> Any:
         ]
         session.worst = [(frame, number, why) for _, frame, number, why in sorted(suspects)]
     edited = {(it.frame_index, it.face_index) for it in session.outline() if it.edited}
-    faces = [
+    return {"measured": True, "faces": _listed(session.worst, edited)}
+
+
+def show_doubtful(studio: Studio, sent: Call) -> Any:
+    """The faces whose masks fit those of their neighbours least and that no person has drawn, worst first."""
+    session = _session(studio, sent)
+    with session.reading() as store:
+        found = session.doubtful.get(store)
+        drawn = masked_faces(store, ("hand",))
+    return {"measured": found is not None, "faces": _listed(found or [], drawn)}
+
+
+def _listed(suspects: Sequence[Suspect], done: Collection[tuple[int, int]]) -> list[dict[str, Any]]:
+    return [
         {"frame": frame, "number": number, "why": why}
-        for frame, number, why in session.worst
-        if (frame, number) not in edited
+        for frame, number, why in suspects
+        if (frame, number) not in done
     ]
-    return {"measured": True, "faces": faces}
 
 
 # -- what is changed -----------------------------------------------------------------------------------
@@ -194,6 +214,12 @@ def edit(studio: Studio, sent: Call) -> Any:
         if any(change.before != change.after for change in step.changes):
             session.do(store, step)
         return _changed(session, store, step, body.frame)
+
+
+def learn_masks(studio: Studio, sent: Call) -> Any:
+    """Queue what teaches the occlusion network the labels, and masks by it."""
+    step, _, _ = faceset_of(studio, sent.path["faceset"])
+    return {"queued": learn(studio, step)}
 
 
 def undo(studio: Studio, sent: Call) -> Any:
@@ -230,6 +256,7 @@ def _changed(session: EditorSession, store: Faceset, step: EditStep | None, at: 
         "changed": changed,
         "faces": _faces(store, frame),
         **_state(session),
+        **_labels(store),
     }
 
 
@@ -239,6 +266,8 @@ ROUTES: list[Route] = [
     call("/api/editor/{faceset}/frames/{frame:int}", show_frame),
     call("/api/editor/{faceset}/frames/{frame:int}/picture", show_picture),
     call("/api/editor/{faceset}/masks/{frame:int}/{number:int}", show_mask),
+    call("/api/editor/{faceset}/doubtful", show_doubtful),
+    call("/api/editor/{faceset}/learn", learn_masks, "POST"),
     call("/api/editor/{faceset}/edit", edit, "POST"),
     call("/api/editor/{faceset}/undo", undo, "POST"),
     call("/api/editor/{faceset}/redo", redo, "POST"),

@@ -14,6 +14,7 @@ from facedouble.faceset.reader import FaceOutline
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import operation
 from facedouble.settings.reading import Reading
+from facedouble.studio.editor.labels import DoubtfulMasks
 from facedouble.studio.editor.steps import EditStep, apply
 from facedouble.studio.history import History
 from facedouble.studio.preview.decoded import DecodedFrames
@@ -42,6 +43,7 @@ class EditorSession:
         self.source = source
         self.worst: list[tuple[int, int, str]] | None = None
         """The faces that looked wrong when they were measured: frame, number and reason, worst first."""
+        self.doubtful = DoubtfulMasks(path)
         self._frames = DecodedFrames(source)
         self._decoding = threading.Lock()
         self._editing = threading.RLock()

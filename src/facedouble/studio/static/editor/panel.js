@@ -86,7 +86,10 @@ function MaskActions({ e }) {
   return html`${suggested && html`<p class="suggestion">${t(`editor.begins.${layers.occlusion.maker}`, { name: layers.occlusion.name, version: layers.occlusion.version })}
       <${Button} onClick=${() => e.edit({ kind: "adopt" })}>${t("editor.adopt")}<//></p>`}
     <div class="row"><${Button} onClick=${() => e.edit({ kind: "visible" })}>${t("editor.visible")}<//>
-      <${Button} disabled=${!layers.polygons && !layers.occlusion} onClick=${() => e.edit({ kind: "clear" })}>${t("editor.clear")}<//></div>`;
+      <${Button} disabled=${!layers.polygons && !layers.occlusion} onClick=${() => e.edit({ kind: "clear" })}>${t("editor.clear")}<//></div>
+    <p class="muted labels">${t("editor.labels", { n: e.facts.labels })}
+      <${Button} disabled=${!e.facts.labels} onClick=${e.learn}>${t("editor.learn")}<//></p>
+    <label class="check"><input type="checkbox" checked=${e.learning} onChange=${(event) => e.setLearning(event.target.checked)} />${t("editor.learnEvery")}</label>`;
 }
 
 const Polygon = ({ e }) => html`<section><h3>${t("editor.mask")}</h3><${Sides} e=${e} />

@@ -1,9 +1,9 @@
 // The editor: what it shows, what is selected, and what a person can do. One object, "e", as it is now.
 
 import { useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
-import { get, picture } from "../api.js";
+import { get, picture, post } from "../api.js";
 import { latest, Pictures } from "../latest.js";
-import { attempt, loadProject } from "../store.js";
+import { attempt, loadProject, takeJobs } from "../store.js";
 import { t } from "../text.js";
 import { at, bounds, compose, same, shifted, still } from "./geometry.js";
 import { turnedSelection } from "./tools.js";
@@ -19,7 +19,7 @@ const said = (error) => (error.message === "offline" ? t("offline") : error.mess
 const first = {
   faces: [], number: 0, loaded: false, scheme: null, tool: "points", selected: new Set(), active: -1, move: null, lasso: null,
   chosen: -1, vertex: -1, draft: [], stroke: null, cursor: null, under: null, include: false, radius: 12, softness: 0.15,
-  onion: "off", showMask: true, glass: false, bare: false, panning: false, count: 50, unsure: [], carried: null, problem: null, unsent: 0, notice: null,
+  onion: "off", showMask: true, glass: false, bare: false, panning: false, count: 50, unsure: [], carried: null, problem: null, unsent: 0, notice: null, learning: localStorage.getItem("editor learning") !== "0",
   mask: null, pictures: {}, view: { scale: 1, x: 0, y: 0 }, space: [0, 0], saved: 0, pending: 0, pen: null,
 };
 
@@ -163,6 +163,9 @@ export function useEditor(facts0, start, focusNumber) {
   e.takeAnswer = (answer, last, path) => {
     const { facts, frame, unsure } = live.current;
     const next = { ...facts, undo: answer.undo, redo: answer.redo, problem: answer.problem };
+    if (answer.labels !== undefined) Object.assign(next, { labels: answer.labels, until: answer.until });
+    // After each ten labels the network learns in the background, if the person wants it.
+    if (live.current.learning && next.labels > facts.labels && next.labels % 10 === 0) now.current.learn();
     if (answer.changed) {
       const changes = new Map(answer.changed.map(([f, n, edited, mask]) => [`${f} ${n}`, [edited, mask]]));
       const find = (n) => changes.get(`${facts.frame[n]} ${facts.number[n]}`);
@@ -239,6 +242,15 @@ export function useEditor(facts0, start, focusNumber) {
     return now.current.sendPolygons(polygons.map((one, k) => (k === chosen ? { ...one, points: one.points.toSpliced(vertex, 1) } : one)));
   };
   e.followPoints = () => now.current.edit({ kind: "crop", matrix: null });
+  e.learn = () => attempt(async () => {
+    const { queued } = await post(`${base}/learn`);
+    takeJobs(await get("/api/jobs"));
+    set({ notice: t(queued ? "editor.learns" : "editor.learnsAlready") });
+  });
+  e.setLearning = (learning) => {
+    localStorage.setItem("editor learning", learning ? "1" : "0");
+    set({ learning });
+  };
   e.copy = (source) => source !== null && now.current.face && now.current.edit({ kind: "copy", what: now.current.what, source });
   e.carry = (way) => {
     const { face, what } = now.current;
@@ -347,17 +359,18 @@ export function useEditor(facts0, start, focusNumber) {
   e.focusNumber = focusNumber;
   e.worst = () => attempt(async () => {
     now.current.commit();
-    let answer = await get(`${base}/worst`);
+    const list = now.current.what === "mask" ? "doubtful" : "worst";
+    let answer = await get(`${base}/${list}`);
     while (!answer.measured && alive.current) {
-      set({ notice: t("faces.measuring") });
+      set({ notice: t(`editor.looking.${list}`) });
       await new Promise((done) => setTimeout(done, 300));
-      answer = await get(`${base}/worst`);
+      answer = await get(`${base}/${list}`);
     }
     const found = answer.faces;
     const { frame, number } = live.current;
     const place = found.findIndex((one) => one.frame === frame && one.number === number);
     const next = found[place + 1] || (place > 0 ? found[0] : null);
-    if (!next || (next.frame === frame && next.number === number)) return set({ notice: t("editor.noWorst") });
+    if (!next || (next.frame === frame && next.number === number)) return set({ notice: t(`editor.none.${list}`) });
     start.wanted.current = next.number;
     start.track.current = state.facts.track[state.facts.frame.findIndex((f, n) => f === next.frame && state.facts.number[n] === next.number)];
     now.current.go(next.frame);
