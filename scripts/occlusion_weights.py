@@ -29,7 +29,8 @@ from facedouble.occlusion.examples import KnownFace
 from facedouble.occlusion.known import known_face
 from facedouble.occlusion.network import SIDE, OcclusionNetwork
 from facedouble.occlusion.training import teach
-from facedouble.occlusion.weights import SHIPPED, save_weights
+from facedouble.occlusion.weight_files import SHIPPED
+from facedouble.occlusion.weights import save_weights
 from facedouble.types import Image, Landmarks
 from facedouble.video.images import read_image
 

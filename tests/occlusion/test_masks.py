@@ -21,7 +21,8 @@ from facedouble.occlusion.steady import disagreement, fuse
 from facedouble.occlusion.track_crop import TrackCrop
 from facedouble.occlusion.training import mask_loss, teach
 from facedouble.occlusion.unhidden import References
-from facedouble.occlusion.weights import load_weights, save_weights, weights_digest
+from facedouble.occlusion.weight_files import weights_digest
+from facedouble.occlusion.weights import load_weights, save_weights
 from tests.occlusion.drawn_face import drawn_face
 
 

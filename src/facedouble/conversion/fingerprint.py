@@ -9,7 +9,7 @@ from typing import Any
 from facedouble._version import __version__
 from facedouble.conversion.plan import ConversionPlan
 from facedouble.conversion.swapper import Swapper
-from facedouble.occlusion.weights import weights_digest
+from facedouble.occlusion.weight_files import weights_digest
 from facedouble.settings.convert import ConvertSettings, FoundOcclusion
 from facedouble.video.colour_management import colour_fingerprint
 from facedouble.video.hashing import source_hash

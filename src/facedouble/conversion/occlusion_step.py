@@ -16,7 +16,6 @@ from facedouble.conversion.visibility import OCCLUSION, VisibleParts
 from facedouble.faces.align import alignment_in_region, crop_bounds, inverse, recrop
 from facedouble.faces.colour import to_float
 from facedouble.occlusion.edges import sharpen_edges
-from facedouble.occlusion.track_masks import OcclusionFinder
 from facedouble.settings.convert import ConvertSettings, FoundOcclusion
 from facedouble.types import Box, Grey, Mask
 
@@ -35,6 +34,8 @@ class FindOcclusion(FittedStep):
     hides = True
 
     def __init__(self, settings: FoundOcclusion, device: str, resolution: int) -> None:
+        from facedouble.occlusion.track_masks import OcclusionFinder  # PyTorch, which others do without
+
         self._finder = OcclusionFinder(settings.network, device, hands=settings.hands)
         self.min_mask_size = 2 * resolution  # what is in front of the face has sharp edges of its own
 

@@ -21,7 +21,8 @@ from facedouble.occlusion.masks import hull_of
 from facedouble.occlusion.network import SIDE
 from facedouble.occlusion.steady import disagreement
 from facedouble.occlusion.track_masks import OcclusionFinder, read_track_crop
-from facedouble.occlusion.weights import NAME, weights_digest
+from facedouble.occlusion.weight_files import weights_digest
+from facedouble.occlusion.weights import NAME
 from facedouble.run.run import Run, operation
 from facedouble.settings.occlusion import OcclusionUse
 from facedouble.types import Face, Grey, Image, Mask

@@ -18,7 +18,8 @@ from facedouble.occlusion.masks import Masker
 from facedouble.occlusion.network import SIDE
 from facedouble.occlusion.track_crop import TrackCrop
 from facedouble.occlusion.unhidden import References
-from facedouble.occlusion.weights import load_weights, weights_digest
+from facedouble.occlusion.weight_files import weights_digest
+from facedouble.occlusion.weights import load_weights
 from facedouble.run.run import Run
 from facedouble.types import Face, Grey
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +11,16 @@ from safetensors.torch import load, save
 
 from facedouble.array_checks import check_arrays
 from facedouble.errors import InputError, OutputError
-from facedouble.files import read_regular, write_whole
+from facedouble.files import write_whole
 from facedouble.json_data import parse_json
-from facedouble.networks.shipped import shipped_weights
 from facedouble.occlusion.network import OcclusionNetwork
+from facedouble.occlusion.weight_files import SHIPPED, read_weights_file
 
-SHIPPED = "occlusion.safetensors"
 NAME = "unet"
 """What masks made by the network name as their maker; its version is the digest of the weights."""
 
 _MARK = "facedouble_occlusion"
 _FORMAT = "1"
-_MOST_BYTES = 1 << 24
 
 
 def save_weights(network: OcclusionNetwork, path: Path, origin: str) -> None:
@@ -46,7 +43,7 @@ def load_weights(path: Path | None = None) -> OcclusionNetwork:
     Raises ``InputError`` for a file that is none of :func:`save_weights`, ``AssetError`` if the program's
     own are missing or damaged.
     """
-    data = _read(path)
+    data = read_weights_file(path)
     where = path or Path(SHIPPED)
     network = OcclusionNetwork()
     own = {
@@ -67,17 +64,3 @@ def load_weights(path: Path | None = None) -> OcclusionNetwork:
     restored = {name: torch.from_numpy(np.array(array, np.float32)) for name, array in arrays.items()}
     network.load_state_dict(restored, strict=False)
     return network.eval()
-
-
-def weights_digest(path: Path | None = None) -> str:
-    """The first digits of the SHA-256 of the weights in a file, by default of the program's own."""
-    return hashlib.sha256(_read(path)).hexdigest()[:12]
-
-
-def _read(path: Path | None) -> bytes:
-    if path is None:
-        return shipped_weights(SHIPPED).read_bytes()
-    try:
-        return read_regular(path, _MOST_BYTES)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
