@@ -29,7 +29,11 @@ class Reading(Settings):
     )
 
     image_fps: float | None = field(
-        None, "frames per second of a folder of images; 25 if not given", unit="1/s", min=0.001, max=1000
+        None,
+        "frames per second of a folder of images; what OpenEXR files say, else 25, if not given",
+        unit="1/s",
+        min=0.001,
+        max=1000,
     )
 
     input_colourspace: str | None = field(
