@@ -27,7 +27,7 @@ export function Coverage({ step, steps, table, cell, setCell }) {
     let gone = false;
     const wanted = steps.filter((one) => others.includes(one.id) && one.state === "done");
     Promise.all(wanted.map((one) => get(`/api/facesets/${one.id}`).catch(() => null))).then((found) => {
-      if (gone) return;
+      if (gone || !wanted.length) return;
       const sum = new Array(YAW * PITCH).fill(0);
       for (const other of found.filter(Boolean)) counted(other).forEach((count, at) => (sum[at] += count));
       setTheirs(sum);
