@@ -26,6 +26,8 @@ from facedouble.conversion.plan import ConversionPlan, PlannedFace
 from facedouble.conversion.plan_file import load_plan, save_plan
 from facedouble.errors import FacedoubleError
 from facedouble.faceset.codec import FrameRecord, SourceRecord
+from facedouble.faceset.layout import PEOPLE
+from facedouble.faceset.people import read_people, write_people
 from facedouble.faceset.record import decode_record, encode_record
 from facedouble.faceset.store import Faceset
 from facedouble.models import checkpoint, onnx_file
@@ -309,6 +311,15 @@ def _read_project(path: Path) -> object:
     return read_project(path.parent)
 
 
+def _people(folder: Path) -> bytes:
+    write_people(folder, {(n, n % 2): name for name in ("Ben", "陈") for n in range(len(name), 30)})
+    return (folder / PEOPLE).read_bytes()
+
+
+def _read_people(path: Path) -> object:
+    return read_people(path.parent)
+
+
 def _jobs(folder: Path) -> bytes:
     database = open_database(folder)
     try:
@@ -389,6 +400,7 @@ READERS = {
         Reader("packet.xmp", lambda _: xmp_packet(LABEL), _read_packet, texts=True),
         Reader("settings.yaml", _settings, _read_settings, texts=True),
         Reader("project.yaml", _project, _read_project, texts=True),
+        Reader(PEOPLE, _people, _read_people, texts=True),
         Reader(f"{STATE}/{DATABASE}", _jobs, _read_jobs),
         Reader("plate.exr", plates.plate, plates.read_plate_header),
         Reader("cut.edl", plates.edl, plates.read_events, texts=True),

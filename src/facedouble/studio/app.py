@@ -13,7 +13,15 @@ from starlette.types import ASGIApp
 
 from facedouble._version import __version__
 from facedouble.errors import FacedoubleError
-from facedouble.studio import convert_calls, faces_calls, job_calls, project_calls, report_calls, train_calls
+from facedouble.studio import (
+    convert_calls,
+    faces_calls,
+    job_calls,
+    project_calls,
+    proxy_calls,
+    report_calls,
+    train_calls,
+)
 from facedouble.studio.access import Access
 from facedouble.studio.assets import page_routes
 from facedouble.studio.calls import Body, Call, failure
@@ -71,6 +79,7 @@ def make_app(
         *project_calls.ROUTES,
         *job_calls.ROUTES,
         *convert_calls.ROUTES,
+        *proxy_calls.ROUTES,
         *faces_calls.ROUTES,
         *editor_calls.ROUTES,
         *train_calls.ROUTES,

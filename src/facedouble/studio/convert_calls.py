@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from facedouble.errors import BusyError, InputError, SettingsError
@@ -26,7 +26,6 @@ from facedouble.studio.calls import Body, Call, call, failure
 from facedouble.studio.convert_paths import paths_in, placed_paths
 from facedouble.studio.preview.kept import Kept
 from facedouble.studio.preview.preparation import Progressing
-from facedouble.studio.preview.proxy import Proxy
 from facedouble.studio.preview.rendering import Look
 from facedouble.studio.preview.session import Preview, View, png
 from facedouble.studio.state import Studio, identify, named
@@ -44,14 +43,6 @@ class ValuesBody(Body):
     """The whole tree of settings, as plain values."""
 
     values: dict[str, JsonValue]
-
-
-class ProxyBody(Body):
-    """A range of frames, in the settings of a stamp."""
-
-    stamp: str
-    first: int
-    last: int
 
 
 class ModelBody(Body):
@@ -97,7 +88,8 @@ class Previews:
         return found
 
 
-_previews = Previews()
+previews = Previews()
+"""Of this server."""
 
 
 def settings_of(step: Step) -> ConvertSettings:
@@ -105,7 +97,7 @@ def settings_of(step: Step) -> ConvertSettings:
     return ConvertCommand.read(step.values).only(ConvertSettings)
 
 
-def _found(studio: Studio, sent: Call) -> tuple[Project, str, Step]:
+def found_result(studio: Studio, sent: Call) -> tuple[Project, str, Step]:
     """The project, a result's name, and its step."""
     project = studio.project()
     steps = {step.name: step for step in project_steps(project)}
@@ -115,8 +107,8 @@ def _found(studio: Studio, sent: Call) -> tuple[Project, str, Step]:
 
 def show_result(studio: Studio, sent: Call) -> Any:
     """A result: its clip, its settings, and the form that changes them."""
-    project, name, step = _found(studio, sent)
-    preview = _previews.of(studio, step)
+    project, name, step = found_result(studio, sent)
+    preview = previews.of(studio, step)
     info = preview.source.info
     count = preview.source.index.count
     return {
@@ -152,7 +144,7 @@ def _base(project: Project) -> ConvertSettings:
 
 def choose_model(studio: Studio, sent: Call) -> Any:
     """Have a result drawn by another model."""
-    project, name, _ = _found(studio, sent)
+    project, name, _ = found_result(studio, sent)
     model = named("step", sent.body(ModelBody).model, (f"train {it}" for it in project.models))
     set_result_model(studio.folder, name, model.removeprefix("train "))
     return show_result(studio, sent)
@@ -160,12 +152,12 @@ def choose_model(studio: Studio, sent: Call) -> Any:
 
 def show_look(studio: Studio, sent: Call) -> Any:
     """Whether frames can be made with some settings yet; what was asked for last is prepared."""
-    _, _, step = _found(studio, sent)
+    _, _, step = found_result(studio, sent)
     settings = _wanted(studio, step, sent)
     placed = placed_paths(settings, studio.folder)
-    preview = _previews.of(studio, step)
+    preview = previews.of(studio, step)
     return {
-        "stamp": _previews.remember(placed),
+        "stamp": previews.remember(placed),
         "values": settings.dump(),
         **_readiness(preview.look(placed)),
     }
@@ -188,9 +180,9 @@ def _wanted(studio: Studio, step: Step, sent: Call) -> ConvertSettings:
 
 def show_readiness(studio: Studio, sent: Call) -> Any:
     """How far the preparation for a stamp is."""
-    _, _, step = _found(studio, sent)
-    preview = _previews.of(studio, step)
-    return _readiness(preview.look(_previews.settings(sent.path["stamp"])))
+    _, _, step = found_result(studio, sent)
+    preview = previews.of(studio, step)
+    return _readiness(preview.look(previews.settings(sent.path["stamp"])))
 
 
 def _readiness(found: Look | Progressing) -> dict[str, Any]:
@@ -210,13 +202,13 @@ def _readiness(found: Look | Progressing) -> dict[str, Any]:
 
 def show_frame(studio: Studio, sent: Call) -> Any:
     """A frame as PNG: of the source, of the result, or the mask."""
-    _, _, step = _found(studio, sent)
-    preview, view = _previews.of(studio, step), _VIEWS.get(sent.path["view"])
+    _, _, step = found_result(studio, sent)
+    preview, view = previews.of(studio, step), _VIEWS.get(sent.path["view"])
     if view is None:
         raise InputError("there is no such view")
     found: Look | None = None
     if not view.startswith("source"):
-        settings = _previews.settings(sent.path["stamp"])
+        settings = previews.settings(sent.path["stamp"])
         state = preview.look(settings)
         if isinstance(state, Progressing):
             return failure(state.error) if state.error else JSONResponse({"error": "being prepared"}, 425)
@@ -224,46 +216,9 @@ def show_frame(studio: Studio, sent: Call) -> Any:
     return Response(png(preview.picture(sent.path["number"], view, found)), media_type="image/png")
 
 
-def make_proxy(studio: Studio, sent: Call) -> Any:
-    """Begin to make a range of the result that can be played."""
-    _, _, step = _found(studio, sent)
-    body, preview = sent.body(ProxyBody), _previews.of(studio, step)
-    state = preview.look(_previews.settings(body.stamp))
-    if isinstance(state, Progressing):
-        return failure(state.error) if state.error else JSONResponse({"error": "being prepared"}, 425)
-    return _proxy(preview.proxy(body.stamp, body.first, body.last, state))
-
-
-def show_proxy(studio: Studio, sent: Call) -> Any:
-    """How far a proxy is."""
-    return _proxy(_found_proxy(studio, sent))
-
-
-def show_clip(studio: Studio, sent: Call) -> Any:
-    """A proxy that is ready, for a player, which asks for parts of it."""
-    found = _found_proxy(studio, sent)
-    if not found.ready:
-        raise InputError("this clip is not ready")
-    return FileResponse(found.path, media_type="video/mp4", headers={"cache-control": "private, max-age=600"})
-
-
-def _found_proxy(studio: Studio, sent: Call) -> Proxy:
-    _, _, step = _found(studio, sent)
-    found = _previews.of(studio, step).proxies.find(sent.path["proxy"])
-    if found is None:
-        raise InputError("there is no such clip any more")
-    return found
-
-
-def _proxy(found: Proxy) -> dict[str, Any]:
-    if found.error is not None:
-        raise found.error
-    return {"id": found.id, "done": found.done, "total": found.total, "ready": found.ready}
-
-
 def save(studio: Studio, sent: Call) -> Any:
     """Keep the settings in the project, for this result."""
-    project, name, step = _found(studio, sent)
+    project, name, step = found_result(studio, sent)
     wanted = _wanted(studio, step, sent)
     own = difference(_base(project).dump(), wanted.dump())
     if project.models[project.results[name].model].a == project.results[name].b:
@@ -275,7 +230,7 @@ def save(studio: Studio, sent: Call) -> Any:
 def queue(studio: Studio, sent: Call) -> Any:
     """Keep the settings, and queue the conversion with what it needs and is not there."""
     save(studio, sent)
-    _, _, step = _found(studio, sent)
+    _, _, step = found_result(studio, sent)
     with studio.queue() as jobs:
         if any(job.step == step.name and job.state == JobState.RUNNING for job in jobs.all()):
             raise BusyError(f"{step.label} is being made now, with its earlier settings; stop that job first")
@@ -317,9 +272,6 @@ ROUTES: list[Route] = [
     call("/api/results/{result}/look", show_look, "POST"),
     call("/api/results/{result}/look/{stamp}", show_readiness),
     call("/api/results/{result}/frames/{number:int}/{stamp}/{view}", show_frame),
-    call("/api/results/{result}/proxies", make_proxy, "POST"),
-    call("/api/results/{result}/proxies/{proxy}", show_proxy),
-    call("/api/results/{result}/proxies/{proxy}/clip.mp4", show_clip),
     call("/api/results/{result}/model", choose_model, "POST"),
     call("/api/results/{result}/settings", save, "POST"),
     call("/api/results/{result}/queue", queue, "POST"),
