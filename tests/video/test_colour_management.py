@@ -84,6 +84,8 @@ def test_a_configuration_of_a_show(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("OCIO", str(config))  # as every other program of the show finds it
     (frame,) = open_source(tmp_path / "p.exr", Reading(input_colourspace="twice")).frames()
     assert np.abs(frame.rgb().astype(int) - 118).max() <= 1
+    monkeypatch.chdir(tmp_path)
+    assert Reading(input_colourspace="twice", ocio_config="show.ocio") == reading  # from every folder
     before = colour_fingerprint(reading)
     other = tmp_path / "other.ocio"
     other.write_text(CONFIG.replace("[2,", "[3,"))

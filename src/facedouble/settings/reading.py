@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from facedouble.errors import InputError, setting
 from facedouble.settings.base import Settings, field, problem
@@ -46,6 +46,12 @@ class Reading(Settings):
         "OCIO configuration: a file, or a built-in one such as ocio://studio-config-latest; that of the "
         "variable OCIO, else OpenColorIO's own, if not given",
     )
+
+    @field_validator("ocio_config")
+    @classmethod
+    def _from_every_folder(cls, text: str | None) -> str | None:
+        """A file by its whole path: facesets and plans remember it."""
+        return text if text is None or text.startswith("ocio://") else str(Path(text).absolute())
 
     @model_validator(mode="after")
     def _used(self) -> Self:

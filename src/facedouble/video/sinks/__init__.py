@@ -120,7 +120,7 @@ def open_part(
     if path.suffix.lower() in CLIP_SUFFIXES:
         return ClipPart(folder, path, Encoding.choose(path, like, settings, alpha=alpha))
     marking = None if comment is None else Marking(comment)
-    return FolderPart(folder, format=image_format(images), marking=marking, alpha=alpha)
+    return FolderPart(folder, format=image_format(images), marking=marking, alpha=alpha, like=like)
 
 
 def check_output(path: Path, *, overwrite: bool, reading: list[Path]) -> None:
