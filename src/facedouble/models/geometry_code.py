@@ -81,7 +81,9 @@ class GeometryCode(nn.Module):
     def _lid_ratio(self, source: Side, target: Side) -> Tensor:
         """By how much lids of ``target`` move further than those of ``source``, where both shut them: (K,),
         1 for all else. Eyes that are wide at rest have a longer way."""
-        wide, other = (self.get_buffer(f"rest_{side}")[self.eyes] for side in (target, source))
+        wide, other = (
+            self.get_buffer(f"rest_{side}").index_select(0, self.eyes) for side in (target, source)
+        )
         ratio = (wide / other.clamp(min=_NARROW)).clamp(1 / _MAX_LIDS, _MAX_LIDS)
         return torch.where(self.lids, ratio, 1.0)
 

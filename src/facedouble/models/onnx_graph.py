@@ -51,12 +51,15 @@ class SwapGraph(nn.Module):
         self.kind = kind
         self.swap = _Swap(copy.deepcopy(network).to(kind), source, target).eval()
         own, other = network.tensors_of_side(target), network.tensors_of_side(source)
-        tensors = self.swap.network.state_dict()
+        tensors = dict(self.swap.network.named_buffers())
         self.replaced: dict[str, str] = {}
         """Names of what differs between pictures of the two people, in the network and here."""
         for role, name in other.items():
             self._register(role, f"network.{name}", tensors[name], tensors[own[role]])
         if network.geometry_code is not None:
+            # Nobody's own pictures are bounded, or have lids that move as another person's.
+            lids = tensors["geometry_code.lids"]
+            self._register("lids", "network.geometry_code.lids", lids, torch.zeros_like(lids))
             for bound, limit in (("low", -_UNBOUNDED), ("high", _UNBOUNDED)):
                 name = f"geometry_code.{bound}_{target}"
                 known = tensors[name]
@@ -73,8 +76,7 @@ class SwapGraph(nn.Module):
         by_name = dict(zip(self.inputs, given, strict=True))
         told = by_name[GEOMETRY].to(self.kind) if GEOMETRY in by_name else None
         tensors = {
-            name: by_name.get(role, self.get_buffer(role))
-            .to(self.kind)
+            name: self._as_computed(by_name.get(role, self.get_buffer(role)))
             .index_select(0, by_name[OWN])
             .squeeze(0)
             for name, role in self.replaced.items()
@@ -86,6 +88,9 @@ class SwapGraph(nn.Module):
         if self.statistics:
             found[CODE] = code[:, : self.get_buffer(CODE_MEAN).shape[1]].float()
         return found
+
+    def _as_computed(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.kind) if tensor.is_floating_point() else tensor
 
     def example(self) -> list[Tensor]:
         """Inputs for a small batch of faces."""
