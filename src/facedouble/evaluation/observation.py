@@ -7,8 +7,8 @@ clip compared with itself differs nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -24,16 +24,21 @@ from facedouble.evaluation.coherence import RealPatches
 from facedouble.evaluation.image_quality import fine_detail, psnr, ssim
 from facedouble.evaluation.judges import Judge, Judged, Sighting, available_judges
 from facedouble.faces.align import align, extract_crop, map_points, recrop, scale_of
+from facedouble.faces.colour import to_float
 from facedouble.faces.hull import FOREHEAD, face_hull
 from facedouble.faces.schemes.scheme import common_scheme, scheme_of
 from facedouble.faces.views import StillPicture
 from facedouble.faceset.store import Faceset
+from facedouble.faceset.visible import masked_faces, read_visible
 from facedouble.run.run import Run
 from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.settings.reading import Reading
 from facedouble.types import Face, Grey, Image, Landmarks
+from facedouble.video.images import encode_png
+from facedouble.video.opencv_codec import decode
 from facedouble.video.source import open_source
 
+_MASK_SIDE = 256  # of masks of what is visible
 _SMALL = 192  # side of the crop on which flicker is measured
 _MIN_SIDE, _MAX_SIDE = 128, 640  # side of the crop on which the seam and detail are measured
 _OUTSIDE = 0.10  # of the face's size: this far beyond its hull, nothing belongs to the face
@@ -88,12 +93,14 @@ class Observed:
 class ObservationPlan:
     """What to analyse: the face of each frame of the source that has one; ``cuts``, the frames after a shot
     boundary; ``detailed``, the frames for which the slow parts (identity, the picture outside the face) are
-    computed; and the ``side`` in pixels of the crop on which seam and detail are measured."""
+    computed; and the ``side`` in pixels of the crop on which seam and detail are measured. ``visible`` are
+    masks of crops of faces that are partly hidden, 0 hidden to 255 visible, as grey PNGs."""
 
     faces: dict[int, Face]
     cuts: frozenset[int]
     detailed: frozenset[int]
     side: int
+    visible: Mapping[int, bytes] = field(default_factory=dict)
 
 
 def plan_observation(
@@ -110,6 +117,12 @@ def plan_observation(
         for face in store.faces(include_blurry=True):
             if (number := match.number(face.frame_index)) is not None:
                 faces.setdefault(number, face)
+        masked = masked_faces(store)
+        visible = {
+            number: encode_png(read_visible(store, face, _MASK_SIDE))
+            for number, face in faces.items()
+            if face.key in masked
+        }
         ends = (match.number(frame.index) for frame in store.frames() if frame.ends_shot)
         cuts = frozenset(number + 1 for number in ends if number is not None)
     if not faces:
@@ -120,7 +133,7 @@ def plan_observation(
     extent = float(np.median([face.crop_size / scale_of(face.alignment) for face in faces.values()]))
     # A little larger than the face usually is in the frame, so that nothing has to be averaged down.
     side = int(np.clip(np.ceil(1.05 * extent / 16) * 16, _MIN_SIDE, _MAX_SIDE))
-    return ObservationPlan(faces, cuts, detailed, side)
+    return ObservationPlan(faces, cuts, detailed, side, visible)
 
 
 class Observer:
@@ -161,7 +174,8 @@ class Observer:
             if face is None or first.problem or second.problem:
                 before = None
                 continue
-            crops = _Crops(first.index, face, first.rgb(), second.rgb(), self.plan.side)
+            visible = self.plan.visible.get(first.index)
+            crops = _Crops(first.index, face, first.rgb(), second.rgb(), self.plan.side, visible)
             if before is not None and (before.index != crops.index - 1 or crops.index in self.plan.cuts):
                 before = None
             images = (crops.result_frame, crops.source_frame)
@@ -239,7 +253,9 @@ class _Crops:
     """The crops of one face, the same for source and result: ``source`` and ``result`` at the frame's own
     resolution, the ``small_`` ones averaged down."""
 
-    def __init__(self, index: int, face: Face, source: Image, result: Image, side: int) -> None:
+    def __init__(
+        self, index: int, face: Face, source: Image, result: Image, side: int, visible: bytes | None
+    ) -> None:
         self.index, self.face = index, face
         self.source_frame, self.result_frame = source, result
         self.extent = face.crop_size / scale_of(face.alignment)
@@ -251,6 +267,12 @@ class _Crops:
         self.small_source, self.small_result = (_reduced(crop, _SMALL) for crop in (self.source, self.result))
         self.small_distance = np.asarray(cv2.resize(self.distance, (_SMALL, _SMALL)), dtype=np.float32)
         self.small_mask = (self.small_distance < 0).astype(np.float32)
+        if visible is not None:  # what is in front of the face is no part of it
+            seen = to_float(decode(visible, cv2.IMREAD_GRAYSCALE))
+            fine = np.asarray(cv2.resize(seen, (side, side)), dtype=np.float32)
+            small = cv2.resize(seen, (_SMALL, _SMALL), interpolation=cv2.INTER_AREA)
+            self.inner, self.around = self.inner * fine, self.around * fine
+            self.small_mask *= np.asarray(small, dtype=np.float32)
 
     def outside(self) -> npt.NDArray[np.float32]:
         """Mask of the frame (H, W) without the face and a margin around it."""
