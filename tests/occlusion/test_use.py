@@ -112,11 +112,12 @@ def test_masks_are_kept_with_the_plan(faces: Path) -> None:
     parts = VisibleParts.of({face.key: half(), (99, 0): np.full((64, 64), 255, np.uint8)})
     assert parts.files.keys() == {face.key}
     again = VisibleParts.from_record(parts.to_record())
-    assert np.array_equal(again.mask(face.key), half())
+    assert np.array_equal(np.asarray(again.mask(face.key)), half())
     assert VisibleParts.from_record(VisibleParts({}).to_record()).files == {}
     planned = PlannedFace(face, np.zeros((2, 3), np.float32), face.smoothed, fits={"occlusion@1": again})
-    assert np.array_equal(visible_part_of(planned), half())
+    assert np.array_equal(np.asarray(visible_part_of(planned)), half())
     seen = visible_in_view(planned, InputCrop(96, 0.7))
+    assert seen is not None
     assert seen.shape == (96, 96)
     assert seen[:, :44].max() == 0
     assert seen[:, 52:].min() == 1
@@ -125,9 +126,8 @@ def test_masks_are_kept_with_the_plan(faces: Path) -> None:
 @pytest.mark.parametrize("name", ["keys", "ends", "files"])
 def test_damaged_masks_of_a_plan_are_refused(name: str) -> None:
     record = VisibleParts.of({(1, 0): half(), (2, 0): half()[:, ::-1].copy()}).to_record()
-    for damaged in (record.arrays[name][:-1], record.arrays[name].astype(np.float32), None):
-        arrays = {**record.arrays, name: damaged}
-        if damaged is None:
-            del arrays[name]
+    others = {other: array for other, array in record.arrays.items() if other != name}
+    short, floats = record.arrays[name][:-1], record.arrays[name].astype(np.float32)
+    for arrays in (others, {**others, name: short}, {**others, name: floats}):
         with pytest.raises(InputError, match="damaged"):
             VisibleParts.from_record(FitRecord({}, arrays))

@@ -133,7 +133,7 @@ def _unhidden(
         masks = finder.masker().predict(prepare(crops, hands, view.references, scheme))
         for index, crop, mask in zip(part, crops, masks, strict=True):
             hull = hull_of(crop, scheme)
-            hidden = float(((1 - mask) * hull).sum() / max(hull.sum(), 1))
+            hidden = float(((mask < 0.5) * hull).sum() / max(hull.sum(), 1))
             if hidden <= _HIDES and not view.hands[index]:
                 yield index
 
