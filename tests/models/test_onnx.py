@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from facedouble.models.base import SwapModel, build
-from facedouble.models.onnx_file import CODE_MEAN, CODE_VARIANCE
+from facedouble.models.onnx_file import CODE_MEAN, CODE_VARIANCE, OPERATORS
 from facedouble.models.onnx_graph import make_graph
 from facedouble.models.registry import MODELS
 from facedouble.types import Side
@@ -52,6 +52,7 @@ def test_a_model_draws_the_same(name: str, half: bool) -> None:
     model = unlike(name)
     graph = make_graph(model, "b", half=half)
     assert graph.opset_import[0].version >= 17
+    assert {node.op_type for node in graph.graph.node} <= OPERATORS  # what its reader takes
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(graph.SerializeToString(), options)

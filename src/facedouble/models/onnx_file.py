@@ -54,22 +54,13 @@ _MAX_NODES = 4096
 _MAX_ELEMENTS = 1 << 27
 """Numbers that anything in a graph may hold for one face."""
 _MAX_OPSET = 26
-_OPERATORS = {
+OPERATORS = {
     *("Add", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv", "DepthToSpace", "Div"),
-    *("Flatten", "Gather", "Gemm", "Identity", "LeakyRelu", "MatMul", "Max", "Min", "Mul", "Pad"),
-    *(
-        "Reshape",
-        "Sigmoid",
-        "Slice",
-        "SpaceToDepth",
-        "Split",
-        "Sqrt",
-        "Squeeze",
-        "Sub",
-        "Transpose",
-        "Unsqueeze",
-    ),
+    *("Flatten", "Gather", "Gemm", "Identity", "LeakyRelu", "MatMul", "Max", "Min", "Mul", "Pad", "Reshape"),
+    *("Sigmoid", "Slice", "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze"),
+    "Where",
 }
+"""All that swap models need."""
 _DOMAINS = ("", "ai.onnx")
 
 Name = Annotated[str, StringConstraints(max_length=100)]
@@ -226,7 +217,7 @@ def check_graph(model: onnx.ModelProto, record: OnnxRecord) -> None:
     if len(graph.node) > _MAX_NODES:
         raise ValueError(f"more than {_MAX_NODES} nodes")
     for node in graph.node:
-        if node.op_type not in _OPERATORS or node.domain not in _DOMAINS:
+        if node.op_type not in OPERATORS or node.domain not in _DOMAINS:
             raise ValueError(f"operator {node.op_type[:50]}")
         for attribute in node.attribute:
             if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
