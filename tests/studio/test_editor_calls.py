@@ -304,6 +304,23 @@ def test_what_a_kill_cut_short_is_finished(visitor: Client, base: str, film: Pat
         assert np.array_equal(face_at(faceset, 3).landmarks, after.landmarks)
 
 
+def test_a_step_that_cannot_be_undone_is_passed_over(visitor: Client, base: str, faceset: Path) -> None:
+    """Its face is not there any more; what was done before it can be undone all the same."""
+    edited(visitor, base, 5, kind="visible")
+    edited(visitor, base, 3, kind="crop", matrix=shift(4, 4))
+    with Faceset.open(faceset) as store:
+        store._database.execute("DELETE FROM face WHERE frame_index = 3")
+        store.commit()
+    answer = visitor.post(f"{base}/undo")
+    assert (answer.status, answer.json["error"]) == (
+        400,
+        "face 0 of frame 3 is not there any more; this step is passed over",
+    )
+    assert visitor.get(f"{base}/frames/5").status == 200
+    assert visitor.post(f"{base}/undo").json["what"] == "visible"
+    assert layers_at(faceset, 5) == {}
+
+
 def test_what_a_person_set_survives_every_new_extraction(
     visitor: Client, base: str, film: Path, faceset: Path
 ) -> None:
@@ -438,3 +455,4 @@ def test_a_history_that_was_tampered_with(visitor: Client, base: str, film: Path
         answer = later.post(f"{base}/undo")
         assert answer.status == 400
         assert "is no face" in answer.json["error"]
+        assert later.get(f"{base}/frames/3").status == 200, "it is in nobody's way"

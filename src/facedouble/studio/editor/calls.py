@@ -87,7 +87,7 @@ def show_faceset(studio: Studio, sent: Call) -> Any:
 
 def _state(session: EditorSession) -> dict[str, Any]:
     undo, redo = session.history.counts()
-    return {"undo": undo, "redo": redo, "problem": session.history.problem}
+    return {"undo": undo, "redo": redo, "problem": session.problem}
 
 
 def _labels(store: Faceset) -> dict[str, int]:

@@ -44,6 +44,7 @@ class EditorSession:
         self.worst: list[tuple[int, int, str]] | None = None
         """The faces that looked wrong when they were measured: frame, number and reason, worst first."""
         self.doubtful = DoubtfulMasks(path)
+        self._passed_over: str | None = None
         self._frames = DecodedFrames(source)
         self._decoding = threading.Lock()
         self._editing = threading.RLock()
@@ -74,26 +75,30 @@ class EditorSession:
     def do(self, store: Faceset, step: EditStep) -> None:
         """Do a step; it is on disk when this returns."""
         self.history.add(step)
-        apply(store, step, self._recut, forth=True)
-        self.history.mark_done()
+        self._apply(store, step, forth=True)
 
     def undo(self, store: Faceset) -> EditStep | None:
-        """Undo the last step, and return it."""
+        """Undo the last step, and return it. One that cannot be undone is passed over, with an
+        ``InputError``."""
         step = self.history.last()
         if step is not None:
             self.history.undo()
-            apply(store, step, self._recut, forth=False)
-            self.history.mark_done()
+            self._apply(store, step, forth=False)
         return step
 
     def redo(self, store: Faceset) -> EditStep | None:
-        """Do the step again that was undone last, and return it."""
+        """Do the step again that was undone last, and return it. One that cannot be done is passed over, with
+        an ``InputError``."""
         step = self.history.next()
         if step is not None:
             self.history.redo()
-            apply(store, step, self._recut, forth=True)
-            self.history.mark_done()
+            self._apply(store, step, forth=True)
         return step
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the history, in a line; ``None`` where nothing is."""
+        return self.history.problem or self._passed_over
 
     def outline(self) -> list[FaceOutline]:
         """All faces without their shapes."""
@@ -111,7 +116,17 @@ class EditorSession:
             run.lock(self.path, inside=True),
             Faceset.open(self.path) as store,
         ):
+            try:
+                self._apply(store, step, forth=forth)
+            except InputError as error:
+                self._passed_over = str(error)
+
+    def _apply(self, store: Faceset, step: EditStep, *, forth: bool) -> None:
+        try:
             apply(store, step, self._recut, forth=forth)
+        except InputError as error:
+            self.history.mark_done()  # it will never be possible, and must not be in the way of others
+            raise InputError(f"{error}; this step is passed over") from error
         self.history.mark_done()
 
     def _recut(self, store: Faceset, face: Face, place: str | None) -> None:
