@@ -152,11 +152,12 @@ export function useEditor(facts0, start, focusNumber) {
     });
   }, [state.frame, state.number, layers, state.pending === 0]);
   useEffect(() => {
-    if (e.face && state.space[0] && start.fit.current) {
+    if (state.loaded && state.space[0] && start.fit.current) {
       start.fit.current = false;
       e.fit(true);
     }
-  }, [e.face, state.space[0]]);
+  }, [state.loaded, state.space[0]]);
+  e.ready = state.loaded && !start.fit.current; // it will not be moved by itself any more
 
   // -- what is answered ---------------------------------------------------------------------------
 

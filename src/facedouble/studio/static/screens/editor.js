@@ -58,7 +58,7 @@ function Frame({ facts, step, steps, frame, face }) {
     under: e.under, mask: shown && e.showMask && e.mask?.frame === e.frame && e.mask.number === shown.number ? e.mask.picture : null,
   };
   const label = t("editor.label", { n: e.frame, clip: facts.clip });
-  return html`<div class="editor-frame" data-saved=${e.saved} data-pending=${e.pending} data-frame=${e.frame} data-loaded=${e.loaded}
+  return html`<div class="editor-frame" data-saved=${e.saved} data-pending=${e.pending} data-frame=${e.frame} data-loaded=${e.ready}
     data-shown=${whole ? e.frame : ""} data-mask=${scene.mask ? "1" : ""} data-view=${JSON.stringify(e.view)}>
     <div class="stage">
       <${Surface} scene=${scene} view=${e.view} setView=${(view) => e.set({ view })} hand=${hand} label=${label}
