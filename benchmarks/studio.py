@@ -11,6 +11,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -37,7 +38,7 @@ from facedouble.video.source import open_source
 
 FACES = 25_000
 _FRAMES = 40
-_MOVES = 30
+_MOVES = 20
 
 
 @dataclass
@@ -120,15 +121,14 @@ def moves() -> Mapping[str, Callable[[dict[str, Any], int], None]]:
     return {"mask": erosion, "sharpening": sharpening, "lids and brows": lids, "lids, in a range": override}
 
 
-def frames_table(height: int, folder: Path) -> tuple[list[list[Cell]], float]:
+def frames_table(height: int, folder: Path, model: Path) -> tuple[list[list[Cell]], float]:
     """Rows for a clip of so many lines, and the server's memory."""
     clips = demo_clips()
     project = folder / f"{height}"
     clip = project / "a.mp4"
     _scaled(clips.a[-1], clip, height)
     extract(clip, project / "faces" / "A" / "a", ExtractSettings())
-    facesets = facesets_of_demo(folder / f"{height} faces")
-    hardly_trained(facesets, project / "models" / "A-B", "quick")
+    shutil.copytree(model, project / "models" / "A-B")
     make_project(project, NewPerson("A", [clip]), NewPerson("B", [clips.b[-1]]))
     server = Server.start(project)
     try:
@@ -175,12 +175,10 @@ def _scaled(source: Path, target: Path, height: int) -> None:
             sink.write(frame.with_pixels(pixels))
 
 
-def faces_rows(folder: Path) -> tuple[list[list[Cell]], float]:
-    """Rows of opening a project with many faces, and the server's memory."""
+def faces_rows(folder: Path, small: Path) -> tuple[list[list[Cell]], float]:
+    """Rows of opening a project with many faces, made of the faceset ``small``, and the server's memory."""
     clips = demo_clips()
     project = folder / "many"
-    small = folder / "few"
-    extract(clips.a[-1], small, ExtractSettings())
     many_faces(small, project / "faces" / "A" / clips.a[-1].stem)
     make_project(project, NewPerson("A", [clips.a[-1]]), NewPerson("B", [clips.b[-1]]))
     server = Server.start(project)
@@ -230,13 +228,15 @@ def measure() -> list[Table]:
     columns = ("from a setting to the frame", "median, ms", "95%, ms", "median, ms of CPU", "95%, ms of CPU")
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
+        facesets = facesets_of_demo(folder / "faces")
+        model = hardly_trained(facesets, folder / "model", "quick")
         rows: list[list[Cell]] = []
         memory: list[list[Cell]] = []
         for height in (720, 1080):
-            found, used = frames_table(height, folder)
+            found, used = frames_table(height, folder, model)
             rows += found
             memory.append([f"frames of {height}p", used])
-        opening, used = faces_rows(folder)
+        opening, used = faces_rows(folder, facesets["a"][0])
         memory.append([f"{FACES:,} faces", used])
     return [
         Table("studio-frames", columns, rows),
