@@ -37,6 +37,7 @@ BENCHMARKS: dict[str, str] = {
     "detectors": "benchmarks.detectors",
     "landmarks": "benchmarks.landmarks",
     "turned": "benchmarks.turned",
+    "occlusion": "benchmarks.occlusion",
     "convert": "benchmarks.convert",
     "compose": "benchmarks.compose",
     "studio": "benchmarks.studio",

@@ -43,6 +43,16 @@ def test_settings_choose_the_steps_and_the_registry_orders_them(scene) -> None:
     ]
 
 
+def test_what_hides_a_face_is_known_before_anything_is_drawn_of_it(scene) -> None:
+    swapper = scene.swapper(references=True)
+    steps = make_steps(from_options(ConvertSettings, occlusion="auto"), swapper)
+    lips, last = steps[0], steps[-1]
+    assert (lips.name, last.name) == ("lips", "occlusion")
+    assert isinstance(last, FittedStep)
+    assert last.after == ()
+    assert any(step.after for step in steps if isinstance(step, FittedStep))
+
+
 @dataclass(frozen=True)
 class Brightness:
     """The mean brightness of a track's faces."""

@@ -59,7 +59,8 @@ def _steps(settings: ConvertSettings, swapper: Swapper) -> Sequence[FaceStep]:
     redrawing: list[FittedStep] = []
     for step in steps:
         if isinstance(step, FittedStep):
-            step.after = tuple(redrawing)
+            # What hides a face is known before anything is drawn of it.
+            step.after = () if step.hides else tuple(redrawing)
             if step.redraws:
                 redrawing.append(step)
     return steps

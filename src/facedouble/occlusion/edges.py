@@ -9,7 +9,7 @@ from facedouble.types import FloatArray, Mask
 
 _REACH = 0.02  # of the side: half the window of the filter
 _SMOOTH = 4e-4  # variance of colours 0..1 below which a window has no edge
-_CLEAR = 0.15  # a mask is stretched by so much at both ends: a filtered one is never quite 0 or 1
+_CLEAR = 0.35  # a mask is stretched by so much at both ends: neither network nor filter is ever quite 0 or 1
 
 
 def sharpen_edges(mask: Mask, picture: FloatArray, reach: float = _REACH) -> Mask:
