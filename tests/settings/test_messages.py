@@ -15,7 +15,7 @@ from facedouble.settings.schema import option_names
 
 SOURCE = Path(facedouble.__file__).parent
 # What makes options, or command lines, names them.
-NAMERS = ("cli/", "settings/", "project/", "distributed/local_processes.py")
+NAMERS = ("cli/", "settings/", "project/", "distributed/local_processes.py", "studio/editor/labels.py")
 FILES = [
     path
     for path in sorted(SOURCE.rglob("*.py"))
