@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -38,10 +38,11 @@ from facedouble.distributed.plan_folder import PlanFolder
 from facedouble.faceset.codec import FACE
 from facedouble.faceset.layout import CROPS, crop_name
 from facedouble.faceset.shard import Shard
+from facedouble.settings.base import Settings
 from facedouble.settings.convert import ConvertCommand
 from facedouble.settings.extract import ExtractCommand
 
-LOOPS = 10  # of a clip of 123 frames
+LOOPS = 4  # of a clip of 123 frames
 PART = 123  # frames of a part of the conversion measured
 PARTS = 8  # of the extraction measured
 TWO_HOURS = 2 * 3600 * 25  # frames
@@ -56,13 +57,18 @@ _STORE = 80 << 20  # bytes of Ray's object store, of which nothing is used
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An operation on the clip of ``frames`` frames; ``command(output)`` has its settings, ``options`` are
-    the same for the command line."""
+    """An operation on the clip of ``frames`` frames: its ``settings``, and the same as ``options`` of the
+    command line. What it makes has the ``suffix``."""
 
     name: str
     frames: int
-    command: Callable[[Path], Any]
+    kind: type[Settings]
+    settings: Mapping[str, Any]
     options: Sequence[str]
+    suffix: str
+
+    def command(self, output: Path) -> Settings:
+        return self.kind.read({**self.settings, "output": str(output.with_suffix(self.suffix))})
 
     def plain(self, output: Path) -> float:
         """Seconds of the ordinary command, start included."""
@@ -81,6 +87,13 @@ def _facedouble(*arguments: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
+def busy(work: Callable[[], object]) -> float:
+    """Processor seconds that ``work`` takes in this process, whoever else is on the machine."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
 def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
@@ -90,7 +103,7 @@ def overhead(jobs: Sequence[Job], folder: Path) -> Table:
     rows: list[list[Cell]] = []
     with ray_node() as ray:
         for job in jobs:
-            plain = job.plain(folder / f"{job.name} plain.mp4")
+            plain = job.plain(folder / f"{job.name} plain{job.suffix}")
             rows.append([f"{job.name}, one command", job.frames / plain, "100%", None])
             for title, name in (
                 ("one process after the other", "local:1"),
@@ -148,8 +161,8 @@ def starts(done: Path) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Coordinator:
-    """Seconds that the coordinator spends by itself on ``frames`` frames, by what it does; its largest
-    ``memory`` in MB, and the ``bytes`` of the plan folder."""
+    """Processor seconds that the coordinator spends by itself on ``frames`` frames, by what it does; its
+    largest ``memory`` in MB, and the ``bytes`` of the plan folder."""
 
     frames: int
     seconds: dict[str, float]
@@ -161,10 +174,10 @@ def coordinate_extraction(every: int, shard: str, folder: Path) -> Coordinator:
     """Plan and join an extraction of every ``every``-th frame of an hour, whose parts were made beforehand of
     the real ``shard``, again and again."""
     clip = hour(cache_folder() / "benchmarks", ".mp4")
-    settings: dict[str, Any] = {"sampling": {"kind": "every_nth", "every": every}}
+    settings: dict[str, Any] = {"sampling": {"kind": "every", "every": every}}
     command = ExtractCommand.read({**settings, "source": str(clip), "output": str(folder / "faces")})
     path = folder / "plan"
-    seconds = {"plan": timed(lambda: plan("extract", command, path, 64))}
+    seconds = {"plan": busy(lambda: plan("extract", command, path, 64))}
     target, real = PlanFolder(path), Shard.from_json(shard)
     frames = 0
     for part, (first, last) in enumerate(target.read().parts["detect"]):
@@ -172,7 +185,7 @@ def coordinate_extraction(every: int, shard: str, folder: Path) -> Coordinator:
         frames += len(own)
         said = '{"failure": null, "seconds": {"decode": 0.0}}'
         target.write_result("detect", part, f"{said}\n{_repeated(real, own, every).to_json()}")
-    seconds["merge and track"] = timed(lambda: join(path, "detect"))
+    seconds["merge and track"] = busy(lambda: join(path, "detect"))
     for part in range(len(target.read().parts["crop"])):
         given = Shard.from_json(target.read_result("to_crop", part).decode().partition("\n")[2])
         faces = [replace(face, cropped=True) for face in given.faces]
@@ -183,7 +196,7 @@ def coordinate_extraction(every: int, shard: str, folder: Path) -> Coordinator:
         text = f'{{"seconds": {{}}, "faces": [{",".join(_json(face) for face in faces)}]}}'
         target.write_result("crop", part, text)
     size = _size(path)
-    seconds["take crops"] = timed(lambda: join(path, "crop"))
+    seconds["take crops"] = busy(lambda: join(path, "crop"))
     return Coordinator(frames, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, size)
 
 
@@ -210,13 +223,13 @@ def _repeated(real: Shard, indices: Sequence[int], every: int) -> Shard:
 
 
 def coordinate_conversion(job: Job, folder: Path) -> tuple[Coordinator, float]:
-    """Plan and join a conversion; and the seconds that its parts took one after the other."""
+    """Plan and join a conversion; and the processor seconds that its parts took."""
     path = folder / "plan"
-    seconds = {"plan": timed(lambda: plan("convert", job.command(folder / "out.mp4"), path, 1))}
+    seconds = {"plan": busy(lambda: plan("convert", job.command(folder / "out.mp4"), path, 1))}
     parts = len(PlanFolder(path).read().parts["convert"])
-    spent = timed(partial(_work, path, "convert", parts))
+    spent = busy(partial(_work, path, "convert", parts))
     size = _size(path)
-    seconds["join and mark"] = timed(lambda: join(path, "convert"))
+    seconds["join and mark"] = busy(lambda: join(path, "convert"))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     return Coordinator(job.frames, seconds, memory, size), spent
 
@@ -232,11 +245,33 @@ def _apart(function: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(function, *arguments).result()
 
 
+def thousand_hours(
+    detect: float, crop: float, write: float, coordinators: Sequence[Coordinator], stored: Mapping[str, float]
+) -> Table:
+    """1,000 hours of footage on 100 processors like those here. ``detect``, ``crop``, ``write``: seconds a
+    frame; ``stored``: bytes a frame of what lies on the share."""
+    frames = 1000 * 3600 * 25
+    work_hours = [frames * each / 3600 for each in (detect + crop, write)]
+    alone = [frames * sum(one.seconds.values()) / one.frames / 3600 for one in coordinators]
+    rows: list[list[Cell]] = [["frames", frames]]
+    for name, spent, own in zip(("extraction", "conversion"), work_hours, alone, strict=True):
+        rows.append([f"{name}: hours of a processor", spent])
+        rows.append([f"{name}: hours of 100 processors", spent / 100])
+        rows.append([f"{name}: hours of coordinators, one for each clip", own])
+        rows.append([f"{name}: of them for a clip of two hours", own / 500])
+    rows += [[f"TB of {name}", size * frames / 1e12] for name, size in stored.items()]
+    read = stored["footage"] / (write / 100) / 1e6
+    written = stored["results"] / (write / 100) / 1e6
+    rows.append(["conversion: MB a second that 100 processors read from the share", read])
+    rows.append(["conversion: MB a second that they write to it", written])
+    return Table("machines-thousand-hours", ["1,000 hours at 25 frames a second", ""], rows)
+
+
 # -- all of it -------------------------------------------------------------------------------------------
 
 
 def measure() -> list[Table]:
-    """Everything, on the last clip of the demonstration's A, ten times in a row."""
+    """Everything, on the last clip of the demonstration's A, four times in a row."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         facesets = facesets_of_demo(folder)
@@ -247,11 +282,9 @@ def measure() -> list[Table]:
         tables = [overhead(jobs, folder)]
         tables.append(starts(folder / "convert two processes" / "plan"))
         detect, crop, shard = _parts_of_extraction(jobs[0], folder)
-        few, many = (
-            _apart(coordinate_extraction, every, shard, _made(folder / f"every {every}")) for every in (20, 5)
-        )
+        extracted = _apart(coordinate_extraction, 20, shard, _made(folder / "extraction"))
         converted, writing = _apart(coordinate_conversion, jobs[1], _made(folder / "conversion"))
-        tables.append(_coordinator(few, many, converted))
+        tables.append(_coordinator(extracted, converted))
         text = PlanFolder(folder / "convert two processes" / "plan").read_result("convert", 0).decode()
         tables.append(
             farm(
@@ -259,7 +292,7 @@ def measure() -> list[Table]:
                     FarmJob(
                         "extraction",
                         [(FARM_PARTS, each * TWO_HOURS / FARM_PARTS) for each in (detect, crop)],
-                        sum(many.seconds.values()) / many.frames * TWO_HOURS,
+                        sum(extracted.seconds.values()) / extracted.frames * TWO_HOURS,
                     ),
                     FarmJob(
                         "conversion",
@@ -270,6 +303,15 @@ def measure() -> list[Table]:
                 text,
             )
         )
+        frames = jobs[0].frames
+        stored = {
+            "footage": clip.stat().st_size / frames,
+            "facesets": _size(folder / "faces") / frames,
+            "plan folders of extractions": extracted.bytes / extracted.frames,
+            "plan folders of conversions": converted.bytes / converted.frames,
+            "results": (folder / "convert plain.mp4").stat().st_size / frames,
+        }
+        tables.append(thousand_hours(detect, crop, writing / frames, (extracted, converted), stored))
         return tables
 
 
@@ -280,42 +322,40 @@ def _made(folder: Path) -> Path:
 
 def _jobs(clip: Path, model: Path, faces: Path) -> tuple[Job, Job]:
     frames = 123 * LOOPS
-
-    def extracting(output: Path) -> ExtractCommand:
-        return ExtractCommand.read({"source": str(clip), "output": str(output.with_suffix(""))})
-
-    def converting(output: Path) -> ConvertCommand:
-        places = {"source": str(clip), "model": str(model), "faceset": str(faces), "output": str(output)}
-        return ConvertCommand.read({**places, "checkpoint_frames": PART})
-
-    places = ["-i", str(clip), "-m", str(model), "-a", str(faces), "--checkpoint-frames", str(PART)]
+    source = {"source": str(clip)}
+    places = {**source, "model": str(model), "faceset": str(faces), "checkpoint_frames": PART}
+    options = ["-i", str(clip), "-m", str(model), "-a", str(faces), "--checkpoint-frames", str(PART)]
     return (
-        Job("extract", frames, extracting, ["-i", str(clip)]),
-        Job("convert", frames, converting, places),
+        Job("extract", frames, ExtractCommand, source, ["-i", str(clip)], ""),
+        Job("convert", frames, ConvertCommand, places, options, ".mp4"),
     )
 
 
 def _parts_of_extraction(job: Job, folder: Path) -> tuple[float, float, str]:
-    """Seconds a frame of finding and of cutting, one part after the other, and the shard of one clip's
-    length."""
+    """Processor seconds a frame of finding and of cutting, and the shard of one clip's length."""
     path = folder / "in turn" / "plan"
     path.parent.mkdir()
     plan("extract", job.command(path.parent / "faces.mp4"), path, LOOPS)
     spent = []
     for stage in ("detect", "crop"):
         parts = len(PlanFolder(path).read().parts[stage])
-        spent.append(timed(partial(_work, path, stage, parts)))
+        spent.append(busy(partial(_work, path, stage, parts)))
         if stage == "detect":
             shard = PlanFolder(path).read_result("detect", 0).decode().partition("\n")[2]
             join(path, stage)
     return spent[0] / job.frames, spent[1] / job.frames, shard
 
 
-def _coordinator(few: Coordinator, many: Coordinator, converted: Coordinator) -> Table:
+def _coordinator(extracted: Coordinator, converted: Coordinator) -> Table:
     rows: list[list[Cell]] = []
-    for title, found in (("extraction", few), ("extraction", many), ("conversion", converted)):
+    for title, found in (("extraction", extracted), ("conversion", converted)):
         for what, seconds in found.seconds.items():
-            rows.append([f"{title} of {found.frames:,} frames: {what}, s", seconds * 1000 / found.frames])
+            rows.append(
+                [
+                    f"{title} of {found.frames:,} frames: {what}, s of a processor",
+                    seconds * 1000 / found.frames,
+                ]
+            )
         rows.append(
             [f"{title} of {found.frames:,} frames: plan folder, MB", found.bytes / found.frames / 1000]
         )

@@ -271,6 +271,7 @@ def test_no_cluster_is_joined_without_a_token(monkeypatch: pytest.MonkeyPatch) -
         ("", Name()),
         ("auto", Name()),
         ("10.0.0.1:6379,cpus=4,gpus=1", Name("10.0.0.1:6379", 4, 1)),
+        ("auto,gpus=1,parts=8", Name(gpus=1, parts=8)),
         ("h:1,without-token", Name("h:1", needs_token=False)),
     ],
 )
