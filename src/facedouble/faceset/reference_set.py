@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ _HEADER = "references"
 _QUALITY = 97  # of JPEG, without chroma subsampling
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReferenceSet:
     """N real crops of one person.
 
@@ -60,7 +61,7 @@ class ReferenceSet:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of all that is in it."""
         digest = hashlib.sha256(f"{self.size} {self.scheme.name} {self.scheme.version}".encode())
