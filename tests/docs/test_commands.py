@@ -19,6 +19,7 @@ _TABLE = re.compile(r"<!-- table .*?<!-- end -->", re.DOTALL)  # made from the p
 _INLINE = re.compile(r"`([^`\n]+)`")
 # Options in the documents that are not facedouble's.
 _OTHERS = {
+    "--disable-usage-stats",
     "--nproc-per-node",
     "--logdir",
     "--help",

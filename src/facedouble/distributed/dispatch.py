@@ -28,6 +28,7 @@ _LOSSES = 10
 _SLOW = 2.0  # times the usual duration, after which a part is handed out again
 _KNOWN = 3  # parts whose durations are known, before any counts as slow
 _WAIT = 0.5  # seconds
+_LATE = 10.0  # seconds after which a network folder shows what another machine wrote
 
 
 def distribute(path: Path, executor: PartExecutor, *, run: Run | None = None) -> Any:
@@ -113,12 +114,21 @@ class _Stage:
         ]
         return min(slow)[1] if slow else None
 
+    def _is_there(self, part: int, *, wait: bool) -> bool:
+        """Whether the result of a part is there. A network folder may show it some seconds late."""
+        until = self.clock() + (_LATE if wait else 0)
+        while not self.folder.is_done(self.stage, part):
+            if self.clock() >= until:
+                return False
+            time.sleep(_LATE / 50)
+        return True
+
     def _note(self, outcome: Outcome) -> bool:
         """Take note of how an attempt ended; false if its part has to be tried again. Raises
         ``ProcessError``."""
         start = self.running.pop(outcome.attempt, None)
         part = outcome.attempt.part
-        if self.folder.is_done(self.stage, part):
+        if self._is_there(part, wait=not outcome.error):
             if start is not None and not outcome.error:
                 self.durations.append(self.clock() - start)
             for attempt in [other for other in self.running if other.part == part]:

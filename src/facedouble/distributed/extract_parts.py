@@ -93,8 +93,10 @@ def join(folder: PlanFolder, stage: str, run: Run) -> ExtractResult | None:
                 track_and_smooth(frames, faceset, settings, references, run)
             _plan_crops(folder, plan, len(plan.parts["detect"]), faceset)
             return None
+        existing = {key: name for name in iter_crops(faceset.path) if (key := parse_crop_name(name))}
         for number in range(len(plan.parts["crop"])):
-            _take_crops(folder, number, faceset)
+            run.check()
+            _take_crops(folder, number, faceset, existing)
         return finish(command.source, frames, faceset, settings, _seconds(folder, plan), plan.age)
 
 
@@ -227,14 +229,15 @@ def _crop(folder: PlanFolder, command: ExtractCommand, part: int, run: Run) -> N
     folder.write_result("crop", part, json.dumps(said))
 
 
-def _take_crops(folder: PlanFolder, part: int, faceset: Faceset) -> None:
+def _take_crops(
+    folder: PlanFolder, part: int, faceset: Faceset, existing: Mapping[tuple[int, int], str]
+) -> None:
     """Move the crops of a part into the faceset, and store what cutting them found out."""
     try:
         faces = [FACE.from_json(one) for one in parse_json(folder.read_result("crop", part))["faces"]]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder.result('crop', part)}: damaged ({error})") from error
     own = folder.files("crop", part)
-    existing = {key: name for name in iter_crops(faceset.path) if (key := parse_crop_name(name))}
     with output_errors(faceset.path):
         for picture in _PICTURES:
             if not (own / picture).is_dir():
