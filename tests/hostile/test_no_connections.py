@@ -48,10 +48,10 @@ ROAD = {
         "convert -i pictures -m model -o swapped",
         "convert -i b.mp4 -a faces/b -m model -o swap.mkv --swap-model",
     ],
-    "plan": [PLAN, PLAN.replace("parts", "more")],
+    "plan": [PLAN, PLAN.replace("parts", "further")],
     "work": ["work parts --stage convert --part 0-1"],
     "join": ["join parts --stage convert"],
-    "distribute": ["distribute more --executor local:1"],
+    "distribute": ["distribute further --executor local:1"],
     "occlusion": [
         "occlusion apply faces/b",
         "occlusion review faces/b -o masks.png",

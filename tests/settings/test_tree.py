@@ -58,7 +58,7 @@ def refusal(kind: type[Settings], values: dict[str, Any]) -> str:
             "`detail.amount`: belongs to `detail.kind=sharpen`",
         ),
         ({"encoding": {"format": "png", "crf": 3}}, "`encoding.crf`: excludes `format`"),
-        ({"frames": {"discard": True}}, "`frames.ranges`: say which"),
+        ({"frames": {"discard": True}}, "`frames.ranges`: is missing"),
         ({"marking": {"signer": {"key": "k"}}}, "`marking.signer.certificate`: is missing"),
         ({"marking": {"kind": "none", "consent": "x"}}, "`marking.consent`: belongs to `marking.kind=c2pa`"),
         ({"faces": {"threshold": 0.3}}, "`faces.threshold`: has no effect without"),

@@ -181,7 +181,13 @@ def test_a_setting_is_seen_and_queued(page: Page, studio: StudioServer, film: Pa
     expect(page.locator(".job").filter(has_text="convert")).to_contain_text("done", timeout=120_000)
     settings: Any = next(iter(read_project(film).results.values())).settings
     assert settings["converter"]["mask"] == {"erosion": 12.0}
-    assert settings["frames"] == {"ranges": ["1-9"], "discard": False}
+    assert settings["frames"] == {
+        "ranges": ["1-9"],
+        "cut": None,
+        "event": None,
+        "handles": 0,
+        "discard": False,
+    }
     assert (film / "results" / "Ada.mp4").exists()
 
 

@@ -14,7 +14,7 @@ from facedouble.types import Alignment, Landmarks
 
 CENTERING = "legacy"
 _PADDING = 0.375 / 2  # of the crop's side, on each of its edges
-_INNER = slice(17, 68)
+_INNER = slice(17, None)  # all but the jaw
 
 # The mean face of dlib's face chips (dlib/image_transforms/interpolation.h, Boost Software License), moved so
 # that its midline is at one half: x and y of the points of a half, then those on the midline.
@@ -65,8 +65,8 @@ _MEAN_FACE = _mean_face()
 
 
 def legacy_alignment(landmarks: Landmarks, size: int) -> Alignment:
-    """The (2, 3) similarity from pixels of the frame, in which ``landmarks`` (68, 2) are, to those of the
-    crop of side ``size``. Raises ``ValueError`` if all points coincide."""
+    """The (2, 3) similarity from pixels of the frame, in which ``landmarks`` of iBUG 300-W are, to pixels of
+    the crop of side ``size``. Raises ``ValueError`` if all points coincide."""
     source = landmarks[_INNER].astype(np.float64)
     fitted = fit_similarity(source, _MEAN_FACE, np.ones(len(source)))
     padding = round(size * _PADDING)

@@ -167,8 +167,10 @@ class TrainState:
             state["random_device"] = torch.cuda.get_rng_state(self.device)
         for name, parameter in self.network.named_parameters():
             state[f"weight/{name}"] = parameter
+        kept = self.network.state_dict().keys()  # not what is made with the network
         for name, buffer in self.network.named_buffers():
-            state[f"buffer/{name}"] = buffer
+            if name in kept:
+                state[f"buffer/{name}"] = buffer
         state |= moments(self.optimizer, self.network)
         if self.adversary is not None:
             state |= self.adversary.tensors()

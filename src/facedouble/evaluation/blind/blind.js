@@ -82,9 +82,9 @@
       const half = (side === 1) !== exchanged !== swapped ? 1 : 0;
       canvas.getContext("2d").drawImage(both, half * pair.width, 0, pair.width, pair.height, 0, 0, pair.width, pair.height);
     });
-    byId("slider").value = shown;
     setDrawn(true);
   };
+  const show = (frame) => { shown = frame; byId("slider").value = frame; draw(); };
   // A paused clip is sought to the middle of a frame, one seek at a time, the newest wish last.
   const seek = (frame) => {
     const { pair, first, last } = trial();
@@ -97,16 +97,16 @@
   const arrived = (clip) => {
     if (clip !== video || clip.seeking || !seeking || !trial()) return;  // the end of an earlier seek
     seeking = false;
-    shown = target;
-    draw();
+    show(target);
     if (wanted !== target) seek(wanted); else if (playing) clip.play();
   };
   const tick = () => {
-    if (stale && !seeking) draw();
+    // Some browsers have the picture of a seek a little later than its event.
+    if (!seeking && (stale || (drawn && video.paused))) draw();
     if (trial() && playing && !seeking && !video.paused) {
       const { pair, last, first } = trial();
       if (video.ended || video.currentTime >= pair.times[last + 1] - 1e-3) { video.pause(); seek(first); }
-      else { shown = frameAt(video.currentTime); draw(); }
+      else show(frameAt(video.currentTime));
     }
     requestAnimationFrame(tick);
   };

@@ -19,6 +19,7 @@ import numpy as np
 from facedouble.errors import FacedoubleError
 from facedouble.types import Image
 from facedouble.video.frame import Frame
+from facedouble.video.libav import create_clip
 
 MOST_FRAMES = 1500
 _HEIGHT = 540
@@ -84,7 +85,7 @@ class Proxies:
 
 
 def _write(proxy: Proxy, first: int, last: int, picture: Picture) -> None:
-    with av.open(proxy.path, "w", format="mp4", options={"movflags": "faststart"}) as clip:
+    with create_clip(proxy.path, "mp4", {"movflags": "faststart"}) as clip:
         stream: av.VideoStream | None = None
         start = 0
         for number in range(first, last + 1):

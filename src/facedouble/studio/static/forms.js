@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
 import { has, t } from "./text.js";
-import { Button, PathField } from "./ui.js";
+import { Button, PathField, Typed } from "./ui.js";
 
 // A schema with its reference put in place; what is said beside the reference counts.
 function resolved(schema, defs) {
@@ -98,11 +98,10 @@ function Plain({ path, schema, value, base, change, prefix }) {
   if (schema.type === "number" || schema.type === "integer") return html`<${Numeric} ...${{ row, path, schema, value, change, prefix }} />`;
   if (schema.type === "array") {
     const read = (text) => text.split(/[\s,]+/).filter(Boolean).map((one) => (schema.items.type === "integer" ? Number(one) : one));
-    return html`<${Row} ...${row}><input id=${prefix + path} type="text" value=${(value || []).join(", ")}
-      onChange=${(event) => change(read(event.target.value))} /><//>`;
+    return html`<${Row} ...${row}><${Typed} id=${prefix + path} type="text" value=${(value || []).join(", ")}
+      take=${(text) => change(read(text))} /><//>`;
   }
-  return html`<${Row} ...${row}><input id=${prefix + path} type="text" value=${value ?? ""}
-    onChange=${(event) => change(event.target.value)} /><//>`;
+  return html`<${Row} ...${row}><${Typed} id=${prefix + path} type="text" value=${value ?? ""} take=${change} /><//>`;
 }
 
 // A file that is named by its path. It is taken when the field is left or a file was chosen.
@@ -131,15 +130,15 @@ const reach = { "converter.mask.erosion": [-20, 20] }; // of the slider, where t
 function Numeric({ row, path, schema, value, change, prefix }) {
   const [least, most] = reach[path] || [schema.minimum ?? schema.exclusiveMinimum, schema.maximum];
   const step = schema.type === "integer" ? 1 : most - least <= 1 ? 0.01 : most - least <= 10 ? 0.05 : 0.5;
-  const take = (event) => event.target.value !== "" && change(Number(event.target.value));
+  const take = (text) => text !== "" && change(Number(text));
   const unit = schema["x-facedouble"]?.unit;
   const sliding = least !== undefined && most !== undefined;
   return html`<${Row} ...${row} wide=${sliding}>
     ${sliding && html`<input type="range" min=${least} max=${most} step=${step} value=${value} aria-label=${row.label}
-      data-setting=${path} onInput=${take} />`}
-    <input id=${prefix + path} type="number" class="number" min=${schema.minimum} max=${schema.maximum} value=${value}
+      data-setting=${path} onInput=${(event) => take(event.target.value)} />`}
+    <${Typed} id=${prefix + path} type="number" class="number" min=${schema.minimum} max=${schema.maximum} value=${value}
       step=${schema.type === "integer" ? 1 : "any"} title=${unit ? t(`unit.${unit}`).replace(/^unit\./, "") : ""}
-      onChange=${take} /><//>`;
+      take=${take} /><//>`;
 }
 
 function Row({ label, help, about, changed, reset, of, wide, tall, children }) {

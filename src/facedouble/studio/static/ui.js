@@ -5,6 +5,13 @@ import { post } from "./api.js";
 import { t } from "./text.js";
 import { say } from "./store.js";
 
+// A field that keeps what is being typed, whatever is drawn anew meanwhile; `take` gets the text once it is done.
+export function Typed({ value, take, field, ...rest }) {
+  const [typed, setTyped] = useState(null);
+  return html`<input ...${rest} ref=${field} value=${typed ?? value} onInput=${(event) => setTyped(event.target.value)}
+    onChange=${(event) => (setTyped(null), take(event.target.value))} onBlur=${() => setTyped(null)} />`;
+}
+
 const shapes = {
   project: "M3 6.5h6l2 2.5h10v10H3z",
   faces: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",

@@ -2,7 +2,7 @@
 
 import { html } from "../vendor/preact-htm.js";
 import { number, t } from "../text.js";
-import { Button } from "../ui.js";
+import { Button, Typed } from "../ui.js";
 
 export const TOOLS = ["points", "crop", "polygon", "brush"];
 const GROUPS = [
@@ -114,8 +114,8 @@ function Neighbours({ e }) {
       <${Button} disabled=${e.after === null} onClick=${() => e.copy(e.after)}>${t("editor.copyAfter")}<//></div>
     ${what !== "crop" && html`<div class="row"><${Button} disabled=${!has || e.before === null} label=${t("editor.key.carryBack")} onClick=${() => e.carry(-1)}>${t("editor.carryBack")}<//>
       <${Button} disabled=${!has || e.after === null} label=${t("editor.key.carryOn")} onClick=${() => e.carry(1)}>${t("editor.carryOn")}<//>
-      <label class="inline">${t("editor.upTo")}<input type="number" min="1" max="600" value=${e.count}
-        onChange=${(event) => e.set({ count: Math.max(1, Math.min(600, Math.round(Number(event.target.value)) || 1)) })} /></label></div>
+      <label class="inline">${t("editor.upTo")}<${Typed} type="number" min="1" max="600" value=${e.count}
+        take=${(text) => e.set({ count: Math.max(1, Math.min(600, Math.round(Number(text)) || 1)) })} /></label></div>
       <p class="muted">${t("editor.carryHow")}</p>`}
     ${e.carried && html`<p class=${e.carried.unsure === null ? "" : "unsure-line"} role="status">${e.carried.text}
       ${e.carried.unsure !== null && html` <button type="button" class="link" onClick=${() => e.go(e.carried.unsure)}>${t("editor.goThere", { n: e.carried.unsure })}</button>`}</p>`}

@@ -11,7 +11,7 @@ import { makeHand } from "../editor/tools.js";
 import { listen } from "../keys.js";
 import { useStore } from "../store.js";
 import { number, t } from "../text.js";
-import { Button } from "../ui.js";
+import { Button, Typed } from "../ui.js";
 
 export function Editor({ route }) {
   const { project } = useStore();
@@ -72,8 +72,8 @@ function Frame({ facts, step, steps, frame, face }) {
       <div class="transport">
         <${Strip} facts=${e.facts} track=${e.track} frame=${e.frame} go=${e.go} unsure=${e.unsure} />
         <div class="controls">
-          <label class="inline">${t("frame")}<input ref=${field} type="number" min="0" max=${facts.frames - 1} value=${e.frame}
-            onChange=${(event) => (e.go(Number(event.target.value)), event.target.blur())} /></label>
+          <label class="inline">${t("frame")}<${Typed} field=${field} type="number" min="0" max=${facts.frames - 1} value=${e.frame}
+            take=${(text) => (e.go(Number(text)), field.current.blur())} /></label>
           <span class="muted number">/ ${number(facts.frames - 1)}</span>
           <${Button} label=${t("key.back")} disabled=${e.frame === 0} onClick=${() => e.step(-1)}>◂<//>
           <${Button} label=${t("key.forward")} disabled=${e.frame === facts.frames - 1} onClick=${() => e.step(1)}>▸<//>

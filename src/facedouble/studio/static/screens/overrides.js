@@ -4,7 +4,7 @@ import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { get } from "../api.js";
 import { Field } from "../forms.js";
 import { t } from "../text.js";
-import { Button } from "../ui.js";
+import { Button, Typed } from "../ui.js";
 import { spanOf, spanText } from "./spans.js";
 
 const names = ["converter", "detail", "retargeting", "blend", "occlusion"];
@@ -57,8 +57,8 @@ function Override({ n, one, people, result, values, frame, set, remove }) {
     if (names.some((each) => next[each] !== null && next[each] !== undefined)) set(next);
   };
   return html`<fieldset class="card override"><legend>${t("over.title", { n: n + 1 })}</legend>
-    <label>${t("over.frames")}<span class="row"><input type="text" value=${one.ranges.join(", ")} placeholder=${t("over.everyFrame")}
-      onChange=${(event) => set({ ...one, ranges: event.target.value.split(/[\s,]+/).filter(Boolean) })} />
+    <label>${t("over.frames")}<span class="row"><${Typed} type="text" value=${one.ranges.join(", ")} placeholder=${t("over.everyFrame")}
+      take=${(text) => set({ ...one, ranges: text.split(/[\s,]+/).filter(Boolean) })} />
       <${Button} label=${t("key.in")} onClick=${() => ranged([frame, Math.max(frame, last)])}>${t("in")}<//>
       <${Button} label=${t("key.out")} onClick=${() => ranged([Math.min(first, frame), frame])}>${t("out")}<//></span></label>
     <label>${t("faces.person")}<select value=${one.track.length ? (who ? who[0] : "?") : ""}

@@ -2,7 +2,7 @@
 
 import { html } from "../vendor/preact-htm.js";
 import { t } from "../text.js";
-import { Button } from "../ui.js";
+import { Button, Typed } from "../ui.js";
 
 import { spanOf } from "./spans.js";
 
@@ -22,8 +22,8 @@ export function Transport({ result, frame, go, span, play, playing, overrides, c
         onInput=${(event) => go(Number(event.target.value))} /></div>
     <div class="controls">
       <${Button} icon=${playing ? "stop" : "play"} label=${t("key.play")} onClick=${play} />
-      <label class="inline">${t("frame")}<input type="number" min="0" max=${result.frames - 1} value=${frame}
-        onChange=${(event) => go(Number(event.target.value))} /></label>
+      <label class="inline">${t("frame")}<${Typed} type="number" min="0" max=${result.frames - 1} value=${frame}
+        take=${(text) => go(Number(text))} /></label>
       <span class="muted number">/ ${result.frames - 1}<span class="time"> · ${time} s</span></span>
       <span class="muted state-line" role="status">${state}</span>
       <span class="space"></span>
