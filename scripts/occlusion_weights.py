@@ -1,12 +1,12 @@
-"""Make the weights of the occlusion network that come with the program.
+"""Make weights like those of the occlusion network that come with the program.
 
     python -m scripts.occlusion_weights FOLDER [--steps 1000]
 
-FOLDER holds what the faces are made of (``SOURCES``): a scanned head and four photographs in the public
-domain. The head is drawn at many poses and lights; the photographs are bent to its shapes and mixed with
-each other and with it, so that few faces become many. ``facedouble.occlusion.occluders`` draws what is in
-front of them.
-One core takes some fifteen minutes. The file lands beside the other networks; its checksum goes into
+FOLDER holds what the faces are made of (``SOURCES``): a scanned head and four photographs. The head is drawn
+at many poses and lights; the photographs are bent to its shapes and mixed with each other and with it, so
+that few faces become many. ``facedouble.occlusion.occluders`` draws what is in front of them.
+The weights in ``networks/weights`` were made by a forerunner of this script, which has not been run since;
+it does not give the same bytes. The file lands beside the other networks; its checksum goes into
 ``networks/shipped.py`` and the README there by hand.
 """
 
@@ -40,9 +40,9 @@ PHOTOGRAPHS = {
     "obama.jpg": "0930e3aa8cae5920329c0c8cbc6a2ab70f47b0e67b432875beaa95cbf7e741f6",
     "obama3.jpg": "76ac6bf97c36dc2da0ad16a537d6a5ac1b10f48d49aac29a0cca9a17cdbc3ca3",
 }
-"""Eileen Collins (NASA; in scikit-image), Joe Biden and Barack Obama (photographs of the White House; in
-the tests of face_recognition 1.3.0), with their SHA-256. Works of the United States government, in the
-public domain."""
+"""Eileen Collins (NASA, in scikit-image; in the public domain), Joe Biden and Barack Obama (in the tests
+of face_recognition 1.3.0; by their look official photographs, their origin was not traced), with their
+SHA-256."""
 
 SOURCES = {**FILES, **PHOTOGRAPHS}
 """All files; the scan ``james`` is of menpo3d 0.8.6 (BSD licence)."""
