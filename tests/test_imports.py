@@ -23,6 +23,7 @@ FOUNDATION = {
     "files",
     "json_data",
     "printable",
+    "process_limits",
     "registry",
     "run",
     "settings",

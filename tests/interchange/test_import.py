@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facedouble import process_limits
 from facedouble.errors import InputError
 from facedouble.faces.align import map_points
 from facedouble.faces.schemes.dlib68 import DLIB68
 from facedouble.faces.schemes.to_dlib68 import as_dlib68
 from facedouble.faceset.store import Faceset
-from facedouble.interchange import process_limits
 from facedouble.interchange.importing import ImportResult, import_faces
 from facedouble.settings.interchange import ImportSettings
 from facedouble.types import Image

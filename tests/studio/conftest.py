@@ -21,6 +21,7 @@ from facedouble.project.make import NewPerson, make_project
 from facedouble.settings.extract import ExtractSettings
 from facedouble.settings.train import Limits, TrainSettings
 from facedouble.settings.video import ClipEncoding
+from facedouble.studio.remote import Remote
 from facedouble.studio.server import StudioServer
 from facedouble.training.loop import train
 from facedouble.video.sinks import open_sink
@@ -30,10 +31,10 @@ expect.set_options(timeout=60_000)
 
 
 @contextmanager
-def serving(folder: Path, *allowed: Path) -> Iterator[StudioServer]:
+def serving(folder: Path, *allowed: Path, remote: Remote | None = None) -> Iterator[StudioServer]:
     """A studio that answers, on a free port."""
     ready = threading.Event()
-    server = StudioServer(folder, [folder, *allowed], 0, ready.set)
+    server = StudioServer(folder, [folder, *allowed], 0, ready.set, remote)
     thread = threading.Thread(target=server.serve_studio)
     thread.start()
     try:

@@ -26,6 +26,7 @@ from facedouble.errors import FacedoubleError
 from facedouble.studio import patience
 from facedouble.studio.remote import PasswordGate, Remote, is_own
 from facedouble.studio.server import StudioServer
+from tests.studio.conftest import serving
 
 PASSWORD = "a long enough password"
 
@@ -69,17 +70,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 @pytest.fixture
 def server(folder: Path, files: Files) -> Iterator[StudioServer]:
     """It is served at "localhost", as at any other name."""
-    ready = threading.Event()
     remote = Remote.read("localhost", files.certificate, files.key, files.password)
-    server = StudioServer(folder, [folder], 0, ready.set, remote)
-    thread = threading.Thread(target=server.serve_studio)
-    thread.start()
-    try:
-        assert ready.wait(20)
+    with serving(folder, remote=remote) as server:
         yield server
-    finally:
-        server.should_exit = True
-        thread.join(20)
 
 
 def send(

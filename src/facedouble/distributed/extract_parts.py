@@ -14,10 +14,10 @@ from typing import Any
 
 from facedouble.distributed.operation import DistributedOperation
 from facedouble.distributed.plan_folder import Plan, PlanFolder, Span, planned, spans_of
-from facedouble.errors import InputError, OutputError
+from facedouble.errors import InputError
 from facedouble.extraction.cropping import CropTarget, cut_crops, faces_to_crop, jobs_of
 from facedouble.extraction.detection import analyse_segments, until_error
-from facedouble.extraction.extract import ExtractResult, finish, open_output
+from facedouble.extraction.extract import ExtractResult, finish, opened
 from facedouble.extraction.segments import (
     Segment,
     segment_length,
@@ -51,16 +51,7 @@ def plan(command: ExtractCommand, parts: int, folder: PlanFolder, run: Run) -> N
     analyser = FaceAnalyser.from_settings(settings)
     analyser.prepare(run)
     References.read(settings.faces, analyser)
-    source, output = command.source, command.output
-    frames = open_source(source, settings.reading)
-    if output.exists() and not output.is_dir():
-        raise OutputError(f"{output} exists and is not a faceset; choose another output")
-    with (
-        reported(frames, run),
-        run.lock(output, inside=True),
-        open_output(source, frames, output, settings, run) as faceset,
-        output_errors(output),
-    ):
+    with opened(command.source, command.output, settings, run) as (frames, faceset):
         faceset.commit()
         smoothed = faceset.meta(SMOOTHED) is not None
     made = Plan("extract", planned(command), {"detect": _segments(frames, settings, parts)})

@@ -8,6 +8,8 @@ alone), :mod:`.cropping` (aligned crops, by the smoothed landmarks, in parallel)
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,15 +73,7 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
     analyser = FaceAnalyser.from_settings(settings)
     analyser.prepare(run)
     references = References.read(settings.faces, analyser)
-    frames = open_source(source, settings.reading)
-    if output.exists() and not output.is_dir():
-        raise OutputError(f"{output} exists and is not a faceset; choose another output")
-    with (
-        reported(frames, run),
-        run.lock(output, inside=True),
-        open_output(source, frames, output, settings, run) as faceset,
-        output_errors(output),
-    ):
+    with opened(source, output, settings, run) as (frames, faceset):
         gone: frozenset[int] = frozenset()
         if isinstance(frames, FolderSource):
             frames = frames.as_it_was([file.name for file in faceset.files()])
@@ -95,6 +89,24 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
         for name, spent in write_crops(frames, faceset, settings, run, gone).items():
             seconds[name] = seconds.get(name, 0.0) + spent
         return finish(source, frames, faceset, settings, seconds, time.perf_counter() - start)
+
+
+@contextmanager
+def opened(
+    source: Path, output: Path, settings: ExtractSettings, run: Run
+) -> Generator[tuple[Source, Faceset]]:
+    """The source, and its faceset ``output``, new or to resume and locked against other runs. Raises what
+    :func:`open_output` and opening the source raise."""
+    frames = open_source(source, settings.reading)
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{output} exists and is not a faceset; choose another output")
+    with (
+        reported(frames, run),
+        run.lock(output, inside=True),
+        open_output(source, frames, output, settings, run) as faceset,
+        output_errors(output),
+    ):
+        yield frames, faceset
 
 
 def finish(

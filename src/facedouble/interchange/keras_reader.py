@@ -20,7 +20,7 @@ from safetensors.numpy import load, save
 
 from facedouble.errors import InputError
 from facedouble.files import open_regular
-from facedouble.interchange.process_limits import MAX_MEMORY, Watch, limit_memory
+from facedouble.process_limits import MAX_MEMORY, Watch, limit_memory
 
 FloatTensor = npt.NDArray[np.float32]
 

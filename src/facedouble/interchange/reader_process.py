@@ -20,7 +20,7 @@ from facedouble.errors import InputError
 from facedouble.files import open_regular, read_regular
 from facedouble.interchange import deepfacelab, faceswap
 from facedouble.interchange.foreign import MAX_LINE, MAX_PICTURE, ForeignFace
-from facedouble.interchange.process_limits import MAX_MEMORY, Watch, limit_memory
+from facedouble.process_limits import MAX_MEMORY, Watch, limit_memory
 
 _MAX_ALIGNMENTS = 1 << 30
 _MAX_WHY = 200

@@ -20,6 +20,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from facedouble.process_limits import limit_memory
 from facedouble.video.exr_header import ExrHeader
 
 Channels = Mapping[str, npt.NDArray[np.generic]]
@@ -123,17 +124,6 @@ def _fill(pipe: IO[bytes], array: npt.NDArray[np.generic]) -> None:
 # -- in the process ------------------------------------------------------------------------------------
 
 
-def _limit_memory(room: int) -> None:
-    try:
-        import resource  # not on Windows, where only the time is limited
-    except ImportError:
-        return
-    _, highest = resource.getrlimit(resource.RLIMIT_AS)
-    limit = room if highest == resource.RLIM_INFINITY else min(room, highest)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def _parts(data: bytes) -> list[dict[str, npt.NDArray[np.generic]]]:
     import OpenEXR
 
@@ -158,7 +148,7 @@ def _main(room: int) -> None:
     import OpenEXR
 
     OpenEXR.set_global_thread_count(0)
-    _limit_memory(room)
+    limit_memory(room)
     # The library writes its warnings to standard output too.
     out = os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "wb") as nothing:  # noqa: PTH123  (a device)

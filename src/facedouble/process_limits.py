@@ -36,13 +36,13 @@ class Watch:
                 return
 
 
-def limit_memory() -> None:
-    """Give this process :data:`MAX_MEMORY` at most, where the system can."""
+def limit_memory(most: int = MAX_MEMORY) -> None:
+    """Give this process ``most`` bytes at most, where the system can, and no file of its memory."""
     try:
         import resource  # not on Windows, where only the time is limited
     except ImportError:
         return
     _, highest = resource.getrlimit(resource.RLIMIT_AS)
-    limit = MAX_MEMORY if highest == resource.RLIM_INFINITY else min(MAX_MEMORY, highest)
+    limit = most if highest == resource.RLIM_INFINITY else min(most, highest)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
