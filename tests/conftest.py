@@ -19,6 +19,7 @@ from facedouble.video.images import write_png
 from facedouble.video.source import open_source
 from tests import material
 from tests.browser import browser as browser
+from tests.markers import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests.markers import pytest_runtest_call as pytest_runtest_call
 
 T = TypeVar("T")

@@ -5,6 +5,10 @@
 - ``slow``: takes more than some two seconds on a quiet machine. Nothing watches over this one.
 
 ``make test-fast`` leaves out all three. What fixtures do does not count, because they are shared.
+
+A test that starts a process and fails is run once more, and the summary lists it under RERUN: what a busy
+machine does to many processes must not hide what everything else says. A test that is listed is a fault, of
+itself or of the program: repair it.
 """
 
 from __future__ import annotations
@@ -37,6 +41,13 @@ def _watch() -> None:
 
 
 _watch()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start processes have a second attempt."""
+    for item in items:
+        if item.get_closest_marker("subprocess"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.hookimpl(wrapper=True)
