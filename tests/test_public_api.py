@@ -129,14 +129,15 @@ def test_importing_the_package_is_light() -> None:
 @pytest.mark.parametrize(
     ("given", "then"),
     [
-        ({}, "PASSIVE None"),
-        ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None"),
-        ({"GOMP_SPINCOUNT": "1000"}, "None 1000"),
+        ({}, "PASSIVE None 1"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None 1"),
+        ({"GOMP_SPINCOUNT": "1000"}, "None 1000 1"),
+        ({"OPENBLAS_NUM_THREADS": "3"}, "PASSIVE None 3"),
     ],
 )
 def test_waiting_threads_give_up_their_cores_unless_told_otherwise(given: dict[str, str], then: str) -> None:
     """And before PyTorch, whose threads read it when they are loaded, can have been imported."""
-    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OPENBLAS_NUM_THREADS")
     program = (
         "import facedouble, os, sys; assert 'torch' not in sys.modules; "
         f"print(*(os.environ.get(name) for name in {names}))"

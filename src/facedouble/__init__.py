@@ -10,6 +10,8 @@ Nothing heavy is imported before it is used: the names below are loaded at first
 Importing it sets ``OMP_WAIT_POLICY=PASSIVE`` in the environment, unless that or another setting of how
 OpenMP's threads wait is there. PyTorch's threads otherwise wait for each other without giving up their cores,
 and beside anything else that runs, training is up to twenty times slower. PyTorch reads it when imported.
+It also sets ``OPENBLAS_NUM_THREADS=1`` unless that is there: NumPy's and SciPy's threads would share out
+equations that take microseconds, and get in the way of the threads that share out faces.
 """
 
 from __future__ import annotations
@@ -92,6 +94,7 @@ __all__ = [
 
 if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY"} & os.environ.keys():
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # No module or folder of the package may have one of these names: the import system would put it in
 # the function's place. So the stages live in training/, conversion/ and evaluation/.

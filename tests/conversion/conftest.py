@@ -106,10 +106,14 @@ class Scene:
         return Compositor(how, swapper).compose(frame, faces, matte)
 
     def fit(
-        self, swapper: Swapper, how: ConvertSettings, faces: dict[int, list[PlannedFace]] | None = None
+        self,
+        swapper: Swapper,
+        how: ConvertSettings,
+        faces: dict[int, list[PlannedFace]] | None = None,
+        **others: Any,
     ) -> ConversionPlan:
         plan = ConversionPlan("", self.plan if faces is None else faces, 0, 0)
-        return fit_plan(plan, self.faceset, swapper, make_steps(how, swapper))
+        return fit_plan(plan, self.faceset, swapper, make_steps(how, swapper), **others)
 
     @staticmethod
     def drawn(swapper: Swapper, frame: np.ndarray, items: Sequence[PlannedFace]) -> list[DrawnFace]:

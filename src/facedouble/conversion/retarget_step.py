@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -27,7 +27,7 @@ from facedouble.errors import InputError
 from facedouble.faces.colour import to_float
 from facedouble.faces.schemes.scheme import LandmarkScheme
 from facedouble.settings.convert import ConvertSettings
-from facedouble.types import OTHER_SIDE, SIDES, FloatArray, Landmarks, Side
+from facedouble.types import OTHER_SIDE, SIDES, FloatArray, Image, Landmarks, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +128,22 @@ class RetargetLips(Retarget):
 
     def redrawn(self, drawn: DrawnTrack, fit: TrackFit) -> DrawnTrack:
         assert isinstance(fit, RetargetFit)
-        pictures = [
-            eight_bits(bend_lips(to_float(picture), before, after, self._scheme))
-            for picture, before, after in zip(drawn.pictures, fit.drawn, fit.target, strict=True)
-        ]
-        return DrawnTrack(pictures, fit.target)
+        return DrawnTrack(_BentLips(drawn.pictures, fit, self._scheme), fit.target)
+
+
+class _BentLips(Sequence[Image]):
+    """Pictures of a track with their lips bent, each when it is asked for."""
+
+    def __init__(self, pictures: Sequence[Image], fit: RetargetFit, scheme: LandmarkScheme) -> None:
+        self._pictures, self._fit, self._scheme = pictures, fit, scheme
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, number: int) -> Image:  # type: ignore[override]
+        picture = to_float(self._pictures[number])
+        bent = bend_lips(picture, self._fit.drawn[number], self._fit.target[number], self._scheme)
+        return eight_bits(bent)
 
 
 class RetargetExpression(Retarget):

@@ -6,7 +6,9 @@ flickers. So faces of the track, evenly spread, are drawn from the faceset's cro
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -58,14 +60,20 @@ Redraw = Callable[[DrawnTrack], DrawnTrack]
 @dataclass(slots=True)
 class Drawings:
     """What one model drew of the tracks of one plan, by their numbers and the fit key of what was known to
-    hide their faces, kept for fits with other settings; ``samples`` by the number of faces too."""
+    hide their faces, kept for fits with other settings; ``samples`` by the number of faces too. ``faces``:
+    the tracks' own by number, with the light on them."""
 
+    faces: dict[int, list[PlannedFace]] = field(default_factory=dict)
     tracks: dict[tuple[int, str], DrawnTrack] = field(default_factory=dict)
     samples: dict[tuple[int, str, int], list[SampledFace]] = field(default_factory=dict)
 
 
 class Track:
-    """The faces of one track, in frame order, and the model that will draw them."""
+    """The faces of one track, in frame order, and the model that will draw them.
+
+    ``on_demand``: fits may leave work on a face until it is asked for, as for somebody who looks at a few
+    frames; what they give is the same.
+    """
 
     def __init__(
         self,
@@ -74,8 +82,9 @@ class Track:
         swapper: Swapper,
         run: Run | None = None,
         drawings: Drawings | None = None,
+        on_demand: bool = False,
     ) -> None:
-        self.faces, self.swapper, self.store = faces, swapper, store
+        self.faces, self.swapper, self.store, self.on_demand = faces, swapper, store, on_demand
         self.run = run or Run()
         self._number = faces[0].face.track
         self._visible = ""
@@ -121,6 +130,10 @@ class Track:
             self._current = self._as_drawn()
             for redraw in self._changes.values():
                 self._current = redraw(self._current)
+                if not self.on_demand:
+                    with ThreadPoolExecutor(os.cpu_count()) as pool:
+                        pictures = list(pool.map(self._current.pictures.__getitem__, range(len(self.faces))))
+                    self._current = replace(self._current, pictures=pictures)
         return self._current
 
     def _as_drawn(self) -> DrawnTrack:
@@ -166,13 +179,15 @@ def fit_plan(
     steps: Sequence[FaceStep],
     run: Run | None = None,
     drawings: Drawings | None = None,
+    on_demand: bool = False,
 ) -> ConversionPlan:
     """``plan`` with the fits of ``steps`` for every track. Fits it already has are kept if they are still
     valid for this model and these steps. ``drawings`` are what ``swapper`` drew for the same faces before;
-    those that were missing are there afterwards.
+    those that were missing are there afterwards. For ``on_demand`` see :class:`Track`.
 
     Raises ``SettingsError`` if a step needs something that the model does not draw.
     """
+    drawings = drawings or Drawings()
     keys = fit_keys(swapper, steps, plan)
     if keys == plan.fit_keys and not any(step.needs_mask for step in steps):
         return plan
@@ -187,8 +202,13 @@ def fit_plan(
         for number in (run or Run()).each(sorted(tracks)):
             members = [planned for _, planned in tracks[number]]
             if swapper.usual_brightness is not None:
-                members = lit(members, store, swapper.view, swapper.usual_brightness)
-            fits = _fit(Track(members, store, swapper, run, drawings), steps, valid)
+                if number not in drawings.faces:
+                    drawings.faces[number] = lit(members, store, swapper.view, swapper.usual_brightness)
+                members = [
+                    replace(known, fits=planned.fits)
+                    for known, planned in zip(drawings.faces[number], members, strict=True)
+                ]
+            fits = _fit(Track(members, store, swapper, run, drawings, on_demand), steps, valid)
             for (index, _), planned in zip(tracks[number], members, strict=True):
                 faces[index].append(replace(planned, fits=fits))
     for found in faces.values():

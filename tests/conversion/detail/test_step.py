@@ -15,7 +15,7 @@ from facedouble.conversion.face_pipeline import make_steps
 from facedouble.conversion.plan import ConversionPlan, FitRecord
 from facedouble.conversion.plan_file import load_plan, save_plan
 from facedouble.conversion.retarget_step import RetargetFit, RetargetLips
-from facedouble.conversion.track_fits import Track, fit_keys
+from facedouble.conversion.track_fits import Drawings, Track, fit_keys
 from facedouble.errors import InputError
 from facedouble.faces.registry import LANDMARK_SCHEMES
 from facedouble.faceset.store import Faceset
@@ -129,3 +129,26 @@ def test_faces_of_another_scheme_keep_their_expression_and_a_line_says_so(scene)
         fit = step.fit(track)
     assert np.array_equal(fit.drawn, fit.target)
     assert [event.code for event in heard if isinstance(event, Notice)] == ["convert.no_retargeting"]
+
+
+def test_what_is_fitted_on_demand_is_what_a_conversion_fits(scene) -> None:
+    """Whichever frame is asked for first, and with what was drawn for other settings before."""
+    how, swapper = ConvertSettings(), scene.swapper(32, references=True)
+    faces = {index: scene.plan[index] for index in range(12)}
+    drawings = Drawings()
+    for amount in (1.0, 0.4):
+        settings = how.replace(retargeting=amount)
+        whole = scene.fit(swapper, settings, faces).faces
+        asked = scene.fit(swapper, settings, faces, drawings=drawings, on_demand=True).faces
+        for frame in (9, 0, 11, 5):
+            key = asked[frame][0].face.key
+            found, wanted = (plan[frame][0].fits["detail"].faces[key] for plan in (asked, whole))
+            assert np.array_equal(found.handles, wanted.handles)
+            assert np.array_equal(found.strength, wanted.strength)
+            assert [one.reference for one in found.donated] == [one.reference for one in wanted.donated]
+            for one, other in zip(found.donated, wanted.donated, strict=True):
+                assert np.array_equal(one.weights, other.weights)
+                assert np.array_equal(one.motion, other.motion)
+        record, complete = (plan[0][0].fits["detail"].to_record() for plan in (asked, whole))
+        assert record.arrays.keys() == complete.arrays.keys()
+        assert all(np.array_equal(record.arrays[name], complete.arrays[name]) for name in complete.arrays)

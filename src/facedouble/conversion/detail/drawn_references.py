@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from threading import Lock
 from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
 
-from facedouble.conversion.detail.regions import region_masks
+from facedouble.conversion.detail import flow
+from facedouble.conversion.detail.matching import ReferenceFeatures
+from facedouble.conversion.detail.regions import region_masks, region_points
 from facedouble.conversion.detail.transfer import Donor
 from facedouble.conversion.drawn_landmarks import DrawnLandmarks, eight_bits
 from facedouble.conversion.swapper import Swapper
@@ -63,10 +65,22 @@ class DrawnReferences:
         self.landmarks = landmarks([eight_bits(picture) for picture in drawn])
         self.regions = region_masks(self.mean_shape, references.scheme, size)
         """(K, R, R): soft masks of the regions."""
+        self._small = lru_cache(len(references))(lambda number: flow.resized(self.drawn[number]))
         self._real = lru_cache(_KEPT)(self._real_picture)
 
     def __len__(self) -> int:
         return len(self._references)
+
+    @cached_property
+    def features(self) -> ReferenceFeatures:
+        """What drawn faces are compared with to choose references for them."""
+        scheme = self._references.scheme
+        masks = region_masks(self.mean_shape, scheme, flow.SIDE)
+        return ReferenceFeatures.of(list(self.drawn), self.landmarks, masks, region_points(scheme))
+
+    def small(self, number: int) -> FloatArray:
+        """What the model draws of a reference, at the size at which motion is estimated."""
+        return self._small(number)
 
     def donor(self, number: int, displacement: FloatArray, weights: FloatArray) -> Donor:
         """A reference bent by ``displacement`` (G, G, 2), with its share in each region (K,)."""

@@ -37,6 +37,12 @@ class FlowEstimator:
         return np.asarray(smooth * np.minimum(1, _MAX_MOTION / np.maximum(length, 1e-3)), dtype=np.float32)
 
 
+def resized(picture: FloatArray) -> FloatArray:
+    """A picture at the size at which motion is estimated."""
+    how = cv2.INTER_AREA if picture.shape[0] > SIDE else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (SIDE, SIDE), interpolation=how))
+
+
 def to_grid(flow: FloatArray) -> FloatArray:
     """A flow at ``GRID`` points a side."""
     return np.asarray(cv2.resize(flow, (GRID, GRID), interpolation=cv2.INTER_AREA))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
@@ -20,15 +22,41 @@ _MIN_WEIGHT = 0.05
 _FITS, _FITS_NOT = 1.1, 1.6
 
 
-def picture_features(pictures: Sequence[FloatArray], masks: FloatArray) -> list[FloatArray]:
-    """For each of the region ``masks`` (K, S, S), vectors (N, D) of ``pictures`` (R, R, 3) whose distance is
-    the root mean square difference of the blurred pictures there."""
-    small = np.stack([_blurred(picture) for picture in pictures])
+@dataclass(frozen=True, slots=True)
+class ReferenceFeatures:
+    """What faces are compared with. For each of K regions: its mask (S, S), the features (M, D) of the
+    references' ``pictures`` and of their ``shapes``, and what an arbitrary match of either is worth."""
+
+    masks: FloatArray
+    pictures: Sequence[FloatArray]
+    shapes: Sequence[FloatArray]
+    usual_look: Sequence[float]
+    usual_shape: Sequence[float]
+
+    @classmethod
+    def of(
+        cls,
+        pictures: Sequence[FloatArray],
+        landmarks: FloatArray,
+        masks: FloatArray,
+        groups: Sequence[Indices],
+    ) -> Self:
+        """The features of M pictures (D, D, 3) with ``landmarks`` (M, P, 2), in regions with these masks and
+        points."""
+        looks = picture_features(np.stack([blurred(picture) for picture in pictures]), masks)
+        shapes = shape_features(landmarks, groups)
+        usual = ([usual_distance(features) for features in found] for found in (looks, shapes))
+        return cls(masks, looks, shapes, *usual)
+
+
+def picture_features(blurred: FloatArray, masks: FloatArray) -> list[FloatArray]:
+    """For each of the region ``masks`` (K, S, S), vectors (N, D) of ``blurred`` pictures (N, R, R, 3) whose
+    distance is the root mean square difference of the pictures there."""
     features = []
     for mask in masks:
         weight = cv2.resize(mask, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
         weight = np.sqrt(weight / max(float(weight.sum()), 1e-6))
-        features.append((small * weight[..., None]).reshape(len(small), -1))
+        features.append((blurred * weight[..., None]).reshape(len(blurred), -1))
     return features
 
 
@@ -102,7 +130,8 @@ def course_weights(course: npt.NDArray[np.int64]) -> list[dict[int, float]]:
     return [{int(used[i]): float(row[i]) for i in np.nonzero(row)[0]} for row in soft]
 
 
-def _blurred(picture: FloatArray) -> FloatArray:
+def blurred(picture: FloatArray) -> FloatArray:
+    """A picture (R, R, 3) as it is compared: blurred and small."""
     sigma = _BLUR * picture.shape[0]
     soft = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(cv2.resize(soft, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), dtype=np.float32)

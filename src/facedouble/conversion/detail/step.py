@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -20,6 +20,7 @@ from facedouble.conversion.detail.survey import (
     Acting,
     Donation,
     FaceSurvey,
+    TrackSurvey,
     handle_points,
     survey,
 )
@@ -33,7 +34,7 @@ from facedouble.errors import InputError
 from facedouble.faces.align import scale_of
 from facedouble.faceset.reference_set import ReferenceSet
 from facedouble.settings.convert import ConvertSettings, RealDetail
-from facedouble.types import OTHER_SIDE, SIDES
+from facedouble.types import OTHER_SIDE, SIDES, FloatArray
 
 _SIZES = (96, 128, 192, 256, 384, 512, 768)
 """Sides in pixels at which detail is carried over."""
@@ -45,7 +46,7 @@ class DetailFit:
     """The survey of a track by the key of each face, and the side in pixels at which detail is carried."""
 
     size: int
-    faces: dict[tuple[int, int], FaceSurvey] = field(repr=False)
+    faces: Mapping[tuple[int, int], FaceSurvey] = field(repr=False)
 
     def to_record(self) -> FitRecord:
         rows = [(row, donation) for row, face in enumerate(self.faces.values()) for donation in face.donated]
@@ -96,6 +97,22 @@ class DetailFit:
         return cls(size, faces)
 
 
+class _OnDemand(Mapping[tuple[int, int], FaceSurvey]):
+    """A survey by the keys of its faces."""
+
+    def __init__(self, keys: Sequence[tuple[int, int]], found: TrackSurvey) -> None:
+        self._rows, self._found = {key: row for row, key in enumerate(keys)}, found
+
+    def __getitem__(self, key: tuple[int, int]) -> FaceSurvey:
+        return self._found[self._rows[key]]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
 class CarryDetail(FittedStep):
     """Carry over what the model cannot draw of its person from pictures of that person."""
 
@@ -119,10 +136,12 @@ class CarryDetail(FittedStep):
         references = drawn_references(self._swapper, self._size(track))
         drawn = track.drawn()
         scheme = self._references.scheme
-        found = survey(drawn.pictures, drawn.landmarks, references, scheme, self._acting(track))
+        found = survey(drawn.pictures, drawn.landmarks, references, scheme, self._acting(track), track.run)
         keys = [planned.face.key for planned in track.faces]
-        self._report(found, track)
-        return DetailFit(references.size, dict(zip(keys, found, strict=True)))
+        self._report(found.strength, track)
+        if track.on_demand:
+            return DetailFit(references.size, _OnDemand(keys, found))
+        return DetailFit(references.size, dict(zip(keys, found.finished(), strict=True)))
 
     @classmethod
     def load_fit(cls, record: FitRecord) -> DetailFit:
@@ -159,16 +178,16 @@ class CarryDetail(FittedStep):
             return None
         return Acting(landmarks, usual.in_view(swapper.view.coverage))
 
-    def _report(self, found: Sequence[FaceSurvey], track: Track) -> None:
-        """Say where nothing of the person fits what the model draws."""
-        weak = np.array([face.strength < _WEAK for face in found]).sum(axis=0)
+    def _report(self, strength: FloatArray, track: Track) -> None:
+        """Say where nothing of the person fits what the model draws; ``strength`` (N, K)."""
+        weak = (strength < _WEAK).sum(axis=0)
         if weak.any():
             counts = dict(zip((region.name for region in REGIONS), weak.tolist(), strict=True))
             where = ", ".join(f"{name} in {count}" for name, count in counts.items() if count)
             track.run.notice(
                 "convert.no_reference_fits",
-                f"nothing in the pictures of the person fits some of {len(found)} faces ({where}): there the "
-                "face stays as soft as the model draws it",
+                f"nothing in the pictures of the person fits some of {len(strength)} faces ({where}): "
+                "there the face stays as soft as the model draws it",
                 faces=int(weak.max()),
             )
 

@@ -145,7 +145,7 @@ class Preparation:
         steps = make_steps(settings, swapper)
         keys = fit_keys(swapper, steps, fitted.plans.values()[-1])
         nearest = max(fitted.plans.values(), key=lambda plan: _alike(plan.fit_keys, keys))
-        plan = fit_plan(nearest, self._faceset, swapper, steps, run, fitted.drawings)
+        plan = fit_plan(nearest, self._faceset, swapper, steps, run, fitted.drawings, on_demand=True)
         fitted.plans.put(json.dumps([keys.model, dict(keys.steps)]), plan)
         matte = open_matte(settings, self._source)
         frames = None if matte is None else DecodedFrames(matte)
