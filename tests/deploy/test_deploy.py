@@ -25,7 +25,7 @@ from tests.conversion.pipeline.conftest import faces as faces
 from tests.conversion.pipeline.conftest import pictures as pictures
 from tests.conversion.pipeline.conftest import rich as rich
 from tests.conversion.pipeline.conftest import stand_in as stand_in
-from tests.distributed.test_operations import WRITING
+from tests.distributed.test_operations import WRITING, fit
 from tests.docs.test_commands import options
 
 ROOT = Path(__file__).parents[2]
@@ -126,7 +126,7 @@ def test_a_template_has_all_stages_in_their_order(path: Path) -> None:
             assert share["range"] == "1-{{Param.Shares}}"
             assert share["chunks"]["rangeConstraint"] == "CONTIGUOUS"
             assert rest[:2] == ["--share", "{{Task.Param.Share}}/{{Param.Shares}}"]
-    stages = {"extract": ["detect", "crop"], "convert": ["convert"]}[path.stem]
+    stages = {"extract": ["detect", "crop"], "convert": ["fit", "convert"]}[path.stem]
     assert done == [(command, stage) for stage in stages for command in ("work", "join")]
 
 
@@ -180,6 +180,7 @@ def test_an_array_of_slurm_does_all_parts(rich: Path, faces: Path, stand_in: Pat
     writing = {**WRITING, "checkpoint_frames": 14}
     command = ConvertCommand.read({**writing, **places, "output": str(tmp_path / "out.mov")})
     plan("convert", command, tmp_path / "plan", 1)
+    fit(tmp_path / "plan")
     count = len(PlanFolder(tmp_path / "plan").read().parts["convert"])
     assert count == 3
     program = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

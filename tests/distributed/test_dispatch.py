@@ -1,16 +1,15 @@
-"""Handing out parts: what comes late, never, or slowly."""
+"""Handing out parts: what comes late, never, or slowly. Time is made up: nothing here waits."""
 
 from __future__ import annotations
 
-import threading
-import time
+import math
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 import pytest
 
-from facedouble.distributed import dispatch
 from facedouble.distributed.dispatch import _Stage, open_executor
 from facedouble.distributed.executor import Attempt, Outcome
 from facedouble.distributed.plan_folder import PlanFolder
@@ -19,13 +18,28 @@ from facedouble.run.events import Event, Notice
 from facedouble.run.run import Run
 
 
+@dataclass
 class Workers:
-    """Workers that do ``work`` (its attempt: how often this part was begun) in threads, two at a time."""
+    """Two workers at a time. The attempt at a part that is the ``nth`` ends after ``seconds(part, nth)``; its
+    result is in the folder ``late`` seconds after that."""
 
-    def __init__(self, work: Callable[[int, int], Outcome | None]) -> None:
-        self.begun: list[int] = []
-        self._work, self._ended, self._running = work, [], 0  # type: ignore[var-annotated]
-        self.cancelled: list[int] = []
+    folder: PlanFolder
+    seconds: Callable[[int, int], float]
+    late: float = 0.0
+    begun: list[int] = field(default_factory=list)
+    cancelled: list[int] = field(default_factory=list)
+    _now: float = 0.0
+    _running: dict[Attempt, float] = field(default_factory=dict)
+    _results: dict[int, float] = field(default_factory=dict)
+
+    def clock(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._now += seconds
+        for part in [part for part, time in self._results.items() if time <= self._now]:
+            del self._results[part]
+            self.folder.write_result("detect", part, "{}")
 
     def __enter__(self) -> Self:
         return self
@@ -33,34 +47,29 @@ class Workers:
     def __exit__(self, *_: object) -> None: ...
 
     def room(self) -> int:
-        return 2 - self._running
+        return 2 - len(self._running)
 
     def start(self, plan: Path, stage: str, part: int, avoid: Collection[str]) -> Attempt:
         self.begun.append(part)
         attempt = Attempt(len(self.begun), stage, part)
-        self._running += 1
-
-        def run() -> None:
-            found = self._work(part, self.begun.count(part))
-            self._ended.append(found or Outcome(attempt, f"node {attempt.number}"))
-
-        threading.Thread(target=run, daemon=True).start()
+        self._running[attempt] = self._now + self.seconds(part, self.begun.count(part))
         return attempt
 
     def finished(self, seconds: float) -> Sequence[Outcome]:
-        until = time.monotonic() + seconds
-        while not self._ended and time.monotonic() < until:
-            time.sleep(0.005)
-        found, self._ended = self._ended, []
-        self._running -= len(found)
-        return found
+        self.sleep(max(0.0, min(seconds, min(self._running.values()) - self._now)))
+        ended = [attempt for attempt, end in self._running.items() if end <= self._now]
+        for attempt in ended:
+            del self._running[attempt]
+            self._results[attempt.part] = self._now + self.late
+        self.sleep(0.0)
+        return [Outcome(attempt, f"node {attempt.number}") for attempt in ended]
 
     def cancel(self, attempt: Attempt) -> None:
         self.cancelled.append(attempt.part)
-        self._running -= 1
+        self._running.pop(attempt, None)
 
 
-def handed_out(folder: PlanFolder, workers: Workers, count: int) -> list[str]:
+def handed_out(workers: Workers, count: int) -> list[str]:
     """Have ``count`` parts done; what was said."""
     said: list[str] = []
 
@@ -68,49 +77,30 @@ def handed_out(folder: PlanFolder, workers: Workers, count: int) -> list[str]:
         if isinstance(event, Notice):
             said.append(event.text)
 
-    _Stage(folder, "detect", count, workers, Run([hear])).work()
+    run = Run([hear])
+    _Stage(workers.folder, "detect", count, workers, run, clock=workers.clock, sleep=workers.sleep).work()
     return said
 
 
-def test_a_result_that_a_network_folder_shows_late_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dispatch, "_LATE", 5.0)
-    folder = PlanFolder(tmp_path)
-
-    def late(part: int, _: int) -> None:
-        threading.Timer(0.3, folder.write_result, ("detect", part, "{}")).start()
-
-    workers = Workers(late)
-    assert handed_out(folder, workers, 3) == []
+def test_a_result_that_a_network_folder_shows_late_counts(tmp_path: Path) -> None:
+    workers = Workers(PlanFolder(tmp_path), lambda part, nth: 1.0, late=8.0)
+    assert handed_out(workers, 3) == []
     assert sorted(workers.begun) == [0, 1, 2]
 
 
-def test_a_part_without_a_result_is_tried_three_times(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dispatch, "_LATE", 0.05)
-    workers = Workers(lambda part, attempt: None)
+def test_a_part_without_a_result_is_tried_three_times(tmp_path: Path) -> None:
+    workers = Workers(PlanFolder(tmp_path), lambda part, nth: 1.0, late=math.inf)
     with pytest.raises(ProcessError, match=r"part 0 of stage detect failed 3 times .* see the same folder"):
-        handed_out(PlanFolder(tmp_path), workers, 1)
+        handed_out(workers, 1)
     assert workers.begun == [0, 0, 0]
 
 
 def test_a_part_that_takes_far_longer_is_begun_elsewhere_too(tmp_path: Path) -> None:
-    folder, free = PlanFolder(tmp_path), threading.Event()
+    def seconds(part: int, nth: int) -> float:
+        return math.inf if (part, nth) == (1, 1) else 1.0
 
-    def work(part: int, attempt: int) -> None:
-        if part == 1 and attempt == 1:
-            free.wait(60)
-            return
-        time.sleep(0.02)
-        folder.write_result("detect", part, "{}")
-
-    workers = Workers(work)
-    try:
-        handed_out(folder, workers, 8)
-    finally:
-        free.set()
+    workers = Workers(PlanFolder(tmp_path), seconds)
+    assert handed_out(workers, 8) == []
     assert workers.begun.count(1) == 2
     assert workers.cancelled == [1]
     assert all(workers.begun.count(part) == 1 for part in range(8) if part != 1)

@@ -16,10 +16,16 @@ from facedouble.distributed.registry import OPERATIONS
 from facedouble.errors import FacedoubleError, InputError, OutputError
 from facedouble.extraction import segments
 from facedouble.extraction.extract import extract
+from facedouble.faceset.reference_set import save_references
+from facedouble.run.events import Notice
+from facedouble.run.run import Run
 from facedouble.settings.base import Settings
 from facedouble.settings.convert import ConvertCommand, ConvertSettings
 from facedouble.settings.extract import ExtractCommand, ExtractSettings
+from facedouble.types import SIDES
 from facedouble.video.images import read_image
+from tests.conversion.conftest import Scene
+from tests.conversion.conftest import scene as scene
 from tests.conversion.pipeline.conftest import faces as faces
 from tests.conversion.pipeline.conftest import pictures as pictures
 from tests.conversion.pipeline.conftest import rich as rich
@@ -35,9 +41,11 @@ WRITING = {
 }
 
 
-def in_parts(name: str, command: Settings, folder: Path, parts: int) -> object:
+def in_parts(
+    name: str, command: Settings, folder: Path, parts: int, coordinator: Run | None = None
+) -> object:
     """The operation in parts, worked on from the last to the first, each of them twice."""
-    plan(name, command, folder, parts)
+    plan(name, command, folder, parts, run=coordinator)
     result = None
     for stage in OPERATIONS[name].stages:
         count = len(PlanFolder(folder).read().parts[stage])
@@ -49,8 +57,15 @@ def in_parts(name: str, command: Settings, folder: Path, parts: int) -> object:
             work(folder, stage, part)
             if stage != "detect":  # which also says how long it took
                 assert json.loads(done.read_bytes()) or before
-        result = join(folder, stage)
+        result = join(folder, stage, run=coordinator)
     return result
+
+
+def fit(folder: Path) -> None:
+    """Do the first stage of a conversion's plan."""
+    for part in range(len(PlanFolder(folder).read().parts["fit"])):
+        work(folder, "fit", part)
+    join(folder, "fit")
 
 
 @pytest.mark.subprocess
@@ -101,6 +116,32 @@ def test_images_in_parts_are_the_same_and_marked(
         one, other = (read_image(tmp_path / folder / name) for folder in ("whole", "parts"))
         assert np.array_equal(one, other)
         assert b"c2pa" in (tmp_path / "parts" / name).read_bytes()
+
+
+@pytest.mark.subprocess
+def test_two_people_fitted_apart_are_those_fitted_together(
+    pair_frames: Path, extracted_pair: Path, stand_in: Path, scene: Scene, tmp_path: Path
+) -> None:
+    model = shutil.copytree(stand_in, tmp_path / "model")
+    for side in SIDES:  # so that expressions and real detail are fitted
+        save_references(model, side, scene.references)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    said: dict[Path, list[Notice]] = {whole: [], parts: []}
+
+    def hearing(path: Path) -> Run:
+        return Run([lambda event: said[path].append(event) if isinstance(event, Notice) else None])
+
+    settings = ConvertSettings.read(WRITING)
+    convert(pair_frames, model, whole, settings, faceset=extracted_pair, run=hearing(whole))
+    places = {"source": str(pair_frames), "model": str(model), "faceset": str(extracted_pair)}
+    command = ConvertCommand.read({**WRITING, **places, "output": str(parts)})
+    in_parts("convert", command, tmp_path / "plan", 2, hearing(parts))
+    stages = PlanFolder(tmp_path / "plan").read().parts
+    assert {stage: len(spans) for stage, spans in stages.items()} == {"fit": 2, "convert": 2}
+    names = sorted(file.name for file in whole.iterdir())
+    assert sorted(file.name for file in parts.iterdir()) == names
+    assert all((parts / name).read_bytes() == (whole / name).read_bytes() for name in names)
+    assert {one.code for one in said[whole]} <= {one.code for one in said[parts]}
 
 
 def test_parts_that_are_missing_damaged_or_not_there(faces: Path, rich: Path, tmp_path: Path) -> None:

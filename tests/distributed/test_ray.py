@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 
 from facedouble.conversion.pipeline import convert
+from facedouble.distributed import ray_tasks
 from facedouble.distributed.dispatch import distribute, open_executor
 from facedouble.distributed.executor import PartExecutor
 from facedouble.distributed.operations import plan
@@ -35,6 +35,7 @@ from tests.conversion.pipeline.conftest import pictures as pictures
 from tests.conversion.pipeline.conftest import rich as rich
 from tests.conversion.pipeline.conftest import stand_in as stand_in
 from tests.conversion.pipeline.test_resume import packets
+from tests.distributed.gate import Holder, acting, held_work, hold, is_held, let_others_pass, wait_for
 from tests.distributed.test_operations import WRITING
 from tests.extraction.facesets import contents
 
@@ -51,7 +52,8 @@ def cluster() -> Iterator[Any]:
     this disk."""
     small = {"object_store_memory": 80 << 20, "include_dashboard": False}
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**TOKEN, **QUIET}.items():
+        here = {"PYTHONPATH": os.pathsep.join(sys.path)}  # workers import what this process imports
+        for name, value in {**TOKEN, **QUIET, **here}.items():
             patch.setenv(name, value)
         ray_cluster = pytest.importorskip("ray.cluster_utils")
         pytest.importorskip("ray._raylet").Config.initialize("")  # which reads the mode once
@@ -100,13 +102,6 @@ class AtFirst:
             self.done = self.act()
 
 
-def one_worker(what: signal.Signals) -> bool:
-    found = workers()
-    if found:
-        os.kill(found[0], what)
-    return bool(found)
-
-
 @pytest.fixture(scope="module")
 def whole(rich: Path, faces: Path, stand_in: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "out.mov"
@@ -142,56 +137,88 @@ def test_conversion_on_three_nodes_is_that_of_one(planned: Path, whole: Path, ex
     assert result.frames_swapped > 0
 
 
-def test_a_killed_worker_costs_its_part_alone(planned: Path, whole: Path, executor: PartExecutor) -> None:
-    killed = AtFirst("convert", lambda: one_worker(signal.SIGKILL))
-    distribute(planned, executor, run=Run([killed]))
-    assert killed.done
+HELD = 3
+"""The part of seven that is held."""
+
+
+@pytest.fixture
+def holding(cluster: Any, executor: PartExecutor, monkeypatch: pytest.MonkeyPatch) -> Iterator[PartExecutor]:
+    """An executor on the same cluster whose workers can be held."""
+    monkeypatch.setattr(ray_tasks, "work_here", held_work)
+    with open_executor(f"ray:{cluster.address}") as opened:
+        yield opened
+
+
+def lose_held(planned: Path, holding: PartExecutor, lose: Callable[[Holder], None]) -> list[str]:
+    """Distribute the plan, and ``lose`` the worker that is held; what was said. The held part is done by
+    somebody else only once the loss was noticed."""
+    said: list[str] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Notice):
+            said.append(event.text)
+            if event.code == "distribute.failed":
+                let_others_pass(planned)
+
+    hold(planned, "convert", HELD)
+    with acting(planned, lose):
+        distribute(planned, holding, run=Run([hear]))
+    return said
+
+
+def test_a_killed_worker_costs_its_part_alone(planned: Path, whole: Path, holding: PartExecutor) -> None:
+    said = lose_held(planned, holding, lambda holder: os.kill(holder.pid, signal.SIGKILL))
     assert packets(planned.parent / "out.mov") == packets(whole)
-    assert any("is tried again: its worker is gone" in text for text in killed.said)
+    (lost,) = [text for text in said if "is tried again" in text]
+    assert f"part {HELD} of stage convert failed on" in lost
+    assert "its worker is gone" in lost
 
 
 def test_a_lost_node_costs_its_parts_alone(
-    planned: Path, whole: Path, cluster: Any, executor: PartExecutor
+    planned: Path, whole: Path, cluster: Any, holding: PartExecutor
 ) -> None:
-    def lose() -> bool:
-        if not workers():
-            return False
-        cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
-        return True
+    def lose(holder: Holder) -> None:
+        (node,) = [node for node in cluster.worker_nodes if node.node_id == holder.node]
+        cluster.remove_node(node, allow_graceful=False)
 
-    lost = AtFirst("convert", lose)
     try:
-        distribute(planned, executor, run=Run([lost]))
+        said = lose_held(planned, holding, lose)
     finally:
         cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
-    assert lost.done
     assert packets(planned.parent / "out.mov") == packets(whole)
+    assert any(f"part {HELD} of stage convert failed" in text for text in said)
 
 
 def test_a_worker_that_hangs_does_not_hold_up_the_rest(
-    planned: Path, whole: Path, executor: PartExecutor
+    planned: Path, whole: Path, holding: PartExecutor
 ) -> None:
-    stopped = AtFirst("convert", lambda: one_worker(signal.SIGSTOP))
-    distribute(planned, executor, run=Run([stopped]))
-    assert stopped.done
+    def stop(holder: Holder) -> None:
+        os.kill(holder.pid, signal.SIGSTOP)
+        let_others_pass(planned)
+
+    hold(planned, "convert", HELD)
+    with acting(planned, stop):
+        distribute(planned, holding)
     assert packets(planned.parent / "out.mov") == packets(whole)
 
 
 def test_a_killed_coordinator_continues(
     planned: Path, whole: Path, cluster: Any, executor: PartExecutor
 ) -> None:
-    name = f"ray:{cluster.address}"
-    command = [sys.executable, "-m", "facedouble", "distribute", str(planned), "--executor", name]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    hold(planned, "convert", HELD)
+    code = "import sys; from tests.distributed.gate import distribute_held; distribute_held(*sys.argv[1:])"
+    command = [sys.executable, "-c", code, str(planned), f"ray:{cluster.address}"]
     folder = PlanFolder(planned)
-    while process.poll() is None and len(folder.missing("convert", 7)) == 7:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: process.poll() is not None or (is_held(planned) and folder.is_done("convert", 0)))
+        assert process.poll() is None, "it can't be done: a part is held"
+        process.kill()
+    let_others_pass(planned)
     kept = [part for part in range(7) if folder.is_done("convert", part)]
     stamps = [folder.result("convert", part).stat().st_mtime_ns for part in kept]
+    assert 0 in kept
+    assert HELD not in kept
     distribute(planned, executor)
-    assert kept
     assert [folder.result("convert", part).stat().st_mtime_ns for part in kept] == stamps
     assert packets(planned.parent / "out.mov") == packets(whole)
 
@@ -202,7 +229,7 @@ def test_a_part_that_cannot_be_done_ends_the_run_with_its_reason(
     (planned / "plan.safetensors").write_bytes(b"nothing")
     with pytest.raises(ProcessError) as caught:
         distribute(planned, executor)
-    assert "stage convert failed 3 times (on " in str(caught.value)
+    assert "stage fit failed 3 times (on " in str(caught.value)
     assert "damaged, or not a plan" in str(caught.value)
     assert not (tmp_path / "out.mov").exists()
 

@@ -14,7 +14,7 @@ from tests.conversion.pipeline.conftest import faces as faces
 from tests.conversion.pipeline.conftest import pictures as pictures
 from tests.conversion.pipeline.conftest import rich as rich
 from tests.conversion.pipeline.conftest import stand_in as stand_in
-from tests.distributed.test_operations import WRITING
+from tests.distributed.test_operations import WRITING, fit
 
 
 @pytest.mark.subprocess
@@ -23,6 +23,7 @@ def test_shares_are_all_parts(rich: Path, faces: Path, stand_in: Path, tmp_path:
     command = ConvertCommand.read({**WRITING, **places, "output": str(tmp_path / "out.mov")})
     plan("convert", command, tmp_path / "plan", 1)
     folder = PlanFolder(tmp_path / "plan")
+    fit(folder.path)
     assert len(folder.read().parts["convert"]) == 7
     work = ["work", str(folder.path), "--stage", "convert"]
     assert main([*work, "--share", "2/3"]) == 0

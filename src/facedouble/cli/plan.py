@@ -58,9 +58,12 @@ def extract(
 
 @app.command()
 @with_settings
-def convert(command: ConvertCommand, folder: FolderOption, events: EventsOption = None) -> None:
-    """Plan a conversion; takes the options of facedouble convert. A part has --checkpoint-frames frames."""
-    _plan("convert", command, folder, 1, events)
+def convert(
+    command: ConvertCommand, folder: FolderOption, parts: PartsOption = 16, events: EventsOption = None
+) -> None:
+    """Plan a conversion; takes the options of facedouble convert. A part of its second stage has
+    --checkpoint-frames frames."""
+    _plan("convert", command, folder, parts, events)
 
 
 @app.command()

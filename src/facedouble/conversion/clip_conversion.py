@@ -4,7 +4,8 @@ its frames."""
 from __future__ import annotations
 
 import shutil
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from facedouble.conversion.fingerprint import conversion_fingerprint
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.marking import COMMENT, make_marking
 from facedouble.conversion.output_modes import OutputMode
-from facedouble.conversion.plan import ConversionPlan, count_upscaled
+from facedouble.conversion.plan import ConversionPlan, FitKeys, Upscaled, count_upscaled
 from facedouble.conversion.plan_file import load_plan, save_plan
 from facedouble.conversion.registry import OUTPUT_MODES
 from facedouble.conversion.render import FrameRenderer
@@ -39,10 +40,20 @@ from facedouble.video.frame_extras import without_alpha
 from facedouble.video.hashing import source_hash
 from facedouble.video.info import SourceInfo
 from facedouble.video.sinks import Marking, PartSink, PartsSink, WorkFolder
-from facedouble.video.source import Source, open_source
+from facedouble.video.source import Source, open_source, reported
 
 ADAPTATION = "adaptation.safetensors"
 """In the work folder: unfinished training on the clip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An output that is being made: its ``work`` folder, its ``sink``, and the faces ``given`` by the user's
+    faceset."""
+
+    work: WorkFolder
+    sink: PartsSink
+    given: ConversionPlan | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,25 +113,45 @@ class ClipConversion:
     def plan(self, work: WorkFolder, given: ConversionPlan | None, run: Run) -> ConversionPlan:
         """The faces to replace with all that is fitted to their tracks: as ``work`` has it, else worked out
         and stored there."""
-        steps = make_steps(self.settings, self.swapper)
+        plan = self.selected(work, given, run)
+        fitted = self.fitted(plan, run)
+        if fitted is not plan:
+            work.make()
+            save_plan(fitted, work.plan)
+        self.warn_of_upscaling(self.upscaled(fitted), run)
+        return fitted
+
+    def selected(self, work: WorkFolder, given: ConversionPlan | None, run: Run) -> ConversionPlan:
+        """The faces to replace, with what the model adapts to the clip, before anything is fitted to their
+        tracks; or the whole plan, where ``work`` has one."""
         self._warn_of_missing_references(run)
-        faceset = self.faceset or work.folder / "faces"
         plan = _saved_plan(work)
         if plan is None:
-            planner = self._planner
             if given is None:
                 found_with = extraction_settings(self.swapper.card, self.model, run)
                 found_with = found_with.replace(skip_existing=True, reading=self.settings.reading)
-                _extract_faces(self.source, work.make() / "faces", found_with, run)
-                given = planner.plan(faceset, run)
-            plan = planner.adapted(given, faceset, work.make() / ADAPTATION, run)
-        self.swapper.adopt(plan.adaptation)
-        if plan.fit_keys != fit_keys(self.swapper, steps, plan):
-            plan = fit_plan(plan, faceset, self.swapper, steps, run)
-            work.make()
-            save_plan(plan, work.plan)
-        self._warn_of_upscaling(plan, run)
+                work.make()
+                _extract_faces(self.source, self.faces, found_with, run)
+                given = self._planner.plan(self.faces, run)
+            plan = self._planner.adapted(given, self.faces, work.make() / ADAPTATION, run)
         return plan
+
+    def fitted(self, plan: ConversionPlan, run: Run) -> ConversionPlan:
+        """``plan``, or some tracks of it, with all that is fitted to them; fits that it has are kept as far
+        as they are valid."""
+        if plan.fit_keys == self.fit_keys(plan):
+            return plan
+        return fit_plan(plan, self.faces, self.swapper, make_steps(self.settings, self.swapper), run)
+
+    def fit_keys(self, plan: ConversionPlan) -> FitKeys:
+        """What ``plan`` is fitted for by :meth:`fitted`."""
+        self.swapper.adopt(plan.adaptation)
+        return fit_keys(self.swapper, make_steps(self.settings, self.swapper), plan)
+
+    @property
+    def faces(self) -> Path:
+        """The faceset: the one that the user gave, or that of the work folder."""
+        return self.faceset or sinks.work_path(self.output) / "faces"
 
     @property
     def _planner(self) -> ClipPlanner:
@@ -156,6 +187,19 @@ class ClipConversion:
         if marking is not None and marking.remark is not None:
             run.warn("provenance.not_carried", marking.remark)
         return marking
+
+    @contextmanager
+    def unfinished(self, run: Run) -> Iterator[Unfinished]:
+        """The output as far as it was made, locked against other runs, and closed when the ``with`` ends
+        well."""
+        marking = self.marking(run)
+        given = self.given_faces(run)
+        with (
+            reported(self.frames, run),
+            self.work_folder(given) as work,
+            self.sink(work, marking, run) as sink,
+        ):
+            yield Unfinished(work, sink, given)
 
     def sink(self, work: WorkFolder, marking: Marking | None, run: Run) -> PartsSink:
         """The output, made in parts."""
@@ -223,17 +267,22 @@ class ClipConversion:
                 f"landmarks ({', '.join(sorted(schemes))})",
             )
 
-    def _warn_of_upscaling(self, plan: ConversionPlan, run: Run) -> None:
+    def upscaled(self, plan: ConversionPlan) -> Upscaled:
+        """How many faces of a fitted plan come out softer than the frame."""
         fits = [planned.fits.get(CarryDetail.name) for faces in plan.faces.values() for planned in faces]
         details = [fit.size for fit in fits if isinstance(fit, DetailFit)]
         side = max([self.swapper.view.resolution, *details])
-        upscaled = count_upscaled(plan.faces, InputCrop(side, self.swapper.view.coverage))
+        return count_upscaled(plan.faces, InputCrop(side, self.swapper.view.coverage))
+
+    @staticmethod
+    def warn_of_upscaling(upscaled: Upscaled, run: Run) -> None:
+        """Say so where faces come out softer than the frame."""
         if upscaled.faces:
             run.warn(
                 "convert.upscaling",
-                f"{upscaled.faces} of {upscaled.total} faces are larger in the frame than the {side} pixels "
-                f"of the new face, up to {upscaled.largest:.1f} times; they will look softer than their "
-                "surroundings",
+                f"{upscaled.faces} of {upscaled.total} faces are larger in the frame than the "
+                f"{upscaled.side} pixels of the new face, up to {upscaled.largest:.1f} times; they will look "
+                "softer than their surroundings",
                 faces=upscaled.faces,
                 largest=upscaled.largest,
             )

@@ -50,8 +50,9 @@ class ClipPlanner:
         """``plan`` with what the model adapts to the clip; see
         :func:`~facedouble.conversion.adaptation.adapt_to_clip`. ``progress`` is the file of unfinished
         training."""
-        # All of the clip, so that other frames of it get the same.
-        whole = self._plan(faceset, replace(self.selection, ranges=FrameRanges()), None)
+        whole = plan
+        if self.selection.ranges.bounds:  # all of the clip, so that other frames of it get the same
+            whole = self._plan(faceset, replace(self.selection, ranges=FrameRanges()), None)
         everyone = [face for index in sorted(whole.faces) for face in whole.faces[index]]
         adaptation = adapt_to_clip(everyone, faceset, self.swapper, self.settings.adaptation, progress, run)
         return replace(plan, adaptation=adaptation)

@@ -19,7 +19,6 @@ from facedouble.conversion.stream import FrameFailure
 from facedouble.run.run import Run, operation
 from facedouble.settings.convert import ConvertSettings
 from facedouble.video.sinks import PartsSink
-from facedouble.video.source import reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +77,14 @@ def _convert(
 ) -> ConvertResult:
     start = time.perf_counter()
     conversion = ClipConversion.open(source, model, output, settings, faceset, run)
-    marking = conversion.marking(run)
-    given = conversion.given_faces(run)
-    with (
-        reported(conversion.frames, run),
-        conversion.work_folder(given) as work,
-        conversion.sink(work, marking, run) as sink,
-    ):
-        if work.discarded:
+    with conversion.unfinished(run) as unfinished:
+        if unfinished.work.discarded:
             run.notice(
                 "convert.discarded",
                 "discarded the unfinished output of a run with other settings or another source",
             )
-        return write_frames(conversion, conversion.plan(work, given, run), sink, run, start=start)
+        plan = conversion.plan(unfinished.work, unfinished.given, run)
+        return write_frames(conversion, plan, unfinished.sink, run, start=start)
 
 
 def write_frames(

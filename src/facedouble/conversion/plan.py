@@ -146,6 +146,14 @@ class ConversionPlan:
     tracks: frozenset[int] = frozenset()
     masks: str = ""
 
+    def of_tracks(self, numbers: Collection[int]) -> ConversionPlan:
+        """The same for the faces of some tracks alone."""
+        own = {
+            index: [planned for planned in faces if planned.face.track in numbers]
+            for index, faces in self.faces.items()
+        }
+        return replace(self, faces={index: faces for index, faces in own.items() if faces})
+
 
 def untold(faces: Sequence[Face]) -> Sequence[FloatArray | None]:
     """For models that are not told what faces do."""
@@ -263,12 +271,22 @@ def smooth_outlines(faces: Sequence[Face]) -> list[Landmarks]:
 
 @dataclass(frozen=True, slots=True)
 class Upscaled:
-    """Faces that are visibly larger in the frame than the model's resolution: how many, of how many, and the
-    largest scale. At ``largest`` 2, one pixel of the model covers 2 x 2 pixels of the frame."""
+    """Faces that are visibly larger in the frame than the ``side`` in pixels of what is drawn: how many, of
+    how many, and the largest scale. At ``largest`` 2, one pixel drawn covers 2 x 2 pixels of the frame."""
 
+    side: int
     faces: int
     total: int
     largest: float
+
+    def __add__(self, other: Upscaled) -> Upscaled:
+        """Those of both. ``side`` is the larger one."""
+        return Upscaled(
+            max(self.side, other.side),
+            self.faces + other.faces,
+            self.total + other.total,
+            max(self.largest, other.largest),
+        )
 
 
 def count_upscaled(faces: FacesByFrame, view: InputCrop) -> Upscaled:
@@ -278,6 +296,5 @@ def count_upscaled(faces: FacesByFrame, view: InputCrop) -> Upscaled:
         for members in faces.values()
         for planned in members
     ]
-    return Upscaled(
-        sum(1 for scale in scales if scale > _VISIBLY_UPSCALED), len(scales), max(scales, default=0.0)
-    )
+    upscaled = sum(scale > _VISIBLY_UPSCALED for scale in scales)
+    return Upscaled(view.resolution, upscaled, len(scales), max(scales, default=0.0))

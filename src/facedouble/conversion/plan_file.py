@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,12 @@ from facedouble.conversion.registry import FACE_STEPS
 from facedouble.errors import InputError, OutputError
 from facedouble.faces.registry import LANDMARK_SCHEMES
 from facedouble.faces.schemes.scheme import common_scheme
+from facedouble.faceset.layout import BLURRY, CROPS, parse_crop_name
 from facedouble.files import read_regular, write_whole
 from facedouble.json_data import parse_json
 from facedouble.types import Box, Face
 
-FORMAT = 3
+FORMAT = 4
 MAX_BYTES = 4 << 30
 _HEADER = "plan"
 _SHAPES: Mapping[str, tuple[str, tuple[int, ...]]] = {
@@ -83,6 +84,7 @@ def save_plan(plan: ConversionPlan, path: Path) -> None:
         "masks": plan.masks,
         "fit_keys": {"model": plan.fit_keys.model, "steps": dict(plan.fit_keys.steps)},
         "fits": fits,
+        "crops": [planned.face.crop for planned in faces],
     }
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # it checks nothing
     try:
@@ -112,7 +114,7 @@ def _parse(data: bytes) -> ConversionPlan:
     if header["format"] != FORMAT:
         raise InputError(f"plan of format {header['format']!r:.20}; this version reads {FORMAT}")
     arrays = load(data)
-    faces = _faces(arrays, _text(header["scheme"]))
+    faces = _faces(arrays, _text(header["scheme"]), header["crops"])
     own: dict[tuple[str, str], dict[str, npt.NDArray[Any]]] = {}
     for name, array in arrays.items():
         if name.startswith("fit/"):
@@ -145,7 +147,9 @@ def _parse(data: bytes) -> ConversionPlan:
     )
 
 
-def _faces(arrays: Mapping[str, npt.NDArray[Any]], scheme: str) -> list[tuple[int, Face, Any, Any, Any]]:
+def _faces(
+    arrays: Mapping[str, npt.NDArray[Any]], scheme: str, crops: Sequence[object]
+) -> list[tuple[int, Face, Any, Any, Any]]:
     if "index" not in arrays:
         return []
     if scheme not in LANDMARK_SCHEMES:
@@ -174,13 +178,28 @@ def _faces(arrays: Mapping[str, npt.NDArray[Any]], scheme: str) -> list[tuple[in
     return [
         (
             int(index[i, 0]),
-            _face(index[i, 1:].tolist(), arrays["alignment"][i], arrays["landmarks"][i], scheme),
+            _face(index[i, 1:].tolist(), arrays["alignment"][i], arrays["landmarks"][i], scheme, crop),
             arrays["statistics"][i],
             arrays["outline"][i],
             arrays["light"][i],
         )
-        for i in range(count)
+        for i, crop in enumerate(_crops(crops, keys))
     ]
+
+
+def _crops(crops: Sequence[object], keys: Sequence[tuple[int, ...]]) -> Sequence[str | None]:
+    """The names of crops, which lie within a faceset."""
+    if not isinstance(crops, list) or len(crops) != len(keys):
+        raise InputError("the header is damaged")
+    for crop, key in zip(crops, keys, strict=True):
+        if crop is None:
+            continue
+        if not isinstance(crop, str) or parse_crop_name(crop) != key:
+            raise InputError("the header is damaged")
+        parts = PurePosixPath(crop).parts
+        if parts[0] not in (CROPS, BLURRY) or ".." in parts or "\\" in crop:
+            raise InputError("the header is damaged")
+    return crops
 
 
 def _geometry(arrays: Mapping[str, npt.NDArray[Any]], count: int) -> Sequence[Any]:
@@ -196,7 +215,7 @@ def _index(frame: int, face: Face) -> Sequence[int]:
     return (frame, *face.key, face.track, face.crop_size, face.rotation, *face.box)
 
 
-def _face(row: Sequence[int], alignment: Any, landmarks: Any, scheme: str) -> Face:
+def _face(row: Sequence[int], alignment: Any, landmarks: Any, scheme: str, crop: str | None) -> Face:
     frame, number, track, crop_size, rotation, *box = row
     return Face(
         frame_index=frame,
@@ -210,6 +229,7 @@ def _face(row: Sequence[int], alignment: Any, landmarks: Any, scheme: str) -> Fa
         scheme=scheme,
         track=track,
         rotation=rotation,
+        crop=crop,
     )
 
 

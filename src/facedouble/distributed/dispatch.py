@@ -70,6 +70,7 @@ class _Stage:
     run: Run
     repeatable: bool = True
     clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     running: dict[Attempt, float] = field(default_factory=dict)
     durations: list[float] = field(default_factory=list)
     failures: dict[int, list[Outcome]] = field(default_factory=dict)
@@ -120,7 +121,7 @@ class _Stage:
         while not self.folder.is_done(self.stage, part):
             if self.clock() >= until:
                 return False
-            time.sleep(_LATE / 50)
+            self.sleep(_LATE / 50)
         return True
 
     def _note(self, outcome: Outcome) -> bool:

@@ -16,7 +16,7 @@ from facedouble.video.sinks.encoder import Encoding
 from facedouble.video.sinks.folder import FolderSink
 from facedouble.video.sinks.parts import ClipPart, ClipParts, FolderPart, FolderParts, PartSink, PartsSink
 from facedouble.video.sinks.stream_copy import Span
-from facedouble.video.sinks.work_folder import WorkFolder, open_work_folder
+from facedouble.video.sinks.work_folder import WorkFolder, open_work_folder, work_path
 
 CLIP_SUFFIXES = frozenset(CLIP_FORMATS)
 
@@ -40,6 +40,7 @@ __all__ = [
     "open_parts",
     "open_sink",
     "open_work_folder",
+    "work_path",
 ]
 
 

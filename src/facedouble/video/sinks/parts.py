@@ -304,8 +304,9 @@ class FolderParts(FolderSink, PartsSink):
         """Does nothing: a folder has no other streams."""
 
     def close(self) -> None:
-        super().close()
-        self._work.remove()
+        if not self._done:
+            super().close()
+            self._work.remove()
 
     def abort(self) -> None:
         super().abort()

@@ -47,6 +47,11 @@ def open_work_folder(
         yield WorkFolder(path, fingerprint, is_usable)
 
 
+def work_path(path: Path) -> Path:
+    """Where the work folder of the result ``path`` is, or would be."""
+    return hidden_beside(path, ".work")
+
+
 class WorkFolder:
     """The work folder of the result ``path``, created on first use.
 
@@ -60,7 +65,7 @@ class WorkFolder:
         self, path: Path, fingerprint: dict[str, Any], is_usable: IsUsable = lambda _record: True
     ) -> None:
         self.path = path
-        self.folder = hidden_beside(path, ".work")
+        self.folder = work_path(path)
         self._fingerprint = json.dumps(fingerprint, sort_keys=True, indent=1)
         self.discarded = False
         self.discarded_parts: list[dict[str, Any]] = []
