@@ -79,7 +79,7 @@ def held_work(plan: str, stage: str, part: int, cpus: int, needs_token: bool) ->
             _wait(folder.path)
         store(folder, name, number, text)
 
-    PlanFolder.write_result = held  # type: ignore[method-assign]
+    PlanFolder.write_result = held  # type: ignore[assignment, method-assign]
     try:
         return _work_here(plan, stage, part, cpus, needs_token)
     finally:
