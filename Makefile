@@ -28,11 +28,11 @@ studio: $(READY)
 	$(BIN)/facedouble studio demo $(ARGS)
 
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --max-worker-restart=0
 
 # Without training, processes and whatever else is slow: 136 seconds on two cores.
 test-fast: $(READY_DEV)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m "not (training or subprocess or slow)"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --max-worker-restart=0 -m "not (training or subprocess or slow)"
 
 # Measures this machine and writes benchmarks/results/ and the tables of benchmarks/README.md.
 bench: $(READY)

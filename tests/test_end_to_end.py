@@ -40,7 +40,6 @@ def demo_run(clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -
         [sys.executable, "-c", OFFLINE, "demo", "--quick", "-o", str(output)],
         capture_output=True,
         text=True,
-        timeout=600,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     return output, run.stdout
@@ -116,7 +115,6 @@ def test_a_second_run_reuses_what_is_done(demo_run: tuple[Path, str]) -> None:
         [sys.executable, "-m", "facedouble", "demo", "--quick", "-o", str(output)],
         capture_output=True,
         text=True,
-        timeout=600,
     )
     assert run.returncode == 0, run.stderr
     assert [crop.stat().st_mtime_ns for crop in crops] == stamps

@@ -53,7 +53,7 @@ for name, arguments in json.loads(os.environ["COMMANDS"]).items():
         if surroundings == "full disk":
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
-        signal.alarm(100)
+        signal.alarm(900)
         prepare_streams()
         code = main(arguments)
         for stream in (sys.stdout, sys.stderr):
@@ -118,7 +118,6 @@ def test_every_command(surroundings: str, material: Path, tmp_path_factory: pyte
         pass_fds=[writing],
         capture_output=True,
         check=False,
-        timeout=400,
     )
     os.close(writing)
     with os.fdopen(reading) as report:

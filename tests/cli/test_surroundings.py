@@ -142,8 +142,8 @@ def test_a_display_that_is_not_there_ends_the_window_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("tkinter")
-    monkeypatch.setenv("DISPLAY", ":99")
+    monkeypatch.setenv("DISPLAY", ":9999")
     assert show(tmp_path / "a.png") == ""
     command = [sys.executable, "-m", "facedouble.training.preview_window", "a.png", str(os.getpid())]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.stderr == 'no window: couldn\'t connect to display ":99"\n'
+    assert ended.stderr == 'no window: couldn\'t connect to display ":9999"\n'

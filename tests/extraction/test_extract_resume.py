@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import cv2
 import numpy as np
@@ -15,7 +16,6 @@ import pytest
 
 from facedouble.errors import OutputError
 from facedouble.extraction.extract import ExtractResult, extract
-from facedouble.faceset.layout import DATABASE
 from facedouble.faceset.store import Faceset
 from facedouble.run.events import Event, Progress
 from facedouble.run.run import Run
@@ -27,13 +27,15 @@ from facedouble.video.images import read_image
 from facedouble.video.source import open_source
 from tests.extraction.facesets import ALONE, contents, images
 from tests.factories import same_face
+from tests.halting import halting, resume, wait_until_halted
 
 
 @pytest.mark.subprocess
-@pytest.mark.parametrize("seconds", [0.7, 1.5])
+@pytest.mark.parametrize(("first", "last"), [("detect:30", "detect:60"), ("crop:5", "crop:80")])
 def test_killed_and_run_again_it_ends_the_same(
-    clips: dict[str, Path], whole: tuple[Path, ExtractResult], tmp_path: Path, seconds: float
+    clips: dict[str, Path], whole: tuple[Path, ExtractResult], tmp_path: Path, first: str, last: str
 ) -> None:
+    """Killed somewhere between two moments: while it looks for faces, and while it cuts them out."""
     output = tmp_path / "killed"
     words = ["extract", "-i", str(clips["sample_01"]), "-o", str(output), "-s"]
     process = subprocess.Popen(
@@ -41,15 +43,15 @@ def test_killed_and_run_again_it_ends_the_same(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        env=halting(tmp_path / "site", first, last),
     )
-    try:
-        deadline = time.monotonic() + 120
-        while not (output / DATABASE).exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(seconds * whole[1].elapsed / 2)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    wait_until_halted(process.pid)
+    resume(process.pid)
+    time.sleep(Random(first).random() * 0.1)  # anywhere between the two
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    with Faceset.open(output) as faceset:
+        assert not faceset.complete
     extract(clips["sample_01"], output, ExtractSettings(skip_existing=True))
     assert contents(output) == contents(whole[0])
 

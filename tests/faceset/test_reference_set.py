@@ -106,7 +106,7 @@ def test_a_picture_that_says_it_is_huge_is_not_decoded(tmp_path: Path) -> None:
     )
     save_references(tmp_path, "a", hostile)
     loaded = load_references(tmp_path)["a"]
-    start = time.monotonic()
+    start = time.thread_time()
     with pytest.raises(ModelError, match="reference 0 of the model is damaged"):
         loaded.crop(0)
-    assert time.monotonic() - start < 5
+    assert time.thread_time() - start < 5

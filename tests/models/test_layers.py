@@ -115,3 +115,10 @@ def test_pixels_are_folded_and_unfolded_as_pytorch_does(layout: torch.memory_for
     assert torch.equal(UnfoldPixels()(FoldPixels()(x)), x)
     assert FoldPixels()(x).is_contiguous(memory_format=torch.channels_last)
     assert UnfoldPixels()(x).is_contiguous()
+
+
+def test_without_values_nothing_is_initialised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch imports its compiler to draw numbers that are kept nowhere: over a second in every command."""
+    monkeypatch.setattr(nn.init, "kaiming_normal_", None)
+    with torch.device("meta"):
+        initialise(nn.Sequential(Upscale(4, 8), Residual(8)), even=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 from facedouble.networks import inference, mediapipe
 from facedouble.networks.shared import SharedNetwork
 from facedouble.types import FloatArray, Image
+from tests.waiting import wait_until
 
 
 class _Gate:
@@ -23,7 +23,7 @@ class _Gate:
 
     def __call__(self, batch: Image | FloatArray) -> dict[str, FloatArray]:
         self.sizes.append(len(batch))
-        self.open.wait(20)
+        self.open.wait()
         if (batch < 0).any():
             raise ValueError("negative")
         return {"twice": np.asarray(2 * batch, dtype=np.float32)}
@@ -36,12 +36,12 @@ def test_what_is_asked_meanwhile_is_one_batch(largest: int, sizes: list[int]) ->
     batches = [np.full((1 if number == 0 else 2, 3), number, dtype=np.float32) for number in range(7)]
     with ThreadPoolExecutor(len(batches)) as pool:
         answers = [pool.submit(shared, batches[0])]
-        _until(lambda: gate.sizes == [1])
+        wait_until(lambda: gate.sizes == [1])
         answers += [pool.submit(shared, batch) for batch in batches[1:]]
-        _until(lambda: len(shared._waiting) == 6)
+        wait_until(lambda: len(shared._waiting) == 6)
         gate.open.set()
         for batch, answer in zip(batches, answers, strict=True):
-            assert np.array_equal(answer.result(20)["twice"], 2 * batch)
+            assert np.array_equal(answer.result()["twice"], 2 * batch)
     assert gate.sizes == sizes
     assert np.array_equal(shared(batches[3])["twice"], 2 * batches[3]), "it is free again"
 
@@ -63,11 +63,3 @@ def test_threads_on_a_device_share_a_network() -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda n: one(points[n : n + 1])[mediapipe.BLENDSHAPES], range(24)))
     assert np.allclose(np.concatenate(found), expected, atol=1e-5)
-
-
-def _until(done: object) -> None:
-    assert callable(done)
-    end = time.monotonic() + 20
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.001)

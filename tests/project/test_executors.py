@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from facedouble.project.jobs import ENDED, Job, JobState, NewJob, Queue
 from facedouble.project.registry import EXECUTORS
 from facedouble.registry import Entry
 from facedouble.video.images import write_png
+from tests.waiting import wait_until
 
 
 @pytest.fixture(params=[*EXECUTORS, "inline"])
@@ -37,11 +37,9 @@ def now(folder: Path, job: Job) -> Job:
 
 
 def wait(folder: Path, job: Job, state: JobState) -> Job:
-    end = time.monotonic() + 60
-    while (found := now(folder, job)).state != state:
-        assert found.state not in ENDED, found
-        assert time.monotonic() < end, found
-        time.sleep(0.05)
+    wait_until(lambda: now(folder, job).state in ENDED)
+    found = now(folder, job)
+    assert found.state == state, found
     return found
 
 

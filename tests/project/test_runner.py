@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from fractions import Fraction
@@ -29,6 +29,8 @@ from facedouble.project.jobs import ENDED, Job, JobState, NewJob, Queue
 from facedouble.project.local import LocalExecutor
 from facedouble.training.schedule import StopReason
 from facedouble.video.source import open_source
+from tests.halting import halting, is_signalled, resume, wait_until_halted
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.subprocess,
@@ -80,7 +82,7 @@ def unbroken(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project done in one go, by ``facedouble run`` on a terminal; not to be changed."""
     folder = make_project(tmp_path_factory.mktemp("unbroken") / "film", footage)
     done = subprocess.run(
-        [sys.executable, "-m", "facedouble", "run", str(folder)], capture_output=True, text=True, timeout=240
+        [sys.executable, "-m", "facedouble", "run", str(folder)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return folder
@@ -93,24 +95,28 @@ def film(unbroken: Path, tmp_path: Path) -> Iterator[Path]:
     shutil.copytree(unbroken, folder)
     shutil.rmtree(folder / "results")
     yield folder
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+        os.kill(runner_pid(folder), signal.SIGKILL)
     for job in jobs(folder):
         if job.pid is not None and job.state == JobState.RUNNING:
-            os.killpg(job.pid, signal.SIGKILL)
-    runner = folder / ".facedouble" / ".runner.lock"
-    if is_locked(runner):
-        os.kill(json.loads(runner.read_bytes())["pid"], signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(job.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def halt_jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Has jobs of runners that start from now on halt at these moments."""
+
+    def halt(*moments: str) -> None:
+        for name, value in halting(tmp_path / "site", *moments).items():
+            monkeypatch.setenv(name, value)
+
+    return halt
 
 
 def jobs(folder: Path) -> list[Job]:
     with closing(open_database(folder)) as database:
         return Queue(database).all()
-
-
-def until(condition: Callable[[], object], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.05)
 
 
 def all_ended(folder: Path) -> bool:
@@ -132,16 +138,15 @@ def runner_pid(folder: Path) -> int:
     return int(json.loads((folder / ".facedouble" / ".runner.lock").read_bytes())["pid"])
 
 
-def parts(folder: Path) -> int:
-    return len(list((folder / "results" / ".a.mp4.work").glob("0*.json")))
+def halted(folder: Path, title: str) -> Job:
+    """The job of this title, once it has halted."""
 
+    def found() -> Job:
+        return next(job for job in jobs(folder) if job.title == title)
 
-def halt_in_conversion(folder: Path, after: int = 2) -> Job:
-    """The running conversion, once so many of its parts are done."""
-    until(lambda: parts(folder) >= after)
-    [job] = [job for job in jobs(folder) if job.title == "convert a"]
-    assert job.pid is not None
-    return job
+    wait_until(lambda: found().pid is not None)
+    wait_until_halted(found().pid or 0)
+    return found()
 
 
 @pytest.mark.slow
@@ -164,28 +169,31 @@ def test_the_whole_road_and_then_nothing_is_left_to_do(
 
 @pytest.mark.slow
 def test_runner_and_job_are_killed_and_the_result_is_the_same(
-    unbroken: Path, film: Path, capsys: pytest.CaptureFixture[str]
+    unbroken: Path, film: Path, halt_jobs: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def kill_both(job: Job) -> None:
+        os.kill(runner_pid(film), signal.SIGKILL)
+        os.killpg(job.pid or 0, signal.SIGKILL)
+        wait_until(lambda: not is_locked(film / ".facedouble" / "jobs" / f"{job.id}.lock"))
+
     shutil.rmtree(film / "faces" / "a" / "a")
+    halt_jobs("detect:10")
     assert main(["run", str(film), "--queue"]) == 0
-    until(lambda: jobs(film)[0].pid is not None and (film / "faces" / "a" / "a" / "faceset.sqlite").exists())
-    extraction = jobs(film)[0]
-    os.kill(runner_pid(film), signal.SIGKILL)
-    os.killpg(extraction.pid or 0, signal.SIGKILL)
-    until(lambda: not is_locked(film / ".facedouble" / "jobs" / f"{extraction.id}.lock"))
+    extraction = halted(film, "extract a/a")
+    kill_both(extraction)
     capsys.readouterr()
     assert main(["jobs", "--project", str(film)]) == 0
     said = capsys.readouterr().out
     assert "lost" in said
     assert "waits for 1 (lost)" in said
+    halt_jobs("convert:12")
     assert main(["jobs", "resume", "--project", str(film)]) == 0
-    conversion = halt_in_conversion(film)
-    os.kill(runner_pid(film), signal.SIGKILL)
-    os.killpg(conversion.pid or 0, signal.SIGKILL)
-    until(lambda: not is_locked(film / ".facedouble" / "jobs" / f"{conversion.id}.lock"))
+    conversion = halted(film, "convert a")
+    kill_both(conversion)
     main(["jobs", "--project", str(film)])
+    halt_jobs()
     assert main(["jobs", "resume", "--project", str(film)]) == 0
-    until(lambda: all_ended(film))
+    wait_until(lambda: all_ended(film))
     assert [(job.title, job.state, job.attempts) for job in jobs(film)] == [
         ("extract a/a", JobState.DONE, 2),
         ("convert a", JobState.DONE, 2),
@@ -198,38 +206,45 @@ def test_runner_and_job_are_killed_and_the_result_is_the_same(
 
 
 @pytest.mark.slow
-def test_a_job_outlives_its_runner_and_is_taken_over(unbroken: Path, film: Path) -> None:
+def test_a_job_outlives_its_runner_and_is_taken_over(
+    unbroken: Path, film: Path, halt_jobs: Callable[..., None]
+) -> None:
+    halt_jobs("convert:3")
     assert main(["run", str(film), "--queue"]) == 0
-    until(lambda: jobs(film)[0].pid is not None)
-    job = jobs(film)[0]
+    job = halted(film, "convert a")
     assert os.getsid(job.pid or 0) != os.getsid(0), "no terminal's end reaches it"
     os.kill(runner_pid(film), signal.SIGKILL)
     executor = LocalExecutor(film)
     assert executor.state(job) == JobState.RUNNING
     executor.submit(job)
     executor.submit(job)
-    until(lambda: all_ended(film))
+    resume(job.pid or 0)
+    wait_until(lambda: all_ended(film))
     assert [(found.state, found.attempts) for found in jobs(film)] == [(JobState.DONE, 1)]
     assert packets(film / "results" / "a.mp4") == packets(unbroken / "results" / "a.mp4")
 
 
 @pytest.mark.slow
 def test_stopped_and_resumed_it_makes_the_same(
-    unbroken: Path, film: Path, capsys: pytest.CaptureFixture[str]
+    unbroken: Path, film: Path, halt_jobs: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    halt_jobs("convert:12")
     assert main(["run", str(film), "--queue"]) == 0
     assert main(["run", str(film), "--queue"]) == 1, "it is queued already"
-    job = halt_in_conversion(film)
+    job = halted(film, "convert a")
     assert main(["run", str(film)]) == 1, "a runner is at work"
     assert main(["jobs", "stop", str(job.id), "--project", str(film)]) == 0
-    until(lambda: all_ended(film), 30)
+    wait_until(lambda: is_signalled(job.pid or 0))
+    resume(job.pid or 0)
+    wait_until(lambda: all_ended(film))
     stopped = jobs(film)[0]
     assert stopped.state == JobState.CANCELLED
     assert not (film / "results" / "a.mp4").exists()
     assert main(["status", str(film)]) == 0
     assert "unfinished" in capsys.readouterr().out
+    halt_jobs()
     assert main(["jobs", "resume", str(job.id), "--project", str(film)]) == 0
-    until(lambda: all_ended(film))
+    wait_until(lambda: all_ended(film))
     assert jobs(film)[0].state == JobState.DONE
     assert packets(film / "results" / "a.mp4") == packets(unbroken / "results" / "a.mp4")
 
@@ -242,8 +257,8 @@ def test_two_terminals_queue_and_each_job_runs_once(film: Path) -> None:
         subprocess.Popen([*command, *frames, name], cwd=film, stdout=subprocess.DEVNULL)
         for name in ("one", "two")
     ]
-    assert [process.wait(60) for process in started] == [0, 0]
-    until(lambda: all_ended(film))
+    assert [process.wait() for process in started] == [0, 0]
+    wait_until(lambda: all_ended(film))
     assert [(job.state, job.attempts, job.exit_code) for job in jobs(film)] == [(JobState.DONE, 1, 0)] * 2
     for name in ("one", "two"):
         assert len(list((film / name).iterdir())) == FRAMES
@@ -254,7 +269,7 @@ def test_a_job_that_fails_says_why_in_one_line(film: Path, capsys: pytest.Captur
     with closing(open_database(film)) as database:
         [job] = Queue(database).add([NewJob("frames", ("frames", "missing.mp4", "-o", "out"))])
     LocalExecutor(film).submit(job)
-    until(lambda: all_ended(film))
+    wait_until(lambda: all_ended(film))
     capsys.readouterr()
     assert main(["jobs", "--project", str(film)]) == 0
     first, second = capsys.readouterr().out.splitlines()

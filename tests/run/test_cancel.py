@@ -10,7 +10,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from facedouble.extraction.rebuild import rebuild
 from facedouble.faceset.layout import DATABASE
 from facedouble.faceset.store import Faceset
 from facedouble.run.cancel import Cancelled
-from facedouble.run.events import Event, Finished, Stopped
+from facedouble.run.events import Event, Finished, Progress, Stopped
 from facedouble.run.jsonl import read_events
 from facedouble.run.run import Run
 from facedouble.settings.compute import ConvertCompute
@@ -40,6 +39,7 @@ from facedouble.settings.video import ClipEncoding
 from facedouble.training.loop import train
 from facedouble.video.clip_source import ClipSource
 from facedouble.video.image_sequences import clip_to_images, images_to_clip
+from tests.halting import halting, resume, wait_until_halted
 from tests.training.how import how
 
 pytestmark = pytest.mark.training
@@ -293,10 +293,17 @@ COMMANDS: dict[str, Callable[[Material, Path], list[str]]] = {
 }
 
 
-def command(arguments: list[str], events: Path) -> subprocess.Popen[str]:
+def command(
+    arguments: list[str], events: Path, environment: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
     line = [sys.executable, "-m", "facedouble", *arguments, "--events", str(events)]
     return subprocess.Popen(
-        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        line,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=environment,
     )
 
 
@@ -310,26 +317,26 @@ def test_a_command_that_is_stopped_says_so_and_the_same_command_resumes(
     (whole := tmp_path / "whole").mkdir()
     events = tmp_path / "whole.jsonl"
     process = command(COMMANDS[name](material, whole), events)
-    assert process.wait(120) == 0, process.stderr.read() if process.stderr else ""
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
     expected = found(whole, None)
-    total = len(list(read_events(events)))
+    steps = [event for event in read_events(events) if isinstance(event, Progress)]
+    moment = Random(f"{name} {number}").choice(steps[:-3])
     (folder := tmp_path / "stopped").mkdir()
     events = tmp_path / "stopped.jsonl"
-    moment = Random(f"{name} {number}").randrange(3, total - 5)
-    process = command(COMMANDS[name](material, folder), events)
-    while process.poll() is None and (not events.exists() or len(list(read_events(events))) < moment):
-        time.sleep(0.005)
-    start = time.monotonic()
+    arguments = COMMANDS[name](material, folder)
+    process = command(arguments, events, halting(tmp_path / "site", f"{moment.stage}:{moment.done}"))
+    wait_until_halted(process.pid)
     os.killpg(process.pid, number)  # the whole group, as a terminal does
-    output, errors = process.communicate(timeout=300)
-    if process.returncode != 0:  # else it was too late
-        assert process.returncode == 128 + number
-        assert errors.splitlines()[-1] == "stopped; the same command resumes"
-        assert "Traceback" not in errors
-        assert time.monotonic() - start < 20
-        assert output == ""
-        if name != "train":
-            assert isinstance(list(read_events(events))[-1], Stopped)
-        process = command(COMMANDS[name](material, folder), events)
-        assert process.wait(120) == 0, process.stderr.read() if process.stderr else ""
+    resume(process.pid)
+    output, errors = process.communicate()
+    assert process.returncode == 128 + number, errors
+    assert errors.splitlines()[-1] == "stopped; the same command resumes"
+    assert "Traceback" not in errors
+    assert output == ""
+    if name != "train":
+        assert isinstance(list(read_events(events))[-1], Stopped)
+    process = command(arguments, events)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
     assert found(folder, None) == expected

@@ -61,7 +61,7 @@ class Client:
         return self
 
     def send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
-        connection = http.client.HTTPConnection(self.server.address.removeprefix("http://"), timeout=120)
+        connection = http.client.HTTPConnection(self.server.address.removeprefix("http://"))
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -120,11 +119,9 @@ def test_cancelled_it_stops_as_by_enter(facesets: Facesets, tmp_path: Path) -> N
 
 
 def test_minutes_are_kept(facesets: Facesets, tmp_path: Path) -> None:
-    start = time.perf_counter()
     result = run(facesets, tmp_path / "m", varied(SMALL, iterations=0, minutes=0.02))
     assert result.iteration > 0
     assert 1.2 <= result.seconds
-    assert time.perf_counter() - start < 60
 
 
 def test_it_stops_at_the_target_loss_of_both_sides(facesets: Facesets, tmp_path: Path) -> None:

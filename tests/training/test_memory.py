@@ -63,7 +63,7 @@ print(setup.step.micro_batch, setup.estimate.total(2 * int(batch)), taken)
 def child(facesets: Facesets, trainer: str, batch: int, limit: int, *arguments: str) -> list[str]:
     command = [sys.executable, "-c", CHILD, str(facesets["a"][0]), str(facesets["b"][0])]
     run = subprocess.run(
-        [*command, trainer, str(batch), str(limit), *arguments], capture_output=True, text=True, timeout=200
+        [*command, trainer, str(batch), str(limit), *arguments], capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr[-2000:]
     return run.stdout.splitlines()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 from random import Random
+from signal import SIGKILL
 from time import sleep
 
 import numpy as np
@@ -18,6 +19,7 @@ from facedouble.run.events import Event, Notice, Progress
 from facedouble.run.run import Run
 from facedouble.settings.train import TrainSettings
 from facedouble.training.loop import train
+from tests.halting import halting, resume, wait_until_halted
 from tests.training.how import varied
 
 from .conftest import GAN, JUDGED, QUICK, Facesets
@@ -78,18 +80,12 @@ CHILD = """
 import sys
 from pathlib import Path
 from tests.training.how import how
-from facedouble.run.events import Progress
-from facedouble.run.run import Run
 from facedouble.training.loop import train
-
-def tell(event):
-    if isinstance(event, Progress) and event.stage == "train":
-        print(event.done, flush=True)
 
 a, b, model, arguments = sys.argv[1:]
 settings = how(iterations=400, batch_size=2, arguments=tuple(arguments.split()), device="cpu",
     precision="fp32", seed=3, save_interval=2, write_image=False, measure=False)
-train([Path(a)], [Path(b)], Path(model), settings, run=Run([tell]))
+train([Path(a)], [Path(b)], Path(model), settings)
 """
 
 
@@ -101,17 +97,18 @@ def test_killed_at_any_moment_it_goes_on_from_the_last_save(facesets: Facesets, 
     chance = Random(5)
     reached = 0
     for _ in range(4):
-        child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], stdout=subprocess.PIPE, text=True)
-        assert child.stdout is not None
-        first = int(child.stdout.readline())
-        assert first >= reached - 1, "it began before what was saved"
-        sleep(chance.uniform(0.02, 0.5))
+        first, last = reached + 3, reached + 30  # it gets beyond the one, and not beyond the other
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, *arguments],
+            env=halting(tmp_path / "site", f"train:{first}", f"train:{last}"),
+        )
+        wait_until_halted(child.pid)
+        resume(child.pid)
+        sleep(chance.uniform(0.0, 0.2))
         child.kill()
-        said = [first, *(int(line) for line in child.stdout.read().split() if line.isdigit())]
-        child.wait()
+        assert child.wait() == -SIGKILL
         card, weights, state = checkpoint.resume(model)
-        # A line is told before its save; so the save before the last told one is there at least.
-        assert said[-1] - 3 <= card.iteration <= said[-1] + 1
+        assert first - 2 <= card.iteration <= last  # it saves every second, after it said that it is done
         assert weights
         assert state
         reached = card.iteration

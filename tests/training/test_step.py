@@ -257,7 +257,7 @@ def test_torchrun_starts_it_as_well(facesets: Facesets, tmp_path: Path) -> None:
     command += ["--iterations", "3", "-b", "4", "--precision", "fp32", "--no-write-image", "--no-measure"]
     command += [word for argument in QUICK for word in ("--set", f"architecture.{argument}")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stderr
     assert checkpoint.read_card(model).iteration == 3
     assert run.stderr.count("train: 3 iterations, 24 faces") == 1, "one process reports"

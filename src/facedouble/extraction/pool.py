@@ -6,15 +6,16 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing import get_context
 from typing import TypeVar
 
 import cv2
 
 from facedouble.errors import ProcessError, setting
-from facedouble.run.cancel import follow_parent
+from facedouble.run.cancel import follow_parent, starting_helpers
 from facedouble.run.run import Run
 
 Item = TypeVar("Item")
@@ -54,8 +55,13 @@ def map_in_processes(
     executor = ProcessPoolExecutor(
         count, mp_context=get_context("spawn"), initializer=_start, initargs=(prepare,)
     )
+
+    def submit(item: Item) -> Future[Result]:
+        with starting_helpers():  # at most one, as long as there are fewer than ``count``
+            return executor.submit(work, item)
+
     try:
-        yield from _map_in_order(executor, count + _QUEUED, work, items, run)
+        yield from _map_in_order(submit, count + _QUEUED, items, run)
     except BrokenProcessPool as error:
         raise ProcessError(
             "a worker process died, perhaps out of memory "
@@ -82,19 +88,19 @@ def map_in_threads(
     executor = ThreadPoolExecutor(count, initializer=prepare)
     of_opencv = cv2.getNumThreads()
     try:
-        yield from _map_in_order(executor, count + queued, work, items, run)
+        yield from _map_in_order(partial(executor.submit, work), count + queued, items, run)
     finally:
         executor.shutdown(cancel_futures=True)
         cv2.setNumThreads(of_opencv)  # which a worker may have changed, and is the same for all threads
 
 
 def _map_in_order(
-    executor: Executor, in_flight: int, work: Callable[[Item], Result], items: Iterable[Item], run: Run
+    submit: Callable[[Item], Future[Result]], in_flight: int, items: Iterable[Item], run: Run
 ) -> Generator[Result]:
     """Results in the order of the items, with at most ``in_flight`` at a time."""
     waiting: deque[Future[Result]] = deque()
     for item in items:
-        waiting.append(executor.submit(work, item))
+        waiting.append(submit(item))
         if len(waiting) >= in_flight:
             yield _result(waiting.popleft(), run)
     while waiting:

@@ -208,7 +208,11 @@ def initialise(module: nn.Module, *, even: bool = False) -> None:
     With ``even`` each :class:`Upscale` begins as an enlargement by nearest neighbours: the four pixels
     that it makes of one have the same weights at first (Aitken et al. 2017, "Checkerboard artifact free
     sub-pixel convolution"). Otherwise a decoder first has to unlearn a pattern of dots.
+
+    Does nothing to a module on the device "meta", which has no values.
     """
+    if any(parameter.is_meta for parameter in module.parameters()):
+        return  # PyTorch would import its compiler for it, which takes more than a second
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, a=LEAK)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import FrameType
 
 _POLL = 0.02  # seconds
@@ -97,6 +98,23 @@ def cancelled_by(token: CancelToken, signals: Sequence[int]) -> Iterator[None]:
         restore()
 
 
+@contextmanager
+def starting_helpers() -> Iterator[None]:
+    """Start processes that will call :func:`follow_parent` inside this: a signal that reaches them before
+    that waits, and is then ignored. Otherwise Ctrl-C would end them in the middle of their imports, each
+    with a traceback on the terminal."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    # Its start, which Python leaves to the first process that needs it, would let the signals through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def follow_parent() -> None:
     """In a process that was started to help: leave signals to the parent, and end when it has ended.
 
@@ -104,6 +122,8 @@ def follow_parent() -> None:
     """
     for number in stop_signals():
         signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals())
     threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
 
 

@@ -62,7 +62,7 @@ class Run:
         control: Control | None = None,
     ) -> None:
         self.id = uuid.uuid4().hex[:12]
-        self.token = token or CancelToken()
+        self.token = CancelToken() if token is None else token
         self.control = control
         self._subscribers: list[Subscriber] = []
         self._failing: set[int] = set()

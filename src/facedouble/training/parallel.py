@@ -29,7 +29,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from facedouble.errors import FacedoubleError, ProcessError, SettingsError, TrainingError, setting
-from facedouble.run.cancel import Cancelled, follow_parent
+from facedouble.run.cancel import Cancelled, follow_parent, starting_helpers
 from facedouble.run.events import Event
 from facedouble.run.run import Run
 
@@ -194,8 +194,9 @@ def launch(count: int, work: Callable[..., Any], arguments: tuple[Any, ...], run
         )
         for rank in range(count)
     ]
-    for process in processes:
-        process.start()
+    with starting_helpers():
+        for process in processes:
+            process.start()
     try:
         result = _listen(processes, messages, cancelled, run)
     except BaseException:

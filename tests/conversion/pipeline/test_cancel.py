@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from facedouble.conversion.pipeline import ConvertResult, convert
-from facedouble.run.cancel import Cancelled
+from facedouble.conversion.pipeline import convert
+from facedouble.run.cancel import Cancelled, CancelToken
 from facedouble.run.events import Event, Progress
 from facedouble.run.run import Run
 from facedouble.settings.convert import ConvertSettings
@@ -22,60 +22,95 @@ SETTINGS = from_options(
 )
 
 
+class CancelledAt(CancelToken):
+    """Cancels at the safe point of this number, of all that any thread comes to; never where it is 0."""
+
+    __slots__ = ("_moment", "reached")
+
+    def __init__(self, moment: int = 0) -> None:
+        super().__init__()
+        self._moment = moment
+        self.reached = 0
+
+    def check(self) -> None:
+        self.reached += 1
+        if self.reached == self._moment:
+            self.cancel()
+        super().check()
+
+
 @pytest.fixture(scope="module")
-def uninterrupted(rich: Path, faces: Path, stand_in: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def safe_points() -> CancelledAt:
+    """How many there are in ``uninterrupted``."""
+    return CancelledAt()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(
+    rich: Path,
+    faces: Path,
+    stand_in: Path,
+    safe_points: CancelledAt,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> bytes:
     path = tmp_path_factory.mktemp("uninterrupted") / "out.mov"
-    convert(rich, stand_in, path, SETTINGS, faceset=faces)
+    convert(rich, stand_in, path, SETTINGS, faceset=faces, run=Run(token=safe_points))
     return path.read_bytes()
 
 
-def cancelled_after(
-    seconds: float, rich: Path, model: Path, output: Path, faceset: Path | None
-) -> ConvertResult | None:
-    """A run that another thread cancels; ``None`` if it did not come to its end before that."""
-    run = Run()
-    timer = threading.Timer(seconds, run.cancel)
-    timer.start()
-    try:
-        return convert(rich, model, output, SETTINGS, faceset=faceset, run=run)
-    except Cancelled:
-        assert not output.exists()
-        return None
-    finally:
-        timer.cancel()
-        timer.join()
-
-
-@pytest.mark.parametrize(
-    ("seed", "given"),
-    [(0, True), (1, True), (2, True), pytest.param(2, False, marks=pytest.mark.subprocess)],
-)
+@pytest.mark.parametrize("seed", range(3))
 def test_a_run_cancelled_at_any_moment_ends_with_the_same_bytes(
-    rich: Path, faces: Path, stand_in: Path, uninterrupted: bytes, tmp_path: Path, seed: int, given: bool
+    rich: Path,
+    faces: Path,
+    stand_in: Path,
+    uninterrupted: bytes,
+    safe_points: CancelledAt,
+    tmp_path: Path,
+    seed: int,
 ) -> None:
     chance, output = random.Random(seed), tmp_path / "out.mov"
-    threads = threading.active_count()
-    longest = 1.5 if given else 5.0
-    for _ in range(4 if given else 2):
-        if cancelled_after(chance.uniform(0, longest), rich, stand_in, output, faces if given else None):
-            break
-        assert threading.active_count() == threads
-    else:
-        convert(rich, stand_in, output, SETTINGS, faceset=faces if given else None)
+    threads = set(threading.enumerate())
+    for _ in range(3):  # each run goes on where the one before was, and comes to its end once
+        run = Run(token=CancelledAt(chance.randint(1, safe_points.reached // 3)))
+        with pytest.raises(Cancelled):
+            convert(rich, stand_in, output, SETTINGS, faceset=faces, run=run)
+        assert not output.exists()
+        assert set(threading.enumerate()) <= threads
+    convert(rich, stand_in, output, SETTINGS, faceset=faces)
     assert output.read_bytes() == uninterrupted
     assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
 
 
-def cancelled_in_part_three(rich: Path, model: Path, output: Path) -> Path:
-    """The work folder of a run that was cancelled there."""
+@pytest.mark.subprocess
+def test_cancelled_while_it_looks_for_faces_it_ends_with_the_same_bytes(
+    rich: Path, stand_in: Path, uninterrupted: bytes, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mov"
+    threads = set(threading.enumerate())
+    for stage, done in (("detect", 30), ("crop", 20)):
+        with pytest.raises(Cancelled):
+            convert(rich, stand_in, output, SETTINGS, run=cancelled_in(stage, done))
+        assert set(threading.enumerate()) <= threads
+    convert(rich, stand_in, output, SETTINGS)
+    assert output.read_bytes() == uninterrupted
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
+
+
+def cancelled_in(stage: str, done: int) -> Run:
+    """A run that is cancelled once so much of a stage is done."""
 
     def stop(event: Event) -> None:
-        if isinstance(event, Progress) and event.stage == "convert" and event.done == 15:
+        if isinstance(event, Progress) and event.stage == stage and event.done >= done:
             run.cancel()
 
     run = Run([stop])
+    return run
+
+
+def cancelled_in_part_three(rich: Path, model: Path, output: Path) -> Path:
+    """The work folder of a run that was cancelled there."""
     with pytest.raises(Cancelled):
-        convert(rich, model, output, SETTINGS, run=run)
+        convert(rich, model, output, SETTINGS, run=cancelled_in("convert", 15))
     return output.with_name(f".{output.name}.work")
 
 

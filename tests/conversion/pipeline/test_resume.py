@@ -27,6 +27,7 @@ from facedouble.settings.extract import ExtractSettings
 from facedouble.settings.options import from_options
 from facedouble.settings.video import ClipEncoding
 from facedouble.video.images import read_image, write_png
+from tests.halting import halting, resume, wait_until_halted
 
 pytestmark = pytest.mark.subprocess
 
@@ -57,51 +58,43 @@ def uninterrupted(rich: Path, faces: Path, stand_in: Path, tmp_path_factory: pyt
     return path
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("seed", range(2))
 def test_a_killed_run_resumes_and_writes_the_same_packets(
     rich: Path, faces: Path, stand_in: Path, uninterrupted: Path, tmp_path: Path, seed: int
 ) -> None:
+    """Killed twice: somewhere between one frame and another, which it does not get beyond."""
     chance = random.Random(seed)
-    output, work = tmp_path / "out.mov", tmp_path / ".out.mov.work"
+    output, work = tmp_path / "film" / "out.mov", tmp_path / "film" / ".out.mov.work"
+    output.parent.mkdir()
     command = command_line(rich, faces, stand_in, output)
-    kept = 0
-    for _ in range(3):
-        run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        aim = kept + chance.choice([0, 1, 2])
-        while run.poll() is None and len(list(work.glob("*.json"))) - 1 < aim:
-            time.sleep(0.002)
-        time.sleep(chance.random() * 0.1)
-        run.send_signal(signal.SIGKILL)
-        if run.wait() == 0:
-            break
+    done = 0
+    for _ in range(2):
+        first = done * PART + chance.randint(1, PART)
+        between = halting(tmp_path / "site", f"convert:{first}", f"convert:{first + 2 * PART}")
+        killed = start(command, between)
+        wait_until_halted(killed.pid)
+        resume(killed.pid)
+        time.sleep(chance.random() * 0.1)  # anywhere between the two
+        kill(killed)
         assert not output.exists()
-        done = len(list(work.glob("0*.json")))
-        assert done >= kept
-        kept = done
-    if not output.exists():
-        last = subprocess.run(command, capture_output=True, text=True, check=True)
-        if kept:
-            done = min(kept * PART, FRAMES)
-            assert f"{done} frames were resumed from an earlier run" in last.stdout
+        kept = len(list(work.glob("0*.json")))
+        assert done <= kept <= (first + 2 * PART) // PART
+        done = kept
+    last = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not done or f"{done * PART} frames were resumed from an earlier run" in last.stdout
     assert packets(output) == packets(uninterrupted)
-    assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
+    assert [path.name for path in output.parent.iterdir()] == ["out.mov"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_resumed_folder_keeps_its_images(rich: Path, faces: Path, stand_in: Path, tmp_path: Path) -> None:
-    output, work = tmp_path / "images", tmp_path / ".images.work"
+    output, work = tmp_path / "film" / "images", tmp_path / "film" / ".images.work"
+    output.parent.mkdir()
     command = command_line(rich, faces, stand_in, output)
-    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while run.poll() is None and len(list(work.glob("0*.json"))) < 3:
-        time.sleep(0.005)
-    run.send_signal(signal.SIGKILL)
-    run.wait()
-    parts = len(list(work.glob("0*.json")))
-    assert 3 <= parts < 7
-    stamps = {
-        path: path.stat().st_mtime_ns for path in output.glob("0*.png") if int(path.stem) < parts * PART
-    }
+    killed = start(command, halting(tmp_path / "site", f"convert:{3 * PART + 2}"))
+    wait_until_halted(killed.pid)
+    kill(killed)
+    assert len(list(work.glob("0*.json"))) == 3
+    stamps = {path: path.stat().st_mtime_ns for path in output.glob("0*.png") if int(path.stem) < 3 * PART}
     gone = output / f"{2 * PART:06d}.png"
     gone.unlink()  # somebody tidied up in the meantime: its part is made again, and those after it
     last = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -110,7 +103,16 @@ def test_a_resumed_folder_keeps_its_images(rich: Path, faces: Path, stand_in: Pa
         path for path in stamps if path < gone
     }
     assert len(list(output.iterdir())) == FRAMES
-    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+    assert [path.name for path in output.parent.iterdir()] == ["images"]
+
+
+def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "it had ended before"
 
 
 def broken_off(rich: Path, faces: Path, model: Path, output: Path, how: ConvertSettings) -> None:
@@ -120,10 +122,10 @@ def broken_off(rich: Path, faces: Path, model: Path, output: Path, how: ConvertS
         if isinstance(event, Progress) and event.done == 3 * PART + 1:
             raise KeyboardInterrupt
 
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with pytest.raises(KeyboardInterrupt):
         convert(rich, model, output, how, faceset=faces, run=Run([stop]))
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_ctrl_c_is_clean_and_loses_nothing(
@@ -150,17 +152,15 @@ def test_failed_frames_are_retried_without_keep_going(
     assert (result.frames_resumed, result.frames, len(result.failures)) == (PART, FRAMES, 1)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows cannot halt a process")
 def test_a_second_run_cannot_interfere_with_the_first(
     rich: Path, faces: Path, stand_in: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
-    output, work = tmp_path / "out.mov", tmp_path / ".out.mov.work"
+    output, work = tmp_path / "film" / "out.mov", tmp_path / "film" / ".out.mov.work"
+    output.parent.mkdir()
     command = command_line(rich, faces, stand_in, output)
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = start(command, halting(tmp_path / "site", f"convert:{2 * PART}"))
     try:
-        while first.poll() is None and not list(work.glob("0*.json")):
-            time.sleep(0.005)
-        first.send_signal(signal.SIGSTOP)
+        wait_until_halted(first.pid)
         held = {file: file.stat().st_mtime_ns for file in work.iterdir()}
         # With other words, which would drop the first's work if nothing held it.
         second = subprocess.run([*command, "--detail", "none"], capture_output=True, text=True)
@@ -170,12 +170,11 @@ def test_a_second_run_cannot_interfere_with_the_first(
         assert "out.mov: another run is writing it (" in errors[0]
         assert {file: file.stat().st_mtime_ns for file in work.iterdir()} == held
     finally:
-        first.kill()
-        first.wait()
+        kill(first)
     last = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "frames were resumed from an earlier run" in last.stdout
+    assert f"{PART} frames were resumed from an earlier run" in last.stdout
     assert packets(output) == packets(uninterrupted)
-    assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
+    assert [path.name for path in output.parent.iterdir()] == ["out.mov"]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from facedouble.video.frame import Frame
 from facedouble.video.info import SourceInfo
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -154,7 +155,7 @@ def page_file(pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def page(browser: Browser, page_file: Path) -> Iterator[Page]:
     opened = browser.new_page(viewport={"width": 1280, "height": 800})
-    opened.set_default_timeout(60_000)
+    opened.set_default_timeout(1000 * PATIENCE)
     asked: list[str] = []
     opened.on("request", lambda request: asked.append(request.url))
     opened.goto(page_file.as_uri())
