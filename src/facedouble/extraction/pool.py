@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -88,7 +87,7 @@ def map_in_threads(
     executor = ThreadPoolExecutor(count, initializer=prepare)
     of_opencv = cv2.getNumThreads()
     try:
-        yield from _map_in_order(partial(executor.submit, work), count + queued, items, run)
+        yield from _map_in_order(lambda item: executor.submit(work, item), count + queued, items, run)
     finally:
         executor.shutdown(cancel_futures=True)
         cv2.setNumThreads(of_opencv)  # which a worker may have changed, and is the same for all threads
