@@ -35,7 +35,8 @@ from facedouble.settings.schema import options_table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-_SECTION = re.compile(r"(<!-- table ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_SECTION = re.compile(r"(<!-- table ([a-z0-9-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_NOT_MEASURED = "(not measured yet)"
 _SHORT = (
     "nearer_to_b", "distance_to_b", "distance_to_a", "mouth", "eyes", "expression", "pose", "jitter",
     "flicker", "flicker_own", "seam_colour", "octave_fine", "octave_middle", "octave_coarse",
@@ -67,10 +68,17 @@ def tables(results: Path = RESULTS) -> dict[str, str]:
 
 
 def filled(text: str, parts: Mapping[str, str]) -> str:
-    """``text`` with every marked section made anew from ``parts``."""
+    """``text`` with every marked section made anew from ``parts``.
+
+    Raises ``ValueError`` for a section that is not in ``parts`` and has a table all the same, which would be
+    lost: somebody typed it, or its results are gone.
+    """
 
     def fill(match: re.Match[str]) -> str:
-        return f"{match[1]}\n{parts.get(match[2], '(not measured yet)')}\n\n{match[3]}"
+        start, name, old, end = match.groups()
+        if name not in parts and old.strip() not in ("", _NOT_MEASURED):
+            raise ValueError(f"no results have the table {name}, and it is not empty: it is left as it is")
+        return f"{start}\n{parts.get(name, _NOT_MEASURED)}\n\n{end}"
 
     return _SECTION.sub(fill, text)
 
@@ -78,21 +86,26 @@ def filled(text: str, parts: Mapping[str, str]) -> str:
 def update(paths: Iterable[Path], parts: Mapping[str, str], *, check: bool = False) -> list[Path]:
     """Fill the documents; the paths of those that changed. With ``check`` nothing is written.
 
-    Raises ``ValueError`` for a table that stands in none of them.
+    Raises ``ValueError``, and writes nothing, for a table that stands in none of them, and for one that has
+    rows in a document but no results.
     """
-    changed, placed = [], set()
+    changed: dict[Path, str] = {}
+    placed: set[str] = set()
     for path in paths:
         old = path.read_text(encoding="utf-8")
-        placed |= {name for _, name, _ in _SECTION.findall(old)}
-        new = filled(old, parts)
+        placed |= {match[2] for match in _SECTION.finditer(old)}
+        try:
+            new = filled(old, parts)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
         if new != old:
-            changed.append(path)
-            if not check:
-                write_whole(path, new.encode())
+            changed[path] = new
     missing = sorted(parts.keys() - placed)
     if missing:
         raise ValueError(f"no document has a place for: {', '.join(missing)}")
-    return changed
+    for path, new in changed.items() if not check else ():
+        write_whole(path, new.encode())
+    return list(changed)
 
 
 def main() -> None:

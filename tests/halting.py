@@ -13,9 +13,14 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from facedouble.project.database import open_database
+from facedouble.project.jobs import Job, Queue
+from tests.waiting import wait_until
 
 _VARIABLE = "FACEDOUBLE_TESTS_HALT_AT"
 _SITE = f"""
@@ -57,6 +62,21 @@ def wait_until_halted(pid: int) -> None:
 
 def resume(pid: int) -> None:
     os.kill(pid, signal.SIGCONT)
+
+
+def halted_job(project: Path, title: str) -> Job:
+    """The job of this title, once its process has halted."""
+
+    def found() -> Job | None:
+        with closing(open_database(project)) as database:
+            return next((job for job in Queue(database).all() if job.title == title and job.pid), None)
+
+    wait_until(lambda: found() is not None)
+    job = found()
+    assert job is not None
+    assert job.pid is not None
+    wait_until_halted(job.pid)
+    return job
 
 
 def is_signalled(pid: int) -> bool:

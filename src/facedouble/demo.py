@@ -47,7 +47,7 @@ from facedouble.video.source import open_source
 
 Result = TypeVar("Result")
 
-QUICK_MINUTES = 0.35
+QUICK_ITERATIONS = 200
 _TILE = 240
 _COLUMNS = 8
 
@@ -110,10 +110,10 @@ def _demo(settings: DemoSettings, run: Run) -> DemoResult:
         raise SettingsError("output", output, f"{model} was trained on other clips; choose another folder")
     for clip, path in zip((*clips_a, *clips_b), (*faces_a, *faces_b), strict=True):
         timed("extract", partial(_extract_faces, clip, path, run))
-    minutes = QUICK_MINUTES if settings.quick else settings.minutes
+    limits = Limits(iterations=QUICK_ITERATIONS) if settings.quick else Limits(minutes=settings.minutes)
     # Saving every hundred iterations, which is every few seconds here, would cost a tenth of the time.
     training = TrainSettings(
-        limits=Limits(minutes=minutes),
+        limits=limits,
         compute=TrainCompute(device=settings.device),
         saving=Saving(interval=0),
     )

@@ -55,6 +55,19 @@ def test_a_table_without_a_place_is_an_error(results: Path, tmp_path: Path) -> N
         update([page], {"speed": "x"})
 
 
+def test_a_table_that_was_typed_is_not_lost(results: Path, tmp_path: Path) -> None:
+    """Nor is anything else written then."""
+    first, second = tmp_path / "a.md", tmp_path / "b.md"
+    first.write_text(PAGE)
+    typed = "<!-- table typed -->\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n<!-- end -->\n"
+    second.write_text(typed)
+    parts = {"speed": tables(results)["speed"]}
+    for check in (True, False):
+        with pytest.raises(ValueError, match=r"b\.md: no results have the table typed"):
+            update([first, second], parts, check=check)
+    assert (first.read_text(), second.read_text()) == (PAGE, typed)
+
+
 def test_two_tables_of_one_name_are_an_error(results: Path) -> None:
     (results / "experiments.json").write_text(json.dumps({"tables": [TABLE.as_json()]}))
     with pytest.raises(ValueError, match="speed"):

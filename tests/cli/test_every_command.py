@@ -44,7 +44,9 @@ import json, os, resource, signal, sys
 sys.path[:0] = json.loads(os.environ["PATHS"])
 from facedouble.cli.main import main
 from facedouble.cli.streams import prepare_streams
-import facedouble.cli.extract, facedouble.cli.convert
+# Once, and not in each command's process.
+import facedouble.conversion.pipeline, facedouble.evaluation.evaluate, facedouble.extraction.extract
+import facedouble.training.loop
 surroundings, report = sys.argv[1], int(sys.argv[2])
 codes = {}
 for name, arguments in json.loads(os.environ["COMMANDS"]).items():

@@ -38,7 +38,7 @@ def test_enter_stops_it_cleanly(facesets: Facesets, tmp_path: Path) -> None:
         if line.startswith("train ..."):
             os.write(ours, b"\n")
             break
-    output, rest = run.communicate(timeout=300)
+    output, rest = run.communicate()
     assert run.returncode == 0, rest
     assert "stopped by hand at iteration" in output
     card = checkpoint.read_card(tmp_path / "m")

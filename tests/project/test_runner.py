@@ -29,7 +29,7 @@ from facedouble.project.jobs import ENDED, Job, JobState, NewJob, Queue
 from facedouble.project.local import LocalExecutor
 from facedouble.training.schedule import StopReason
 from facedouble.video.source import open_source
-from tests.halting import halting, is_signalled, resume, wait_until_halted
+from tests.halting import halted_job, halting, is_signalled, resume
 from tests.waiting import wait_until
 
 pytestmark = [
@@ -138,17 +138,6 @@ def runner_pid(folder: Path) -> int:
     return int(json.loads((folder / ".facedouble" / ".runner.lock").read_bytes())["pid"])
 
 
-def halted(folder: Path, title: str) -> Job:
-    """The job of this title, once it has halted."""
-
-    def found() -> Job:
-        return next(job for job in jobs(folder) if job.title == title)
-
-    wait_until(lambda: found().pid is not None)
-    wait_until_halted(found().pid or 0)
-    return found()
-
-
 @pytest.mark.slow
 def test_the_whole_road_and_then_nothing_is_left_to_do(
     unbroken: Path, film: Path, capsys: pytest.CaptureFixture[str]
@@ -179,7 +168,7 @@ def test_runner_and_job_are_killed_and_the_result_is_the_same(
     shutil.rmtree(film / "faces" / "a" / "a")
     halt_jobs("detect:10")
     assert main(["run", str(film), "--queue"]) == 0
-    extraction = halted(film, "extract a/a")
+    extraction = halted_job(film, "extract a/a")
     kill_both(extraction)
     capsys.readouterr()
     assert main(["jobs", "--project", str(film)]) == 0
@@ -188,7 +177,7 @@ def test_runner_and_job_are_killed_and_the_result_is_the_same(
     assert "waits for 1 (lost)" in said
     halt_jobs("convert:12")
     assert main(["jobs", "resume", "--project", str(film)]) == 0
-    conversion = halted(film, "convert a")
+    conversion = halted_job(film, "convert a")
     kill_both(conversion)
     main(["jobs", "--project", str(film)])
     halt_jobs()
@@ -211,7 +200,7 @@ def test_a_job_outlives_its_runner_and_is_taken_over(
 ) -> None:
     halt_jobs("convert:3")
     assert main(["run", str(film), "--queue"]) == 0
-    job = halted(film, "convert a")
+    job = halted_job(film, "convert a")
     assert os.getsid(job.pid or 0) != os.getsid(0), "no terminal's end reaches it"
     os.kill(runner_pid(film), signal.SIGKILL)
     executor = LocalExecutor(film)
@@ -231,7 +220,7 @@ def test_stopped_and_resumed_it_makes_the_same(
     halt_jobs("convert:12")
     assert main(["run", str(film), "--queue"]) == 0
     assert main(["run", str(film), "--queue"]) == 1, "it is queued already"
-    job = halted(film, "convert a")
+    job = halted_job(film, "convert a")
     assert main(["run", str(film)]) == 1, "a runner is at work"
     assert main(["jobs", "stop", str(job.id), "--project", str(film)]) == 0
     wait_until(lambda: is_signalled(job.pid or 0))

@@ -26,8 +26,9 @@ from facedouble.studio.server import StudioServer
 from facedouble.training.loop import train
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
+from tests.waiting import PATIENCE, wait_until
 
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @contextmanager
@@ -38,11 +39,11 @@ def serving(folder: Path, *allowed: Path, remote: Remote | None = None) -> Itera
     thread = threading.Thread(target=server.serve_studio)
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(PATIENCE)
         yield server
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
@@ -101,6 +102,18 @@ class Answer:
         return json.loads(self.data)
 
 
+def refused(client: Client, path: str) -> Answer:
+    """The first answer from there that is not 200; it may be given once only."""
+    answers: list[Answer] = []
+
+    def is_refused() -> bool:
+        answers.append(client.get(path))
+        return answers[-1].status != 200
+
+    wait_until(is_refused)
+    return answers[-1]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder without a project."""
@@ -126,7 +139,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page; an error of a script or a breach of the policy fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(1000 * PATIENCE)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ from facedouble.project.database import open_database
 from facedouble.project.foreground import alone
 from facedouble.project.jobs import Queue
 from facedouble.studio.server import StudioServer
-from tests.studio.conftest import Client
+from tests.studio.conftest import Client, refused
 from tests.studio.test_editor import Desk
+from tests.waiting import wait_until
 
 NETWORK = Maker("network", "unet", "1")
 
@@ -44,11 +44,8 @@ def base_of(visitor: Client) -> str:
 
 
 def doubtful(visitor: Client, base: str) -> Any:
-    end = time.monotonic() + 120
-    while not (answer := visitor.get(f"{base}/doubtful").json)["measured"]:
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    return answer["faces"]
+    wait_until(lambda: visitor.get(f"{base}/doubtful").json["measured"])
+    return visitor.get(f"{base}/doubtful").json["faces"]
 
 
 def test_the_mask_that_fits_its_neighbours_least_is_first(faceset: Path, visitor: Client) -> None:
@@ -64,10 +61,7 @@ def test_the_mask_that_fits_its_neighbours_least_is_first(faceset: Path, visitor
 
 def test_without_masks_there_is_nothing_to_compare(visitor: Client) -> None:
     base = base_of(visitor)
-    end = time.monotonic() + 60
-    while (answer := visitor.get(f"{base}/doubtful")).status == 200:
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    answer = refused(visitor, f"{base}/doubtful")
     assert "no face has a mask" in answer.json["error"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from facedouble.studio.training_follow import Curves, Followed
 from facedouble.video.images import write_png
 from facedouble.video.opencv_codec import decode
 from tests.studio.conftest import Client, serving
+from tests.waiting import wait_until
 
 
 def path_of(visitor: Client, kind: str, group: str) -> str:
@@ -32,18 +32,14 @@ def path_of(visitor: Client, kind: str, group: str) -> str:
 
 def measured(visitor: Client, base: str) -> Any:
     """The table of faces, once it is whole."""
-    end = time.monotonic() + 60
-    while not (table := visitor.get(base).json)["measured"]:
-        assert time.monotonic() < end
-    return table
+    wait_until(lambda: visitor.get(base).json["measured"])
+    return visitor.get(base).json
 
 
 def whole_table(faceset: Path, cache: Path) -> dict[str, Any]:
     table = FacesTable()
-    end = time.monotonic() + 60
-    while not (found := table.columns(faceset, cache))["measured"]:
-        assert time.monotonic() < end
-    return found
+    wait_until(lambda: table.columns(faceset, cache)["measured"])
+    return table.columns(faceset, cache)
 
 
 def kept(film: Path) -> set[tuple[int, int]]:
@@ -258,16 +254,13 @@ def test_a_training_goes_on_without_the_server(film: Path) -> None:
         return job
 
     def wait(visitor: Client, ready: Callable[[Any], bool]) -> Any:
-        end = time.monotonic() + 120
-        while not ready(job := job_of(visitor)):
-            assert time.monotonic() < end, job
-            time.sleep(0.2)
-        return job
+        wait_until(lambda: ready(job_of(visitor)))
+        return job_of(visitor)
 
     with serving(film) as server:
         visitor = Client(server).enter()
         base = path_of(visitor, "train", "models")
-        visitor.post(f"{base}/minutes", {"minutes": 30.0})
+        visitor.post(f"{base}/minutes", {"minutes": 6000.0})
         visitor.post("/api/jobs/run", {"steps": [base.rpartition("/")[2]]})
         wait(visitor, lambda _: visitor.get(base).json["iteration"] > 2)
     with serving(film) as server:

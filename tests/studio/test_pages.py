@@ -164,7 +164,7 @@ def test_steps_are_queued_and_done(page: Page, studio: StudioServer, untouched_f
     page.get_by_role("listitem").filter(has_text="Ada/Ada").get_by_role("button", name="Do this step").click()
     page.get_by_role("link", name="Jobs", exact=True).click()
     job = page.locator(".job").filter(has_text="extract Ada/Ada")
-    expect(job).to_contain_text("done", timeout=120_000)
+    expect(job).to_contain_text("done")
     job.get_by_role("button", name="Log").click()
     expect(job.locator("code")).to_contain_text("facedouble extract")
     expect(job.locator(".log")).to_contain_text("$ facedouble extract")
@@ -185,7 +185,7 @@ def test_a_job_outlives_the_server_and_is_stopped_by_the_next(page: Page, untouc
         page.keyboard.press("Digit2")
         page.goto(f"{server.address}/#/jobs")
         page.get_by_role("button", name="Start").click()
-        expect(page.locator(".job")).to_contain_text("failed", timeout=60_000)
+        expect(page.locator(".job")).to_contain_text("failed")
     with serving(untouched_film) as server:
         open_studio(page, server)
         page.goto(f"{server.address}/#/jobs")

@@ -8,10 +8,10 @@ import json
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +27,7 @@ from facedouble.studio import patience
 from facedouble.studio.remote import PasswordGate, Remote, is_own
 from facedouble.studio.server import StudioServer
 from tests.studio.conftest import serving
+from tests.waiting import PATIENCE
 
 PASSWORD = "a long enough password"
 
@@ -106,6 +107,15 @@ def test_the_password_lets_in(server: StudioServer, files: Files) -> None:
     assert send(server, files, "GET", "/api/project", Cookie=name, Origin="http://localhost")[0] == 403
 
 
+@pytest.fixture
+def gate_clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time by which guesses are made to wait, which stands still."""
+    now = [1000.0]
+    monkeypatch.setattr("facedouble.studio.remote.time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+@pytest.mark.usefixtures("gate_clock")
 def test_guessing_is_slow(server: StudioServer, files: Files) -> None:
     answers = [
         send(server, files, "POST", "/api/enter", {"password": f"guess number {n}"})[0] for n in range(8)
@@ -117,14 +127,13 @@ def test_guessing_is_slow(server: StudioServer, files: Files) -> None:
     )  # who is here comes in
 
 
-def test_who_was_wrong_waits_longer_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, now = PasswordGate(PASSWORD), [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+def test_who_was_wrong_waits_longer_each_time(gate_clock: list[float]) -> None:
+    gate = PasswordGate(PASSWORD)
     waits = []
     for _ in range(12):
         assert not gate.opens("10.0.0.9", "wrong")
         waits.append(gate.wait("10.0.0.9"))
-        now[0] += waits[-1]
+        gate_clock[0] += waits[-1]
     assert waits == [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60]
     assert gate.wait("10.0.0.8") == 0
     assert gate.opens("10.0.0.9", PASSWORD)
@@ -133,7 +142,7 @@ def test_who_was_wrong_waits_longer_each_time(monkeypatch: pytest.MonkeyPatch) -
 
 def test_nothing_is_served_without_tls(server: StudioServer) -> None:
     port = int(server.address.rpartition(":")[2])
-    with socket.create_connection(("localhost", port), timeout=20) as connection:
+    with socket.create_connection(("localhost", port), timeout=PATIENCE) as connection:
         connection.sendall(b"GET /api/session HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b"HTTP" not in connection.recv(4096)
 
@@ -144,7 +153,7 @@ def test_old_tls_is_refused(server: StudioServer, files: Files) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_1
     port = int(server.address.rpartition(":")[2])
     with (
-        socket.create_connection(("localhost", port), timeout=20) as connection,
+        socket.create_connection(("localhost", port), timeout=PATIENCE) as connection,
         pytest.raises((ssl.SSLError, OSError)),
     ):
         context.wrap_socket(connection, server_hostname="localhost")
@@ -159,13 +168,13 @@ def test_who_never_says_hello_is_closed(folder: Path, files: Files, monkeypatch:
     thread = threading.Thread(target=server.serve_studio)
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(PATIENCE)
         port = int(server.address.rpartition(":")[2])
-        with socket.create_connection(("localhost", port), timeout=20) as connection:
+        with socket.create_connection(("localhost", port), timeout=PATIENCE) as connection:
             assert connection.recv(10) == b""
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE)
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ from facedouble.studio.access import running_studio
 from facedouble.studio.allowed import AllowedFolders
 from facedouble.studio.server import StudioServer
 from tests.studio.conftest import Client
+from tests.waiting import PATIENCE
 
 HEAD = "POST /api/enter HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nContent-Type: application/json\r\n"
 
 
-def raw(server: StudioServer, request: bytes, timeout: float = 90) -> bytes:
+def raw(server: StudioServer, request: bytes, timeout: float = PATIENCE) -> bytes:
     """What comes back for bytes on a connection, until it is closed."""
     host, _, port = server.address.removeprefix("http://").partition(":")
     parts = []
@@ -221,7 +222,7 @@ def test_a_body_of_two_gigabytes(client: Client) -> None:
     assert declared.startswith(b"HTTP/1.1 413")
     part = b"10000\r\n" + b"[" * 65536 + b"\r\n"
     host, _, port = own.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=90) as connection:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
         connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
         sent = 0
         try:
@@ -262,7 +263,7 @@ def test_a_thousand_sockets(client: Client) -> None:
     try:
         for _ in range(1000):
             connection = socket.socket()
-            connection.settimeout(60)
+            connection.settimeout(PATIENCE)
             connection.connect((host, int(port)))
             many.append(connection)
         assert client.get("/api/project").status == 200

@@ -13,15 +13,16 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from facedouble.video.source import open_source
+from tests.halting import halted_job, halting, resume
 
 pytestmark = [pytest.mark.subprocess, pytest.mark.slow]
-_LONG = 240_000  # ms; for what trains or converts on a busy machine
 
 
 class OwnServer:
     """The studio as a person starts it: a process of its own."""
 
-    def __init__(self, folder: Path, allowed: Path) -> None:
+    def __init__(self, folder: Path, allowed: Path, environment: dict[str, str]) -> None:
+        self._environment = environment
         self._command = [
             *(sys.executable, "-m", "facedouble", "studio", str(folder)),
             *("--no-browser", "--port", "0", "--allow", str(allowed)),
@@ -31,7 +32,11 @@ class OwnServer:
     def open(self, page: Page) -> None:
         """Start it, and come in with the address that it prints."""
         self._process = subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            self._command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self._environment,
         )
         assert self._process.stdout is not None
         said, _, link = self._process.stdout.readline().strip().partition(" ")
@@ -46,17 +51,19 @@ class OwnServer:
         if self._process is None:
             return ""
         self._process.send_signal(number)
-        text, _ = self._process.communicate(timeout=60)
+        text, _ = self._process.communicate()
         self._process = None
         return text
 
 
 @pytest.fixture
-def start(folder: Path, trained_film: Path) -> Iterator[Callable[[], OwnServer]]:
+def start(folder: Path, trained_film: Path, tmp_path: Path) -> Iterator[Callable[[], OwnServer]]:
+    """Its conversions halt after four frames."""
     servers: list[OwnServer] = []
 
     def start() -> OwnServer:
-        servers.append(OwnServer(folder, trained_film / "clips"))
+        environment = halting(tmp_path / "site", "convert:4")
+        servers.append(OwnServer(folder, trained_film / "clips", environment))
         return servers[-1]
 
     yield start
@@ -86,28 +93,31 @@ def test_from_an_empty_folder_to_a_measured_swap(
     page.get_by_role("button", name="Do everything").click()
 
     to(page, "Jobs")  # the faces are found, and the training begins; its server is killed
-    expect(job(page, "train Ada-Ben").locator(".state")).to_have_text("running", timeout=_LONG)
+    expect(job(page, "train Ada-Ben").locator(".state")).to_have_text("running")
     server.end(signal.SIGKILL)
     server.open(page)
     to(page, "Train")
     expect(page.locator(".training .state")).to_have_text("running")
     iterations = page.locator(".facts dd").first
-    expect(iterations).not_to_have_text("0", timeout=_LONG)
+    expect(iterations).not_to_have_text("0")
     before = iterations.inner_text()
-    expect(iterations).not_to_have_text(before, timeout=_LONG)  # it goes on
-    expect(page.locator(".sheets canvas")).to_be_visible(timeout=_LONG)
+    expect(iterations).not_to_have_text(before)  # it goes on
+    expect(page.locator(".sheets canvas")).to_be_visible()
     page.get_by_role("button", name="Stop", exact=True).click()
-    expect(page.locator(".training .state")).to_have_text("unfinished", timeout=_LONG)
+    expect(page.locator(".training .state")).to_have_text("unfinished")
 
     to(page, "Convert")  # what was trained can be looked at, and converted with
-    expect(page.locator(".transport[data-stamp]")).to_have_count(1, timeout=_LONG)
+    expect(page.locator(".transport[data-stamp]")).to_have_count(1)
     page.get_by_role("button", name="Queue").click()
     to(page, "Jobs")
-    expect(job(page, "convert Ada").locator(".state")).to_have_text("running", timeout=_LONG)
+    expect(job(page, "convert Ada").locator(".state")).to_have_text("running")
+    conversion = halted_job(folder, "convert Ada")
     server.end(signal.SIGKILL)
     server.open(page)
     to(page, "Jobs")
-    expect(job(page, "convert Ada").locator(".state")).to_have_text("done", timeout=_LONG)
+    expect(job(page, "convert Ada").locator(".state")).to_have_text("running")
+    resume(conversion.pid or 0)
+    expect(job(page, "convert Ada").locator(".state")).to_have_text("done")
     result = folder / "results" / "Ada.mp4"
     written = [frame.rgb() for frame in open_source(result).frames()]
     source = [frame.rgb() for frame in open_source(trained_film / "clips" / "Ada.mp4").frames()]
@@ -116,7 +126,7 @@ def test_from_an_empty_folder_to_a_measured_swap(
 
     to(page, "Report")  # it waits for the training that was stopped
     page.get_by_role("button", name="Measure it").click()
-    expect(page.locator(".verdict h2")).to_be_visible(timeout=_LONG)
+    expect(page.locator(".verdict h2")).to_be_visible()
     assert server.end(signal.SIGINT) == "stopped\n"
 
 
