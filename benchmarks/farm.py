@@ -94,8 +94,8 @@ class FarmJob:
     alone: float
 
     def parallel(self, workers: int, text: str, *, really: bool = False) -> float:
-        """Seconds until all stages are done. Where waits are real they are a tenth as long."""
-        times = 10 if really else 1
+        """Seconds until all stages are done. Where waits are real they are a thirtieth as long."""
+        times = 30 if really else 1
         return times * sum(
             farm_seconds(n, workers, cost / times, text, really=really) for n, cost in self.stages
         )
@@ -111,7 +111,7 @@ def farm(jobs: Sequence[FarmJob], text: str) -> Table:
     rows: list[list[Cell]] = []
     for workers in (*WORKERS, -WORKERS[-1]):
         count = abs(workers)
-        row: list[Cell] = [str(count) if workers > 0 else f"{count}, waits real and a tenth as long"]
+        row: list[Cell] = [str(count) if workers > 0 else f"{count}, waits real and a thirtieth as long"]
         for job in jobs:
             if workers < 0 and job is not jobs[-1]:
                 row += [None, None, None]

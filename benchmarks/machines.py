@@ -42,9 +42,10 @@ from facedouble.settings.base import Settings
 from facedouble.settings.convert import ConvertCommand
 from facedouble.settings.extract import ExtractCommand
 
-LOOPS = 4  # of a clip of 123 frames
-PART = 123  # frames of a part of the conversion measured
-PARTS = 8  # of the extraction measured
+CLIP = 123  # frames
+LOOPS = 10  # of the clip: the long one, which shows what the coordinator does for each frame
+PART = 62  # frames of a part of the conversion measured
+PARTS = 4  # of the extraction measured, and of the fitting
 TWO_HOURS = 2 * 3600 * 25  # frames
 FARM_PART = 250  # frames of a part of a conversion, by default
 FARM_PARTS = 512  # of an extraction
@@ -161,13 +162,18 @@ def starts(done: Path) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Coordinator:
-    """Processor seconds that the coordinator spends by itself on ``frames`` frames, by what it does; its
-    largest ``memory`` in MB, and the ``bytes`` of the plan folder."""
+    """Processor seconds that the coordinator spends by itself, by what it does: ``once``, and for ``each``
+    frame, measured with ``frames``. Its largest ``memory`` in MB; ``bytes`` of the plan folder a frame."""
 
     frames: int
-    seconds: dict[str, float]
+    once: dict[str, float]
+    each: dict[str, float]
     memory: float
-    bytes: int
+    bytes: float
+
+    def seconds(self, frames: int) -> float:
+        """What a clip of so many frames takes."""
+        return sum(self.once.values()) + frames * sum(self.each.values())
 
 
 def coordinate_extraction(every: int, shard: str, folder: Path) -> Coordinator:
@@ -197,7 +203,9 @@ def coordinate_extraction(every: int, shard: str, folder: Path) -> Coordinator:
         target.write_result("crop", part, text)
     size = _size(path)
     seconds["take crops"] = busy(lambda: join(path, "crop"))
-    return Coordinator(frames, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, size)
+    each = {name: spent / frames for name, spent in seconds.items()}
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    return Coordinator(frames, dict.fromkeys(seconds, 0.0), each, memory, size / frames)
 
 
 def _json(face: Any) -> str:
@@ -222,20 +230,54 @@ def _repeated(real: Shard, indices: Sequence[int], every: int) -> Shard:
     return Shard(tuple(frames), tuple(faces), ())
 
 
-def coordinate_conversion(job: Job, folder: Path) -> tuple[Coordinator, float]:
-    """Plan and join a conversion; and the processor seconds that its parts took."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Processor seconds for each frame that parts take: to ``fit`` a conversion, and to ``write`` it."""
+
+    fit: float
+    write: float
+
+
+def coordinate_conversion(job: Job, long: Job, folder: Path) -> tuple[Coordinator, Parts]:
+    """Plan, work on and join a conversion, and plan a ``long`` one. That is joined with one face replaced
+    and all other frames copied: what joining takes does not depend on that."""
+    planning, joining = [], []
     path = folder / "plan"
-    seconds = {"plan": busy(lambda: plan("convert", job.command(folder / "out.mp4"), path, 1))}
-    parts = len(PlanFolder(path).read().parts["convert"])
-    spent = busy(partial(_work, path, "convert", parts))
+    planning.append(busy(lambda: plan("convert", job.command(folder / "out.mp4"), path, 1)))
+    fit = _spent(path, "fit", again=True)
+    joining.append(busy(lambda: join(path, "fit")))
+    write = _spent(path, "convert")
     size = _size(path)
-    seconds["join and mark"] = busy(lambda: join(path, "convert"))
+    joining[0] += busy(lambda: join(path, "convert"))
+    whole = long.command(folder / "long.mp4")
+    planning.append(busy(lambda: plan("convert", whole, folder / "long plan", 1)))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    return Coordinator(job.frames, seconds, memory, size), spent
+    path = folder / "one face"
+    plan("convert", whole.replace(frames={"ranges": ["0"]}), path, 1)
+    for stage in ("fit", "convert"):
+        _work(path, stage)
+        spent = busy(partial(join, path, stage))
+        joining.append(spent if stage == "fit" else joining.pop() + spent)
+    seconds = {"plan": planning, "join and mark": joining}
+    each = {
+        name: max(0.0, (more - few) / (long.frames - job.frames)) for name, (few, more) in seconds.items()
+    }
+    once = {name: max(0.0, few - job.frames * each[name]) for name, (few, _) in seconds.items()}
+    found = Coordinator(long.frames, once, each, memory, size / job.frames)
+    return found, Parts(fit / job.frames, write / job.frames)
 
 
-def _work(path: Path, stage: str, parts: int) -> None:
-    for part in range(parts):
+def _spent(path: Path, stage: str, *, again: bool = False) -> float:
+    """Processor seconds of all parts of a stage. ``again``: without what a worker does once."""
+    if again:
+        _work(path, stage)
+        for file in (path / stage).glob("*.json"):
+            file.unlink()
+    return busy(partial(_work, path, stage))
+
+
+def _work(path: Path, stage: str) -> None:
+    for part in range(len(PlanFolder(path).read().parts[stage])):
         work(path, stage, part)
 
 
@@ -246,19 +288,18 @@ def _apart(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def thousand_hours(
-    detect: float, crop: float, write: float, coordinators: Sequence[Coordinator], stored: Mapping[str, float]
+    find: float, write: float, coordinators: Sequence[Coordinator], stored: Mapping[str, float]
 ) -> Table:
-    """1,000 hours of footage on 100 processors like those here. ``detect``, ``crop``, ``write``: seconds a
-    frame; ``stored``: bytes a frame of what lies on the share."""
+    """1,000 hours of footage, in clips of two, on 100 processors like those here. ``find``, ``write``:
+    seconds a frame of extraction and of conversion; ``stored``: bytes a frame of what lies on the share."""
     frames = 1000 * 3600 * 25
-    work_hours = [frames * each / 3600 for each in (detect + crop, write)]
-    alone = [frames * sum(one.seconds.values()) / one.frames / 3600 for one in coordinators]
     rows: list[list[Cell]] = [["frames", frames]]
-    for name, spent, own in zip(("extraction", "conversion"), work_hours, alone, strict=True):
-        rows.append([f"{name}: hours of a processor", spent])
-        rows.append([f"{name}: hours of 100 processors", spent / 100])
-        rows.append([f"{name}: hours of coordinators, one for each clip", own])
-        rows.append([f"{name}: of them for a clip of two hours", own / 500])
+    for name, spent, own in zip(("extraction", "conversion"), (find, write), coordinators, strict=True):
+        rows.append([f"{name}: hours of a processor", frames * spent / 3600])
+        rows.append([f"{name}: hours of 100 processors", frames * spent / 3600 / 100])
+        alone = own.seconds(TWO_HOURS) / 3600
+        rows.append([f"{name}: hours of coordinators, one for each clip", alone * frames / TWO_HOURS])
+        rows.append([f"{name}: of them for a clip of two hours", alone])
     rows += [[f"TB of {name}", size * frames / 1e12] for name, size in stored.items()]
     read = stored["footage"] / (write / 100) / 1e6
     written = stored["results"] / (write / 100) / 1e6
@@ -271,47 +312,46 @@ def thousand_hours(
 
 
 def measure() -> list[Table]:
-    """Everything, on the last clip of the demonstration's A, four times in a row."""
+    """Everything, on the last clip of the demonstration's A: a few minutes on two cores."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         facesets = facesets_of_demo(folder)
         model = hardly_trained(facesets, folder / "model", "quick")
-        clip = looped(demo_clips().a[-1], folder / "clip.mkv", LOOPS)
-        _facedouble("extract", "-i", str(clip), "-o", str(folder / "faces"))
-        jobs = _jobs(clip, model, folder / "faces")
-        tables = [overhead(jobs, folder)]
+        clips = demo_clips().a[-1], looped(demo_clips().a[-1], folder / "long.mkv", LOOPS)
+        extracting, converting = _jobs("short", clips[0], CLIP, model, folder)
+        _, long = _jobs("long", clips[1], CLIP * LOOPS, model, folder)
+        tables = [overhead([extracting, converting], folder)]
         tables.append(starts(folder / "convert two processes" / "plan"))
-        detect, crop, shard = _parts_of_extraction(jobs[0], folder)
+        detect, crop, shard = _parts_of_extraction(extracting, folder)
         extracted = _apart(coordinate_extraction, 20, shard, _made(folder / "extraction"))
-        converted, writing = _apart(coordinate_conversion, jobs[1], _made(folder / "conversion"))
+        converted, parts = _apart(coordinate_conversion, converting, long, _made(folder / "conversion"))
         tables.append(_coordinator(extracted, converted))
         text = PlanFolder(folder / "convert two processes" / "plan").read_result("convert", 0).decode()
-        tables.append(
-            farm(
+        jobs = [
+            FarmJob(
+                "extraction",
+                [(FARM_PARTS, each * TWO_HOURS / FARM_PARTS) for each in (detect, crop)],
+                extracted.seconds(TWO_HOURS),
+            ),
+            FarmJob(
+                "conversion",
                 [
-                    FarmJob(
-                        "extraction",
-                        [(FARM_PARTS, each * TWO_HOURS / FARM_PARTS) for each in (detect, crop)],
-                        sum(extracted.seconds.values()) / extracted.frames * TWO_HOURS,
-                    ),
-                    FarmJob(
-                        "conversion",
-                        [(TWO_HOURS // FARM_PART, writing / converted.frames * FARM_PART)],
-                        sum(converted.seconds.values()) / converted.frames * TWO_HOURS,
-                    ),
+                    (FARM_PARTS, parts.fit * TWO_HOURS / FARM_PARTS),
+                    (TWO_HOURS // FARM_PART, parts.write * FARM_PART),
                 ],
-                text,
-            )
-        )
-        frames = jobs[0].frames
+                converted.seconds(TWO_HOURS),
+            ),
+        ]
+        tables.append(farm(jobs, text))
         stored = {
-            "footage": clip.stat().st_size / frames,
-            "facesets": _size(folder / "faces") / frames,
-            "plan folders of extractions": extracted.bytes / extracted.frames,
-            "plan folders of conversions": converted.bytes / converted.frames,
-            "results": (folder / "convert plain.mp4").stat().st_size / frames,
+            "footage": clips[0].stat().st_size / CLIP,
+            "facesets": _size(folder / "short faces") / CLIP,
+            "plan folders of extractions": extracted.bytes,
+            "plan folders of conversions": converted.bytes,
+            "results": (folder / "convert plain.mp4").stat().st_size / CLIP,
         }
-        tables.append(thousand_hours(detect, crop, writing / frames, (extracted, converted), stored))
+        both = extracted, converted
+        tables.append(thousand_hours(detect + crop, parts.fit + parts.write, both, stored))
         return tables
 
 
@@ -320,8 +360,9 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _jobs(clip: Path, model: Path, faces: Path) -> tuple[Job, Job]:
-    frames = 123 * LOOPS
+def _jobs(name: str, clip: Path, frames: int, model: Path, folder: Path) -> tuple[Job, Job]:
+    faces = folder / f"{name} faces"
+    _facedouble("extract", "-i", str(clip), "-o", str(faces))
     source = {"source": str(clip)}
     places = {**source, "model": str(model), "faceset": str(faces), "checkpoint_frames": PART}
     options = ["-i", str(clip), "-m", str(model), "-a", str(faces), "--checkpoint-frames", str(PART)]
@@ -335,11 +376,10 @@ def _parts_of_extraction(job: Job, folder: Path) -> tuple[float, float, str]:
     """Processor seconds a frame of finding and of cutting, and the shard of one clip's length."""
     path = folder / "in turn" / "plan"
     path.parent.mkdir()
-    plan("extract", job.command(path.parent / "faces.mp4"), path, LOOPS)
+    plan("extract", job.command(path.parent / "faces.mp4"), path, 1)
     spent = []
     for stage in ("detect", "crop"):
-        parts = len(PlanFolder(path).read().parts[stage])
-        spent.append(busy(partial(_work, path, stage, parts)))
+        spent.append(busy(partial(_work, path, stage)))
         if stage == "detect":
             shard = PlanFolder(path).read_result("detect", 0).decode().partition("\n")[2]
             join(path, stage)
@@ -348,19 +388,13 @@ def _parts_of_extraction(job: Job, folder: Path) -> tuple[float, float, str]:
 
 def _coordinator(extracted: Coordinator, converted: Coordinator) -> Table:
     rows: list[list[Cell]] = []
-    for title, found in (("extraction", extracted), ("conversion", converted)):
-        for what, seconds in found.seconds.items():
-            rows.append(
-                [
-                    f"{title} of {found.frames:,} frames: {what}, s of a processor",
-                    seconds * 1000 / found.frames,
-                ]
-            )
-        rows.append(
-            [f"{title} of {found.frames:,} frames: plan folder, MB", found.bytes / found.frames / 1000]
-        )
-        rows.append([f"{title} of {found.frames:,} frames: largest memory, MB in all", found.memory])
-    return Table("machines-coordinator", ["the coordinator alone", "for 1,000 frames"], rows)
+    for name, found in (("extraction", extracted), ("conversion", converted)):
+        title = f"{name}, measured with {found.frames:,} frames"
+        for what, each in found.each.items():
+            rows.append([f"{title}: {what}, s of a processor", found.once[what], each * 1000])
+        rows.append([f"{title}: plan folder, MB", None, found.bytes / 1000])
+        rows.append([f"{title}: largest memory, MB in all", found.memory, None])
+    return Table("machines-coordinator", ["the coordinator alone", "once", "for 1,000 frames more"], rows)
 
 
 def main() -> None:

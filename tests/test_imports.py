@@ -25,6 +25,7 @@ FOUNDATION = {
     "printable",
     "process_limits",
     "registry",
+    "stores",
     "run",
     "settings",
 }

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from facedouble.cli.paths import some_path
+from facedouble.cli.paths import path_or_address, some_path
 from facedouble.cli.wording import in_words, speak_for
 from facedouble.errors import FacedoubleError, SettingsError
 from facedouble.settings import files
@@ -160,7 +160,7 @@ def _parameter(kind: type[Settings], found: list[Leaf]) -> inspect.Parameter:
     leaf = found[0]
     name = "__".join(leaf.path)
     metavar = leaf.option if leaf.argument else _metavar(leaf)
-    parser = some_path if leaf.type is Path else None
+    parser = path_or_address if leaf.type is Path else None
     held: Any = list[leaf.type] if leaf.many else leaf.type  # type: ignore[name-defined]
     if leaf.argument:
         argument = typer.Argument(metavar=metavar, help=leaf.help, show_default=False, parser=parser)

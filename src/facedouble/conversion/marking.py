@@ -14,6 +14,7 @@ from facedouble.provenance.marker import Marker, sidecar_of
 from facedouble.provenance.media_types import EMBEDDED_TYPES, SIDECAR_TYPES
 from facedouble.provenance.signing_identity import load_identity, own_identity
 from facedouble.settings.convert import ConvertSettings, Unmarked
+from facedouble.stores import StoredPath
 from facedouble.video.hashing import source_hash
 from facedouble.video.sequences import holds_images, source_files
 from facedouble.video.sinks import Marking
@@ -40,7 +41,7 @@ def make_marking(
     credentials = Credentials(
         source_name=path_text(source.name),
         source_sha256=source_hash(source),
-        source=source if source.is_file() else None,
+        source=None if isinstance(source, StoredPath) or not source.is_file() else source,
         consent_sha256=consent_hash(marking.consent) if marking.consent else None,
         parameters=parameters or {},
     )
@@ -54,8 +55,15 @@ def make_marking(
         marker.image,
         marker.image_sidecar,
         marker.clip,
-        marker.remark or _of_folder(source),
+        marker.remark or _of_folder(source) or _of_stored(source),
     )
+
+
+def _of_stored(source: Path) -> str | None:
+    """What is said of a clip that is read in parts only: its own credentials bind the whole of it."""
+    if not isinstance(source, StoredPath):
+        return None
+    return f"{source.name}: content credentials of a clip in an object store are not carried over"
 
 
 def _of_folder(source: Path) -> str | None:

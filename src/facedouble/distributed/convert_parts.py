@@ -30,6 +30,7 @@ from facedouble.conversion.plan import ConversionPlan, PlannedFace, Upscaled
 from facedouble.conversion.plan_file import load_plan, save_plan
 from facedouble.distributed.operation import DistributedOperation
 from facedouble.distributed.plan_folder import Plan, PlanFolder, Span, planned, spans_of
+from facedouble.distributed.source_index import keep_index, take_index
 from facedouble.errors import InputError, OutputError
 from facedouble.json_data import parse_json
 from facedouble.run.events import Event, Notice, from_json, to_json
@@ -62,6 +63,7 @@ def plan(command: ConvertCommand, parts: int, folder: PlanFolder, run: Run) -> N
         save_plan(own, _to_fit(folder, number))
         spans.append((min(own.faces), max(own.faces) + 1))
     save_plan(replace(selected, faces={}, fit_keys=conversion.fit_keys(selected)), folder.path / _PLAN)
+    keep_index(folder, command.source, command.reading)
     folder.write(Plan("convert", planned(command), {"fit": spans}))
 
 
@@ -206,6 +208,7 @@ def _opened(command: ConvertCommand, run: Run) -> ClipConversion:
 def _for_parts(path: Path, version: int, cpus: int) -> tuple[ClipConversion, ConversionPlan]:
     """What a worker needs for all parts of a plan, which it opens once."""
     command = ConvertCommand.read(PlanFolder(path).read().settings)
+    take_index(PlanFolder(path), command.source, command.reading)
     changes: dict[str, Any] = {"compute": {"threads": cpus}} if cpus else {}
     return _opened(command.replace(overwrite=True, **changes), Run()), load_plan(path / _PLAN)
 

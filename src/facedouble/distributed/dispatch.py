@@ -61,7 +61,7 @@ def open_executor(name: str) -> PartExecutor:
 
 @dataclass(slots=True)
 class _Stage:
-    """A stage that is being worked on."""
+    """A stage that is being worked on. ``left`` are the parts that are not done."""
 
     folder: PlanFolder
     stage: str
@@ -71,17 +71,19 @@ class _Stage:
     repeatable: bool = True
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    left: set[int] = field(default_factory=set)
     running: dict[Attempt, float] = field(default_factory=dict)
     durations: list[float] = field(default_factory=list)
     failures: dict[int, list[Outcome]] = field(default_factory=dict)
 
     def work(self) -> None:
         waiting = deque(self.folder.missing(self.stage, self.count))
+        self.left = set(waiting)
         stage = self.run.stage(self.stage, self.count, "parts")
         try:
-            while missing := len(self.folder.missing(self.stage, self.count)):
+            while self.left:
                 self.run.check()
-                stage.progress(self.count - missing)
+                stage.progress(self.count - len(self.left))
                 self._hand_out(waiting)
                 for outcome in self.executor.finished(_WAIT):
                     if not self._note(outcome):
@@ -96,7 +98,8 @@ class _Stage:
             part = waiting.popleft() if waiting else self._slowest()
             if part is None:
                 return
-            if self.folder.is_done(self.stage, part):
+            if self.folder.is_done(self.stage, part):  # by whoever else works on this plan
+                self.left.discard(part)
                 continue
             avoid = {outcome.node for outcome in self.failures.get(part, ())}
             attempt = self.executor.start(self.folder.path, self.stage, part, avoid)
@@ -130,6 +133,7 @@ class _Stage:
         start = self.running.pop(outcome.attempt, None)
         part = outcome.attempt.part
         if self._is_there(part, wait=not outcome.error):
+            self.left.discard(part)
             if start is not None and not outcome.error:
                 self.durations.append(self.clock() - start)
             for attempt in [other for other in self.running if other.part == part]:

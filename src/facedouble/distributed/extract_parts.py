@@ -14,6 +14,7 @@ from typing import Any
 
 from facedouble.distributed.operation import DistributedOperation
 from facedouble.distributed.plan_folder import Plan, PlanFolder, Span, planned, spans_of
+from facedouble.distributed.source_index import keep_index, take_index
 from facedouble.errors import InputError
 from facedouble.extraction.cropping import CropTarget, cut_crops, faces_to_crop, jobs_of
 from facedouble.extraction.detection import analyse_segments, until_error
@@ -56,6 +57,7 @@ def plan(command: ExtractCommand, parts: int, folder: PlanFolder, run: Run) -> N
         smoothed = faceset.meta(SMOOTHED) is not None
     made = Plan("extract", planned(command), {"detect": _segments(frames, settings, parts)})
     folder.write(made)
+    keep_index(folder, command.source, command.reading)
     if smoothed:  # only crops are missing
         _plan_crops(folder, made, parts)
 
@@ -65,6 +67,7 @@ def work(folder: PlanFolder, stage: str, part: int, cpus: int, run: Run) -> None
     plan = folder.read()
     command = ExtractCommand.read(plan.settings)
     command = command.replace(processes=cpus or command.processes)
+    take_index(folder, command.source, command.reading)
     if stage == "detect":
         _detect(folder, command, plan.parts[stage][part], part, run)
     else:

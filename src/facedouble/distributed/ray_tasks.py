@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from collections.abc import Collection, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -140,7 +141,8 @@ class RayTasks:
     def finished(self, seconds: float) -> Sequence[Outcome]:
         ray = _ray()
 
-        if not self._running:
+        if not self._running:  # the cluster has no room for any
+            time.sleep(seconds)
             return ()
         ready, _ = ray.wait(list(self._running), num_returns=1, timeout=seconds)
         if ready:

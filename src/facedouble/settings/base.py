@@ -23,6 +23,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticUndefined, co
 from facedouble.errors import UNSET, setting
 from facedouble.files import path_text
 from facedouble.registry import Registry
+from facedouble.stores import StoredPath, is_address, some_source
 
 
 def _some_path(value: object) -> object:
@@ -30,7 +31,19 @@ def _some_path(value: object) -> object:
         raise problem("", "is an empty path")
     if isinstance(value, str) and "\0" in value:
         raise problem("", "is not a path")
+    if is_address(value) or isinstance(value, StoredPath):
+        raise problem("", "is in an object store; only the clip that is worked on can be there")
     return value
+
+
+def _some_source(value: object) -> object:
+    if isinstance(value, str) and is_address(value):
+        try:
+            return some_source(value)
+        except ValueError as error:
+            # Without the address, in which there may be credentials.
+            raise problem("", str(error), f"{value.partition('://')[0]}://…") from None
+    return value if isinstance(value, StoredPath) else _some_path(value)
 
 
 # In files paths are texts, and tuples are lists; both are taken for what they stand for.
@@ -40,6 +53,13 @@ File = Annotated[
     Strict(False),
     PlainSerializer(path_text, return_type=str, when_used="json"),
 ]
+SourceFile = Annotated[
+    Path,
+    BeforeValidator(_some_source),
+    Strict(False),
+    PlainSerializer(path_text, return_type=str, when_used="json"),
+]
+"""A file, or a clip in an object store."""
 Files = Annotated[tuple[File, ...], Strict(False)]
 Texts = Annotated[tuple[str, ...], Strict(False)]
 Integers = Annotated[tuple[int, ...], Strict(False)]
@@ -86,7 +106,7 @@ def field(
 
 def problem(path: str, text: str, value: object = UNSET) -> PydanticCustomError:
     """What a validator raises: ``text`` says what is wrong with the field at ``path`` (from its class on), or
-    with its ``value``."""
+    with its ``value``, shown instead of the one that was given."""
     return PydanticCustomError("problem", "{text}", {"path": path, "text": text, "value": value})
 
 

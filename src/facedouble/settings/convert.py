@@ -17,7 +17,17 @@ from facedouble.conversion.registry import (
     SHARPENERS,
 )
 from facedouble.errors import SettingsError, setting
-from facedouble.settings.base import Choice, File, Integers, OneOf, Settings, Texts, field, problem
+from facedouble.settings.base import (
+    Choice,
+    File,
+    Integers,
+    OneOf,
+    Settings,
+    SourceFile,
+    Texts,
+    field,
+    problem,
+)
 from facedouble.settings.compute import ConvertCompute
 from facedouble.settings.people import TrackChoice
 from facedouble.settings.reading import Reading
@@ -375,7 +385,7 @@ class ConvertSettings(Settings):
 class ConvertCommand(ConvertSettings):
     """Put the trained person's face into a clip, and keep everything else of it."""
 
-    source: File = field(
+    source: SourceFile = field(
         help="clip, folder of images, or a sequence such as plate.####.exr", option="input", short="-i"
     )
     model: File = field(help="folder of the trained model", short="-m")

@@ -39,8 +39,8 @@ def _explained(settings: type[Settings], found: Mapping[str, Any], before: tuple
         return _explained(inner.settings, inner.found, (*before, *path))
     if kind == "problem":
         path = (*path, *(part for part in context["path"].split(".") if part))
-        if context["path"]:
-            value = context.get("value", UNSET)
+        if context["path"] or context["value"] is not UNSET:
+            value = context["value"]
         text = context["text"]
     elif kind == "missing":
         value, text = UNSET, "is missing"

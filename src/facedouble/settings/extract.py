@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import field_validator
 
 from facedouble.faces.registry import DEFAULT_DETECTOR, DEFAULT_SCHEME, DETECTORS, LANDMARK_SCHEMES
-from facedouble.settings.base import Choice, File, OneOf, Settings, field, problem
+from facedouble.settings.base import Choice, File, OneOf, Settings, SourceFile, field, problem
 from facedouble.settings.people import FaceChoice
 from facedouble.settings.reading import Reading
 
@@ -122,7 +122,7 @@ def read_recorded(values: Mapping[str, Any]) -> ExtractSettings:
 class ExtractCommand(ExtractSettings):
     """Find the faces of a clip and cut them out into a faceset."""
 
-    source: File = field(
+    source: SourceFile = field(
         help="clip, folder of images, or a sequence such as plate.####.exr", option="input", short="-i"
     )
     output: File = field(help="folder to make", short="-o")

@@ -37,6 +37,14 @@ def load_index(
         return None
 
 
+def has_index(versions: Sequence[FileVersion], video_stream: int | None = None) -> bool:
+    """Whether an index is kept of a source in these versions."""
+    try:
+        return _file(versions, video_stream).is_file()
+    except (OSError, AssetError):
+        return False
+
+
 def store_index(index: SourceIndex, versions: Sequence[FileVersion], video_stream: int | None = None) -> None:
     """Keep an index, if the cache folder can be written to."""
     with contextlib.suppress(OSError, AssetError):

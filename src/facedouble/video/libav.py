@@ -23,6 +23,7 @@ from av.sidedata.sidedata import Type as SideDataType
 from facedouble.errors import InputError
 from facedouble.files import check_regular
 from facedouble.settings.reading import Reading
+from facedouble.stores import StoredPath
 from facedouble.video.mp4_tables import check_tables
 
 LIBAV_ERRORS = (
@@ -68,10 +69,12 @@ def open_clip(path: Path, reading: Reading | None = None) -> InputContainer:
     """
     reading = reading or Reading()
     try:
-        check_regular(path)
+        if not isinstance(path, StoredPath):
+            check_regular(path)
         check_tables(path)
         # The "file:" keeps FFmpeg from taking a name such as "take:1.mp4" for an address.
-        container = av.open(f"file:{path}", options=_options(reading.pixels), metadata_errors="replace")
+        file = path.open("rb") if isinstance(path, StoredPath) else f"file:{path}"
+        container = av.open(file, options=_options(reading.pixels), metadata_errors="replace")
     except LIBAV_ERRORS as error:
         raise InputError(f"{path}: cannot be opened as a clip ({reason(error)})") from error
     try:
