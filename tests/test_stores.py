@@ -159,8 +159,8 @@ def test_a_stored_clip_in_parts_is_the_file(
 ) -> None:
     shutil.copy(rich, store / "a take.mov")
     address = "s3://bucket/a take.mov"
-    command = ExtractCommand.read({"source": address, "output": str(tmp_path / "faces"), "processes": 1})
-    in_parts("extract", command, tmp_path / "finding", 2)
+    finding = ExtractCommand.read({"source": address, "output": str(tmp_path / "faces"), "processes": 1})
+    in_parts("extract", finding, tmp_path / "finding", 2)
     extract(rich, tmp_path / "whole", ExtractSettings(processes=1))
     assert contents(tmp_path / "faces")[1] == contents(tmp_path / "whole")[1]
     convert(rich, stand_in, tmp_path / "whole.mov", ConvertSettings.read(WRITING), faceset=faces)

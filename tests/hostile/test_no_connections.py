@@ -49,7 +49,11 @@ ROAD = {
         "convert -i b.mp4 -a faces/b -m model -o swap.mkv --swap-model",
     ],
     "plan": [PLAN, PLAN.replace("parts", "further")],
-    "work": ["work parts --stage convert --part 0-1"],
+    "work": [
+        "work parts --stage fit --part 0",
+        "join parts --stage fit",
+        "work parts --stage convert --part 0-1",
+    ],
     "join": ["join parts --stage convert"],
     "distribute": ["distribute further --executor local:1"],
     "occlusion": [
