@@ -11,9 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from facedouble import __version__
+from facedouble.device import gpus
 
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # as Linux calls them
 _LIBRARIES = ("torch", "av", "opencv-python-headless", "ai-edge-litert", "dlib-bin", "numpy")
@@ -46,7 +45,7 @@ def this_machine() -> Machine:
     """The machine this runs on."""
     processor, flags = _processor()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    gpu = next((text for _, text in gpus()), None)
     parts = [processor, f"{cores} cores", *([flag for flag in flags if "bf16" in flag][:1]), gpu or ""]
     name = re.sub(r"[^a-z0-9]+", "-", " ".join(parts).lower()).strip("-")
     return Machine(name, processor, cores, flags, _memory(), gpu, f"{platform.system()} {platform.machine()}")

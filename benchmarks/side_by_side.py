@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def one(folder: Path, begin: float, seconds: float) -> dict[str, float]:
         def iterate(until: float) -> int:
             count = 0
             while time.time() < until:
-                losses = made.step(batches.take(config, config), config)
+                losses = made.step(batches.take(config), config, partial(batches.begin, config))
                 made.state.card.iteration += 1
                 made.state.update_ema()
                 made.state.record_losses(losses)

@@ -25,7 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.material import facesets_of_demo
 from benchmarks.table import Cell, Table, print_tables
-from facedouble.device import choose_device, choose_precision
+from facedouble.device import choose_device, choose_precision, synchronise, works_beside
 from facedouble.models.base import build
 from facedouble.models.registry import MODELS
 from facedouble.run.run import Run
@@ -38,7 +38,7 @@ from facedouble.training.registry import RECIPES
 from facedouble.training.setup import Setup, prepare
 from facedouble.types import SIDES, Side
 
-_PRODUCT = {"cpu": 2048, "cuda": 8192}
+_PRODUCT, _PRODUCT_ON_GPU = 2048, 8192  # side of the matrices
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _COLUMNS = (
     "model, precision, batch",
@@ -57,15 +57,14 @@ def best(work: Callable[[], object], device: torch.device, seconds: float = 6.0)
     while len(times) < 2 or sum(times) < seconds:
         start = time.perf_counter()
         work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        synchronise(device)
         times.append(time.perf_counter() - start)
     return min(times)
 
 
 def product_rate(dtype: torch.dtype, device: torch.device) -> float:
     """GFLOP/s of a large square matrix product."""
-    size = _PRODUCT[device.type]
+    size = _PRODUCT_ON_GPU if works_beside(device) else _PRODUCT
     a = torch.randn(size, size, device=device).to(dtype)
     a @ a
     return 2 * size**3 / best(lambda: a @ a, device, 0.5) / 1e9

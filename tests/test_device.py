@@ -4,7 +4,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from facedouble.device import choose_device, choose_precision
+from facedouble.device import (
+    choose_device,
+    choose_precision,
+    free_memory,
+    gpus,
+    is_out_of_memory,
+    peak_memory,
+    processes_backend,
+    random_state,
+    release_memory,
+    synchronise,
+)
 from facedouble.errors import SettingsError
 
 
@@ -38,3 +49,44 @@ def test_named_precisions() -> None:
     assert choose_precision("bf16", cpu) is torch.bfloat16
     with pytest.raises(SettingsError, match="fp32"):
         choose_precision("fp8", cpu)
+
+
+def test_what_processes_talk_by() -> None:
+    """The makers' libraries between devices, gloo where one device is shared, and on a processor."""
+    cuda, xpu = torch.device("cuda"), torch.device("xpu")
+    assert processes_backend(torch.device("cpu"), shared=False) == "gloo"
+    assert processes_backend(cuda, shared=False) == "cpu:gloo,cuda:nccl"
+    assert processes_backend(xpu, shared=False) == "cpu:gloo,xpu:xccl"
+    assert processes_backend(torch.device("cuda", 0), shared=True) == "cpu:gloo,cuda:gloo"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        torch.AcceleratorError("CUDA error: out of memory", 2),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9.06 GB)"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:126] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_lack_of_memory_is_known_whoever_says_it(error: BaseException) -> None:
+    assert is_out_of_memory(error)
+
+
+def test_another_error_is_not_a_lack_of_memory() -> None:
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_out_of_memory(ValueError("out of memory"))
+
+
+def test_a_processor_has_nothing_to_wait_for_or_to_give_back() -> None:
+    cpu = torch.device("cpu")
+    synchronise(cpu)
+    release_memory(cpu)
+    assert random_state(cpu) is None
+    assert peak_memory(cpu) is None
+    if Path("/proc/meminfo").exists():
+        assert (free_memory(cpu) or 0) > 0
+    assert all(":" in name or name == "mps" for name, _ in gpus())

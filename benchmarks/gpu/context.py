@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from facedouble.assets import demo_clips
+from facedouble.device import synchronise
 from facedouble.extraction.extract import extract
 from facedouble.faceset.store import Faceset
 from facedouble.settings.extract import EveryNth, ExtractSettings
@@ -46,8 +47,7 @@ class Context:
 
     def synchronise(self) -> None:
         """Wait for the device."""
-        if self.device.type in ("cuda", "xpu", "mps"):
-            getattr(torch, self.device.type).synchronize()
+        synchronise(self.device)
 
     def arguments(self, kind: str) -> dict[str, Any]:
         """Arguments of a model's architecture."""

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.context import Context
+from facedouble.device import release_memory
 from facedouble.files import write_whole
 
 RESULTS = "results.json"
@@ -108,9 +109,8 @@ def run(tasks: Sequence[Task], context: Context, record: Record) -> int:
 
 def works(device: torch.device) -> bool:
     """Whether the device still calculates in this process; after some errors CUDA does not."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
     try:
+        release_memory(device)
         return float(torch.ones(4, device=device).sum()) == 4
     except RuntimeError:
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gpu.context import Context
 from benchmarks.gpu.runner import OutOfTimeError, say
+from facedouble.device import (
+    compiles,
+    is_out_of_memory,
+    peak_memory,
+    records_graphs,
+    release_memory,
+    reset_peak_memory,
+)
 from facedouble.models.registry import MODELS
 from facedouble.run.run import Run
 from facedouble.training import schedule
-from facedouble.training.memory import is_out_of_memory
 from facedouble.training.parallel import World
 from facedouble.training.prefetch import Prefetcher
 from facedouble.training.setup import Setup, prepare
@@ -79,8 +87,8 @@ def others(context: Context) -> dict[str, Any]:
 def _sizes(context: Context, kind: str, sizes: Sequence[int], modes: Sequence[str]) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     seconds = 0.3 if context.tiny else 2.0
-    if context.device.type != "cuda":
-        modes = ("eager",)  # the other two are for CUDA
+    possible = {"recorded": records_graphs(context.device), "compiled": compiles(context.device)}
+    modes = [mode for mode in modes if possible.get(mode, True)]
     sizes = sizes[:2] if context.tiny else sizes
     for mode in modes:
         # Compiling takes a minute, whatever the size.
@@ -97,9 +105,8 @@ def _sizes(context: Context, kind: str, sizes: Sequence[int], modes: Sequence[st
             else:
                 say(f"{name}: {rows[name]}")
             gc.collect()
-            if context.device.type == "cuda":
-                torch.cuda.empty_cache()
-                torch.cuda.reset_peak_memory_stats()
+            release_memory(context.device)
+            reset_peak_memory(context.device)
     return rows
 
 
@@ -119,7 +126,7 @@ def _iterate(made: Setup, config: schedule.StepConfig, batches: Prefetcher, unti
     """Iterations as the loop does them, without saves."""
     count = 0
     while not until():
-        losses = made.step(batches.take(config, config), config)
+        losses = made.step(batches.take(config), config, partial(batches.begin, config))
         made.state.card.iteration += 1
         made.state.update_ema()
         made.state.record_losses(losses)
@@ -149,12 +156,13 @@ def _speed(context: Context, kind: str, size: int, mode: str, seconds: float) ->
         "forecast, GB": made.estimate.total(made.step.micro_batch) / 1e9,
         "micro-batch": made.step.micro_batch,
     }
-    if context.device.type == "cuda":
-        row["peak, GB"] = torch.cuda.max_memory_allocated() / 1e9
+    peak = peak_memory(context.device)
+    if peak is not None:
+        row["peak, GB"] = peak / 1e9
         row["recorded"] = made.step.recorded is not None
     if mode == "eager":
         # Counted in a step that nothing was recorded or compiled of; the other ways do as much.
-        made.step.threads = None
+        made.step.update.threads = None
         with FlopCounterMode(display=False) as counter:
             made.step(pairs, config)
         row["TFLOP an iteration"] = counter.get_total_flops() / 1e12
@@ -167,8 +175,8 @@ def profiles(context: Context) -> dict[str, Any]:
     processor's, with how often they are called. Not recorded, so that each is seen by itself."""
     found: dict[str, Any] = {}
     activities = [ProfilerActivity.CPU]
-    if context.device.type == "cuda":
-        activities.append(ProfilerActivity.CUDA)
+    if context.device.type.upper() in ("CUDA", "XPU"):
+        activities.append(getattr(ProfilerActivity, context.device.type.upper()))
     for kind, size in (("quick", 128), ("double", 32)):
         made, config = _setup(context, kind, 4 if context.tiny else size, "eager")
         for _ in range(3):

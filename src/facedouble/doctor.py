@@ -83,17 +83,13 @@ def _torch() -> Iterator[Finding]:
         return
     yield Finding("PyTorch", str(torch.__version__))
 
-    from facedouble.device import choose_device, choose_precision
+    from facedouble.device import choose_device, choose_precision, gpus
 
     yield Finding("processor", f"{os.cpu_count()} cores, PyTorch uses {torch.get_num_threads()} threads")
-    if torch.cuda.is_available():
-        for number in range(torch.cuda.device_count()):
-            properties = torch.cuda.get_device_properties(number)
-            memory = properties.total_memory / 2**30
-            yield Finding(f"cuda:{number}", f"{properties.name}, {memory:.0f} GiB", required=False)
-    elif torch.backends.mps.is_available():
-        yield Finding("mps", "Apple's GPU", required=False)
-    elif shutil.which("nvidia-smi"):
+    found = gpus()
+    for name, text in found:
+        yield Finding(name, text, required=False)
+    if not found and shutil.which("nvidia-smi"):
         yield Finding(
             "GPU",
             "an NVIDIA driver is installed, but this PyTorch cannot use it",
@@ -101,7 +97,7 @@ def _torch() -> Iterator[Finding]:
             'to train many times faster: pip install --force-reinstall "torch>=2.11"',
             required=False,
         )
-    else:
+    elif not found:
         yield Finding("GPU", "none; training and conversion run on the CPU", State.NOTE, required=False)
     try:
         device = choose_device("auto")

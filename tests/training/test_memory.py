@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from facedouble.device import is_out_of_memory
 from facedouble.models.base import build
 from facedouble.models.discriminator import Discriminator
 from facedouble.run.run import Run
-from facedouble.training.memory import MemoryEstimate, activation_bytes_per_face, estimate, is_out_of_memory
+from facedouble.training.memory import MemoryEstimate, activation_bytes_per_face, estimate
 from facedouble.training.parallel import World
 from facedouble.training.setup import prepare
 from facedouble.types import Side

@@ -87,9 +87,9 @@ def test_each_side_in_its_own_thread_is_the_same_step(
 
     def losses(*, apart: bool, micro_batch: int) -> list[list[float]]:
         made = setup(facesets, settings)
-        assert made.step.threads is not None
+        assert made.step.update.threads is not None
         if not apart:
-            made.step.threads = None
+            made.step.update.threads = None
         made.step.micro_batch = micro_batch
         rows = []
         for progress in (0.0, 0.2, 0.4, 0.6, 0.8):
@@ -126,6 +126,29 @@ def test_an_error_in_a_side_is_raised_when_the_other_has_ended(two_threads: None
     with pytest.raises(ValueError, match="of a"):
         SideThreads().run(work)
     assert ended == ["b"]
+
+
+@pytest.mark.parametrize("cores", [2, 3])
+def test_on_two_cores_the_next_batch_waits_until_both_sides_have_ended(
+    facesets: Facesets, two_threads: None, cores: int
+) -> None:
+    """A third thread would hold up one of them. With a core left it begins at once."""
+    torch.set_num_threads(cores)
+    made = setup(facesets, SETTINGS)
+    threads = made.step.update.threads
+    assert threads is not None
+    order: list[str] = []
+    work = threads.run
+
+    def run(of_side: Callable[[Side], Any]) -> dict[Side, Any]:
+        done = work(of_side)
+        order.append("sides")
+        return done
+
+    threads.run = run  # type: ignore[method-assign,assignment]
+    config = schedule.step_config(made.recipe, SETTINGS, made.state.card, 0.0)
+    made.step(made.pairs(config), config, lambda: order.append("batch"))
+    assert order == (["sides", "batch"] if cores == 2 else ["batch", "sides"])
 
 
 def test_out_of_memory_it_takes_fewer_faces_at_a_time(facesets: Facesets) -> None:
@@ -194,7 +217,7 @@ def test_what_is_compiled_is_the_same_step_and_is_not_compiled_anew_in_each(face
     def losses(*, captured: bool) -> list[list[float]]:
         made = setup(facesets, settings)
         if captured:
-            made.step.forward.compile(backend="eager")
+            made.step.update.forward.compile(backend="eager")
         rows = []
         for progress in np.arange(0, 1, 0.1):
             if progress >= made.recipe.shared_decoder_until and not made.state.card.decoders_split:

@@ -16,6 +16,7 @@ from facedouble.settings.recipe import Warp, usual_warp
 from facedouble.training.batch import Batch, RandomDraws, Shard
 from facedouble.training.dataset import Dataset
 from facedouble.training.registry import WARPS
+from facedouble.training.warp.interpolation import sample, sample_within
 from facedouble.training.warp.occluders import Occluders
 from facedouble.training.warp.pairs import Pairs, _affine, make_pairs, moved
 from facedouble.training.warp.tps import spline, value
@@ -288,3 +289,9 @@ def test_what_a_face_does_is_described_as_it_is_in_the_picture_made(flip: float)
         return torch.from_numpy(geometry.describe(LandmarkTrack(own.numpy(), unknown)))
 
     assert torch.allclose(moved(described(points), affine, geometry), described(made), atol=1e-6)
+
+
+def test_places_beyond_the_border_are_brought_to_it_where_a_device_knows_of_none() -> None:
+    pictures = torch.rand(2, 3, 16, 16, generator=seeded())
+    places = torch.rand(2, 9, 9, 2, generator=seeded(1)) * 4 - 2
+    assert torch.allclose(sample_within(pictures, places), sample(pictures, places), atol=1e-5)

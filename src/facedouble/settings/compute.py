@@ -11,7 +11,7 @@ from facedouble.settings.base import Choice, Settings, field
 class Compute(Settings):
     """Device and precision."""
 
-    device: str = field("auto", "auto, cpu, cuda, cuda:N or mps")
+    device: str = field("auto", "auto, cpu, cuda, cuda:N, mps or xpu")
     precision: Literal["auto", "fp32", "bf16"] = field("auto", "how numbers are held: auto, fp32 or bf16")
 
 

@@ -21,7 +21,7 @@ class DemoSettings(Settings):
     output: File = field(Path("demo"), "folder for everything it makes", short="-o")
     minutes: float = field(10.0, "how long to train", unit="minutes", min=0.1)
     clips: Clips | None = field(None, "clips of your own")
-    device: str = field("auto", "auto, cpu, cuda, cuda:N or mps")
+    device: str = field("auto", "auto, cpu, cuda, cuda:N, mps or xpu")
     unseen: bool = field(
         False, "keep the clip that is converted out of training, to see how well the model generalises"
     )

@@ -60,7 +60,7 @@ class ExtractSettings(Settings):
     )
     debug_landmarks: bool = field(False, "draw the landmarks of each face into pictures in landmarks/")
     reading: Reading = field(Reading(), "how clips and images are read")
-    device: str = field("cpu", "where networks that find faces run: auto, cpu, cuda, cuda:N or mps")
+    device: str = field("cpu", "where networks that find faces run: auto, cpu, cuda, cuda:N, mps or xpu")
     processes: int = field(
         0,
         "processes or threads that look for faces, 0 for one per core (on a GPU 16)",

@@ -20,7 +20,7 @@ class OcclusionTraining(OcclusionUse):
     iterations: int = field(200, "iterations", min=1, unit="iterations")
     batch_size: int = field(16, "faces in an iteration", short="-b", min=2, unit="faces")
     learning_rate: float = field(1e-3, "highest step of the optimizer", above=0, max=0.1)
-    device: str = field("auto", "auto, cpu, cuda, cuda:N or mps")
+    device: str = field("auto", "auto, cpu, cuda, cuda:N, mps or xpu")
     overwrite: bool = field(False, "replace a file that exists")
 
 
@@ -35,7 +35,7 @@ class OcclusionApplyCommand(OcclusionUse):
     """Write masks of what is visible into a faceset."""
 
     faceset: File = field(help="folder that extract made", argument=True, option="FACESET")
-    device: str = field("auto", "auto, cpu, cuda, cuda:N or mps")
+    device: str = field("auto", "auto, cpu, cuda, cuda:N, mps or xpu")
 
 
 class OcclusionReviewCommand(Settings):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from facedouble.device import choose_device
 from facedouble.errors import FullError, TrainingError, setting
 from facedouble.models import checkpoint
 from facedouble.run.cancel import Cancelled
@@ -19,10 +21,11 @@ from facedouble.training import memory, parallel, schedule
 from facedouble.training.prefetch import Prefetcher
 from facedouble.training.reference_selection import write_reference_set
 from facedouble.training.reporter import Reporter
-from facedouble.training.schedule import StopReason
+from facedouble.training.schedule import StepConfig, StopReason
 from facedouble.training.setup import Setup, prepare
 from facedouble.training.subscribers import subscribers
-from facedouble.types import SIDES
+from facedouble.training.warp.pairs import Pairs
+from facedouble.types import SIDES, Side
 
 _DRY_RUN_STEPS = 3
 _UNTIL_RECORDED = 6  # steps before the first that is replayed, at most
@@ -80,7 +83,7 @@ def _exclusive(model: Path, settings: TrainSettings, run: Run) -> AbstractContex
 def _train(
     facesets_a: Sequence[Path], facesets_b: Sequence[Path], folder: Path, settings: TrainSettings, *, run: Run
 ) -> TrainResult:
-    with parallel.process_group() as world:
+    with parallel.process_group(choose_device(settings.compute.device)) as world:
         if not world.is_main:
             run = Run(token=run.token)  # the main process reports
         setup = prepare({"a": facesets_a, "b": facesets_b}, folder, settings, world, run)
@@ -137,12 +140,20 @@ class Trainer:
                 self.state.split_decoders()
             config = schedule.step_config(self.recipe, self.settings, card, progress)
             expected = schedule.next_step_config(self.recipe, self.settings, card)
-            losses = self.setup.step(self.batches.take(config, expected), config)
+            losses = self.setup.step(self.batch(config), config, partial(self.batches.begin, expected))
             card.iteration += 1
             card.faces_seen += self.setup.faces
             card.seconds = time.perf_counter() - self.start
             self.state.update_ema()
             self.state.record_losses(losses)
+
+    def batch(self, config: StepConfig) -> Mapping[Side, Pairs]:
+        """The batch of a step. Where there is no memory left for it, the step has to take less."""
+        while True:
+            try:
+                return self.batches.take(config)
+            except (RuntimeError, MemoryError) as error:
+                self.setup.step.use_less_memory(error)
 
     def decide(self) -> tuple[float, StopReason, bool, bool]:
         """Progress of the training, whether to stop, to save, and to pause; the main process decides for

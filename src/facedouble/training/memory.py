@@ -117,19 +117,7 @@ def free_memory(device: torch.device) -> int | None:
 
 def peak_memory(device: torch.device) -> int | None:
     """Peak bytes that this process has allocated on ``device``; ``None`` where that is unknown."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    if device.type != "cpu":
-        return None
-    return _status("VmHWM")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` means that a device or the system is out of memory."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "bad_alloc" in text)
+    return _status("VmHWM") if device.type == "cpu" else facedouble.device.peak_memory(device)
 
 
 def _free_in_limit() -> int | None:

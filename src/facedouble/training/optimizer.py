@@ -1,12 +1,14 @@
-"""Adam (Kingma and Ba 2015): created, saved and restored."""
+"""Adam (Kingma and Ba 2015): created, saved and restored; and gradients added up by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
+
+from facedouble.device import has_fused_adam, records_graphs
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -60,18 +62,35 @@ def _row(tensor: Tensor, like: Tensor) -> Tensor:
 def make_adam(
     module: nn.Module, rate: float, betas: tuple[float, float], device: torch.device
 ) -> torch.optim.Adam:
-    """An optimizer for all parameters of ``module``, fused where the device has that. On CUDA its rate is a
-    tensor and its steps are counted there, so that a recorded step can be replayed."""
+    """An optimizer for all parameters of ``module``, fused where the device has that. Where a step is
+    recorded its rate is a tensor and its steps are counted on the device, so that it can be replayed."""
     if device.type == "cpu":
         return DenseAdam(module.parameters(), lr=rate, betas=betas)
-    recorded = device.type == "cuda"
+    recorded = records_graphs(device)
     return torch.optim.Adam(
         module.parameters(),
         lr=torch.tensor(rate, device=device) if recorded else rate,
         betas=betas,
-        fused=device.type != "mps",
+        fused=has_fused_adam(device),
         capturable=recorded,
     )
+
+
+def add_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
+    """Add ``gradients`` to those that the parameters have; ``None`` is none."""
+    there, more = [], []
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        if gradient is None:
+            continue
+        if parameter.grad is not None:
+            there.append(parameter.grad)
+            more.append(gradient)
+        elif gradient.stride() == parameter.stride():
+            parameter.grad = gradient
+        else:  # the fused optimizer takes both to lie alike in memory
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
+    if there:
+        torch._foreach_add_(there, more)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -108,6 +127,7 @@ def restore_moments(
     """Restore what :func:`moments` returned; other names are ignored. Raises ``KeyError`` or ``ValueError``
     if tensors are missing, have other shapes or types, or hold what no optimizer has."""
     optimizer.state.clear()
+    fused = optimizer.defaults["fused"]
     for name, parameter in module.named_parameters():
         if f"{prefix}step/{name}" not in tensors:
             continue  # it has not been updated yet
@@ -121,8 +141,8 @@ def restore_moments(
         ):
             raise ValueError(f"the optimizer's state of {name} is not one")
         optimizer.state[parameter] = {
-            # On a GPU, the fused optimizer keeps its step count there.
-            "step": step.to(parameter.device) if parameter.is_cuda else step.clone(),
+            # The fused optimizer keeps its step count on the device.
+            "step": torch.empty((), device=parameter.device if fused else "cpu").copy_(step),
             "exp_avg": torch.empty_like(parameter, requires_grad=False).copy_(mean),
             "exp_avg_sq": torch.empty_like(parameter, requires_grad=False).copy_(square),
         }

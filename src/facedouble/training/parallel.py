@@ -28,12 +28,12 @@ from torch import Tensor, nn
 from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
+from facedouble.device import device_count, is_numbered, numbered_device, processes_backend, works_beside
 from facedouble.errors import FacedoubleError, ProcessError, SettingsError, TrainingError, setting
 from facedouble.run.cancel import Cancelled, follow_parent, starting_helpers
 from facedouble.run.events import Event
 from facedouble.run.run import Run
 
-_BACKEND = "cpu:gloo,cuda:nccl"
 _START = timedelta(minutes=10)
 _PATIENCE = timedelta(days=7)  # with the main process, which may wait for room on its disk
 _OF_THE_OTHERS = re.compile(r"gloo|nccl|connection (closed|reset)|socket", re.IGNORECASE)
@@ -75,13 +75,14 @@ def is_distributed() -> bool:
 
 
 @contextmanager
-def process_group() -> Iterator[World]:
-    """The world of this process: itself alone, or with the others that were started with it."""
+def process_group(device: torch.device) -> Iterator[World]:
+    """The world of this process: itself alone, or with the others that were started with it. Each has a
+    device like ``device`` of its own; one that has a number they have together."""
     if not is_distributed():
         yield World()
         return
     try:
-        backend = _BACKEND if torch.cuda.is_available() else "gloo"
+        backend = processes_backend(device, shared=is_numbered(device))
         # All have to come within minutes; then they wait for each other as long as it takes.
         store, rank, size = next(rendezvous("env://", timeout=_START))
         store.set_timeout(_PATIENCE)
@@ -99,14 +100,14 @@ def process_group() -> Iterator[World]:
 
 
 def local_device(device: torch.device, world: World) -> torch.device:
-    """The device of this process: a GPU of its own where there are GPUs."""
-    if device.type != "cuda" or world.size == 1:
+    """The device of this process: where there are GPUs, one of its own, or the one with the number given."""
+    if not works_beside(device) or world.size == 1 or is_numbered(device):
         return device
     number = int(os.environ.get("LOCAL_RANK", world.rank))
-    if number >= torch.cuda.device_count():
-        raise SettingsError("compute.gpus", world.size, f"there are {torch.cuda.device_count()} GPUs")
-    torch.cuda.set_device(number)
-    return torch.device("cuda", number)
+    count = device_count(device)
+    if number >= count:
+        raise SettingsError("compute.gpus", world.size, f"there are {count} GPUs")
+    return numbered_device(device, number)
 
 
 def distributed(module: nn.Module, device: torch.device) -> DistributedDataParallel:
@@ -114,7 +115,7 @@ def distributed(module: nn.Module, device: torch.device) -> DistributedDataParal
     # A step may not use all parameters (B's decoder before the split, a frozen encoder), hence the search.
     return DistributedDataParallel(
         module,
-        device_ids=[device] if device.type == "cuda" else None,
+        device_ids=[device] if works_beside(device) and is_numbered(device) else None,
         find_unused_parameters=True,
     )
 

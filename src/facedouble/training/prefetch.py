@@ -25,8 +25,9 @@ _Made = Mapping[Side, Pairs]
 class Prefetcher:
     """Batches from ``make``, which draws from ``random`` and depends on a step's augmentation strength.
 
-    One batch is prefetched at a time. Meanwhile ``random`` belongs to the thread: call :meth:`rewind` before
-    reading or setting its state.
+    One batch is prefetched at a time: :meth:`take` that of a step, and while the step is taken :meth:`begin`
+    that of the next. Meanwhile ``random`` belongs to the thread: call :meth:`rewind` before reading or
+    setting its state.
     """
 
     def __init__(self, make: Callable[[StepConfig], _Made], random: torch.Generator) -> None:
@@ -35,12 +36,24 @@ class Prefetcher:
         self._thread = computing_threads(1, 1, "batches")
         self._begun: tuple[StepConfig, Tensor, Future[_Made]] | None = None
 
-    def take(self, config: StepConfig, after: StepConfig) -> _Made:
-        """The batch of ``config``; starts prefetching that of ``after``, the step expected next."""
-        made = self._taken(config)
-        state = self._random.get_state()
-        self._begun = (after, state, self._thread.submit(self._make, after))
+    def take(self, config: StepConfig) -> _Made:
+        """The batch of ``config``. Raises what making it raised; then it can be taken anew."""
+        if self._begun is None or not _alike(self._begun[0], config):
+            self.rewind()
+            return self._make_or_rewind(config)
+        try:
+            made = self._begun[2].result()
+        except Exception:
+            self.rewind()
+            raise
+        self._begun = None
         return made
+
+    def begin(self, after: StepConfig) -> None:
+        """Start prefetching the batch of ``after``, the step expected next, unless one is begun."""
+        if self._begun is None:
+            state = self._random.get_state()
+            self._begun = (after, state, self._thread.submit(self._make, after))
 
     def rewind(self) -> None:
         """Discard the prefetched batch, as if it had never been drawn."""
@@ -60,13 +73,13 @@ class Prefetcher:
         self.rewind()
         self._thread.shutdown()
 
-    def _taken(self, config: StepConfig) -> _Made:
-        if self._begun is None or not _alike(self._begun[0], config):
-            self.rewind()
+    def _make_or_rewind(self, config: StepConfig) -> _Made:
+        state = self._random.get_state()
+        try:
             return self._make(config)
-        made = self._begun[2].result()
-        self._begun = None
-        return made
+        except Exception:
+            self._random.set_state(state)
+            raise
 
 
 def _alike(expected: StepConfig, config: StepConfig) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 import torch
 from torch import Tensor
 
-from facedouble.training.memory import is_out_of_memory
+from facedouble.device import is_out_of_memory
 
 Work = Callable[[Sequence[Tensor]], Tensor]
 Replay = Callable[[], object]

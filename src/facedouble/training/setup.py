@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from facedouble.device import choose_device, choose_precision
+from facedouble.device import choose_device, choose_precision, compiles, records_graphs
 from facedouble.errors import SettingsError
 from facedouble.faceset.store import Faceset
 from facedouble.files import path_text
@@ -31,10 +31,13 @@ from facedouble.training.dataset import Dataset
 from facedouble.training.loading import load
 from facedouble.training.memory import MemoryEstimate
 from facedouble.training.objective import Objective
+from facedouble.training.pair_batch import PairBatch
 from facedouble.training.parallel import World
+from facedouble.training.recorded_step import recorded_on_cuda
 from facedouble.training.schedule import StepConfig
 from facedouble.training.step import Step
 from facedouble.training.train_state import TrainState
+from facedouble.training.update import Update
 from facedouble.training.warp.pairs import Pairs, make_pairs
 from facedouble.types import SIDES, Side
 
@@ -83,7 +86,7 @@ def prepare(
     Says what will be trained and what memory it takes. Raises what ``train`` raises.
     """
     device = parallel.local_device(choose_device(settings.compute.device), world)
-    if settings.compute.compile and device.type != "cuda":
+    if settings.compute.compile and not compiles(device):
         raise SettingsError(
             "compute.compile",
             problem=f"is for GPUs; on {device.type} the first step would take minutes and nothing be gained",
@@ -145,18 +148,19 @@ def prepare(
     elif settings.from_model:
         state.start_from(settings.from_model, means, described, run)
 
-    step = Step(
+    update = Update(
         network,
         Objective(recipe, network, device, precision),
         adversary,
         state.optimizer,
         device=device,
         precision=precision,
-        micro_batch=2 * recipe.batch_size // world.size,
         world=world,
         compiled=settings.compute.compile,
-        run=run,
     )
+    recordable = records_graphs(device) and world.size == 1 and not settings.compute.compile
+    recorded = recorded_on_cuda(device) if recordable else None
+    step = Step(update, 2 * recipe.batch_size // world.size, recorded, run)
     run.notice("train.setup", _description(state, data, recipe, precision))
     estimate = _estimate_memory(state, step, data, settings)
     fitting = (
@@ -210,7 +214,7 @@ def _estimate_memory(state: TrainState, step: Step, data: Dataset, settings: Tra
         picture = torch.rand(faces // len(SIDES), 3, size, size, device=device)
         one = torch.ones_like(picture[:, :1])
         pairs = {side: Pairs(picture, picture, one, one) for side in SIDES}
-        return step.losses(pairs, config, eager=True)[0]
+        return step.update.losses(PairBatch(pairs, {}), config, eager=True)[0]
 
     stores = [side.store for part in (data.training, data.held_out) for side in part.values()]
     faces = sum(math.prod(store.shape) for store in stores if isinstance(store, MemoryCache))
@@ -219,7 +223,7 @@ def _estimate_memory(state: TrainState, step: Step, data: Dataset, settings: Tra
     # A recorded step reads a copy of its batch.
     batches = 2 if step.recorded is None else 3
     pairs = batches * state.recipe.batch_size * 4 * (channels * high * wide + 2 * 8 * size * size)
-    network, adversary, perceptual = state.network, state.adversary, step.objective.perceptual
+    network, adversary, perceptual = state.network, state.adversary, step.update.objective.perceptual
     discriminators = None if adversary is None else adversary.discriminators
     return memory.estimate(
         network,
@@ -230,7 +234,7 @@ def _estimate_memory(state: TrainState, step: Step, data: Dataset, settings: Tra
         per_face=memory.activation_bytes_per_face(
             nn.ModuleList([network, *([discriminators] if discriminators else [])]), run
         ),
-        gradient_copies=1 if step.threads is None else len(SIDES),
+        gradient_copies=1 if step.update.threads is None else len(SIDES),
     )
 
 

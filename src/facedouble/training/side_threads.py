@@ -37,10 +37,16 @@ def computing_threads(count: int, each: int, name: str) -> ThreadPoolExecutor:
 
 
 class SideThreads:
-    """A thread for each side; the caller's cores are shared evenly among them."""
+    """A thread for each side; the caller's cores are shared evenly among them.
+
+    ``cores_left``: whether there are more cores than sides. On two, a third thread that works meanwhile holds
+    up one side, and with it the other.
+    """
 
     def __init__(self) -> None:
-        self._pool = computing_threads(len(SIDES), max(1, torch.get_num_threads() // len(SIDES)), "side")
+        cores = torch.get_num_threads()
+        self.cores_left = cores > len(SIDES)
+        self._pool = computing_threads(len(SIDES), max(1, cores // len(SIDES)), "side")
 
     def run(self, work: Callable[[Side], Result]) -> dict[Side, Result]:
         """``work(side)`` for both sides at the same time. Raises what the first of them raised, when
@@ -48,3 +54,7 @@ class SideThreads:
         futures = {side: self._pool.submit(work, side) for side in SIDES}
         wait(futures.values())
         return {side: future.result() for side, future in futures.items()}
+
+    def alone(self, work: Callable[[], Result]) -> Result:
+        """``work()`` in one of the threads, so that it takes no more cores than a side does."""
+        return self._pool.submit(work).result()

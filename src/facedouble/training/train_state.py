@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from facedouble.device import random_state, set_random_state, works_beside
 from facedouble.errors import ModelError, setting
 from facedouble.models import checkpoint
 from facedouble.models.base import SwapModel
@@ -85,7 +86,7 @@ class TrainState:
     @property
     def losses_due(self) -> bool:
         """Whether it is time to read the recorded losses."""
-        return len(self.pending) >= (1 if self.device.type == "cpu" else _READ_EVERY)
+        return len(self.pending) >= (_READ_EVERY if works_beside(self.device) else 1)
 
     def flush_losses(self) -> bool:
         """Read the recorded losses into ``smoothed`` and the history. False if they have diverged."""
@@ -163,8 +164,9 @@ class TrainState:
 
     def _tensors(self) -> dict[str, Tensor]:
         state = {"random": self.random.get_state(), "random_noise": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            state["random_device"] = torch.cuda.get_rng_state(self.device)
+        of_device = random_state(self.device)
+        if of_device is not None:
+            state[f"random_{self.device.type}"] = of_device
         for name, parameter in self.network.named_parameters():
             state[f"weight/{name}"] = parameter
         kept = self.network.state_dict().keys()  # not what is made with the network
@@ -190,8 +192,9 @@ class TrainState:
                 run.notice("train.new_discriminators", "no discriminators are saved: new ones begin")
         self.random.set_state(state["random"])
         torch.set_rng_state(state["random_noise"])
-        if "random_device" in state and self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["random_device"], self.device)
+        of_device = state.get(f"random_{self.device.type}")
+        if of_device is not None:
+            set_random_state(self.device, of_device)
 
 
 def _exchanged(there: ModelCard, wanted: ModelCard) -> bool:

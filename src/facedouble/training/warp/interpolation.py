@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facedouble.device import samples_border
+
 
 def affine_places(affine: Tensor, size: int) -> Tensor:
     """Where each pixel's centre of a picture comes to lie by ``affine`` (N, 2, 3): (N, size, size, 2), as
@@ -23,6 +25,20 @@ def affine_places(affine: Tensor, size: int) -> Tensor:
     for axis in (0, 1):
         torch.add(down[:, axis, :, None], across[:, axis, None, :], out=places[..., axis])
     return places
+
+
+def sample(pictures: Tensor, places: Tensor) -> Tensor:
+    """Pictures (N, C, S, S) at ``places`` (N, H, W, 2), bilinear in between: (N, C, H, W). Beyond the
+    border it is as at the border."""
+    if not samples_border(pictures.device):
+        return sample_within(pictures, places)
+    return F.grid_sample(pictures, places, padding_mode="border", align_corners=False)
+
+
+def sample_within(pictures: Tensor, places: Tensor) -> Tensor:
+    """The same, by bringing places beyond the border to it."""
+    edge = 1 - 1 / pictures.shape[-1]
+    return F.grid_sample(pictures, places.clamp(-edge, edge), align_corners=False)
 
 
 def smooth(coarse: Tensor, size: int) -> Tensor:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from facedouble.faces.geometry import Geometry
@@ -16,7 +15,7 @@ from facedouble.settings.recipe import Warp
 from facedouble.training.batch import MAX_WEIGHT, Batch, RandomDraws
 from facedouble.training.registry import WARPS
 from facedouble.training.warp.colour_jitter import jitter_oklab, jitter_rgb
-from facedouble.training.warp.interpolation import affine_places, smooth
+from facedouble.training.warp.interpolation import affine_places, sample, smooth
 from facedouble.training.warp.kinds import WarpContext
 from facedouble.training.warp.occluders import Occluders
 
@@ -53,14 +52,14 @@ def make_pairs(
     affine = _affine(warp, draws)
     grid = affine_places(affine, resolution)
     stored = batch.pixels.float()
-    sampled = F.grid_sample(stored, grid, padding_mode="border", align_corners=False).div_(255)
+    sampled = sample(stored, grid).div_(255)
     targets, weights, face = sampled[:, :3], sampled[:, 3:4] * MAX_WEIGHT, sampled[:, 4:]
     inputs, bent = targets, grid
     if strength > 0 and warp.kind != "none":
         context = WarpContext(batch, draws, affine, 2 * warp.displacement * strength, strength, resolution)
         coarse = WARPS[warp.kind](context)
         bent = grid + smooth(coarse.permute(0, 3, 1, 2), resolution).permute(0, 2, 3, 1)
-        inputs = F.grid_sample(stored[:, :3], bent, padding_mode="border", align_corners=False).div_(255)
+        inputs = sample(stored[:, :3], bent).div_(255)
     inputs = jitter_oklab(jitter_rgb(inputs, warp, draws), warp, draws)
     if warp.occlusion:
         patches, hit = Occluders.drawn(warp.occlusion, draws)
@@ -83,7 +82,7 @@ def moved(described: Tensor, affine: Tensor, geometry: Geometry) -> Tensor:
     result = described.clone()
     result[:, [across, down]] -= shift
     # The matrix leads from the made picture to the stored one, so faces move the other way.
-    determinant = torch.linalg.det(linear)
+    determinant = linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]
     other_way = result[:, torch.from_numpy(geometry.mirrored)] * torch.from_numpy(geometry.signs).to(result)
     result = torch.where((determinant < 0)[:, None], other_way, result)
     scale, angle = determinant.abs().sqrt(), torch.atan2(linear[:, 1, 0], linear[:, 1, 1])

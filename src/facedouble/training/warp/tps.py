@@ -22,7 +22,9 @@ def spline(points: Tensor, values: Tensor, stiffness: float = 0.0) -> Tensor:
     system[:, :k, k:] = affine
     system[:, k:, :k] = affine.transpose(1, 2)
     right = torch.cat([values, values.new_zeros(n, 3, values.shape[2])], dim=1)
-    return torch.linalg.solve(system, right)  # type: ignore[no-any-return]
+    # Without a look at whether it could be solved, for which the processor would wait for a GPU.
+    solved: Tensor = torch.linalg.solve_ex(system, right).result
+    return solved
 
 
 def value(points: Tensor, coefficients: Tensor, at: Tensor) -> Tensor:
