@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -11,6 +12,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from facedouble.errors import AssetError
 from facedouble.extraction.extract import extract
@@ -23,6 +25,14 @@ from tests.markers import pytest_collection_modifyitems as pytest_collection_mod
 from tests.markers import pytest_runtest_call as pytest_runtest_call
 
 T = TypeVar("T")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What a test and its fixtures draw without a seed is the same in any order of the tests."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  (what others draw from it too)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session", autouse=True)

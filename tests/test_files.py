@@ -1,4 +1,7 @@
+import fcntl
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from facedouble.files import (
     is_full,
     is_locked,
     leads_out,
+    lock_for_child,
     locked,
     read_regular,
     remove_drafts,
@@ -154,6 +158,29 @@ def test_whether_a_lock_is_held_can_be_asked(tmp_path: Path) -> None:
         assert is_locked(path)
         assert read_regular(path, 100) == b"mine"
     assert not path.exists()
+
+
+@pytest.mark.parametrize("take", [locked, lambda path: os.fdopen(lock_for_child(path))])
+def test_who_only_looks_is_waited_for(
+    take: Callable[[Path], AbstractContextManager[object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long a busy machine keeps it from letting go; but not who holds the lock."""
+    path = tmp_path / "a.lock"
+    path.touch()
+    with path.open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        pauses = iter(range(100))
+
+        def pause(_seconds: float) -> None:
+            if next(pauses) == 99:
+                fcntl.flock(looking, fcntl.LOCK_UN)
+
+        monkeypatch.setattr("facedouble.files.time.sleep", pause)
+        with take(path):
+            assert is_locked(path)
+            with pytest.raises(BlockingIOError), take(path):
+                pass
+    assert list(pauses) == []
 
 
 def test_only_regular_files_of_a_size_are_read(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import re
 import secrets
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from io import BufferedRandom, BufferedReader, BufferedWriter
 from pathlib import Path
@@ -20,6 +21,7 @@ _DO_NOT_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for its
 _DRAFT = re.compile(r"\.[0-9a-f]{16}\.new")
 _LONGEST_NAME = 255  # bytes, of nearly every file system
 _NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+_INSTANT = 0.005  # seconds
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -227,7 +229,7 @@ def locked(path: Path, content: bytes = b"") -> Iterator[None]:
     while True:
         handle = _open_regular(path, os.O_RDWR | os.O_CREAT)
         try:
-            _lock(handle)
+            _take(handle)
             if _is_at(handle, path):
                 os.truncate(handle, 0)
                 os.write(handle, content)
@@ -256,7 +258,7 @@ def lock_for_child(path: Path) -> int:
     """
     handle = _open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
-        _lock(handle)
+        _take(handle)
     except BaseException:
         os.close(handle)
         raise
@@ -270,7 +272,7 @@ def is_locked(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        _lock(handle, shared=True)
+        _look(handle)
     except BlockingIOError:
         return True
     finally:
@@ -302,7 +304,14 @@ if sys.platform == "win32":
 
     _FAR = 1 << 30  # there, locked bytes cannot be read; those at the start of the file should be
 
-    def _lock(handle: int, *, shared: bool = False) -> None:
+    def _take(handle: int) -> None:
+        for _ in range(4):  # others that look hold it alone too, for an instant
+            with contextlib.suppress(BlockingIOError):
+                return _look(handle)
+            time.sleep(_INSTANT)
+        return _look(handle)
+
+    def _look(handle: int) -> None:
         os.lseek(handle, _FAR, os.SEEK_SET)
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
@@ -314,8 +323,20 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(handle: int, *, shared: bool = False) -> None:
-        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    def _take(handle: int) -> None:
+        """Lock a file alone. Raises ``BlockingIOError`` if somebody else does; those that only look, which is
+        over in an instant but on a busy machine, are waited for."""
+        while True:
+            try:
+                return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _look(handle)
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            time.sleep(_INSTANT)
+
+    def _look(handle: int) -> None:
+        """Lock a file together with others that look. Raises ``BlockingIOError`` if somebody has it alone."""
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def _is_at(handle: int, path: Path) -> bool:

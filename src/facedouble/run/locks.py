@@ -13,7 +13,6 @@ import json
 import os
 import socket
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -25,7 +24,6 @@ from facedouble.files import hidden_beside, is_locked, locked, read_regular
 from facedouble.json_data import parse_json
 
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
-_TRIES, _PAUSE = 5, 0.05  # a reader that looks holds the lock for an instant
 _MOST_BYTES = 1 << 16
 
 
@@ -72,23 +70,18 @@ def hold(path: Path, *, inside: bool = False, run: str = "") -> Iterator[bool]:
         if made:
             held.callback(_remove_if_empty, path)  # nothing came of it
         supported = True
-        for attempt in range(_TRIES):
-            try:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                held.enter_context(locked(file, content))
-                break
-            except BlockingIOError as error:
-                if attempt == _TRIES - 1:
-                    raise BusyError(
-                        f"{path}: another run is writing it ({_read(file)}); wait until it ends, or choose "
-                        "another output"
-                    ) from error
-                time.sleep(_PAUSE)
-            except OSError as error:
-                if error.errno not in _UNSUPPORTED:
-                    raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-                supported = False
-                break
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(file, content))
+        except BlockingIOError as error:
+            raise BusyError(
+                f"{path}: another run is writing it ({_read(file)}); wait until it ends, or choose another "
+                "output"
+            ) from error
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+            supported = False
         yield supported
 
 
