@@ -43,6 +43,7 @@ _OPTIONS: tuple[Sequence[dict[str, Any]], ...] = (
     [
         *({"colour": name, "colour_space": "lab"} for name in COLOUR_TRANSFERS if name != "none"),
         {"match_histogram": True},
+        *({"colour_contrast": share} for share in (0.0, 1.0)),
     ],
     [{"detail": "none"}, *({"detail": "sharpen", "sharpener": name} for name in SHARPENERS)],
     [

@@ -10,6 +10,7 @@ from facedouble.conversion.colour_transfer import (
     to_space,
 )
 from facedouble.conversion.registry import COLOUR_SPACES, COLOUR_TRANSFERS
+from facedouble.conversion.tone_transfer import with_contrast_of
 from facedouble.errors import SettingsError
 from facedouble.settings.convert import Colour
 
@@ -107,6 +108,22 @@ def test_tones_follow_the_light_of_the_frame(pixels, space: str, name: str) -> N
     assert np.allclose(result.std(axis=0), now[1], atol=0.03)
 
 
+def test_contrast_is_deviation_over_mean_and_shared_between_two_people(pixels) -> None:
+    flat = (0.8 + 0.1 * (pixels[0] - pixels[0].mean(axis=0))).astype(np.float32)
+    strong = (0.4 + (pixels[1] - pixels[1].mean(axis=0)) * 0.15).astype(np.float32)
+
+    def contrast(colours: np.ndarray) -> float:
+        return float(colours.mean(axis=1).std() / colours.mean())
+
+    ratio = contrast(flat) / contrast(strong)
+    assert 0.5 > ratio, "so different that only the camera explains it"
+    for share, expected in ((0.0, 1.0), (1.0, 0.5), (0.5, np.sqrt(0.5))):
+        found = with_contrast_of(flat, strong, share)
+        assert contrast(found) == pytest.approx(expected * contrast(strong), rel=1e-3)
+        assert np.allclose(found.mean(axis=0), strong.mean(axis=0), atol=1e-4), "colours stay"
+    assert np.array_equal(with_contrast_of(2 * strong, strong, 1.0), strong), "more light is no contrast"
+
+
 def test_a_fit_without_transfers_is_its_base_in_any_light() -> None:
     base = np.array([[0.3, 0.4, 0.5], [0.1, 0.1, 0.2]], np.float32)
     picture = np.random.default_rng(0).normal(0.5, 0.18, (40, 40, 3)).astype(np.float32)
@@ -119,21 +136,26 @@ def test_on_a_real_frame_the_new_face_takes_on_the_colours_of_the_old(scene) -> 
     inside = scene.composed(mask_type="facehull", erosion=4.0, output_mode="mask")[..., 0] == 255
     old = frame[inside]
 
-    def new(**settings) -> np.ndarray:
+    def new(colour_contrast: float | None = 1.0, **settings) -> np.ndarray:
+        if colour_contrast is not None:
+            settings["colour_contrast"] = colour_contrast
         return scene.composed(detail="none", **settings)[inside].astype(float)
 
-    raw = new(colour="none")
+    raw = new(None, colour="none")
     assert np.abs(raw.mean(axis=0) - old.mean(axis=0)).max() > 25
     for name in ("reinhard", "linear", "mkl", "histogram"):
         for space in COLOUR_SPACES:
             matched = new(colour=name, colour_space=space)
             assert np.abs(matched.mean(axis=0) - old.mean(axis=0)).max() < 8, (name, space)
             assert np.abs(matched.std(axis=0) / old.std(axis=0) - 1).max() < 0.25, (name, space)
+    spread = [new(contrast).mean(axis=1).std() for contrast in (0.0, 0.5, 1.0)]
+    assert spread[0] != pytest.approx(spread[2], rel=0.05)
+    assert spread[1] == pytest.approx(np.sqrt(spread[0] * spread[2]), rel=0.05), "half of the way"
     curved = new(colour="none", match_histogram=True)
     deciles = np.linspace(0.1, 0.9, 9)
     gap = np.abs(np.quantile(curved, deciles, axis=0) - np.quantile(old, deciles, axis=0))
     assert gap.mean() < 6
-    adjusted = new(converter="adjust")
+    adjusted = new(None, converter="adjust")
     assert np.abs(adjusted.mean(axis=0) - old.mean(axis=0)).max() < 15
-    plain = new(converter="adjust", average_colour=False)
+    plain = new(None, converter="adjust", average_colour=False)
     assert np.abs(plain.mean(axis=0) - old.mean(axis=0)).max() > 25

@@ -137,8 +137,13 @@ def test_a_model_is_measured_and_its_size_held_against_the_shot(material: Materi
         [material.target],
         EvaluateSettings(detailed_frames=2),
         faceset=material.faceset,
+        a=[material.target, material.faceset],
         model=tmp_path / "model",
     ).results[0]
+    # With B's faceset given as A's other clip, and the source as the result, both are the same.
+    to_b = found.outcomes["distance_to_b"]
+    assert to_b.beside == {"for A's own face, to A's other clips": pytest.approx(to_b.value)}
+    assert to_b.source_series == pytest.approx(to_b.series, nan_ok=True)
     assert found.rate("restored_ssim_b") == "poor"
     assert found.value("restored_psnr_a") is not None
     # The crop of a face of A is some 280 pixels of the frame, of which the model draws 70%.
@@ -150,6 +155,17 @@ def test_retrieval_finds_whose_single_face_is_nearest(material: Material) -> Non
     everyone = np.concatenate([a.descriptors, b.descriptors])
     found = nearest_person(everyone + 0.01, [b, a])
     assert found.tolist() == [1] * len(a.descriptors) + [0] * len(b.descriptors)
+
+
+def test_how_far_a_person_is_from_their_own_other_clips(material: Material) -> None:
+    person = load_person("A", [material.target, material.faceset])
+    rest, clip = person.descriptors[person.facesets == 0], person.descriptors[person.facesets == 1]
+    assert np.allclose(person.mean_without(1), rest.mean(axis=0))
+    apart = [np.linalg.norm(a - b.mean(axis=0), axis=1).mean() for a, b in ((rest, clip), (clip, rest))]
+    assert person.apart() == pytest.approx(np.mean(apart))
+    alone = load_person("A", [material.faceset])
+    assert alone.apart() is None
+    assert alone.mean_without(0) is None, "nothing to compare with"
 
 
 def test_a_person_without_descriptors_is_told(material: Material, tmp_path: Path) -> None:

@@ -31,29 +31,36 @@ from facedouble.types import FloatArray
 
 _MAX_PIXELS = 20_000  # a transfer is fitted to at most
 _MIN_PIXELS = 200  # and at least: a face in profile may be too narrow
+_MAX_CONTRAST = 2.0  # times as much in one face as in the other; more is the camera's
+_LEAST = 1e-3
 _MARGIN = 0.03  # of the square, inside the landmarks' hull: pixels are taken from within it
 
 
 class ToneTransfer(FittedStep):
     """From the standard colouring to the frame's. ``transfers`` are fitted to each track, in order;
-    ``keeps_contrast``: they start from the person's own contrast, not from that of the frame's face."""
+    ``contrast`` (0..1) is the share of the frame's face in the contrast that they aim for, the rest is the
+    person's; ``keeps_contrast``: they start from the person's own contrast, not from that of the frame's
+    face."""
 
     name = "tones"
 
-    def __init__(self, transfers: Sequence[str], space: str, *, keeps_contrast: bool) -> None:
-        self._transfers, self._space, self._keeps_contrast = tuple(transfers), space, keeps_contrast
+    def __init__(
+        self, transfers: Sequence[str], space: str, contrast: float, *, keeps_contrast: bool
+    ) -> None:
+        self._transfers, self._space = tuple(transfers), space
+        self._contrast, self._keeps_contrast = contrast, keeps_contrast
 
     @classmethod
     def from_settings(cls, settings: ConvertSettings, swapper: Swapper) -> ToneTransfer:
         converter = settings.converter
         if isinstance(converter, Adjust):
             transfers = ["mean"] if converter.average_colour else []
-            return cls(transfers, converter.colour_space, keeps_contrast=True)
+            return cls(transfers, converter.colour_space, 1.0, keeps_contrast=True)
         colour = converter.colour
         transfers = [] if colour.kind == "none" else [colour.kind]
         if colour.match_histogram:
             transfers.append("histogram")
-        return cls(transfers, colour.space, keeps_contrast=colour.kind == "none")
+        return cls(transfers, colour.space, colour.contrast, keeps_contrast=colour.kind == "none")
 
     def __call__(self, layer: FaceLayer) -> FaceLayer:
         planned = layer.planned
@@ -65,7 +72,7 @@ class ToneTransfer(FittedStep):
         return layer.with_(picture=picture)
 
     def fit_key(self) -> str:
-        return json.dumps([self._transfers, self._space, self._keeps_contrast])
+        return json.dumps([self._transfers, self._space, self._contrast, self._keeps_contrast])
 
     def fit(self, track: Track) -> ToneFit:
         sample = track.sample()
@@ -85,11 +92,28 @@ class ToneTransfer(FittedStep):
         if sum(map(len, new)) < _MIN_PIXELS:
             return ToneFit(light, light=light)
         fits = [_fit_of(name) for name in self._transfers]
-        return fit_tones(fits, self._space, base, light, _thinned(new), _thinned(old))
+        drawn, target = _thinned(new), _thinned(old)
+        target = with_contrast_of(apply_statistics(drawn, own), target, 1 - self._contrast)
+        return fit_tones(fits, self._space, base, light, drawn, target)
 
     @classmethod
     def load_fit(cls, record: FitRecord) -> TrackFit:
         return ToneFit.from_record(record)
+
+
+def with_contrast_of(person: Samples, target: Samples, share: float) -> Samples:
+    """Colours ``target`` (M, 3) with their contrast brought towards that of a ``person`` (N, 3), all the way
+    with a ``share`` of 1.
+
+    Contrast is deviation over mean, as more light scales both. Part of it is the camera's, and part of it the
+    face's: with that of a face with dark brows and deep eyes, a fair one gets black irises.
+    """
+    own, other = (
+        float(colours.mean(axis=1).std()) / max(float(colours.mean()), _LEAST) for colours in (person, target)
+    )
+    ratio = np.clip(own / max(other, _LEAST), 1 / _MAX_CONTRAST, _MAX_CONTRAST)
+    mean = target.mean(axis=0)
+    return np.asarray(mean + (target - mean) * np.float32(ratio**share), dtype=np.float32)
 
 
 def _fit_of(name: str) -> Callable[[Samples, Samples], ColourMap]:

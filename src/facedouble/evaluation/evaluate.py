@@ -96,7 +96,8 @@ def _evaluate(
     run: Run,
 ) -> Evaluation:
     person_b, look = load_person("B", target), load_appearance(target)
-    person_a = load_person("A", [*a, faceset])
+    others_of_a = [path for path in a if path.resolve() != faceset.resolve()]
+    person_a = load_person("A", [*others_of_a, faceset])
     others = [load_person(path.name, [path]) for path in run.each(gallery)]
     others += demo_people([person_a, person_b, *others])
     run.check()

@@ -23,25 +23,43 @@ _FRAMES_OF_A_CLIP = 4
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A known person: ``descriptors`` (N, 128) of their faces, N at least 1."""
+    """A known person: ``descriptors`` (N, 128) of their faces, N at least 1, and the number (N,) of the
+    faceset that each face is of."""
 
     name: str
     descriptors: npt.NDArray[np.float32]
+    facesets: npt.NDArray[np.int64]
 
     @property
     def mean(self) -> Descriptor:
         return np.asarray(self.descriptors.mean(axis=0), dtype=np.float32)
 
+    def mean_without(self, faceset: int) -> Descriptor | None:
+        """The mean of the faces of all facesets but one; ``None`` if there are no others."""
+        others = self.descriptors[self.facesets != faceset]
+        return np.asarray(others.mean(axis=0), dtype=np.float32) if len(others) else None
+
+    def apart(self) -> float | None:
+        """How far the faces of each faceset are from the mean of the others; ``None`` for a single one."""
+        distances = [
+            np.linalg.norm(self.descriptors[self.facesets == number] - mean, axis=1).mean()
+            for number in np.unique(self.facesets)
+            if (mean := self.mean_without(int(number))) is not None
+        ]
+        return float(np.mean(distances)) if distances else None
+
 
 def load_person(name: str, facesets: Sequence[Path]) -> Person:
     """A person from their facesets. Raises ``InputError`` if no face has a descriptor."""
     descriptors: list[Descriptor] = []
-    for path in facesets:
+    numbers: list[int] = []
+    for number, path in enumerate(facesets):
         with Faceset.open(path) as faceset:
             descriptors += [face.descriptor for face in faceset.faces() if face.descriptor is not None]
+        numbers += [number] * (len(descriptors) - len(numbers))
     if not descriptors:
         raise InputError(f"{', '.join(map(str, facesets))}: no face with a descriptor; extract again")
-    return Person(name, np.stack(descriptors))
+    return Person(name, np.stack(descriptors), np.array(numbers))
 
 
 def demo_people(known: Sequence[Person]) -> list[Person]:
@@ -59,7 +77,8 @@ def demo_people(known: Sequence[Person]) -> list[Person]:
                 described.clear()
                 break
         if described:
-            found.append(Person(f"actor {number} of the demonstration", np.stack(described)))
+            of_one = np.zeros(len(described), dtype=np.int64)
+            found.append(Person(f"actor {number} of the demonstration", np.stack(described), of_one))
     return found
 
 

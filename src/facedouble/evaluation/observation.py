@@ -64,7 +64,7 @@ class Observed:
     face, result and source. ``psnr`` and ``ssim`` are of the picture outside the face, ``step`` and ``ring``
     of its seam. ``octaves`` (N, 2, 3): energies of the bands in result and source. ``coherence`` (N, 3): how
     far the result's patches are from B's, region by region. ``width``: frame pixels that the side of the crop
-    covers. ``descriptor`` (N, 128), of the result.
+    covers. ``descriptor`` and ``source_descriptor`` (N, 128), of the faces of result and source.
     """
 
     index: npt.NDArray[np.int64]
@@ -82,6 +82,7 @@ class Observed:
     coherence: Values
     width: Values
     descriptor: npt.NDArray[np.float32]
+    source_descriptor: npt.NDArray[np.float32]
     judges: tuple[Judged, ...]
     driver: str
 
@@ -235,6 +236,7 @@ class Observer:
             **self._look(crops, landmarks, source_landmarks),
             "width": crops.extent,
             "descriptor": analyser.describe(images[0], landmarks) if detailed else nothing,
+            "source_descriptor": analyser.describe(images[1], source_landmarks) if detailed else nothing,
         }
 
     def _look(self, crops: _Crops, landmarks: Landmarks, source_landmarks: Landmarks) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from facedouble.video.registry import CLIP_FORMATS
 
 Encoding = Annotated[ClipEncoding | ImageEncoding, OneOf()]
 _SPACE = "rgb"
+_CONTRAST = 0.5
 
 
 class Mask(Settings):
@@ -60,11 +61,20 @@ class Colour(Settings):
     match_histogram: bool = field(
         False, "match each channel's histogram to that of the frame's face afterwards"
     )
+    contrast: float = field(
+        _CONTRAST,
+        "how much contrast the new face takes on: 0 keeps the person's own, 1 takes that of the frame's face",
+        option="colour-contrast",
+        min=0,
+        max=1,
+    )
 
     @model_validator(mode="after")
     def _used(self) -> Self:
-        if self.kind == "none" and not self.match_histogram and self.space != _SPACE:
-            raise problem("space", "has no effect where no colours are matched")
+        if self.kind == "none" and not self.match_histogram:
+            for name, usual in (("space", _SPACE), ("contrast", _CONTRAST)):
+                if getattr(self, name) != usual:
+                    raise problem(name, "has no effect where no colours are matched")
         return self
 
 

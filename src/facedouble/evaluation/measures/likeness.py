@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,13 +19,27 @@ from facedouble.evaluation.measure import Evidence, Outcome, mean_known, measure
     praise="The face reads as B (distance {}).",
     blame="The face is not B's: its distance to B is {}.",
     per_frame=True,
+    with_source=True,
 )
 def distance_to_b(evidence: Evidence) -> Outcome:
     """Mean Euclidean distance between dlib's 128-d descriptor (King 2017) of the result's faces and the mean
     of B's; no unit, lower is better. dlib takes faces below 0.6 for one person; frames of one clip lie at
-    0.15 to 0.25 from their mean, and up to 0.45 reads as the person, which is good.
+    0.15 to 0.25 from their mean, and up to 0.45 reads as the person, which is good. A shout or a squint takes
+    everybody away from their mean, so two baselines stand beside, where there are clips to take them from:
+    the distance of A's own face in the same frames of the source from the mean of A's other clips, and that of
+    B's clips from the mean of each other. The curve of the source is the former.
     """
-    return _distance(evidence, evidence.b)
+    outcome = _distance(evidence, evidence.b)
+    beside = {}
+    own = None
+    others_of_a = evidence.a.mean_without(int(evidence.a.facesets.max()))
+    if others_of_a is not None:
+        own = np.linalg.norm(evidence.observed.source_descriptor - others_of_a, axis=1).astype(np.float64)
+        if (usual := mean_known(own)) is not None:
+            beside["for A's own face, to A's other clips"] = usual
+    if (apart := evidence.b.apart()) is not None:
+        beside["for B's clips, to each other"] = apart
+    return replace(outcome, source_series=own, beside=beside)
 
 
 @measure(
