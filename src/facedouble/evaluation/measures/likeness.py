@@ -26,8 +26,8 @@ def distance_to_b(evidence: Evidence) -> Outcome:
     of B's; no unit, lower is better. dlib takes faces below 0.6 for one person; frames of one clip lie at
     0.15 to 0.25 from their mean, and up to 0.45 reads as the person, which is good. A shout or a squint takes
     everybody away from their mean, so two baselines stand beside, where there are clips to take them from:
-    the distance of A's own face in the same frames of the source from the mean of A's other clips, and that of
-    B's clips from the mean of each other. The curve of the source is the former.
+    the distance of A's own face in the same frames from the mean of A's other clips, and that of B's clips
+    from the mean of each other. The curve of the source is the former.
     """
     outcome = _distance(evidence, evidence.b)
     beside = {}
