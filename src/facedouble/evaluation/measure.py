@@ -38,12 +38,13 @@ GROUPS: dict[str, str] = {
 class Evidence:
     """Everything that measures are computed from.
 
-    ``observed`` is what was extracted from the frames of result and source; ``judged`` is what the one of its
-    judges found whose view measures ``by_landmarks`` are to take. ``b`` is the person the face should be,
-    whose real faces ``look`` is of, ``a`` the one it was, whose last faceset is the source's; ``others`` are
-    further people it could be taken for. ``result`` and ``source`` describe the files.
-    ``reconstructions`` maps each side to how well the model reconstructs its faces; ``model_resolution`` is the side in pixels of what the model draws, and
-    ``model_coverage`` the share of the stored crop that this is; empty and 0 without a model.
+    ``observed`` is what was extracted from the frames of result and source; ``judged`` is what the one of
+    its judges found whose view measures ``by_landmarks`` are to take. ``b`` is the person the face should
+    be, whose real faces ``look`` is of, ``a`` the one it was, whose last faceset is the source's;
+    ``others`` are further people it could be taken for. ``result`` and ``source`` describe the files.
+    ``reconstructions`` maps each side to how well the model reconstructs its faces; ``model_resolution``
+    is the side in pixels of what the model draws, and ``model_coverage`` the share of the stored crop
+    that this is; empty and 0 without a model.
     """
 
     observed: Observed
