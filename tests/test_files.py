@@ -161,19 +161,19 @@ def test_whether_a_lock_is_held_can_be_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("take", [locked, lambda path: os.fdopen(lock_for_child(path))])
-def test_who_only_looks_is_waited_for(
+def test_the_shared_lock_of_a_check_is_waited_for(
     take: Callable[[Path], AbstractContextManager[object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long a busy machine keeps it from letting go; but not who holds the lock."""
+    """However long a busy machine keeps it from being released; an exclusive lock is not waited for."""
     path = tmp_path / "a.lock"
     path.touch()
-    with path.open() as looking:
-        fcntl.flock(looking, fcntl.LOCK_SH)
+    with path.open() as checking:
+        fcntl.flock(checking, fcntl.LOCK_SH)
         pauses = iter(range(100))
 
         def pause(_seconds: float) -> None:
             if next(pauses) == 99:
-                fcntl.flock(looking, fcntl.LOCK_UN)
+                fcntl.flock(checking, fcntl.LOCK_UN)
 
         monkeypatch.setattr("facedouble.files.time.sleep", pause)
         with take(path):

@@ -229,7 +229,7 @@ def locked(path: Path, content: bytes = b"") -> Iterator[None]:
     while True:
         handle = _open_regular(path, os.O_RDWR | os.O_CREAT)
         try:
-            _take(handle)
+            _lock_exclusive(handle)
             if _is_at(handle, path):
                 os.truncate(handle, 0)
                 os.write(handle, content)
@@ -258,7 +258,7 @@ def lock_for_child(path: Path) -> int:
     """
     handle = _open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
-        _take(handle)
+        _lock_exclusive(handle)
     except BaseException:
         os.close(handle)
         raise
@@ -272,7 +272,7 @@ def is_locked(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        _look(handle)
+        _lock_shared(handle)
     except BlockingIOError:
         return True
     finally:
@@ -304,14 +304,14 @@ if sys.platform == "win32":
 
     _FAR = 1 << 30  # there, locked bytes cannot be read; those at the start of the file should be
 
-    def _take(handle: int) -> None:
-        for _ in range(4):  # others that look hold it alone too, for an instant
+    def _lock_exclusive(handle: int) -> None:
+        for _ in range(4):  # there are no shared locks: is_locked holds an exclusive one for an instant
             with contextlib.suppress(BlockingIOError):
-                return _look(handle)
+                return _lock_shared(handle)
             time.sleep(_INSTANT)
-        return _look(handle)
+        return _lock_shared(handle)
 
-    def _look(handle: int) -> None:
+    def _lock_shared(handle: int) -> None:
         os.lseek(handle, _FAR, os.SEEK_SET)
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
@@ -323,19 +323,19 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(handle: int) -> None:
-        """Lock a file alone. Raises ``BlockingIOError`` if somebody else does; those that only look, which is
-        over in an instant but on a busy machine, are waited for."""
+    def _lock_exclusive(handle: int) -> None:
+        """Raises ``BlockingIOError`` if another process holds the exclusive lock. Shared locks, which
+        :func:`is_locked` holds for an instant, are waited for: on a busy machine an instant can be long."""
         while True:
             try:
                 return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                _look(handle)
+                _lock_shared(handle)
             fcntl.flock(handle, fcntl.LOCK_UN)
             time.sleep(_INSTANT)
 
-    def _look(handle: int) -> None:
-        """Lock a file together with others that look. Raises ``BlockingIOError`` if somebody has it alone."""
+    def _lock_shared(handle: int) -> None:
+        """Raises ``BlockingIOError`` if another process holds the exclusive lock."""
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 

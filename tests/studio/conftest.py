@@ -26,6 +26,7 @@ from facedouble.studio.server import StudioServer
 from facedouble.training.loop import train
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
+from tests.browser import new_page
 from tests.waiting import PATIENCE, wait_until
 
 expect.set_options(timeout=1000 * PATIENCE)
@@ -137,14 +138,12 @@ def client(server: StudioServer) -> Client:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page; an error of a script or a breach of the policy fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
-    page = context.new_page()
-    page.set_default_timeout(1000 * PATIENCE)
+    page = new_page(browser)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     yield page
-    context.close()
+    page.context.close()
     expected = ("Failed to load resource",)  # answers 4xx, which the page shows
     assert [line for line in wrong if not line.startswith(expected)] == []
 

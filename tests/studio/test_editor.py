@@ -20,6 +20,7 @@ from facedouble.faceset.layers import Maker
 from facedouble.faceset.store import Faceset
 from facedouble.studio.server import StudioServer
 from facedouble.types import Face
+from tests.browser import new_page
 from tests.studio.conftest import serving
 
 
@@ -261,7 +262,7 @@ def test_a_server_that_is_killed_in_the_middle_of_a_stroke_loses_nothing_that_en
 ) -> None:
     assert process.stdout is not None
     link = process.stdout.readline().decode().removeprefix("studio: ").strip()
-    page = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB").new_page()
+    page = new_page(browser)
     page.goto(link)
     page.get_by_role("link", name="Editor").click()
     desk = Desk(page)
@@ -289,7 +290,7 @@ def test_a_server_that_is_killed_in_the_middle_of_a_stroke_loses_nothing_that_en
         assert store.read_crop(after.with_(crop=store.faces_of(0)[0].crop)).shape[0] == after.crop_size
     assert (mask == 0).sum() > 100
     with serving(film) as server:
-        again = browser.new_context(locale="en-GB").new_page()
+        again = new_page(browser)
         again.goto(server.key.link)
         again.get_by_role("link", name="Editor").click()
         expect(again.get_by_role("button", name="Undo")).to_be_enabled()

@@ -16,6 +16,7 @@ from facedouble.project.file import read_project
 from facedouble.project.jobs import JobState, NewJob, Queue
 from facedouble.studio.server import StudioServer
 from facedouble.video.images import write_png
+from tests.browser import new_page
 from tests.studio.conftest import serving
 
 NASTY = "<img src=x onerror=document.title='owned'>"
@@ -128,8 +129,7 @@ def test_another_page_reaches_nothing(
 
 
 def test_languages_themes_and_keys(browser: Browser, studio: StudioServer) -> None:
-    context = browser.new_context(locale="zh-CN", color_scheme="light")
-    page = context.new_page()
+    page = new_page(browser, locale="zh-CN", color_scheme="light")
     open_studio(page, studio)
     expect(page.locator("nav")).to_contain_text("项目")
     assert page.locator("html").get_attribute("lang") == "zh-CN"
@@ -143,7 +143,7 @@ def test_languages_themes_and_keys(browser: Browser, studio: StudioServer) -> No
     expect(page.get_by_role("dialog")).to_contain_text("任务")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    context.close()
+    page.context.close()
 
 
 def test_catalogues_have_the_same_keys(page: Page, studio: StudioServer) -> None:

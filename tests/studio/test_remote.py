@@ -26,6 +26,7 @@ from facedouble.errors import FacedoubleError
 from facedouble.studio import patience
 from facedouble.studio.remote import PasswordGate, Remote, is_own
 from facedouble.studio.server import StudioServer
+from tests.browser import new_page
 from tests.studio.conftest import serving
 from tests.waiting import PATIENCE
 
@@ -237,8 +238,7 @@ def test_own_addresses() -> None:
 
 
 def test_the_page_asks_for_the_password(browser: Browser, server: StudioServer) -> None:
-    context = browser.new_context(ignore_https_errors=True, locale="en-GB")
-    page = context.new_page()
+    page = new_page(browser, ignore_https_errors=True)
     page.goto(server.address)
     page.get_by_label("Password").fill("not this password")
     page.get_by_role("button", name="Come in").click()
@@ -247,4 +247,4 @@ def test_the_page_asks_for_the_password(browser: Browser, server: StudioServer) 
     page.get_by_role("button", name="Come in").click()
     expect(page.locator("nav")).to_be_visible()
     expect(page.get_by_role("heading", name="New project")).to_be_visible()
-    context.close()
+    page.context.close()

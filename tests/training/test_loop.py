@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from facedouble.errors import FacedoubleError, ModelError, OutputError, SettingsError, TrainingError
 from facedouble.models import checkpoint
 from facedouble.run.cancel import cancelled_by
-from facedouble.run.control import Asked, Control, read_asked, write_asked
+from facedouble.run.control import Control, ControlRequest, read_request, write_request
 from facedouble.run.events import Event, Notice, Progress
 from facedouble.run.run import Run
 from facedouble.settings.train import TrainSettings
@@ -328,10 +328,10 @@ def test_a_pause_saves_and_waits_until_it_ends(facesets: Facesets, tmp_path: Pat
     def control(event: Event) -> None:
         if isinstance(event, Notice) and event.code == "train.paused":
             paused.append(checkpoint.read_card(model).iteration)
-            write_asked(file, Asked(pause=False))
+            write_request(file, ControlRequest(pause=False))
         elif isinstance(event, Progress) and event.stage == "train":
             if event.done >= 2 and not paused:
-                write_asked(file, Asked(pause=True))
+                write_request(file, ControlRequest(pause=True))
             elif paused and event.done > paused[0] + 2:
                 working.cancel()
 
@@ -345,7 +345,7 @@ def test_a_pause_saves_and_waits_until_it_ends(facesets: Facesets, tmp_path: Pat
 
 def test_a_pause_ends_when_the_training_is_stopped(facesets: Facesets, tmp_path: Path) -> None:
     file = tmp_path / "control"
-    write_asked(file, Asked(pause=True))
+    write_request(file, ControlRequest(pause=True))
     working = Run(control=Control(file))
     working.subscribe(
         lambda event: working.cancel() if isinstance(event, Notice) and event.code == "train.paused" else None
@@ -356,13 +356,13 @@ def test_a_pause_ends_when_the_training_is_stopped(facesets: Facesets, tmp_path:
 
 def test_it_saves_when_it_is_asked_to(facesets: Facesets, tmp_path: Path) -> None:
     file, model = tmp_path / "control", tmp_path / "m"
-    write_asked(file, Asked(save=3))  # of an earlier run
+    write_request(file, ControlRequest(save=3))  # of an earlier run
     saves: list[int] = []
 
     def control(event: Event) -> None:
         if isinstance(event, Progress) and event.stage == "train":
             if event.done == 2:
-                write_asked(file, Asked(save=4))
+                write_request(file, ControlRequest(save=4))
             saves.append(checkpoint.read_card(model).iteration)
             if saves[-1] > 0:
                 working.cancel()
@@ -375,6 +375,6 @@ def test_it_saves_when_it_is_asked_to(facesets: Facesets, tmp_path: Path) -> Non
 @pytest.mark.parametrize("text", ["", "[]", '{"pause": 1, "save": 0}', '{"pause": true}', "[" * 5000])
 def test_a_damaged_control_file_asks_for_nothing(tmp_path: Path, text: str) -> None:
     file = tmp_path / "control"
-    assert read_asked(file) == Asked()
+    assert read_request(file) == ControlRequest()
     file.write_text(text)
-    assert read_asked(file) == Asked()
+    assert read_request(file) == ControlRequest()

@@ -1,9 +1,9 @@
-"""Asking a run that is at work to pause, or to save what it has: by a small file that it looks at.
+"""Requests to a running operation, to pause or to save, by a small file that it polls.
 
     {"pause": true, "save": 2}
 
-``save`` counts how often a save was asked for. Any process may write the file; one that is missing or damaged
-asks for nothing.
+``save`` counts the requests to save. Any process may write the file; a missing or damaged file requests
+nothing.
 """
 
 from __future__ import annotations
@@ -17,61 +17,61 @@ from facedouble.errors import OutputError
 from facedouble.files import read_regular, write_whole
 from facedouble.json_data import parse_json
 
-_LOOK = 0.3  # seconds between looks
-_MOST_BYTES = 4096
+_POLL = 0.3  # seconds between two reads
+_MAX_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked for."""
+class ControlRequest:
+    """What the file requests: to ``pause`` until further notice, and how many saves so far."""
 
     pause: bool = False
     save: int = 0
 
 
-def read_asked(path: Path) -> Asked:
-    """What a file asks for; nothing where it is missing or damaged."""
+def read_request(path: Path) -> ControlRequest:
+    """The request in the file ``path``; nothing if it is missing or damaged."""
     try:
-        found = parse_json(read_regular(path, _MOST_BYTES))
+        found = parse_json(read_regular(path, _MAX_BYTES))
         pause, save = found["pause"], found["save"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return Asked()
+        return ControlRequest()
     if not isinstance(pause, bool) or type(save) is not int:
-        return Asked()
-    return Asked(pause, save)
+        return ControlRequest()
+    return ControlRequest(pause, save)
 
 
-def write_asked(path: Path, asked: Asked) -> None:
-    """Raises ``OutputError``."""
+def write_request(path: Path, request: ControlRequest) -> None:
+    """Replace the file ``path``. Raises ``OutputError``."""
     try:
-        write_whole(path, json.dumps({"pause": asked.pause, "save": asked.save}).encode())
+        write_whole(path, json.dumps({"pause": request.pause, "save": request.save}).encode())
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 class Control:
-    """Looks at the file ``path`` for one run, not more often than is needed."""
+    """Polls the file ``path`` for one run. Saves that were requested before it are not its own."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._asked = read_asked(path)
-        self._saved = self._asked.save
-        self._looked = time.monotonic()
+        self._request = read_request(path)
+        self._saved = self._request.save
+        self._read_at = time.monotonic()
 
     @property
     def paused(self) -> bool:
-        """Whether the run is to wait."""
-        return self._look().pause
+        """Whether the run should pause."""
+        return self._poll().pause
 
     def take_save(self) -> bool:
-        """Whether a save was asked for since this was asked last."""
-        asked = self._look()
-        wanted = asked.save > self._saved
-        self._saved = max(self._saved, asked.save)
-        return wanted
+        """Whether a save was requested since the last call."""
+        request = self._poll()
+        requested = request.save > self._saved
+        self._saved = max(self._saved, request.save)
+        return requested
 
-    def _look(self) -> Asked:
+    def _poll(self) -> ControlRequest:
         now = time.monotonic()
-        if now - self._looked >= _LOOK:
-            self._asked, self._looked = read_asked(self._path), now
-        return self._asked
+        if now - self._read_at >= _POLL:
+            self._request, self._read_at = read_request(self._path), now
+        return self._request

@@ -1,9 +1,9 @@
-"""Who is writing what: a lock on each output, which others can read.
+"""Locks on outputs, which name their holder.
 
 The lock of a file, or of a folder that appears when it is finished, is a hidden file beside it
-(``.out.mp4.lock``); that of a folder that is worked on in place (a faceset, a model) lies inside it
-(``.lock``). It holds one JSON object that says who has it. The operating system lets go of it when the
-process ends, however that happens; a file that was left behind locks nothing.
+(``.out.mp4.lock``); that of a folder that is changed in place (a faceset, a model) lies inside it
+(``.lock``). It holds one JSON object that names the holder. The operating system releases it when the
+process ends, however that happens; a file left behind locks nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from facedouble.files import hidden_beside, is_locked, locked, read_regular
 from facedouble.json_data import parse_json
 
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
-_MOST_BYTES = 1 << 16
+_MAX_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +58,17 @@ def lock_file(path: Path, *, inside: bool) -> Path:
 
 @contextmanager
 def hold(path: Path, *, inside: bool = False, run: str = "") -> Iterator[bool]:
-    """Keep every other run from writing ``path``. False where the file system has no locks.
+    """Keep other runs from writing ``path``. Yields False where the file system has no locks.
 
-    A folder (``inside``) is made if it is not there, and removed if it is still empty afterwards. Raises
-    ``BusyError`` when another run is writing it, and ``OutputError`` when the place cannot be written to.
+    A folder (``inside``) is created if it does not exist, and removed if it is still empty afterwards. Raises
+    ``BusyError`` when another run is writing it, and ``OutputError`` when the lock file cannot be written.
     """
     file = lock_file(path, inside=inside)
     made = inside and not path.exists()
     content = json.dumps(asdict(this_writer(run)), ensure_ascii=False).encode(errors="backslashreplace")
     with ExitStack() as held:
         if made:
-            held.callback(_remove_if_empty, path)  # nothing came of it
+            held.callback(_remove_if_empty, path)
         supported = True
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -91,21 +91,21 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 def writer_of(path: Path) -> Writer | None:
-    """Who is writing ``path`` now, ``None`` if nobody."""
+    """The run that is writing ``path`` now, if any."""
     for inside in (True, False):
         file = lock_file(path, inside=inside)
         try:
             if is_locked(file):
                 return _read(file)
         except OSError:
-            continue  # no lock can be had there, so nobody has one
+            continue  # no locks there, so none is held
     return None
 
 
 def _read(file: Path) -> Writer:
-    """What a lock file says; whoever could write there may have written anything."""
+    """The holder that a lock file names. Its content is untrusted."""
     try:
-        data = parse_json(read_regular(file, _MOST_BYTES))
+        data = parse_json(read_regular(file, _MAX_BYTES))
         pid = data["pid"]
         command, host, since, run = (str(data[name]) for name in ("command", "host", "since", "run"))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):

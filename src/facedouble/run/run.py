@@ -1,4 +1,4 @@
-"""A run: one stream of events, one way to cancel, and locks on what is written."""
+"""A run: its stream of events, its cancellation, and its locks on outputs."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ Result = TypeVar("Result")
 
 
 class Run:
-    """What an operation works in. One run is one command: an operation that calls others hands its run on.
+    """The context of an operation. One run is one command: an operation that calls others passes its run on.
 
     Subscribers get every event, in order, one at a time, on the thread that emits it; any thread may emit.
-    A subscriber that raises stays subscribed and never stops the operation: the others are told by a notice
-    (``subscriber.failed``), the log has the traceback, and it is reported again only after the subscriber has
-    worked in between. ``Cancelled``, ``KeyboardInterrupt`` and the like pass through. A subscriber that is a
-    context manager is entered when it subscribes and left when it is removed or the run ends.
+    A subscriber that raises stays subscribed and never stops the operation: the others get a notice
+    (``subscriber.failed``), the log has the traceback, and its failures are reported again only after it has
+    succeeded in between. ``Cancelled``, ``KeyboardInterrupt`` and the like pass through. A subscriber that is
+    a context manager is entered when it subscribes and exited when it is removed or the run ends.
 
-    ``control`` asks an operation that knows how (training) to pause or to save.
+    ``control`` has an operation that supports it (training) pause or save.
 
-    A run is a context manager, which closes its subscribers; without such subscribers that may be left out.
+    A run is a context manager, which closes its subscribers; without such subscribers ``with`` is optional.
     """
 
     def __init__(
@@ -135,9 +135,9 @@ class Run:
                 self._failing.add(key)
                 name = getattr(subscriber, "__qualname__", type(subscriber).__qualname__)
                 _log.debug("subscriber %s failed", name, exc_info=True)
-                text = f"{name} could not take an event ({type(error).__name__}: {error}); work goes on"
+                text = f"{name} could not take an event ({type(error).__name__}: {error}); work continues"
                 if len(self._subscribers) == 1:
-                    _log.warning("%s", text)  # nobody else is there to hear it
+                    _log.warning("%s", text)  # there is no other subscriber
                 self._waiting.append(Notice("subscriber.failed", text, "warning", {"subscriber": name}))
 
     def notice(self, code: str, text: str, **data: Any) -> None:
@@ -183,7 +183,7 @@ class Run:
             if not supported:
                 self.warn(
                     "lock.unsupported",
-                    f"{path}: this file system has no locks; see to it that no other run writes there",
+                    f"{path}: this file system has no locks; make sure that no other run writes there",
                     path=path,
                 )
             yield

@@ -18,7 +18,7 @@ from facedouble.project.dispatch import forget_ended, queue_now, submit, up_to_d
 from facedouble.project.jobs import CONTROL, Job, JobState
 from facedouble.project.look import look
 from facedouble.project.registry import EXECUTORS
-from facedouble.run.control import Asked, read_asked, write_asked
+from facedouble.run.control import ControlRequest, read_request, write_request
 from facedouble.studio.calls import Body, Call, call
 from facedouble.studio.state import Studio, identify
 
@@ -63,7 +63,7 @@ def _jobs(studio: Studio) -> list[dict[str, Any]]:
 def _shown(studio: Studio, job: Job) -> dict[str, Any]:
     progress = job.progress
     held = job.state == JobState.RUNNING and job.has_control
-    paused = held and read_asked(job.file(studio.folder, CONTROL)).pause
+    paused = held and read_request(job.file(studio.folder, CONTROL)).pause
     return {
         "id": job.id,
         "title": job.title,
@@ -128,8 +128,10 @@ def _ask(studio: Studio, sent: Call, pause: bool | None = None) -> Any:
     if job.state != JobState.RUNNING or not job.has_control:
         raise InputError(f"{job.title} is no training that is running")
     file = job.file(studio.folder, CONTROL)
-    asked = read_asked(file)
-    write_asked(file, Asked(asked.pause, asked.save + 1) if pause is None else Asked(pause, asked.save))
+    now = read_request(file)
+    write_request(
+        file, ControlRequest(now.pause, now.save + 1) if pause is None else ControlRequest(pause, now.save)
+    )
     return _jobs(studio)
 
 

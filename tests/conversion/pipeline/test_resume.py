@@ -80,8 +80,8 @@ def test_a_killed_run_resumes_and_writes_the_same_packets(
         kept = len(list(work.glob("0*.json")))
         assert done <= kept <= (first + 2 * PART) // PART
         done = kept
-    last = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert not done or f"{done * PART} frames were resumed from an earlier run" in last.stdout
+    said = finished(command)
+    assert not done or f"{done * PART} frames were resumed from an earlier run" in said
     assert packets(output) == packets(uninterrupted)
     assert [path.name for path in output.parent.iterdir()] == ["out.mov"]
 
@@ -97,8 +97,8 @@ def test_a_resumed_folder_keeps_its_images(rich: Path, faces: Path, stand_in: Pa
     stamps = {path: path.stat().st_mtime_ns for path in output.glob("0*.png") if int(path.stem) < 3 * PART}
     gone = output / f"{2 * PART:06d}.png"
     gone.unlink()  # somebody tidied up in the meantime: its part is made again, and those after it
-    last = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert f"{2 * PART} frames were resumed from an earlier run" in last.stdout
+    said = finished(command)
+    assert f"{2 * PART} frames were resumed from an earlier run" in said
     assert {path for path, stamp in stamps.items() if path.stat().st_mtime_ns == stamp} == {
         path for path in stamps if path < gone
     }
@@ -108,6 +108,13 @@ def test_a_resumed_folder_keeps_its_images(rich: Path, faces: Path, stand_in: Pa
 
 def start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+
+
+def finished(command: list[str]) -> str:
+    """What a command says that ends well."""
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -171,8 +178,8 @@ def test_a_second_run_cannot_interfere_with_the_first(
         assert {file: file.stat().st_mtime_ns for file in work.iterdir()} == held
     finally:
         kill(first)
-    last = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert f"{PART} frames were resumed from an earlier run" in last.stdout
+    said = finished(command)
+    assert f"{PART} frames were resumed from an earlier run" in said
     assert packets(output) == packets(uninterrupted)
     assert [path.name for path in output.parent.iterdir()] == ["out.mov"]
 
@@ -243,10 +250,8 @@ def test_a_full_disk_is_reported_and_finished_parts_are_kept(
     assert "the same command resumes" in errors[0]
     assert "Traceback" not in run.stderr
     assert [path.name for path in tmp_path.iterdir()] == [".out.mov.work"]
-    last = subprocess.run(
-        command_line(rich, faces, stand_in, output), capture_output=True, text=True, check=True
-    )
-    assert f"{FRAMES} frames were resumed from an earlier run" in last.stdout
+    said = finished(command_line(rich, faces, stand_in, output))
+    assert f"{FRAMES} frames were resumed from an earlier run" in said
     assert packets(output) == packets(uninterrupted)
 
 

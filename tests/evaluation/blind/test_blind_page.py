@@ -25,7 +25,7 @@ from facedouble.video.frame import Frame
 from facedouble.video.info import SourceInfo
 from facedouble.video.sinks import open_sink
 from facedouble.video.source import open_source
-from tests.waiting import PATIENCE
+from tests.browser import new_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -154,13 +154,12 @@ def page_file(pair: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def page(browser: Browser, page_file: Path) -> Iterator[Page]:
-    opened = browser.new_page(viewport={"width": 1280, "height": 800})
-    opened.set_default_timeout(1000 * PATIENCE)
+    opened = new_page(browser)
     asked: list[str] = []
     opened.on("request", lambda request: asked.append(request.url))
     opened.goto(page_file.as_uri())
     yield opened
-    opened.close()
+    opened.context.close()
     assert [url for url in asked if not url.startswith(("file:", "blob:"))] == []
 
 

@@ -23,7 +23,7 @@ from facedouble.evaluation.result import Evaluation, ResultEvaluation
 from facedouble.evaluation.terminal import labels, lines
 from facedouble.evaluation.verdict import judge
 from facedouble.settings.evaluate import EvaluateSettings
-from tests.browser import chromium_program
+from tests.browser import chromium_program, new_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -88,13 +88,13 @@ def returned(browser: Browser, html: str, folder: Path, script: str, width: int 
     """What ``script`` returns in the page once it is loaded."""
     file = folder / "page.html"
     file.write_text(html, encoding="utf-8")
-    opened = browser.new_page(viewport={"width": width, "height": 900})
+    opened = new_page(browser, viewport={"width": width, "height": 900})
     try:
         opened.goto(file.as_uri())
         found: object = opened.evaluate(f"() => {{ {script} }}")
         return found
     finally:
-        opened.close()
+        opened.context.close()
 
 
 def test_everything_is_in_the_file_and_nothing_is_fetched() -> None:
