@@ -35,9 +35,9 @@ def test_edges_move_to_those_of_the_picture() -> None:
     true = disc(128, (64, 64), 30)
     picture = np.dstack([0.2 + 0.6 * true] * 3).astype(np.float32)
     blurred = np.asarray(cv2.GaussianBlur(disc(128, (65, 64), 30), (0, 0), 2.0), np.float32)
-    sharp = sharpen_edges(blurred, picture, reach=0.05)
+    sharp = sharpen_edges(blurred, (255 * picture).astype(np.uint8), reach=0.05)
     assert np.abs(sharp - true).mean() < 0.3 * np.abs(blurred - true).mean()
-    flat = sharpen_edges(np.ones((64, 64), np.float32), np.full((64, 64, 3), 0.5, np.float32))
+    flat = sharpen_edges(np.ones((64, 64), np.float32), np.full((64, 64, 3), 128, np.uint8))
     assert np.allclose(flat, 1)
 
 

@@ -90,4 +90,4 @@ def on_frame(mask: Grey, layer: FaceLayer) -> Mask:
     shown = cv2.warpAffine(
         part, inside, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return sharpen_edges(visible, to_float(np.asarray(shown)))
+    return sharpen_edges(visible, np.asarray(shown))

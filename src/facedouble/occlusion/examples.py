@@ -14,11 +14,13 @@ from facedouble.occlusion.occluders import Occluder, Points, Random, Scene, caps
 from facedouble.types import FloatArray, Image, Mask
 from facedouble.video.opencv_codec import decode, encode
 
-_COUNTS = (0.14, 0.6, 0.26)  # how often nothing, one thing, two things are in front of a face
+_COUNTS = (0.2, 0.56, 0.24)  # how often nothing, one thing, two things are in front of a face
 _COUNTS_LABELLED = (0.7, 0.2, 0.1)  # the same for faces of which a person said what is visible
-_HAND_SEEN = 0.5  # how often a drawn hand is also given as joints
+_HAND_SEEN = 0.4  # how often a drawn hand is also given as joints
 _UNKNOWN = 0.3  # how often it is not known what the face looks like unhidden
 _REMAINS = 0.08  # how often the picture of the unhidden face shows the same thing in front of it
+_REMAINS_WORN = 0.5  # the same for what people wear
+_WORN_COUNTS = 6.0  # how much more pixels of rims count: there are few of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,17 @@ def make_example(face: KnownFace, random: Random, variety: Variety = EVERYBODY) 
             hands = np.maximum(hands, capsules(occluder.joints + jitter, side))
     if not drawn and random.random() < 0.04:  # a hand found where none is
         hands = capsules(scene.place(random) + random.normal(0, 0.1 * side, (21, 2)), side)
+    worn = np.zeros((side, side), np.float32)
+    for occluder in drawn:
+        if occluder.worn:
+            worn = np.maximum(worn, occluder.alpha)
     move = _movement(side, random, 0.6 + 0.4 * variety.people)
-    planes = _remapped(np.dstack([shown, visible, face.hull, hands]).astype(np.float32), move)
-    shown, visible, hull, hands = planes[..., :3], planes[..., 3], planes[..., 4], planes[..., 5]
+    planes = _remapped(np.dstack([shown, visible, face.hull, hands, worn]).astype(np.float32), move)
+    shown, (visible, hull, hands, worn) = planes[..., :3], (planes[..., plane] for plane in range(3, 7))
     if reference is not None and face.reference is None:
-        if random.random() < _REMAINS:
-            for occluder in drawn:
+        remains = random.random()
+        for occluder in drawn:
+            if remains < (_REMAINS_WORN if occluder.worn else _REMAINS):
                 reference = _over(reference, occluder)
         reference = _as_reference(reference, move, random)
     elif reference is not None:
@@ -122,9 +129,11 @@ def make_example(face: KnownFace, random: Random, variety: Variety = EVERYBODY) 
     if random.random() < _UNKNOWN:
         reference = None
     if random.random() < 0.5:
-        shown, visible, hull, hands = (_mirrored(plane) for plane in (shown, visible, hull, hands))
+        shown, visible, hull, hands, worn = (
+            _mirrored(plane) for plane in (shown, visible, hull, hands, worn)
+        )
         reference = None if reference is None else _mirrored(reference)
-    weight = counted(hull)
+    weight = counted(hull) * (1 + (_WORN_COUNTS - 1) * worn)
     return Example(network_channels(shown, reference, hull, hands), visible, weight)
 
 

@@ -18,7 +18,8 @@ _LEAST_PALM = 0.3
 _PRESENT = 0.6  # from which the network of joints is believed
 _ROOMS = (1.0, 1.6)  # the squares that palms are looked for in, in sides of the crop: hands reach beyond it
 _MOST = 2  # hands
-_EVERY = 3  # crops of a track, of which one is searched for palms
+_EVERY = 4  # crops of a track, of which one is searched for palms, in one square and the other by turns
+_STEP = 2  # crops, of which one is looked at for joints; those of a crop between are the mean
 _SAME_HAND = 0.35  # mean distance of joints in sizes of the palm, below which two hands are one
 
 
@@ -36,11 +37,11 @@ class HandFinder:
     def __init__(self, device: str = "cpu") -> None:
         self._palms, self._joints = palms(device), hand_joints(device)
 
-    def search(self, crop: Image) -> list[Hand]:
-        """The hands of a crop about which nothing is known."""
+    def search(self, crop: Image, rooms: Sequence[float] = _ROOMS) -> list[Hand]:
+        """The hands of a crop about which nothing is known, in squares of ``rooms`` sides of the crop."""
         side = crop.shape[0]
         found: list[Hand] = []
-        for room in _ROOMS:
+        for room in rooms:
             middle = (side - 1) / 2
             matrix = Square((middle, middle), side * room, 0.0).alignment(PALM_SIDE)
             shown = cv2.warpAffine(crop, matrix, (PALM_SIDE, PALM_SIDE), flags=cv2.INTER_AREA)
@@ -70,21 +71,42 @@ class HandFinder:
         return Hand(joints.astype(np.float32), presence)
 
     def follow(self, crops: Sequence[Image]) -> list[list[Hand]]:
-        """The hands of each crop of a track. Palms are looked for in every third crop; a hand that is found
+        """The hands of each crop of a track. Palms are looked for in every fourth crop; a hand that is found
         is followed to the crops before and after it, where palms that lean on a face or leave the frame are
         missed."""
-        found = [self.search(crop) if index % _EVERY == 0 else [] for index, crop in enumerate(crops)]
-        for order in (range(1, len(crops)), range(len(crops) - 2, -1, -1)):
-            step = order.step
+        found: list[list[Hand]] = [[] for _ in crops]
+        for turn, index in enumerate(range(0, len(crops), _EVERY)):
+            found[index] = self.search(crops[index], (_ROOMS[turn % len(_ROOMS)],))
+        last = (len(crops) - 1) // _STEP * _STEP
+        for order in (range(_STEP, len(crops), _STEP), range(last - _STEP, -1, -_STEP)):
             for index in order:
-                for hand in found[index - step]:
-                    if len(found[index]) >= _MOST:
-                        break
-                    carried = self.place(crops[index], square_around(hand.joints))
-                    if carried is None or any(_same(carried, other) for other in found[index]):
-                        continue
-                    found[index].append(carried)
+                self._carry(crops[index], found[index - order.step], found[index])
+        for index in range(1, len(crops), _STEP):
+            after = found[index + 1] if index + 1 < len(crops) else []
+            self._between(crops[index], found[index - 1], after, found[index])
         return found
+
+    def _carry(self, crop: Image, hands: Sequence[Hand], found: list[Hand]) -> None:
+        """Add to ``found`` those ``hands`` of another crop that are in this one."""
+        for hand in hands:
+            if len(found) >= _MOST:
+                break
+            carried = self.place(crop, square_around(hand.joints))
+            if carried is not None and not any(_same(carried, other) for other in found):
+                found.append(carried)
+
+    def _between(self, crop: Image, before: Sequence[Hand], after: Sequence[Hand], found: list[Hand]) -> None:
+        """Add to ``found`` the hands of a crop between two others: the mean of those that are in both."""
+        alone = list(before)
+        for hand in after:
+            own = next((other for other in alone if _same(hand, other)), None)
+            if own is None:
+                self._carry(crop, [hand], found)
+                continue
+            alone = [other for other in alone if other is not own]
+            mean = ((hand.joints + own.joints) / 2).astype(np.float32)
+            found.append(Hand(mean, min(hand.presence, own.presence)))
+        self._carry(crop, alone, found)
 
 
 def drawn_hands(hands: Sequence[Hand], side: int) -> Mask:

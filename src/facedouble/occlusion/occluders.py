@@ -58,11 +58,13 @@ class Scene:
 @dataclass(frozen=True, slots=True)
 class Occluder:
     """Something in front of a face: its ``colour`` (S, S, 3) 0..1, how far it hides what is behind it
-    ``alpha`` (S, S) 0..1, and, for a hand, its ``joints`` (21, 2) in the order of MediaPipe's hand."""
+    ``alpha`` (S, S) 0..1, and, for a hand, its ``joints`` (21, 2) in the order of MediaPipe's hand. What is
+    ``worn`` may be in front of the face through the whole clip."""
 
     colour: FloatArray
     alpha: Mask
     joints: Points | None = None
+    worn: bool = False
 
 
 # -- hands ---------------------------------------------------------------------------------------------
@@ -236,12 +238,14 @@ def _line(mask: npt.NDArray[np.uint8], start: Points, end: Points, width: int) -
 
 
 def _skin(scene: Scene, random: Random) -> FloatArray:
-    """The face's own colour, a little different, or anybody's."""
-    if random.random() < 0.7:
+    """The face's own colour, a little different, or anybody's, or that of a glove."""
+    if random.random() < 0.55:
         return np.clip(scene.skin * random.uniform(0.75, 1.3) * random.uniform(0.94, 1.06, 3), 0, 1).astype(
             np.float32
         )
-    chosen = np.array(_SKINS[random.integers(len(_SKINS))]) * random.uniform(0.6, 1.05)
+    if random.random() < 0.2:
+        return (random.uniform(0.02, 1) * random.uniform(0.6, 1, 3)).astype(np.float32)
+    chosen = np.array(_SKINS[random.integers(len(_SKINS))]) * random.uniform(0.4, 1.05)
     return np.clip(chosen * random.uniform(0.93, 1.07, 3), 0, 1).astype(np.float32)
 
 
@@ -296,7 +300,7 @@ def glasses(scene: Scene, random: Random) -> Occluder:
     _line(rim, scene.right_eye + down + along * axes[0], scene.left_eye + down - along * axes[0], width)
     for eye, sign in ((scene.right_eye, -1.0), (scene.left_eye, 1.0)):
         _line(rim, eye + down + sign * along * axes[0], eye + down + sign * along * distance * 1.2, width)
-    tint = random.choice([0.0, random.uniform(0, 0.3), random.uniform(0.6, 1.0)])
+    tint = random.choice([0.0, random.uniform(0, 0.3), random.uniform(0.6, 1.0)], p=[0.6, 0.2, 0.2])
     through, frame = glass.astype(np.float32) / 255 * tint, rim.astype(np.float32) / 255
     colour = np.empty((side, side, 3), np.float32)
     colour[:] = random.uniform(0, 0.35) * random.uniform(0.7, 1.3, 3)
@@ -304,7 +308,7 @@ def glasses(scene: Scene, random: Random) -> Occluder:
     colour += shine
     own = (random.uniform(0, 0.8) * random.uniform(0.7, 1.3, 3)).astype(np.float32)
     colour += frame[..., None] * (own - colour)
-    return Occluder(np.clip(colour, 0, 1), np.maximum(through, frame))
+    return Occluder(np.clip(colour, 0, 1), np.maximum(through, frame), worn=True)
 
 
 def hair(scene: Scene, random: Random) -> Occluder:
@@ -393,11 +397,11 @@ def _smooth(side: int, random: Random, cells: int) -> FloatArray:
 Draw = Callable[[Scene, Random], Occluder]
 
 KINDS: tuple[tuple[Draw, float], ...] = (
-    (hand, 0.5),
+    (hand, 0.45),
     (microphone, 0.1),
-    (glasses, 0.07),
+    (glasses, 0.15),
     (hair, 0.1),
-    (patch, 0.18),
+    (patch, 0.15),
     (smoke, 0.05),
 )
 """What is drawn, and how often."""
@@ -421,7 +425,7 @@ def draw(scene: Scene, random: Random) -> Occluder:
         deviation = random.uniform(0.4, 3.0)
         alpha, painted = (_blurred(plane, deviation) for plane in (alpha, painted))
     colour = np.where(alpha[..., None] > 1e-3, painted / np.maximum(alpha[..., None], 1e-3), drawn.colour)
-    return Occluder(colour.astype(np.float32), np.clip(alpha, 0, 1), drawn.joints)
+    return Occluder(colour.astype(np.float32), np.clip(alpha, 0, 1), drawn.joints, drawn.worn)
 
 
 def _blurred(plane: FloatArray, deviation: float) -> FloatArray:

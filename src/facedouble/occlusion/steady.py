@@ -12,6 +12,7 @@ from facedouble.types import FloatArray, Grey, Image, Mask
 
 _SIDE = 128  # of the pictures that motion is measured on
 _NEIGHBOUR = 0.6  # how much a neighbour counts where it fits perfectly
+_CLEAR = 0.95  # a mask that is nowhere lower hides nothing, and its neighbours change nothing of it
 _DIFFERENCE = 0.06  # of colours 0..1, beyond which a moved neighbour does not fit
 
 
@@ -56,7 +57,11 @@ def fuse(masks: Sequence[Mask], crops: Sequence[Image], adjacent: Sequence[bool]
     grey = [np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8) for picture in small]
     motion = Motion()
     fused: list[Mask] = []
+    clear = [float(mask.min(initial=1.0)) > _CLEAR for mask in masks]
     for index, own in enumerate(masks):
+        if all(clear[max(0, index - 1) : index + 2]):
+            fused.append(own)
+            continue
         total, weight = own.copy(), np.ones_like(own)
         for other in (index - 1, index + 1):
             if not 0 <= other < len(masks) or not adjacent[min(index, other)]:

@@ -38,9 +38,29 @@ class References:
         """What ``face`` would look like unhidden, (256, 256, 3): of each pixel the median over the faces
         whose landmarks are most like its own."""
         apart = np.nanmean(np.linalg.norm(self._points - face.points(SIDE), axis=2), axis=1)
-        nearest = np.argsort(apart, kind="stable")[:_NEAREST]
-        middle = len(nearest) // 2
-        return np.asarray(np.partition(self._crops[nearest], middle, axis=0)[middle])
+        return median(self._crops[np.argsort(apart, kind="stable")[:_NEAREST]])
+
+
+def median(crops: Image) -> Image:
+    """The median of crops (N, S, S, 3) pixel by pixel, the upper one for an even number.
+
+    That of nine is the median of three values: the largest of the least, the middle of the middle and the
+    least of the largest of three rows of three. Whole pictures are compared at a time, which takes a
+    fifteenth of the time of sorting pixels.
+    """
+    if len(crops) != 9:
+        middle = len(crops) // 2
+        return np.asarray(np.partition(crops, middle, axis=0)[middle])
+    rows = [_ordered(*crops[start : start + 3]) for start in (0, 3, 6)]
+    least, middles, largest = zip(*rows, strict=True)
+    return _ordered(_ordered(*least)[2], _ordered(*middles)[1], _ordered(*largest)[0])[1]
+
+
+def _ordered(first: Image, second: Image, third: Image) -> tuple[Image, Image, Image]:
+    """Three pictures sorted pixel by pixel."""
+    first, second = np.minimum(first, second), np.maximum(first, second)
+    second, third = np.minimum(second, third), np.maximum(second, third)
+    return np.minimum(first, second), np.maximum(first, second), third
 
 
 def _filled(crops: Image, hidden: npt.NDArray[np.bool_]) -> Image:
