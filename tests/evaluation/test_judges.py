@@ -88,7 +88,7 @@ def test_one_sentence_says_who_judged_and_what_is_missing() -> None:
     both = describe_judges("mediapipe478", {"dlib68": 8, "mediapipe478": 10}, 10)
     assert both == (
         "Landmarks are judged by dlib68; the swap follows mediapipe478; the values of mediapipe478 stand "
-        "beside. dlib68 saw no face in 2 of 10 frames, which do not count."
+        "beside. dlib68 saw no face, or one that is covered, in 2 of 10 frames, which do not count."
     )
     alone = describe_judges("mediapipe478", {"mediapipe478": 10}, 10)
     assert "which the swap follows as well; with dlib68 installed" in alone

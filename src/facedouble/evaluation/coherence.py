@@ -28,6 +28,7 @@ REGIONS = ("mouth", "eyes", "skin")
 
 _PATCH = 12  # pixels: a quarter of the distance between the eyes
 _SCALES = (0.75, 1.5, 3.0, 6.0)  # pixels: 2, 4, 8 and 16 where the eyes are 128 apart
+_SEEN = 0.8  # of a patch that is not covered, from which on it counts
 _SHIFT = 2  # pixels: landmarks lie differently by as much
 _LEAST = 1e-3  # of 0..1: a band weaker than this is the noise of 8 bits
 _USUAL = (0.08, 0.08, 0.03)  # at least: people whose clips show one pose are nearer to themselves than that
@@ -95,6 +96,16 @@ def all_patches(
     return cut_patches(picture, together + np.array(shift, dtype=np.float32))
 
 
+def seen_places(visible: Mask, points: Landmarks, scheme: LandmarkScheme) -> npt.NDArray[np.bool_]:
+    """Which places of a face (K,), in the order of :func:`all_patches`, show it: ``visible`` (S, S) 0..1 and
+    the landmarks ``points`` are of its crop."""
+    centres = patch_centres(points, scheme)
+    places = np.rint(np.concatenate([centres[name] for name in REGIONS])).astype(int)
+    across, down = np.clip(places, 0, len(visible) - 1).T
+    near = cv2.blur(visible, (_PATCH, _PATCH))
+    return np.asarray(near[down, across] > _SEEN)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RealPatches:
     """The patches of a person's real frames. ``patches`` (K, N, D): for each of K places those of all frames,
@@ -107,12 +118,18 @@ class RealPatches:
     region: npt.NDArray[np.int64]
     usual: Distances
 
-    def distances(self, own: FloatArray, allowed: npt.NDArray[np.bool_] | None = None) -> Distances:
+    def distances(
+        self,
+        own: FloatArray,
+        allowed: npt.NDArray[np.bool_] | None = None,
+        seen: npt.NDArray[np.bool_] | None = None,
+    ) -> Distances:
         """How far the patches (K, D) of a face are from the nearest real ones, region by region (3,).
 
         Squared differences over the sum of squares of both, summed over a region's patches, so that patches
         with much structure count most: 0 for a copy, 1 for what has nothing in common. ``allowed`` (N,)
-        leaves out some of the real ones.
+        leaves out some of the real ones, ``seen`` (K,) places of the face that are covered; NaN for a region
+        of which nothing is seen.
         """
         squares = (own * own).sum(axis=1)[:, None]
         apart = squares + self.squares - 2 * np.einsum("kd,knd->kn", own, self.patches, optimize=True)
@@ -121,9 +138,11 @@ class RealPatches:
         if allowed is not None:
             share = np.where(allowed, share, np.inf)
         best = np.argmin(share, axis=1)
-        place = np.arange(len(own))
-        sums = [np.bincount(self.region, all_[place, best], len(REGIONS)) for all_ in (apart, both)]
-        return np.asarray(sums[0] / sums[1], dtype=np.float64)
+        place = np.arange(len(own)) if seen is None else np.nonzero(seen)[0]
+        of, nearest = self.region[place], best[place]
+        sums = [np.bincount(of, all_[place, nearest], len(REGIONS)) for all_ in (apart, both)]
+        with np.errstate(invalid="ignore"):
+            return np.asarray(sums[0] / sums[1], dtype=np.float64)
 
 
 def collect(

@@ -142,5 +142,6 @@ def describe_judges(driver: str, seen: Mapping[str, int], frames: int) -> str:
         text = f"Landmarks are judged by {first}; the swap follows {driver}{beside}."
     for name, count in seen.items():
         if count < frames:
-            text += f" {name} saw no face in {frames - count} of {frames} frames, which do not count."
+            text += f" {name} saw no face, or one that is covered, in {frames - count} of {frames} frames, "
+            text += "which do not count."
     return text

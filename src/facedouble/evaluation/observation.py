@@ -8,7 +8,7 @@ clip compared with itself differs nowhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,17 @@ from facedouble.evaluation.appearance import face_patches
 from facedouble.evaluation.coherence import RealPatches
 from facedouble.evaluation.image_quality import fine_detail, psnr, ssim
 from facedouble.evaluation.judges import Judge, Judged, Sighting, available_judges
-from facedouble.faces.align import align, extract_crop, map_points, recrop, scale_of
+from facedouble.faces.align import align, extract_crop, inverse, map_points, recrop, scale_of
 from facedouble.faces.colour import to_float
-from facedouble.faces.hull import FOREHEAD, face_hull
-from facedouble.faces.schemes.scheme import common_scheme, scheme_of
+from facedouble.faces.hull import FOREHEAD, eyes_and_mouth_mask, face_hull
+from facedouble.faces.schemes.scheme import LandmarkScheme, common_scheme, scheme_of
 from facedouble.faces.views import StillPicture
 from facedouble.faceset.store import Faceset
 from facedouble.faceset.visible import masked_faces, read_visible
 from facedouble.run.run import Run
 from facedouble.settings.evaluate import EvaluateSettings
 from facedouble.settings.reading import Reading
-from facedouble.types import Face, Grey, Image, Landmarks
+from facedouble.types import Alignment, Face, Grey, Image, Landmarks, Mask
 from facedouble.video.images import encode_png
 from facedouble.video.opencv_codec import decode
 from facedouble.video.source import open_source
@@ -43,6 +43,8 @@ _SMALL = 192  # side of the crop on which flicker is measured
 _MIN_SIDE, _MAX_SIDE = 128, 640  # side of the crop on which the seam and detail are measured
 _OUTSIDE = 0.10  # of the face's size: this far beyond its hull, nothing belongs to the face
 _INSIDE = 0.06  # of the crop's side: width of the edge, where a mask is still soft
+_COVERED = 0.1  # of the face that is covered, from which on it is nobody's
+_EXPRESSIONLESS = 0.2  # of eyes and mouth that is covered, from which on nobody can say what they do
 _AROUND = (0.03, 0.15)  # of the crop's side: the surroundings of a face, from and to, beyond its outline
 
 Values = npt.NDArray[np.float64]
@@ -180,7 +182,10 @@ class Observer:
             if before is not None and (before.index != crops.index - 1 or crops.index in self.plan.cuts):
                 before = None
             images = (crops.result_frame, crops.source_frame)
-            sightings.append([judge.look(images, face) for judge in self.judges])
+            seen = [judge.look(images, face) for judge in self.judges]
+            if crops.expressionless():
+                seen = [replace(sighting, found=False) for sighting in seen]
+            sightings.append(seen)
             rows.append({"seconds": first.seconds, **self._frame(crops, before, sightings[-1][-1])})
             if on_crops is not None:
                 on_crops(first.index, *crops.for_report())
@@ -219,6 +224,7 @@ class Observer:
         grey = np.asarray(cv2.cvtColor(images[0], cv2.COLOR_RGB2GRAY), dtype=np.uint8)
         outside = crops.outside()
         nothing = np.full(128, np.nan, dtype=np.float32)
+        identified = detailed and not crops.unidentified()
         return {
             "index": crops.index,
             "detected": float(analyser.verify(StillPicture(images[0]), landmarks) is not None),
@@ -229,14 +235,16 @@ class Observer:
             ],
             "psnr": psnr(*images, outside),
             "ssim": ssim(grey, _grey(images[1]), outside) if detailed else np.nan,
-            "step": seam.gradient_step(crops.result, crops.source, crops.distance),
-            "ring": seam.ring_step(crops.small_result, crops.small_source, crops.small_distance),
+            "step": seam.gradient_step(crops.result, crops.source, crops.distance, crops.seen),
+            "ring": seam.ring_step(
+                crops.small_result, crops.small_source, crops.small_distance, crops.small_seen
+            ),
             "detail": [fine_detail(crop, crops.inner) for crop in (crops.result, crops.source)],
             "detail_around": [fine_detail(crop, crops.around) for crop in (crops.result, crops.source)],
             **self._look(crops, landmarks, source_landmarks),
             "width": crops.extent,
-            "descriptor": analyser.describe(images[0], landmarks) if detailed else nothing,
-            "source_descriptor": analyser.describe(images[1], source_landmarks) if detailed else nothing,
+            "descriptor": analyser.describe(images[0], landmarks) if identified else nothing,
+            "source_descriptor": analyser.describe(images[1], source_landmarks) if identified else nothing,
         }
 
     def _look(self, crops: _Crops, landmarks: Landmarks, source_landmarks: Landmarks) -> dict[str, Any]:
@@ -245,9 +253,16 @@ class Observer:
         inner = octaves.CROP.alignment(face.alignment, face.crop_size)
         # Like B's crops, the result's is aligned by the landmarks of what it shows.
         whole = coherence.CROP.alignment(align(landmarks, face.crop_size, scheme), face.crop_size)
+        of_inner = crops.visible_in(inner, octaves.CROP.resolution)
+        of_whole = crops.visible_in(whole, coherence.CROP.resolution)
+        seen = None
+        if of_whole is not None:
+            seen = coherence.seen_places(of_whole, map_points(whole, landmarks), scheme)
         return {
-            "octaves": [octaves.face_octaves(image, inner, source_landmarks, scheme) for image in images],
-            "coherence": self.real.distances(face_patches(images[0], whole, landmarks, scheme)),
+            "octaves": [
+                octaves.face_octaves(image, inner, source_landmarks, scheme, of_inner) for image in images
+            ],
+            "coherence": self.real.distances(face_patches(images[0], whole, landmarks, scheme), seen=seen),
         }
 
 
@@ -269,12 +284,42 @@ class _Crops:
         self.small_source, self.small_result = (_reduced(crop, _SMALL) for crop in (self.source, self.result))
         self.small_distance = np.asarray(cv2.resize(self.distance, (_SMALL, _SMALL)), dtype=np.float32)
         self.small_mask = (self.small_distance < 0).astype(np.float32)
+        self.visible: Mask | None = None
+        self.seen: npt.NDArray[np.bool_] | None = None
+        self.small_seen: npt.NDArray[np.bool_] | None = None
         if visible is not None:  # what is in front of the face is no part of it
-            seen = to_float(decode(visible, cv2.IMREAD_GRAYSCALE))
-            fine = np.asarray(cv2.resize(seen, (side, side)), dtype=np.float32)
-            small = cv2.resize(seen, (_SMALL, _SMALL), interpolation=cv2.INTER_AREA)
+            self.visible = to_float(decode(visible, cv2.IMREAD_GRAYSCALE))
+            fine = np.asarray(cv2.resize(self.visible, (side, side)), dtype=np.float32)
+            small = cv2.resize(self.visible, (_SMALL, _SMALL), interpolation=cv2.INTER_AREA)
             self.inner, self.around = self.inner * fine, self.around * fine
             self.small_mask *= np.asarray(small, dtype=np.float32)
+            self.seen, self.small_seen = fine > 0.5, small > 0.5
+
+    def visible_in(self, alignment: Alignment, side: int) -> Mask | None:
+        """What is visible in another crop (side, side), 0..1; ``alignment`` takes the frame's pixels to it.
+        ``None`` for a face of which nothing is known to be covered."""
+        if self.visible is None:
+            return None
+        own = recrop(self.face.alignment, self.face.crop_size, 1.0, len(self.visible))
+        there = np.vstack([alignment, (0, 0, 1)]) @ np.vstack([inverse(own), (0, 0, 1)])
+        moved = cv2.warpAffine(self.visible, there[:2], (side, side), borderValue=(1.0,))
+        return np.asarray(np.clip(moved, 0, 1), np.float32)
+
+    def unidentified(self) -> bool:
+        """Whether so much is covered that nobody can say whose face it is."""
+        return self._covered(face_hull) > _COVERED
+
+    def expressionless(self) -> bool:
+        """Whether so much of eyes and mouth is covered that nobody can say what they do."""
+        return self._covered(eyes_and_mouth_mask) > _EXPRESSIONLESS
+
+    def _covered(self, area: Callable[[Landmarks, int, LandmarkScheme], Mask]) -> float:
+        if self.visible is None:
+            return 0.0
+        side = len(self.visible)
+        own = recrop(self.face.alignment, self.face.crop_size, 1.0, side)
+        part = area(map_points(own, self.face.smoothed), side, scheme_of(self.face))
+        return float(((1 - self.visible) * part).sum() / max(float(part.sum()), 1.0))
 
     def outside(self) -> npt.NDArray[np.float32]:
         """Mask of the frame (H, W) without the face and a margin around it."""

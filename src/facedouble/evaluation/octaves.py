@@ -43,9 +43,18 @@ def octave_energies(crop: Image, mask: Mask) -> Energies:
     return np.array([float((band * band * mask).sum()) / weight for band in bands])
 
 
-def face_octaves(image: Image, alignment: Alignment, points: Landmarks, scheme: LandmarkScheme) -> Energies:
+def face_octaves(
+    image: Image,
+    alignment: Alignment,
+    points: Landmarks,
+    scheme: LandmarkScheme,
+    seen: Mask | None = None,
+) -> Energies:
     """:func:`octave_energies` of a face. ``alignment`` takes pixels of ``image`` to its :data:`CROP`,
-    ``points`` are its landmarks in the pixels of ``image``."""
+    ``points`` are its landmarks in the pixels of ``image``; ``seen`` is which part of the crop, 0..1, shows
+    the face."""
     size = CROP.resolution
     mask = inner_face_mask(map_points(alignment, points), size, scheme)
+    if seen is not None:
+        mask = mask * seen
     return octave_energies(extract_crop(image, alignment, size), mask)

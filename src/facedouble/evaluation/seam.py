@@ -35,16 +35,21 @@ def outline_distance(landmarks: Landmarks, size: int, scheme: LandmarkScheme) ->
     return np.asarray((beyond - within) / size, dtype=np.float32)
 
 
-def gradient_step(result: Image, source: Image, distance: FloatArray) -> float:
+def gradient_step(
+    result: Image, source: Image, distance: FloatArray, seen: npt.NDArray[np.bool_] | None = None
+) -> float:
     """How steeply brightness changes across the edge of the face where it does not in the source.
 
     For the difference of result and source, both crops (S, S, 3), the derivative of luma along the normal
     of the outline is computed, in levels (0..255) per pixel, and averaged over bands of equal ``distance``
     (S, S, see :func:`outline_distance`) within each of :data:`SECTORS` sectors. The value is the median of
     its absolute value over the sectors, for the band where that is largest: a seam runs along most of the
-    outline, whereas differing features occur only here and there. 0 is none, lower is better.
+    outline, whereas differing features occur only here and there. 0 is none, lower is better. Of a face
+    that is partly covered only what is ``seen`` (S, S) counts, and only the sectors that show some of it.
     """
     inside = (distance >= _FIRST) & (distance < _LAST)
+    if seen is not None:
+        inside &= seen
     part = _sector(distance, inside)
     half = np.floor((distance[inside] - _FIRST) / (_BAND / 2)).astype(np.int64)
     number = half * SECTORS + part
@@ -55,6 +60,11 @@ def gradient_step(result: Image, source: Image, distance: FloatArray) -> float:
     # Bands overlap by half, so that any edge lies within one of them.
     counts, sums = counts[:-1] + counts[1:], sums[:-1] + sums[1:]
     means = np.where(counts >= _MIN_PIXELS, np.abs(sums) / np.maximum(counts, 1), 0)
+    if seen is not None:
+        shown = (counts >= _MIN_PIXELS).any(axis=0)
+        if not shown.any():
+            return 0.0
+        means = means[:, shown]
     return float(np.median(means, axis=1).max())
 
 
@@ -80,16 +90,21 @@ def _slope(picture: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.asarray(across, dtype=np.float32), np.asarray(down, dtype=np.float32)
 
 
-def ring_step(result: Image, source: Image, distance: FloatArray) -> float:
+def ring_step(
+    result: Image, source: Image, distance: FloatArray, seen: npt.NDArray[np.bool_] | None = None
+) -> float:
     """How much more the colours just inside and just outside the edge of the face differ than in the source.
 
     For each of :data:`SECTORS` sectors the CIEDE2000 difference between the mean colours of a ring inside
     and one outside is computed, in the result and in the source. The value is the mean over the sectors of
-    how much larger it is in the result; 0 is none, lower is better, 2 is visible.
+    how much larger it is in the result; 0 is none, lower is better, 2 is visible. Of a face that is partly
+    covered only what is ``seen`` (S, S) counts.
     """
     inner = (distance >= _INNER - _RING) & (distance < _INNER)
     outer = (distance >= _OUTER) & (distance < _OUTER + _RING)
     both = inner | outer
+    if seen is not None:
+        both &= seen
     part = 2 * _sector(distance, both) + outer[both]
     counts = np.bincount(part, minlength=2 * SECTORS)
     known = counts.reshape(SECTORS, 2).min(axis=1) >= _MIN_PIXELS

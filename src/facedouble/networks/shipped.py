@@ -24,7 +24,7 @@ SHA256: Mapping[str, str] = {
     "face_detection_full_range.tflite": "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3",
     "face_landmarks_detector.tflite": "c7d54204ce0448474c7f3fa9af494787c0965cbdd6f20fc72867e43046bd43d5",
     "hand_landmark_full.tflite": "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
-    "occlusion.safetensors": "b8b381b229ad25462aa7704ac3a76bcbb3a5b46f63018c18a7b4172bf6589354",
+    "occlusion.safetensors": "4b218f86e6397b1588f44a8737a55754987b69c4b2ad2fb6217dd59cbe3108b6",
     "palm_detection_full.tflite": "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
 }
 """All files, with their checksums."""

@@ -45,8 +45,8 @@ def _guided(mask: Mask, picture: FloatArray, radius: int) -> Mask:
     def mean(values: FloatArray) -> FloatArray:
         return np.asarray(cv2.blur(values, window, borderType=cv2.BORDER_REFLECT))
 
-    coarse = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
-    level = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA))
+    coarse = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
+    level = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32)
     colours, common = mean(coarse), mean(coarse * level[..., None])
     level = mean(level)
     common -= colours * level[..., None]

@@ -16,11 +16,11 @@ from facedouble.video.opencv_codec import decode, encode
 
 _COUNTS = (0.2, 0.56, 0.24)  # how often nothing, one thing, two things are in front of a face
 _COUNTS_LABELLED = (0.7, 0.2, 0.1)  # the same for faces of which a person said what is visible
-_HAND_SEEN = 0.4  # how often a drawn hand is also given as joints
+_HAND_SEEN = 0.5  # how often a drawn hand is also given as joints
 _UNKNOWN = 0.3  # how often it is not known what the face looks like unhidden
 _REMAINS = 0.08  # how often the picture of the unhidden face shows the same thing in front of it
-_REMAINS_WORN = 0.5  # the same for what people wear
-_WORN_COUNTS = 6.0  # how much more pixels of rims count: there are few of them
+_REMAINS_WORN = 0.4  # the same for what people wear
+_WORN_COUNTS = 4.0  # how much more pixels of rims count: there are few of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -397,11 +397,11 @@ def _smooth(side: int, random: Random, cells: int) -> FloatArray:
 Draw = Callable[[Scene, Random], Occluder]
 
 KINDS: tuple[tuple[Draw, float], ...] = (
-    (hand, 0.45),
+    (hand, 0.46),
     (microphone, 0.1),
-    (glasses, 0.15),
+    (glasses, 0.13),
     (hair, 0.1),
-    (patch, 0.15),
+    (patch, 0.16),
     (smoke, 0.05),
 )
 """What is drawn, and how often."""
