@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facedouble.conversion.clip_conversion import ClipConversion
 from facedouble.conversion.pipeline import convert
 from facedouble.distributed.operations import join, plan, work
 from facedouble.distributed.plan_folder import PlanFolder, spans_of
@@ -97,6 +98,7 @@ def test_conversion_in_parts_is_conversion(
     result = in_parts("convert", command, tmp_path / "plan", 1)
     assert packets(tmp_path / "parts.mov") == packets(tmp_path / "whole.mov")
     assert result.frames_swapped == once.frames_swapped > 0  # type: ignore[attr-defined]
+    assert result.frames_resumed == 0  # type: ignore[attr-defined]
     assert not (tmp_path / ".parts.mov.work").exists()
 
 
@@ -142,6 +144,27 @@ def test_two_people_fitted_apart_are_those_fitted_together(
     assert sorted(file.name for file in parts.iterdir()) == names
     assert all((parts / name).read_bytes() == (whole / name).read_bytes() for name in names)
     assert {one.code for one in said[whole]} <= {one.code for one in said[parts]}
+
+
+@pytest.mark.subprocess
+def test_faces_are_read_again_only_where_the_faceset_changed(
+    rich: Path, faces: Path, stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = shutil.copytree(faces, tmp_path / "own")
+    places = {"source": str(rich), "model": str(stand_in), "faceset": str(own)}
+    settings = {**WRITING, "checkpoint_frames": 40, "frames": {"ranges": ["0-2"], "discard": True}}
+    command = ConvertCommand.read({**settings, **places, "output": str(tmp_path / "out.mov")})
+    plan("convert", command, tmp_path / "plan", 1)
+    fit(tmp_path / "plan")
+    work(tmp_path / "plan", "convert", 0)
+    shutil.copytree(tmp_path / "plan", tmp_path / "again")
+    with monkeypatch.context() as patch:
+        patch.setattr(ClipConversion, "given_faces", None)
+        assert join(tmp_path / "plan", "convert").frames_swapped == 3
+    (tmp_path / "out.mov").unlink()
+    next((own / "faces").glob("*_0.png")).unlink()
+    with pytest.raises(InputError, match="changed since the plan was made; plan again"):
+        join(tmp_path / "again", "convert")
 
 
 def test_parts_that_are_missing_damaged_or_not_there(faces: Path, rich: Path, tmp_path: Path) -> None:

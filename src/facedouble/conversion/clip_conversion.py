@@ -14,7 +14,7 @@ from facedouble.conversion.clip_plan import ClipPlanner, placed_overrides, selec
 from facedouble.conversion.cut_ranges import frame_notes
 from facedouble.conversion.detail.step import CarryDetail, DetailFit
 from facedouble.conversion.face_pipeline import make_steps
-from facedouble.conversion.fingerprint import conversion_fingerprint
+from facedouble.conversion.fingerprint import conversion_fingerprint, faces_digest
 from facedouble.conversion.frame_ranges import FrameRanges
 from facedouble.conversion.marking import COMMENT, make_marking
 from facedouble.conversion.output_modes import OutputMode
@@ -49,11 +49,12 @@ ADAPTATION = "adaptation.safetensors"
 @dataclass(frozen=True, slots=True)
 class Unfinished:
     """An output that is being made: its ``work`` folder, its ``sink``, and the faces ``given`` by the user's
-    faceset."""
+    faceset, with their digest."""
 
     work: WorkFolder
     sink: PartsSink
     given: ConversionPlan | None
+    faces: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +106,10 @@ class ClipConversion:
         """The faces to replace, of the faceset that the user gave; ``None`` where they are found later."""
         return None if self.faceset is None else self._planner.plan(self.faceset, run)
 
-    def work_folder(self, given: ConversionPlan | None) -> AbstractContextManager[WorkFolder]:
-        """The locked folder of unfinished work; see :func:`facedouble.video.sinks.open_work_folder`."""
-        fingerprint = conversion_fingerprint(source_hash(self.source), self.swapper, given, self.settings)
+    def work_folder(self, faces: str | None) -> AbstractContextManager[WorkFolder]:
+        """The locked folder of unfinished work on ``faces`` of this digest; see
+        :func:`facedouble.video.sinks.open_work_folder`."""
+        fingerprint = conversion_fingerprint(source_hash(self.source), self.swapper, faces, self.settings)
         return sinks.open_work_folder(self.output, fingerprint, self._is_usable)
 
     def plan(self, work: WorkFolder, given: ConversionPlan | None, run: Run) -> ConversionPlan:
@@ -189,17 +191,19 @@ class ClipConversion:
         return marking
 
     @contextmanager
-    def unfinished(self, run: Run) -> Iterator[Unfinished]:
+    def unfinished(self, run: Run, faces: str | None = None) -> Iterator[Unfinished]:
         """The output as far as it was made, locked against other runs, and closed when the ``with`` ends
-        well."""
+        well. ``faces`` is the digest of the given faces, where that is known; then they are not read."""
         marking = self.marking(run)
-        given = self.given_faces(run)
+        given = self.given_faces(run) if faces is None else None
+        if given is not None:
+            faces = faces_digest(given)
         with (
             reported(self.frames, run),
-            self.work_folder(given) as work,
+            self.work_folder(faces) as work,
             self.sink(work, marking, run) as sink,
         ):
-            yield Unfinished(work, sink, given)
+            yield Unfinished(work, sink, given, faces)
 
     def sink(self, work: WorkFolder, marking: Marking | None, run: Run) -> PartsSink:
         """The output, made in parts."""

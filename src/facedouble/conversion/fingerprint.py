@@ -19,10 +19,10 @@ _NO_EFFECT_ON_OUTPUT = {"overwrite", "keep_going", "compute", "reading"}
 
 
 def conversion_fingerprint(
-    source_sha256: str, swapper: Swapper, plan: ConversionPlan | None, settings: ConvertSettings
+    source_sha256: str, swapper: Swapper, faces: str | None, settings: ConvertSettings
 ) -> dict[str, Any]:
-    """A JSON-serialisable description that differs whenever the frames written would differ. ``plan`` comes
-    from the faceset the user gave; without one, source and settings determine it."""
+    """A JSON-serialisable description that differs whenever the frames written would differ. ``faces`` is the
+    digest of those in the faceset the user gave; without one, source and settings determine them."""
     relevant = {key: value for key, value in settings.dump().items() if key not in _NO_EFFECT_ON_OUTPUT}
     cut = None if settings.frames is None else settings.frames.cut
     return {
@@ -31,7 +31,7 @@ def conversion_fingerprint(
         "source": source_sha256,
         "model": swapper.fingerprint,
         "numerics": swapper.network.numerics,
-        "faces": None if plan is None else _digest(plan),
+        "faces": faces,
         "cut": None if cut is None else source_hash(cut),
         "occlusion": _occlusion(settings),
         "matte": None if settings.matte is None else source_hash(settings.matte),
@@ -51,7 +51,8 @@ def _occlusion(settings: ConvertSettings) -> list[str | None]:
     ]
 
 
-def _digest(plan: ConversionPlan) -> str:
+def faces_digest(plan: ConversionPlan) -> str:
+    """SHA-256 of the faces of a plan, as the faceset has them."""
     digest = hashlib.sha256(plan.masks.encode())
     for index in sorted(plan.faces):
         for planned in plan.faces[index]:

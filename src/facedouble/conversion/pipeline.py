@@ -88,12 +88,19 @@ def _convert(
 
 
 def write_frames(
-    conversion: ClipConversion, plan: ConversionPlan, sink: PartsSink, run: Run, *, start: float
+    conversion: ClipConversion,
+    plan: ConversionPlan,
+    sink: PartsSink,
+    run: Run,
+    *,
+    start: float,
+    taken: int = 0,
 ) -> ConvertResult:
     """Write all frames that ``sink`` does not have yet, and close it; what the whole conversion came to,
-    which began at ``start`` by the clock of :func:`time.perf_counter`."""
+    which began at ``start`` by the clock of :func:`time.perf_counter`. ``taken`` frames are in parts that the
+    sink took over from elsewhere."""
     stream = conversion.stream(plan, run)
-    counts = stream.write(conversion.renderer(), sink)
+    counts = stream.write(conversion.renderer(), sink, taken=taken)
     sink.close()
     return ConvertResult(
         output=conversion.output,

@@ -179,9 +179,10 @@ def make_plan(
     with Faceset.open(faceset) as store:
         match = store.check_source(source, video_stream)
         source_sha256 = store.source.sha256
-        numbers = _numbers(store.all_faces(), match)
-        every = [face for face in store.all_faces() if face.cropped and face.key in numbers]
-        kept = {face.key for face in store.faces(include_blurry=True)}
+        known = store.all_faces()
+        numbers = _numbers(known, match)
+        every = [face for face in known if face.cropped and face.key in numbers]
+        kept = {face.key for face in store.in_use(known, include_blurry=True)}
         masks = masks_digest(store)
     match.report(run or Run())
     in_range = [face for face in every if numbers[face.key] in selection.ranges]

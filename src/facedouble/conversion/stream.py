@@ -68,11 +68,13 @@ class FrameStream:
         self.resumed = 0
         self.seconds = 0.0
 
-    def write(self, renderer: FrameRenderer, sink: PartsSink) -> FrameCounts:
-        """Write every frame that is not written yet, part by part; return the counts of all parts."""
+    def write(self, renderer: FrameRenderer, sink: PartsSink, *, taken: int = 0) -> FrameCounts:
+        """Write every frame that is not written yet, part by part; return the counts of all parts. ``taken``
+        frames are in parts that the sink took over from elsewhere, and are not resumed."""
         renderer.prepare(self._plan)
         start = time.perf_counter()
-        written = self.resumed = FrameCounts(sink.parts).frames
+        written = FrameCounts(sink.parts).frames
+        self.resumed = written - taken
         stage = self._run.stage("convert", self._expected_frames(), "frames")
         if self.resumed:
             self._run.notice(

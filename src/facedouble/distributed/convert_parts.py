@@ -7,6 +7,7 @@ fresh encoder. So the result is that of one machine of the same kind.
 
     WORK/
       plan.safetensors                    the whole plan but its faces
+      faces/000000.json                   the digest of all faces, and the state of the faceset they are from
       to_fit/000003.safetensors           the faces of some tracks
       fit/000003/fitted.safetensors       the same, fitted
       convert/000007/part.packets         frames
@@ -32,6 +33,7 @@ from facedouble.distributed.operation import DistributedOperation
 from facedouble.distributed.plan_folder import Plan, PlanFolder, Span, planned, spans_of
 from facedouble.distributed.source_index import keep_index, take_index
 from facedouble.errors import InputError, OutputError
+from facedouble.faceset.state import faceset_state
 from facedouble.json_data import parse_json
 from facedouble.run.events import Event, Notice, from_json, to_json
 from facedouble.run.run import Run
@@ -39,6 +41,7 @@ from facedouble.settings.convert import ConvertCommand, ConvertSettings
 from facedouble.video.source import open_source, reported
 
 _PLAN = "plan.safetensors"
+_FACES = "faces"
 _TO_FIT = "to_fit"
 _FITTED = "fitted.safetensors"
 _MOST_BYTES = 256 << 20
@@ -48,6 +51,7 @@ _RECORD = {"frames", "swapped", "faceless", "faces", "failures"}
 def plan(command: ConvertCommand, parts: int, folder: PlanFolder, run: Run) -> None:
     """Work out the faces, and which tracks are fitted together, in up to ``parts`` parts."""
     conversion = _opened(command, run)
+    state = _state_of_faces(conversion)
     with conversion.unfinished(run) as unfinished:
         unfinished.sink.abort()  # it could be opened, so the output can hold every stream
         selected = conversion.selected(unfinished.work, unfinished.given, run)
@@ -64,6 +68,8 @@ def plan(command: ConvertCommand, parts: int, folder: PlanFolder, run: Run) -> N
         spans.append((min(own.faces), max(own.faces) + 1))
     save_plan(replace(selected, faces={}, fit_keys=conversion.fit_keys(selected)), folder.path / _PLAN)
     keep_index(folder, command.source, command.reading)
+    if state is not None:
+        folder.write_result(_FACES, 0, json.dumps([state, unfinished.faces]))
     folder.write(Plan("convert", planned(command), {"fit": spans}))
 
 
@@ -105,17 +111,43 @@ def join(folder: PlanFolder, stage: str, run: Run) -> ConvertResult | None:
         folder.write(plan.with_stage("convert", spans_of(count, count)))
         return None
     conversion = _opened(command, run)
-    with conversion.unfinished(run) as unfinished:
+    with conversion.unfinished(run, _known_faces(folder, conversion)) as unfinished:
         work, sink = unfinished.work, unfinished.sink
         if work.discarded:
             raise InputError(
                 f"{conversion.source}, the model or the faceset changed since the plan was made; plan again"
             )
+        taken = 0
         for part in range(len(sink.parts), len(plan.parts["convert"])):
             run.check()
-            sink.take_part(folder.files("convert", part), _written(folder, part))
+            record = _written(folder, part)
+            sink.take_part(folder.files("convert", part), record)
+            taken += record["frames"]
         whole = load_plan(folder.path / _PLAN)
-        return write_frames(conversion, whole, sink, run, start=time.perf_counter() - plan.age)
+        start = time.perf_counter() - plan.age
+        return write_frames(conversion, whole, sink, run, start=start, taken=taken)
+
+
+def _state_of_faces(conversion: ClipConversion) -> str | None:
+    """What has to stay the same for the given faces to be the same; ``None`` where none are given, or they
+    are chosen by pictures of people, which may change too."""
+    chosen = conversion.settings.faces
+    if conversion.faceset is None or chosen.filter or chosen.nfilter:
+        return None
+    return faceset_state(conversion.faceset)
+
+
+def _known_faces(folder: PlanFolder, conversion: ClipConversion) -> str | None:
+    """The digest of the given faces when the plan was made, if the faceset is as it was then: to work it out
+    takes as long as to plan."""
+    state = _state_of_faces(conversion)
+    if state is None or not folder.is_done(_FACES, 0):
+        return None
+    try:
+        then, faces = parse_json(folder.read_result(_FACES, 0, _MOST_BYTES))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{folder.result(_FACES, 0)}: damaged; plan again") from error
+    return faces if state == then and isinstance(faces, str) else None
 
 
 # -- fitting ---------------------------------------------------------------------------------------------

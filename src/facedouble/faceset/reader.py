@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -233,8 +233,12 @@ class FacesetReader:
     def faces(self, *, include_blurry: bool = False) -> list[Face]:
         """The faces in use, in order of frames: those whose crop is in ``faces/``. A conversion also uses
         those in ``blurry/``. Raises ``InputError`` for one that can be no face (:mod:`.plausible`)."""
+        return self.in_use(self.all_faces(), include_blurry=include_blurry)
+
+    def in_use(self, faces: Sequence[Face], *, include_blurry: bool = False) -> list[Face]:
+        """Those of all ``faces`` that :meth:`faces` gives."""
         folders = (CROPS, BLURRY) if include_blurry else (CROPS,)
-        found = [face for face in self.all_faces() if folder_of(face) in folders]
+        found = [face for face in faces if folder_of(face) in folders]
         source = self.source
         if (wrong := implausible(found, source.width, source.height)) is not None:
             face, reason = wrong
