@@ -68,8 +68,7 @@ def plan(command: ConvertCommand, parts: int, folder: PlanFolder, run: Run) -> N
         spans.append((min(own.faces), max(own.faces) + 1))
     save_plan(replace(selected, faces={}, fit_keys=conversion.fit_keys(selected)), folder.path / _PLAN)
     keep_index(folder, command.source, command.reading)
-    if state is not None:
-        folder.write_result(_FACES, 0, json.dumps([state, unfinished.faces]))
+    folder.write_result(_FACES, 0, json.dumps([state, unfinished.faces]))
     folder.write(Plan("convert", planned(command), {"fit": spans}))
 
 
@@ -111,9 +110,11 @@ def join(folder: PlanFolder, stage: str, run: Run) -> ConvertResult | None:
         folder.write(plan.with_stage("convert", spans_of(count, count)))
         return None
     conversion = _opened(command, run)
-    with conversion.unfinished(run, _known_faces(folder, conversion)) as unfinished:
+    state, faces = _planned_faces(folder)
+    same = state is not None and state == _state_of_faces(conversion)
+    with conversion.unfinished(run, faces if same else None) as unfinished:
         work, sink = unfinished.work, unfinished.sink
-        if work.discarded:
+        if work.discarded or unfinished.faces != faces:
             raise InputError(
                 f"{conversion.source}, the model or the faceset changed since the plan was made; plan again"
             )
@@ -137,17 +138,17 @@ def _state_of_faces(conversion: ClipConversion) -> str | None:
     return faceset_state(conversion.faceset)
 
 
-def _known_faces(folder: PlanFolder, conversion: ClipConversion) -> str | None:
-    """The digest of the given faces when the plan was made, if the faceset is as it was then: to work it out
-    takes as long as to plan."""
-    state = _state_of_faces(conversion)
-    if state is None or not folder.is_done(_FACES, 0):
-        return None
+def _planned_faces(folder: PlanFolder) -> tuple[str | None, str | None]:
+    """The state of the given faceset when the plan was made, and the digest of its faces: to work that out
+    again takes as long as to plan."""
+    file = folder.result(_FACES, 0)
     try:
-        then, faces = parse_json(folder.read_result(_FACES, 0, _MOST_BYTES))
+        state, faces = parse_json(folder.read_result(_FACES, 0, _MOST_BYTES))
+        if not all(value is None or isinstance(value, str) for value in (state, faces)):
+            raise ValueError("it is no digest")
     except (ValueError, TypeError) as error:
-        raise InputError(f"{folder.result(_FACES, 0)}: damaged; plan again") from error
-    return faces if state == then and isinstance(faces, str) else None
+        raise InputError(f"{file}: damaged ({error}); plan again") from error
+    return state, faces
 
 
 # -- fitting ---------------------------------------------------------------------------------------------
@@ -220,6 +221,8 @@ def _written(folder: PlanFolder, part: int) -> dict[str, Any]:
         record = parse_json(folder.read_result("convert", part, _MOST_BYTES))
         if not isinstance(record, dict) or record.keys() - {"images"} != _RECORD:
             raise ValueError("it is no record")
+        if not all(type(record[name]) is int for name in _RECORD - {"failures"}):
+            raise ValueError("it does not count")
         names = record.get("images", [])
         if not all(isinstance(name, str) and Path(name).name == name for name in names):
             raise ValueError("it names files elsewhere")
