@@ -16,12 +16,12 @@ from facedouble.occlusion.examples import make_batch
 from facedouble.occlusion.hand_geometry import PALM_SIDE, Square, anchors, find_palms, square_around
 from facedouble.occlusion.hands import Hand
 from facedouble.occlusion.known import known_face
-from facedouble.occlusion.masks import Masker
+from facedouble.occlusion.masks import Masker, finished, prepare
 from facedouble.occlusion.network import CHANNELS, SIDE, OcclusionNetwork
 from facedouble.occlusion.steady import disagreement, fuse
 from facedouble.occlusion.track_crop import TrackCrop
 from facedouble.occlusion.training import mask_loss, teach
-from facedouble.occlusion.unhidden import References
+from facedouble.occlusion.unhidden import References, median
 from facedouble.occlusion.weight_files import weights_digest
 from facedouble.occlusion.weights import load_weights, save_weights
 from tests.occlusion.drawn_face import drawn_face
@@ -57,6 +57,55 @@ def test_neighbours_are_moved_to_the_frame_before_they_count() -> None:
     assert np.array_equal(fuse(masks, crops, [False, False])[1], masks[1])
     apart = disagreement(masks, crops, hulls, [True, True])
     assert apart[1] == max(apart)
+
+
+def test_what_is_inside_the_mouth_is_not_in_front_of_it() -> None:
+    picture, _ = drawn_face()
+    hull, mouth = disc(256, (128, 128), 90), disc(256, (128, 170), 20)
+    teeth = 1 - disc(256, (128, 170), 10)
+    finger = np.minimum(teeth, 1 - disc(256, (128, 205), 30))
+    speck = 1 - disc(256, (100, 90), 1.5)
+    for nothing in (teeth, speck, np.minimum(teeth, speck)):
+        assert finished(nothing, picture, hull, mouth).min() == 255
+    hidden = finished(np.minimum(finger, speck), picture, hull, mouth)
+    assert hidden[195:205, 120:136].mean() < 40
+    assert hidden[80:100, 90:110].min() == 255
+
+
+class Counting(torch.nn.Module):
+    """A network that sees something on dark crops, and counts what it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown = 0
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        self.shown += len(given)
+        bright = given[:, :3].mean(dim=(1, 2, 3), keepdim=True) > -0.3
+        return torch.where(bright, 5.0, -5.0).expand(-1, 1, SIDE, SIDE)
+
+
+def test_faces_between_two_that_are_clear_are_not_looked_at() -> None:
+    picture, points = drawn_face()
+    dark = np.zeros_like(picture)
+    references = References([TrackCrop(n, picture, points) for n in range(9)], [[]] * 9)
+
+    def seen(crops: list[np.ndarray], frames: range) -> tuple[int, list[float]]:
+        network = Counting()
+        masker = Masker(network, torch.device("cpu"), hands=False)  # type: ignore[arg-type]
+        track = [TrackCrop(frame, crop, points) for frame, crop in zip(frames, crops, strict=True)]
+        prepared = prepare(track, [[]] * len(track), references, MEDIAPIPE478)
+        step = frames.step
+        found = masker.follow(prepared, [step == 1] * (len(track) - 1))
+        return network.shown, [float(mask.mean()) for mask in found]
+
+    assert seen([picture] * 9, range(9))[0] == 5
+    assert seen([picture] * 9, range(0, 18, 2))[0] == 9, "what lies between them is not known"
+    shown, found = seen([picture] * 4 + [dark] + [picture] * 4, range(9))
+    assert shown == 7, "both neighbours of the one that is hidden"
+    assert [value < 0.5 for value in found] == [number == 4 for number in range(9)]
+    shown, found = seen([picture] * 3 + [dark] + [picture] * 5, range(9))
+    assert found[3] < 0.5, "the picture changes"
 
 
 def test_a_palm_where_its_anchor_says(tmp_path: Path) -> None:
@@ -98,6 +147,12 @@ def test_references_leave_hands_out_and_are_like_the_face() -> None:
     other = [TrackCrop(n, 255 - picture, turned.astype(np.float32)) for n in range(24, 40)]
     both = References([*sample, *other], [*found, *[[]] * 16])
     assert np.array_equal(both.like(TrackCrop(50, hand, turned.astype(np.float32))), 255 - picture)
+
+
+@pytest.mark.parametrize("count", [1, 4, 9, 10])
+def test_the_median_of_crops_is_that_of_each_pixel(count: int) -> None:
+    crops = np.random.default_rng(count).integers(0, 256, (count, 16, 16, 3)).astype(np.uint8)
+    assert np.array_equal(median(crops), np.sort(crops, axis=0)[count // 2])
 
 
 def test_weights_come_back_and_others_are_refused(tmp_path: Path) -> None:

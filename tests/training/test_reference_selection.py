@@ -25,7 +25,7 @@ from facedouble.training.reference_selection import (
     spread,
     write_reference_set,
 )
-from facedouble.video.images import read_image, write_png
+from facedouble.video.images import encode_png, read_image, write_png
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +133,13 @@ def test_the_set_is_written_once_and_again_for_other_faces(crops: list[FaceCrop]
     assert written(crops) == 0
     assert written(crops[: len(crops) // 2]) == 1
     assert load_references(tmp_path)["b"].digest != first.digest
+
+
+def test_covered_faces_are_left_out_unless_there_are_no_others(crops: list[FaceCrop]) -> None:
+    half = np.full((64, 64), 255, np.uint8)
+    half[:, :32] = 0
+    covered = [replace(known, visible=encode_png(half)) for known in crops]
+    free = [replace(known, visible=encode_png(np.full((64, 64), 255, np.uint8))) for known in crops[3:]]
+    chosen = choose_references([*covered[:3], *free], 10_000)
+    assert {known.visible for known in chosen} == {free[0].visible}
+    assert len(choose_references(covered, 10_000)) == len(choose_references(crops, 10_000))

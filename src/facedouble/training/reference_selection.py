@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -22,11 +23,13 @@ from facedouble.run.run import Run
 from facedouble.training.native_crops import cut_crops, native_size
 from facedouble.training.preprocess import FaceCrop
 from facedouble.types import FloatArray, Side
+from facedouble.video.opencv_codec import decode
 
 COUNT = 256
 """References that a set has at most."""
 
 _MIN_SHARPNESS = 0.3  # of the median
+_COVERED = 0.01  # of a crop: of faces of which more is covered none is a reference, if there are others
 _NATIVE = 90  # percentile of the sizes that faces have in their clips: the references' own
 _STEP = 32  # pixels between sizes of references
 _LIGHT = 0.2  # a difference in brightness of 1 counts as much as a shift of all points by a fifth of a face
@@ -63,7 +66,9 @@ def write_reference_set(faces: Sequence[FaceCrop], folder: Path, side: Side, run
 
 
 def choose_references(faces: Sequence[FaceCrop], count: int = COUNT) -> list[FaceCrop]:
-    """At most ``count`` of ``faces``, in their order: as different from each other as possible, and sharp."""
+    """At most ``count`` of ``faces``, in their order: as different from each other as possible, sharp, and
+    with nothing in front of them, if there are such."""
+    faces = [known for known in faces if not _covered(known)] or faces
     size = max(known.face.crop_size for known in faces)
     sharpness = np.array([known.face.sharpness for known in faces])
     usable = [
@@ -76,6 +81,12 @@ def choose_references(faces: Sequence[FaceCrop], count: int = COUNT) -> list[Fac
         features, spread(features, count), np.array([known.face.sharpness for known in usable])
     )
     return [usable[number] for number in sorted(chosen.tolist())]
+
+
+def _covered(known: FaceCrop) -> bool:
+    if known.visible is None:
+        return False
+    return float((decode(known.visible, cv2.IMREAD_GRAYSCALE) < 128).mean()) > _COVERED
 
 
 def make_reference_set(chosen: Sequence[FaceCrop], run: Run) -> tuple[ReferenceSet, int]:
