@@ -34,6 +34,15 @@ def main() -> int:
     if missing:
         print(f"error: {folder} has no {', '.join(missing)}: unpack the other part first", file=sys.stderr)
         return 1
+    built_for = folder / "site/PYTHON"
+    here = ".".join(map(str, sys.version_info[:2]))
+    if built_for.is_file() and built_for.read_text() != here:
+        print(
+            f"error: the packages are for Python {built_for.read_text()} and this is {here}: take another "
+            f"interpreter, or gather them anew (gpu_bundle.py --python {here})",
+            file=sys.stderr,
+        )
+        return 1
     # What this machine has of itself comes after what was brought.
     paths = [folder / "site", folder / "project/src", folder / "project"]
     os.environ["PYTHONPATH"] = os.pathsep.join([*map(str, paths), os.environ.get("PYTHONPATH", "")])

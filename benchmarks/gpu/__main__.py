@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -40,8 +41,9 @@ def main() -> int:
         until = time.time() + 60 * options.minutes
         return supervise([*sys.argv[1:], "--until", str(until)], options.out, work, until)
 
+    # Of the processes that it starts, too: what is compared to a processor's float32 is to be that.
+    os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
     device = choose_device(options.device)
-    # What is compared to a processor's float32 is to be float32 there as well.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     record = Record(options.out, work)
     record.values |= {"machine": this_machine().as_json(), "versions": versions(), "device": str(device)}

@@ -152,6 +152,24 @@ def _killed(context: Context, third: int) -> dict[str, Any]:
     return {"at": at, "of": 6 * third, "largest": largest}
 
 
+def together(context: Context) -> dict[str, Any]:
+    """Two processes that have the device together and talk by gloo, against one: largest relative difference
+    of the losses. (On a card of its own each would talk by the maker's library, which needs two.)"""
+    values = {
+        "compute": {"precision": "fp32"},
+        "limits": {"iterations": 4 if context.tiny else 12},
+        "recipe": {"batch_size": 8},
+    }
+    numbered = str(context.device) if ":" in str(context.device) else f"{context.device}:0"
+    device = "cpu" if context.device.type == "cpu" else numbered
+    rows = {}
+    for count in (1, 2):
+        own = {**values, "compute": {"precision": "fp32", "device": device, "gpus": count}}
+        rows[count] = np.array(checkpoint.read_card(context.trained(f"of-{count}", "quick", own)).history)
+    apart = np.abs(rows[2][:, 1:] / rows[1][:, 1:] - 1).max(axis=1)
+    return {"first": float(apart[0]), "largest": float(apart.max()), "iterations": len(apart)}
+
+
 def conversion(context: Context) -> dict[str, Any]:
     """A clip converted on the device and on the processor: PSNR, and the share of pixels within 2 levels."""
     frames: dict[str, list[np.ndarray]] = {}

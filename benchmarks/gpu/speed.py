@@ -18,6 +18,7 @@ from benchmarks.gpu.runner import OutOfTimeError, say
 from facedouble.device import (
     compiles,
     is_out_of_memory,
+    limit_memory,
     peak_memory,
     records_graphs,
     release_memory,
@@ -82,6 +83,43 @@ def others(context: Context) -> dict[str, Any]:
             own = context.settings(kind).recipe.batch_size
             rows |= _sizes(context, kind, (own, 4 * own), ("recorded",))
     return rows
+
+
+def filled(context: Context) -> dict[str, Any]:
+    """``double`` with a batch that fills 8 GB: the batch chosen, forecast and peak; and with half of the peak
+    from the middle of the run on, how small parts get, and the losses."""
+    values = {
+        "recipe": {"batch_growth": {"kind": "fill", "most": 16 if context.tiny else 256}},
+        "compute": {"memory_limit": 0.6 if context.tiny else 8.0},
+    }
+    settings = context.settings("double", values)
+    reset_peak_memory(context.device)
+    try:
+        made = prepare(context.facesets, Path("nowhere"), settings, World(), Run())
+        config = schedule.step_config(made.recipe, settings, made.state.card, 0.5)
+        found = {
+            "faces of a side": made.recipe.batch_size,
+            "forecast, GB": made.estimate.total(made.step.micro_batch) / 1e9,
+            "losses": _losses(made, config),
+        }
+        peak = peak_memory(context.device)
+        if peak is not None:
+            found["peak, GB"] = peak / 1e9
+            release_memory(context.device)
+            limit_memory(context.device, peak // 2)
+            found |= {
+                "losses with half": _losses(made, config),
+                "faces at a time then": made.step.micro_batch,
+            }
+        return found
+    finally:
+        limit_memory(context.device, 1 << 60)
+
+
+def _losses(made: Setup, config: schedule.StepConfig) -> list[float]:
+    """Of the last of some iterations."""
+    losses: list[float] = [made.step(made.pairs(config), config) for _ in range(_WARM_UP)][-1].tolist()
+    return losses
 
 
 def _sizes(context: Context, kind: str, sizes: Sequence[int], modes: Sequence[str]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ TASKS = (
     Task("conversion against the processor", correctness.conversion, least=3, most=40),
     Task("conversion", picture.conversion, least=3, most=50),
     Task("saves", correctness.saves, least=5, most=60),
+    Task("two processes on one device", correctness.together, least=10, most=60),
+    Task("filled memory", speed.filled, least=8, most=40),
     Task("profiles", speed.profiles, least=2, most=20),
     Task("finding faces", picture.finding, least=2, most=20),
     Task("speed of the others", speed.others, least=10, most=120),

@@ -195,7 +195,8 @@ def limit_memory(device: torch.device, limit: int) -> None:
     if device.type in _NUMBERED:
         module = torch.get_device_module(device)
         share = min(1.0, limit / module.get_device_properties(device).total_memory)
-        module.set_per_process_memory_fraction(share, device)
+        # It does not take a device without a number.
+        module.set_per_process_memory_fraction(share, device if is_numbered(device) else None)
     elif device.type == "mps":
         torch.mps.set_per_process_memory_fraction(min(1.0, limit / torch.mps.recommended_max_memory()))
 

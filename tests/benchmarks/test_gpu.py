@@ -136,6 +136,15 @@ def script(name: str) -> ModuleType:
     return module
 
 
+def test_the_parts_have_all_that_the_program_needs_but_what_is_there() -> None:
+    """By what ``pyproject.toml`` names, so that a new dependency is in them: what is imported first, what
+    that needs in turn, and nothing of PyTorch's."""
+    bundle = script("gpu_bundle")
+    names = bundle.needed("3.12")
+    assert {"isal", "ai-edge-litert", "pydantic-core", "cffi", "pyyaml"} <= set(names)
+    assert not {*bundle.PRESENT, "triton", "sympy", "facedouble"} & set(names)
+
+
 def test_parts_are_unpacked_once_and_run_without_what_was_compiled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,3 +166,8 @@ def test_parts_are_unpacked_once_and_run_without_what_was_compiled(
     monkeypatch.setattr(runner.sys, "argv", ["run.py", "--minutes", "1"])
     assert runner.main() == 1
     assert "has no project, cache" in capsys.readouterr().err
+    for name in ("project", "cache"):
+        (tmp_path / "there" / name).mkdir()
+    (tmp_path / "there/site/PYTHON").write_text("2.7")
+    assert runner.main() == 1
+    assert "the packages are for Python 2.7" in capsys.readouterr().err

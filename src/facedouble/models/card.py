@@ -44,6 +44,7 @@ class ModelCard:
 
     How far training is: ``seconds`` and ``faces_seen`` over all runs; whether the decoders have
     ``decoders_split``; ``learning_rate_scale``, the factor that mishaps have put on the learning rate;
+    ``batch_scale``, how many times the recipe's batch was chosen to fill the memory, 0 if it was not chosen;
     ``best`` held-out measure (higher is better) and the iteration ``best_at`` of it.
     """
 
@@ -60,6 +61,7 @@ class ModelCard:
     faces_seen: int = 0
     decoders_split: bool = False
     learning_rate_scale: float = 1.0
+    batch_scale: int = 0
     best: float | None = None
     best_at: int = 0
     history: list[list[float]] = field(default_factory=list)
@@ -111,7 +113,15 @@ class ModelCard:
         self.saves = self.saves[self.saves.index(entry) :]
 
 
-_PROGRESS = ("seconds", "faces_seen", "decoders_split", "learning_rate_scale", "best", "best_at")
+_PROGRESS = (
+    "seconds",
+    "faces_seen",
+    "decoders_split",
+    "learning_rate_scale",
+    "batch_scale",
+    "best",
+    "best_at",
+)
 
 
 def card_of(values: Any, name: str) -> ModelCard:

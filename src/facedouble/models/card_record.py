@@ -26,6 +26,7 @@ class ProgressRecord(Settings):
     faces_seen: Count = 0
     decoders_split: bool = False
     learning_rate_scale: float = Field(default=1.0, gt=0, le=1)
+    batch_scale: int = Field(default=0, ge=0, le=1 << 16)
     best: float | None = None
     best_at: Count = 0
 

@@ -31,4 +31,7 @@ class TrainCompute(Compute):
     gpus: int = field(
         1, "GPUs to train on together (processes, where there is no GPU)", short="-g", unit="GPUs", min=1
     )
+    memory_limit: float = field(
+        0.0, "GB of the device's memory to take at most, 0 for all that is free", unit="GB", min=0
+    )
     compile: bool = field(False, "compile the network with torch.compile, on a GPU: slow to start")

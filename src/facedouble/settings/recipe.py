@@ -95,10 +95,40 @@ class Adversary(Settings):
     filters: int = field(32, "filters of their first layer", min=1)
 
 
+class FixedBatch(Settings):
+    """The batch is as large as the recipe says, whatever the device."""
+
+    kind: Literal["fixed"] = "fixed"
+
+
+class FillingBatch(Settings):
+    """The batch is doubled as long as it fits into the device's memory, before training begins.
+
+    With a batch k times as large the learning rate is multiplied by k to the power of ``rate_exponent``, and
+    the decay of the averaged weights is raised to the power of k, so that a face counts as long as before.
+    """
+
+    kind: Literal["fill"] = "fill"
+    most: int = field(256, "faces of each side in a batch at most", unit="faces", min=1, max=1 << 16)
+    share: float = field(0.8, "share of the free memory that training may take", min=0.01, max=1)
+    rate_exponent: float = field(
+        0.5,
+        "power of the batch's growth by which the learning rate grows: square root 0.5, linear 1",
+        min=0,
+        max=1,
+    )
+
+
+BatchGrowth = Annotated[FixedBatch | FillingBatch, OneOf("fixed")]
+
+
 class Recipe(Settings):
     """How a model is trained. Shares are of the whole training time."""
 
     batch_size: int = field(8, "faces of each side in a batch", option="batch-size", short="-b", min=1)
+    batch_growth: BatchGrowth = field(
+        FixedBatch(), "whether the batch grows to fill the memory", option="batch-growth"
+    )
     learning_rate: float = field(1e-3, "peak learning rate", option="learning-rate", min=0)
     betas: Pair = field((0.9, 0.999), "Adam's decay rates")
     warm_up: int = field(100, "learning-rate warm-up", unit="iterations", min=0)

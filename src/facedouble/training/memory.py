@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,16 +14,17 @@ import facedouble.device
 
 _PROBE_FACES = 2
 _MAX_SHARE = 0.9  # of the free memory that training may take
-_OVERHEAD = 1.25
-"""What the library and the gradients of the largest layers take besides what is kept for the
-backward pass; from comparing forecasts with peaks (``tests/training/test_memory.py``)."""
+_OVERHEAD = 1.2
+"""What one operation after the other takes besides what is kept for the backward pass; from comparing
+forecasts with what PyTorch allocates (``tests/training/test_memory.py``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryEstimate:
     """Bytes. ``weights`` of all networks and the average of those of the model, ``gradients``, the
-    optimizers' two moments (``optimizer``), the ``faces`` kept in memory, the ``pairs`` of a whole batch,
-    and what one face keeps for the backward pass (``per_face``)."""
+    optimizers' two moments (``optimizer``), the ``faces`` kept in memory, the ``pairs`` of the batches that
+    are there at a time, what is taken while one is made (``making``), ``copies`` of weights as they are
+    calculated with, and what one face keeps for the backward pass (``per_face``)."""
 
     weights: int
     gradients: int
@@ -31,11 +32,17 @@ class MemoryEstimate:
     faces: int
     pairs: int
     per_face: int
+    making: int = 0
+    copies: int = 0
 
     def total(self, in_step: int) -> int:
         """Bytes in all, with a micro-batch of ``in_step`` faces."""
         fixed = self.weights + self.gradients + self.optimizer + self.faces + self.pairs
-        return fixed + int(_OVERHEAD * self.per_face * in_step)
+        return fixed + self._passing(in_step)
+
+    def of_batch(self, factor: int) -> MemoryEstimate:
+        """The same for a batch that is ``factor`` times as large."""
+        return replace(self, pairs=factor * self.pairs, making=factor * self.making)
 
     def fitting_micro_batch(self, wanted: int, free: int) -> int:
         """The largest micro-batch that fits into ``free`` bytes: ``wanted``, halved until it fits."""
@@ -47,11 +54,15 @@ class MemoryEstimate:
         """One line for a person: total, its parts, and what is free."""
         parts = (
             f"weights {_size(self.weights)}, gradients {_size(self.gradients)}, optimizer "
-            f"{_size(self.optimizer)}, faces {_size(self.faces)}, a batch {_size(self.pairs)}, "
-            f"{in_step} faces in the network {_size(int(_OVERHEAD * self.per_face * in_step))}"
+            f"{_size(self.optimizer)}, faces {_size(self.faces)}, batches {_size(self.pairs)}, "
+            f"{in_step} faces in the network {_size(self._passing(in_step))}"
         )
         there = "" if free is None else f"; {_size(free)} are free"
         return f"memory: about {_size(self.total(in_step))} ({parts}){there}"
+
+    def _passing(self, in_step: int) -> int:
+        # A batch is made before or after the network needs most.
+        return max(self.making, self.copies + int(_OVERHEAD * self.per_face * in_step))
 
 
 def estimate(
@@ -62,6 +73,8 @@ def estimate(
     faces: int,
     pairs: int,
     per_face: int,
+    making: int = 0,
+    copies: int = 0,
     gradient_copies: int = 1,
 ) -> MemoryEstimate:
     """What training ``network`` takes with Adam and averaged weights, beside it the ``discriminators``
@@ -70,16 +83,19 @@ def estimate(
     model, taught, fixed = (_bytes(part) for part in (network, discriminators, judge))
     learning = model + taught
     gradients = gradient_copies * model + taught
-    return MemoryEstimate(learning + model + fixed, gradients, 2 * learning, faces, pairs, per_face)
+    return MemoryEstimate(
+        learning + model + fixed, gradients, 2 * learning, faces, pairs, per_face, making, copies
+    )
 
 
 def _bytes(network: nn.Module | None) -> int:
     return 0 if network is None else sum(p.numel() * p.element_size() for p in network.parameters())
 
 
-def activation_bytes_per_face(network: nn.Module, run: Callable[[int], Tensor]) -> int:
-    """Bytes of activations that one face keeps until the backward pass, measured: ``run(n)`` takes ``n``
-    faces (an even number) through ``network`` to a loss. Neither networks nor random states are changed."""
+def kept_for_backward(network: nn.Module, run: Callable[[int], Tensor]) -> tuple[int, int]:
+    """Bytes that one face keeps until the backward pass, and those that are kept however many faces there are
+    (copies of weights, laid out or rounded for the calculation). Measured: ``run(n)`` takes ``n`` faces (an
+    even number) through ``network`` to a loss. Neither networks nor random states are changed."""
     own = {p.untyped_storage().data_ptr() for p in network.parameters()}
 
     def kept(count: int) -> int:
@@ -100,11 +116,11 @@ def activation_bytes_per_face(network: nn.Module, run: Callable[[int], Tensor]) 
     network.eval()  # so that statistics of batches stay as they are
     try:
         with torch.random.fork_rng():
-            # The difference leaves out what does not grow with the batch (weights cast to bfloat16).
             one, more = kept(_PROBE_FACES), kept(2 * _PROBE_FACES)
     finally:
         network.train(was_training)
-    return max(0, more - one) // _PROBE_FACES
+    per_face = max(0, more - one) // _PROBE_FACES
+    return per_face, max(0, one - _PROBE_FACES * per_face)
 
 
 def free_memory(device: torch.device) -> int | None:

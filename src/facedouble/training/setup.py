@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from facedouble.device import choose_device, choose_precision, compiles, records_graphs
+from facedouble.device import choose_device, choose_precision, compiles, limit_memory, records_graphs
 from facedouble.errors import SettingsError
 from facedouble.faceset.store import Faceset
 from facedouble.files import path_text
@@ -20,12 +20,13 @@ from facedouble.models.card import ModelCard
 from facedouble.models.extraction import finding_record
 from facedouble.models.geometry_record import geometry_record
 from facedouble.run.run import Run
-from facedouble.settings.recipe import Recipe
+from facedouble.settings.recipe import FillingBatch, Recipe
 from facedouble.settings.train import TrainSettings
 from facedouble.training import memory, parallel, schedule
 from facedouble.training.adversary import Adversary
 from facedouble.training.architecture import resolve_architecture
 from facedouble.training.batch import Shard
+from facedouble.training.batch_growth import batch_scale, scaled_recipe
 from facedouble.training.crop_cache import MemoryCache
 from facedouble.training.dataset import Dataset
 from facedouble.training.loading import load
@@ -92,6 +93,10 @@ def prepare(
             problem=f"is for GPUs; on {device.type} the first step would take minutes and nothing be gained",
         )
     free = memory.free_memory(device)  # before anything is there that the estimate counts
+    limit = int(settings.compute.memory_limit * 1e9)
+    if limit:
+        limit_memory(device, limit)
+        free = limit if free is None else min(free, limit)
     precision = choose_precision(settings.compute.precision, device)
     recipe = _for_world(settings.recipe, world)
     architecture = resolve_architecture(settings, facesets, folder)
@@ -115,6 +120,7 @@ def prepare(
         coverage=recipe.coverage,
         device=device,
         balanced=settings.balance_poses,
+        memory=limit // 2 if limit else None,
         geometry=geometry,
         run=run,
     )
@@ -163,6 +169,9 @@ def prepare(
     step = Step(update, 2 * recipe.batch_size // world.size, recorded, run)
     run.notice("train.setup", _description(state, data, recipe, precision))
     estimate = _estimate_memory(state, step, data, settings)
+    if isinstance(recipe.batch_growth, FillingBatch):
+        estimate = _fill(recipe.batch_growth, state, step, estimate, free, run)
+        recipe = state.recipe
     fitting = (
         step.micro_batch
         if free is None
@@ -220,22 +229,50 @@ def _estimate_memory(state: TrainState, step: Step, data: Dataset, settings: Tra
     faces = sum(math.prod(store.shape) for store in stores if isinstance(store, MemoryCache))
 
     _, channels, high, wide = stores[0].shape
-    # A recorded step reads a copy of its batch.
+    drawn = 4 * state.recipe.batch_size // state.world.size  # bytes of a number for each face of a side
+    # Input, target, weight and mask of the batch learned from and the next; a recorded step reads a copy.
     batches = 2 if step.recorded is None else 3
-    pairs = batches * state.recipe.batch_size * 4 * (channels * high * wide + 2 * 8 * size * size)
+    pairs = batches * len(SIDES) * drawn * 8 * size * size
+    # One side after the other: as stored, and what is sampled (two grids of places, five planes, three).
+    making = drawn * (channels * high * wide + 12 * size * size)
     network, adversary, perceptual = state.network, state.adversary, step.update.objective.perceptual
     discriminators = None if adversary is None else adversary.discriminators
+    per_face, copies = memory.kept_for_backward(
+        nn.ModuleList([network, *([discriminators] if discriminators else [])]), run
+    )
     return memory.estimate(
         network,
         discriminators,
         None if perceptual is None else perceptual.network,
         faces=faces,
-        pairs=pairs // state.world.size,
-        per_face=memory.activation_bytes_per_face(
-            nn.ModuleList([network, *([discriminators] if discriminators else [])]), run
-        ),
+        pairs=pairs,
+        per_face=per_face,
+        making=making,
+        copies=copies,
         gradient_copies=1 if step.update.threads is None else len(SIDES),
     )
+
+
+def _fill(
+    growth: FillingBatch, state: TrainState, step: Step, estimate: MemoryEstimate, free: int | None, run: Run
+) -> MemoryEstimate:
+    """Have ``state`` and ``step`` take a batch that fills the memory; that chosen before, where there is one.
+    Returns what it will take."""
+    recipe, card = state.recipe, state.card
+    if not card.batch_scale:
+        in_step = len(SIDES) * recipe.batch_size // state.world.size
+        found = 1 if free is None else batch_scale(growth, estimate, recipe.batch_size, in_step, free)
+        card.batch_scale = int(state.world.broadcast(found)[0])
+    scale = card.batch_scale
+    state.recipe = scaled_recipe(recipe, growth, scale)
+    step.micro_batch *= scale
+    run.notice(
+        "train.batch_filled",
+        f"batches of 2 x {state.recipe.batch_size}, {scale} times the recipe's, fill the memory; the "
+        f"learning rate is {state.recipe.learning_rate:.3g} instead of {recipe.learning_rate:.3g}",
+        batch_scale=scale,
+    )
+    return estimate.of_batch(scale)
 
 
 def _for_world(recipe: Recipe, world: World) -> Recipe:
