@@ -31,7 +31,7 @@ from facedouble.video.source import open_source
 
 _FRAMES = 8
 _FOR_RESULTS = 30.0  # seconds for conversion and pictures after a training
-FOR_THE_REST = 130.0  # seconds for the tasks after ``double``
+FOR_THE_REST = 160.0  # seconds for the tasks after ``double``
 
 
 def faces(context: Context) -> dict[str, Any]:

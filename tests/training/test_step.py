@@ -328,6 +328,34 @@ def settings_of(settings: TrainSettings) -> tuple[str, ...]:
     return ("adversary.weight=0.2", "adversary.start=0.75") if settings is JUDGED else ()
 
 
+def test_the_next_batch_begins_when_nothing_is_being_recorded(facesets: Facesets) -> None:
+    """After the steps before the recording and the recording itself, before a replay; once for each step."""
+    made, order = setup(facesets, ORIGINAL), list[str]()
+
+    def capture(work: Callable[[], torch.Tensor]) -> tuple[Replay, torch.Tensor]:
+        order.append("recorded")
+        replay, result = immediate(work)
+
+        def replayed() -> None:
+            order.append("replayed")
+            replay()
+
+        return replayed, result
+
+    def warm_up(work: Callable[[], torch.Tensor]) -> torch.Tensor:
+        order.append("done")
+        return work()
+
+    made.step.recorded = RecordedStep(capture, warm_up)
+    config = schedule.step_config(made.recipe, ORIGINAL, made.state.card, 0.0)
+    for _ in range(8):
+        made.step(made.pairs(config), config, lambda: order.append("batch"))
+    last = order.index("recorded")
+    assert order[:last] == ["done", "batch"] * (last // 2)
+    assert order[last : last + 5] == ["recorded", "replayed", "batch", "batch", "replayed"]
+    assert order.count("batch") == 8
+
+
 def test_what_cannot_be_recorded_runs_as_it_is_and_says_so(facesets: Facesets) -> None:
     heard: list[Event] = []
     made = setup(facesets, ORIGINAL, heard)

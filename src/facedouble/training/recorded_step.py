@@ -53,6 +53,10 @@ class RecordedStep:
         self._replay()
         return self._result.clone()
 
+    def ready(self, key: Hashable) -> bool:
+        """Whether work with this ``key`` is recorded, and would be replayed."""
+        return key == self._key and self._replay is not None
+
     def drop(self) -> None:
         """Drop the recording, and the memory that it holds."""
         self._key, self._done, self._replay, self._inputs = None, 0, None, []

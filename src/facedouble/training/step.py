@@ -78,7 +78,6 @@ class Step:
         """The step, recorded where it can be."""
         if self.recorded is None or self.update.active_adversary(config) is not None:
             return self.update(batch, config, self.micro_batch, meanwhile)
-        meanwhile()
         tensors = batch.flatten()
         # Only these change from one replay to the next; the rest of the config is in the key.
         shapes = tuple(tensor.shape for tensor in tensors)
@@ -88,8 +87,11 @@ class Step:
         def work(tensors: Sequence[Tensor]) -> Tensor:
             return self.update(batch.like_this(tensors), config, self.micro_batch, _nothing)
 
+        if self.recorded.ready(key):  # nothing else is to work on the device while a step is being recorded
+            meanwhile()
+            meanwhile = _nothing
         try:
-            return self.recorded(key, tensors, work)
+            result = self.recorded(key, tensors, work)
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise
@@ -99,7 +101,9 @@ class Step:
                 "train.not_recorded",
                 f"the step could not be recorded as a CUDA graph ({reason}); it runs without, and slower",
             )
-            return self.update(batch, config, self.micro_batch, _nothing)
+            return self.update(batch, config, self.micro_batch, meanwhile)
+        meanwhile()
+        return result
 
     def _noise(self, pairs: Mapping[Side, Pairs], config: StepConfig) -> dict[Side, dict[str, Tensor]]:
         """What makes this step hard on purpose: drawn here, so that it depends neither on threads nor on
