@@ -233,8 +233,13 @@ def _newest(
                 found.append(read_tensors(folder / name, getattr(entry, f"{kind}_sha256"), limits[kind]))
             return entry, found
         except (DamageError, FileNotFoundError) as error:
-            text = f"{folder}: the save of iteration {entry.iteration} is damaged ({error}); trying the one"
-            run.warn("model.damaged_save", f"{text} before it", folder=folder, iteration=entry.iteration)
+            run.warn(
+                "model.damaged_save",
+                f"{folder}: the save of iteration {entry.iteration} is damaged ({error}); "
+                "trying the one before it",
+                folder=folder,
+                iteration=entry.iteration,
+            )
         except OSError as error:
             raise ModelError(
                 f"{folder / name}: cannot be read ({error.strerror}); it may be whole, so nothing was changed"

@@ -15,10 +15,12 @@ from starlette.routing import Route
 
 from facedouble.errors import FacedoubleError, InputError
 from facedouble.project.dispatch import forget_ended, queue_now, submit, up_to_date
+from facedouble.project.follow import read_events
 from facedouble.project.jobs import CONTROL, Job, JobState
 from facedouble.project.look import look
 from facedouble.project.registry import EXECUTORS
 from facedouble.run.control import ControlRequest, read_request, write_request
+from facedouble.run.events import Notice
 from facedouble.studio.calls import Body, Call, call
 from facedouble.studio.state import Studio, identify
 
@@ -26,6 +28,7 @@ _LOG_BYTES = 1 << 18  # of a log in one answer
 _LOOK = 0.5  # seconds between looks at the queue
 _ALIVE = 15.0  # seconds after which something is sent though nothing has changed
 _MOST_STREAMS = 16
+_MOST_NOTICES = 50
 
 
 class RunBody(Body):
@@ -181,6 +184,24 @@ def show_log(studio: Studio, sent: Call) -> Any:
     return {"text": data.decode("utf-8", "replace"), "end": position}
 
 
+def show_notices(studio: Studio, sent: Call) -> Any:
+    """What a job reported that a person should know, the last of it where that is much."""
+    with studio.queue() as queue:
+        file = queue.get(sent.path["number"]).file(studio.folder, "jsonl")
+    found: list[dict[str, str]] = []
+    position = 0
+    while True:
+        events, end = read_events(file, position)
+        found += [
+            {"code": event.code, "text": event.text, "severity": event.severity}
+            for _, event in events
+            if isinstance(event, Notice)
+        ]
+        if end == position:
+            return found[-_MOST_NOTICES:]
+        position = end
+
+
 class Feed:
     """The queue as it is, looked at twice a second however many browsers watch."""
 
@@ -236,5 +257,6 @@ ROUTES: list[Route] = [
     call("/api/jobs/{number:int}/resume", resume, "POST"),
     call("/api/jobs/{number:int}/move", move, "POST"),
     call("/api/jobs/{number:int}/log", show_log),
+    call("/api/jobs/{number:int}/notices", show_notices),
     Route("/api/events", watch, methods=["GET"]),
 ]

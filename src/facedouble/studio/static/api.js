@@ -1,5 +1,7 @@
 // Talking to the studio's server: calls in JSON, pictures, and the stream of jobs.
 
+import { said } from "./messages.js";
+
 let token = "";
 
 export class Failed extends Error {
@@ -22,7 +24,7 @@ async function answered(path, options) {
   if (response.ok) return response;
   const details = await response.json().catch(() => ({}));
   if (response.status === 401) dispatchEvent(new Event("studio-locked"));
-  throw new Failed(details.error || response.statusText, response.status, details);
+  throw new Failed(details.error ? said(details.error) : response.statusText, response.status, details);
 }
 
 export async function get(path, options = {}) {

@@ -2,8 +2,8 @@
 
 const active = [];
 
-// While a component is shown, its keys work: [{code, shift, name, run, held, ended}]. "held" is called with false
-// when the key is let go, and so is "ended" after "run".
+// While a component is shown, its keys work: [{code, shift, command, name, run, held, ended}]. "held" is called with false
+// when the key is let go, and so is "ended" after "run". With "command", Ctrl or ⌘ may be held too.
 export function listen(keys) {
   active.push(keys);
   return () => active.splice(active.indexOf(keys), 1);
@@ -18,14 +18,15 @@ const typing = (target) =>
     (target.tagName === "INPUT" && !["range", "checkbox", "radio"].includes(target.type)));
 
 function found(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return null;
+  const command = event.ctrlKey || event.metaKey;
+  if (event.altKey || typing(event.target)) return null;
   const slider = event.target instanceof HTMLInputElement && event.target.type === "range";
   if (slider && /^(Arrow|Home|End|Page)/.test(event.code) && !event.target.dataset.global) return null;
   const button = event.target instanceof HTMLElement && event.target.closest("button, a, summary, [role=tab]");
   if (button && ["Enter", "Space"].includes(event.code)) return null;
   if (document.querySelector("dialog[open]")) return null;
   for (const key of active.flat().reverse()) {
-    if (key.code === event.code && Boolean(key.shift) === event.shiftKey) return key;
+    if (key.code === event.code && Boolean(key.shift) === event.shiftKey && (!command || key.command)) return key;
   }
   return null;
 }

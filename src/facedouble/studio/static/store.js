@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "./vendor/preact-htm.js";
 import { get } from "./api.js";
+import { said } from "./messages.js";
 
 const state = { project: null, jobs: [], connected: true, toast: null };
 const watchers = new Set();
@@ -32,7 +33,7 @@ export async function loadProject() {
 
 // All jobs as they are now. One that began or ended has changed the project.
 export function takeJobs(jobs) {
-  if (!Array.isArray(jobs)) return say(jobs.error, "bad");
+  if (!Array.isArray(jobs)) return say(said(jobs.error), "bad");
   const stamp = (list) => list.map((job) => `${job.id}${job.state}`).join();
   const changed = stamp(jobs) !== stamp(state.jobs);
   change({ jobs });

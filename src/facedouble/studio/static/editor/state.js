@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { get, picture, post } from "../api.js";
 import { latest, Pictures } from "../latest.js";
+import { said } from "../messages.js";
 import { attempt, loadProject, takeJobs } from "../store.js";
 import { t } from "../text.js";
 import { at, bounds, compose, same, shifted, still } from "./geometry.js";
@@ -14,7 +15,7 @@ import { fitted, zoomed } from "./surface.js";
 const ONION = ["off", "before", "after", "both"];
 const WHEEL_REST = 350; // milliseconds after which a turn of the wheel has ended
 
-const said = (error) => (error.message === "offline" ? t("offline") : error.message);
+const told = (error) => (error.message === "offline" ? t("offline") : error.message);
 
 const first = {
   faces: [], number: 0, loaded: false, scheme: null, tool: "points", selected: new Set(), active: -1, move: null, lasso: null,
@@ -57,7 +58,7 @@ export function useEditor(facts0, start, focusNumber) {
     changed: () => set({ pending: saving.pending, saved: saving.saved }),
     answered: (...all) => now.current.takeAnswer(...all),
     failed: (error) => {
-      set({ problem: `${t("editor.notSaved")} ${said(error)}`, unsent: saving.unsent.length });
+      set({ problem: `${t("editor.notSaved")} ${told(error)}`, unsent: saving.unsent.length });
       now.current.reload(); // what is shown is what is saved
     },
   }), []);
@@ -113,7 +114,7 @@ export function useEditor(facts0, start, focusNumber) {
       } while (saved !== saving.saved && frame === live.current.frame);
       if (frame === live.current.frame && !saving.waiting.length) await arrive(found.faces, frame, start.wanted.current);
     } catch (error) {
-      if (!live.current.problem) set({ problem: said(error) });
+      if (!live.current.problem) set({ problem: told(error) });
     }
   });
   useEffect(() => {
@@ -136,7 +137,7 @@ export function useEditor(facts0, start, focusNumber) {
           if (n >= 0 && n < facts.frames) stills.get(`${base}/frames/${n}/picture`).catch(() => null);
         }
       } catch (error) {
-        set({ problem: said(error) });
+        set({ problem: told(error) });
       }
     });
   }, [state.frame, state.onion]);
@@ -375,7 +376,7 @@ export function useEditor(facts0, start, focusNumber) {
     start.wanted.current = next.number;
     start.track.current = state.facts.track[state.facts.frame.findIndex((f, n) => f === next.frame && state.facts.number[n] === next.number)];
     now.current.go(next.frame);
-    return set({ number: next.number, notice: t("editor.why", { n: place + 2, of: found.length, why: next.why }) });
+    return set({ number: next.number, notice: t("editor.why", { n: place + 2, of: found.length, why: said(next.why) }) });
   });
   e.fit = (face = null) => {
     const { view, space, facts } = live.current;

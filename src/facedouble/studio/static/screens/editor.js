@@ -9,6 +9,7 @@ import { Legend, Strip } from "../editor/strip.js";
 import { Surface } from "../editor/surface.js";
 import { makeHand } from "../editor/tools.js";
 import { listen } from "../keys.js";
+import { said } from "../messages.js";
 import { useStore } from "../store.js";
 import { number, t } from "../text.js";
 import { Button, Typed } from "../ui.js";
@@ -66,7 +67,7 @@ function Frame({ facts, step, steps, frame, face }) {
       ${e.problem && html`<p class="over bad" role="alert">${e.problem}
         ${e.unsent > 0 && html`<${Button} onClick=${e.again}>${t("editor.again")}<//>`}
         <${Button} icon="close" label=${t("close")} onClick=${() => e.set({ problem: null })} /></p>`}
-      ${e.facts.problem && !e.problem && html`<p class="over bad" role="alert">${e.facts.problem}</p>`}
+      ${e.facts.problem && !e.problem && html`<p class="over bad" role="alert">${said(e.facts.problem)}</p>`}
       ${e.notice && !e.problem && html`<p class="over" role="status">${e.notice}
         <${Button} icon="close" label=${t("close")} onClick=${() => e.set({ notice: null })} /></p>`}
       <div class="transport">

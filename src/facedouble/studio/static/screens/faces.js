@@ -4,6 +4,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm
 import { get, post } from "../api.js";
 import { Grid } from "../grid.js";
 import { listen } from "../keys.js";
+import { said } from "../messages.js";
 import { attempt, loadProject, useStore } from "../store.js";
 import { number, t } from "../text.js";
 import { Button } from "../ui.js";
@@ -99,20 +100,20 @@ function Browser({ step, steps, table, setTable }) {
     { code: "Delete", run: () => now.current.edit("drop") },
     { code: "KeyR", name: t("faces.restore"), run: () => now.current.edit("restore") },
     { code: "KeyP", name: t("faces.assign"), run: () => assigning.current?.focus() },
-    { code: "KeyA", name: t("faces.all"), run: () => setSelected(new Set(now.current.items)) },
+    { code: "KeyA", name: t("faces.all"), command: true, run: () => setSelected(new Set(now.current.items)) },
     { code: "Enter", name: t("editor.openFrame"), run: () => now.current.openEditor() },
     { code: "Escape", name: t("faces.nothing"), run: () => (setSelected(new Set()), setCell(null)) },
-    { code: "KeyZ", name: t("faces.undo"), run: () => now.current.change("undo") },
-    { code: "KeyZ", shift: true, name: t("faces.redo"), run: () => now.current.change("redo") },
+    { code: "KeyZ", name: t("faces.undo"), command: true, run: () => now.current.change("undo") },
+    { code: "KeyZ", shift: true, name: t("faces.redo"), command: true, run: () => now.current.change("redo") },
   ]), []);
 
   const called = (one) => (one === others?.name ? t("faces.somebodyElse") : one);
   const others = table.people.find((one) => one.id === table.others);
   const name = (n) => `${String(table.frame[n]).padStart(6, "0")}_${table.number[n]}`;
   const about = (n) => [name(n), table.measured && `${t("faces.yaw")} ${number(table.yaw[n])}°`, table.measured && `${t("faces.pitch")} ${number(table.pitch[n])}°`,
-    table.names[n] && called(table.names[n]), table.state[n] === "k" ? "" : t(`faces.is.${table.state[n]}`), table.reasons[n]].filter(Boolean).join(", ");
+    table.names[n] && called(table.names[n]), table.state[n] === "k" ? "" : t(`faces.is.${table.state[n]}`), table.reasons[n] && said(table.reasons[n])].filter(Boolean).join(", ");
   const tile = (n) => html`<img src=${`${base}/crops/${table.frame[n]}/${table.number[n]}`} alt="" decoding="async" draggable=${false}
-    class=${table.state[n] === "k" ? "" : "out"} />${table.wrong[n] > 0 && html`<i class="wrong" title=${table.reasons[n]}></i>`}
+    class=${table.state[n] === "k" ? "" : "out"} />${table.wrong[n] > 0 && html`<i class="wrong" title=${said(table.reasons[n])}></i>`}
     <span class="number">${table.frame[n]}</span>${table.names[n] && html`<b>${called(table.names[n])}</b>`}`;
   const people = [...new Set(table.frame.map((_, n) => whose(table, n)))].sort();
   const personText = (one) => (one.startsWith("=") ? called(one.slice(1)) : t("faces.personN", { n: one }));
@@ -134,7 +135,7 @@ function Browser({ step, steps, table, setTable }) {
       <span class="space"></span>${!table.measured && html`<span class="muted" role="status">${t("faces.measuring")}</span>`}
       <span class="muted number">${t("faces.count", { n: number(items.length), of: number(table.frame.length) })}</span>
     </header>
-    ${table.problem && html`<p class="problem" role="alert">${table.problem}</p>`}
+    ${table.problem && html`<p class="problem" role="alert">${said(table.problem)}</p>`}
     ${items.length ? html`<${Grid} items=${items} tile=${tile} selected=${selected} select=${setSelected} open=${openEditor} size=${112}
       label=${t("screen.faces")} describe=${about} />` : html`<p class="empty">${t("faces.noMatch")}</p>`}
     <footer><span class="number" role="status">${t("faces.chosen", { n: number(chosen.length) })}</span>

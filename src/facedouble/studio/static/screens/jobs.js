@@ -2,6 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { get, post } from "../api.js";
+import { said } from "../messages.js";
 import { attempt, blockers, takeJobs, useStore } from "../store.js";
 import { clock, number, t } from "../text.js";
 import { Bar, Button, CommandLine, State } from "../ui.js";
@@ -34,7 +35,7 @@ function Job({ job, before, after, beyond }) {
     <${State} state=${job.stopping ? "stopping" : job.paused ? "paused" : job.state} />
     <div class="what"><strong>${job.title}</strong><${About} job=${job} />
       ${running && html`<${Bar} share=${share} label=${job.title} />`}
-      ${job.error && html`<p class="bad">${job.error}</p>`}</div>
+      ${job.error && html`<p class="bad">${said(job.error)}</p>`}</div>
     <div class="actions">
       ${job.state === "queued" && before && html`<${Button} icon="up" label=${t("jobs.up")}
         onClick=${() => act(`${job.id}/move`, { before: before.id })} />`}
@@ -46,7 +47,7 @@ function Job({ job, before, after, beyond }) {
         onClick=${() => act(`${job.id}/stop`)}>${t(running ? "jobs.stop" : "jobs.cancel")}<//>`}
       <${Button} icon=${open ? "up" : "down"} label=${t("jobs.log")} aria-expanded=${open}
         onClick=${() => setOpen(!open)} /></div>
-    ${open && html`<div class="more"><${CommandLine} line=${job.line} /><${Log} job=${job} /></div>`}
+    ${open && html`<div class="more"><${Notices} job=${job} /><${CommandLine} line=${job.line} /><${Log} job=${job} /></div>`}
   </li>`;
 }
 
@@ -75,6 +76,25 @@ function About({ job }) {
     if (after.length) parts.push(t("jobs.after", { jobs: after.map((one) => one.title).join(", ") }));
   }
   return html`<span class="muted number">${parts.join(" · ")}</span>`;
+}
+
+// What a job found that a person should know.
+function Notices({ job }) {
+  const [notices, setNotices] = useState([]);
+  useEffect(() => {
+    let gone = false;
+    let timer = 0;
+    const read = async () => {
+      const found = await get(`/api/jobs/${job.id}/notices`).catch(() => null);
+      if (gone) return;
+      if (found) setNotices(found);
+      if (job.state === "running") timer = setTimeout(read, 3000);
+    };
+    read();
+    return () => ((gone = true), clearTimeout(timer));
+  }, [job.id, job.state]);
+  return notices.length > 0 && html`<ul class="notices" aria-label=${t("jobs.notices")}>${notices.map((one, n) => html`
+    <li key=${n} class=${one.severity}>${said(one.text)}</li>`)}</ul>`;
 }
 
 // What a job prints, followed while it is shown.

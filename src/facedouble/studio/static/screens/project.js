@@ -3,6 +3,7 @@
 import { html, useState } from "../vendor/preact-htm.js";
 import { get, post } from "../api.js";
 import { attempt, blockers, change, jobOf, say, takeJobs, useStore } from "../store.js";
+import { said } from "../messages.js";
 import { t } from "../text.js";
 import { Bar, Button, CommandLine, Dialog, PathField, State } from "../ui.js";
 import { NewProject } from "./new_project.js";
@@ -31,7 +32,7 @@ function Person({ person, seen }) {
     <ul class="clips">${person.clips.map((clip) => html`<li key=${clip.path}>
       <span class="name" title=${clip.path}>${clip.name}</span>
       ${!clip.train && html`<span class="tag">${t("clip.notTrained")}</span>`}
-      <span class="muted">${stepOf(clip)?.detail}</span></li>`)}</ul>
+      <span class="muted">${said(stepOf(clip)?.detail)}</span></li>`)}</ul>
     <footer class=${`consent ${person.consent}`}>
       <span>${t(`consent.${person.consent}`)}</span>
       <button type="button" class="link" onClick=${() => setAdding("consent")}>${t("consent.record")}</button>
@@ -90,7 +91,7 @@ function Step({ step }) {
   const active = job && ["queued", "running"].includes(job.state) ? job : null;
   const share = active?.progress?.total ? active.progress.done / active.progress.total : null;
   const todo = ["missing", "unfinished"].includes(step.state);
-  const about = [step.detail, ...step.reasons].filter(Boolean).join(" · ");
+  const about = [step.detail, ...step.reasons].filter(Boolean).map((one) => said(one)).join(" · ");
   const place = { train: "train", convert: "convert", evaluate: "report", extract: "faces" }[step.kind];
   return html`<li class="step">
     <${State} state=${active ? active.state : step.state} />

@@ -4,6 +4,7 @@ import { html, useEffect, useMemo, useState } from "../vendor/preact-htm.js";
 import { get } from "../api.js";
 import { Chart } from "../chart.js";
 import { useStore } from "../store.js";
+import { said } from "../messages.js";
 import { t } from "../text.js";
 import { Button } from "../ui.js";
 import { run } from "./project.js";
@@ -50,17 +51,17 @@ function Findings({ step, found }) {
     found.frames.map((number, n) => [number, found.series[row.name][n]]).filter(([, y]) => y !== null)]), [found]);
   const place = found.frames.indexOf(frame);
   return html`<div class="findings">
-    <section class="card verdict"><h2><${Rate} rate=${found.rate} /> ${found.sentences[0]}</h2>
-      <ul>${found.sentences.slice(1).map((one) => html`<li key=${one}>${one}</li>`)}</ul></section>
+    <section class="card verdict"><h2><${Rate} rate=${found.rate} /> ${said(found.sentences[0])}</h2>
+      <ul>${found.sentences.slice(1).map((one) => html`<li key=${one}>${said(one)}</li>`)}</ul></section>
     <section class="card look"><div class="pair">${["source", "result"].map((which) => html`<figure key=${which}>
         <img src=${`${base}/${which}/${frame}`} alt=${t("report.picture", { which: t(`view.${which}`), n: frame })} />
         <figcaption>${t(`view.${which}`)}</figcaption></figure>`)}</div>
       <label class="inline"><span class="number">${t("frame")} ${frame}</span><input type="range" min="0" max=${found.pictures.length - 1}
         value=${Math.max(0, found.pictures.indexOf(frame))} aria-label=${t("frame")} onInput=${(event) => setFrame(found.pictures[event.target.value])} /></label>
-      <h3>${t("report.worst")}</h3><ul class="worst">${found.worst.map((one) => html`<li key=${one.frame}><button type="button" title=${one.why}
+      <h3>${t("report.worst")}</h3><ul class="worst">${found.worst.map((one) => html`<li key=${one.frame}><button type="button" title=${said(one.why)}
         aria-pressed=${one.frame === frame} onClick=${() => setFrame(one.frame)}><img src=${`${base}/result/${one.frame}`} alt="" />
-        <span><b class="number">${one.frame}</b> ${one.why}</span></button></li>`)}</ul></section>
-    <section class="measures">${curves.map(([row, points]) => html`<${Chart} key=${row.name} title=${row.title} series=${[["", points]]} aside=${html`<${Rate} rate=${row.rate} /> ${row.value}`}
+        <span><b class="number">${one.frame}</b> ${said(one.why)}</span></button></li>`)}</ul></section>
+    <section class="measures">${curves.map(([row, points]) => html`<${Chart} key=${row.name} title=${said(row.title)} series=${[["", points]]} aside=${html`<${Rate} rate=${row.rate} /> ${row.value}`}
       at=${at ?? (place < 0 ? null : frame)} setAt=${setAt} />`)}</section></div>`;
 }
 
@@ -69,9 +70,9 @@ function Comparison({ reports }) {
   const names = [...new Map(reports.flatMap((report) => report.rows).map((row) => [row.name, row])).values()];
   return html`<table class="card compare"><thead><tr><th scope="col">${t("report.measureName")}</th>
     ${reports.map((report) => html`<th scope="col" key=${report.id}><a href=${`#/report/${report.id}`}>${report.name}</a> <${Rate} rate=${report.rate} /></th>`)}
-    <th scope="col">${t("rate.good")}</th></tr></thead><tbody>${names.map((row) => html`<tr key=${row.name}><th scope="row">${row.title}</th>
+    <th scope="col">${t("rate.good")}</th></tr></thead><tbody>${names.map((row) => html`<tr key=${row.name}><th scope="row">${said(row.title)}</th>
     ${reports.map((report) => {
       const own = report.rows.find((one) => one.name === row.name);
-      return html`<td key=${report.id} class="number">${own ? html`${own.value} <${Rate} rate=${own.rate} />` : "–"}</td>`;
-    })}<td class="muted">${row.good}</td></tr>`)}</tbody></table>`;
+      return html`<td key=${report.id} class="number">${own ? html`${said(own.value)} <${Rate} rate=${own.rate} />` : "–"}</td>`;
+    })}<td class="muted">${said(row.good)}</td></tr>`)}</tbody></table>`;
 }

@@ -39,7 +39,7 @@ export default {
   "jobs.none": "No jobs. Start steps on the project's screen, or queue a conversion.",
   "jobs.next": "Waiting", "jobs.running": "Running", "jobs.ended": "Ended", "jobs.clear": "Clear", "jobs.wake": "Start",
   "jobs.up": "Earlier", "jobs.down": "Later", "jobs.resume": "Resume", "jobs.stop": "Stop",
-  "jobs.cancel": "Take out", "jobs.log": "Log", "jobs.noLog": "Nothing printed yet", "jobs.after": "after {jobs}", "jobs.held": "waits for {jobs}, which was stopped or failed: resume that",
+  "jobs.cancel": "Take out", "jobs.notices": "What was found", "jobs.log": "Log", "jobs.noLog": "Nothing printed yet", "jobs.after": "after {jobs}", "jobs.held": "waits for {jobs}, which was stopped or failed: resume that",
   left: "{time} left", "left.unknown": "time left not known yet", took: "took {time}", takes: "{time} so far",
   "stage.detect": "finding faces", "stage.track": "following faces", "stage.crop": "cutting out",
   "stage.load": "loading", "stage.train": "training", "stage.survey": "looking over the track",

@@ -35,7 +35,7 @@ export default {
   "jobs.none": "没有任务。请在项目页开始步骤，或把合成加入队列。",
   "jobs.next": "等待中", "jobs.running": "进行中", "jobs.ended": "已结束", "jobs.clear": "清除", "jobs.wake": "开始",
   "jobs.up": "提前", "jobs.down": "推后", "jobs.resume": "继续", "jobs.stop": "停止",
-  "jobs.cancel": "移出队列", "jobs.log": "日志", "jobs.noLog": "还没有输出", "jobs.after": "在 {jobs} 之后", "jobs.held": "在等待 {jobs}，但它已停止或失败：请先继续它",
+  "jobs.cancel": "移出队列", "jobs.notices": "提示", "jobs.log": "日志", "jobs.noLog": "还没有输出", "jobs.after": "在 {jobs} 之后", "jobs.held": "在等待 {jobs}，但它已停止或失败：请先继续它",
   left: "还需 {time}", "left.unknown": "剩余时间未知", took: "用时 {time}", takes: "已用 {time}",
   "stage.detect": "查找人脸", "stage.track": "跟踪人脸", "stage.crop": "裁切", "stage.load": "载入",
   "stage.train": "训练", "stage.survey": "预览整段", "stage.convert": "合成", "stage.evaluate": "测量",
