@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facedouble.curation.selection import remove_faces
 from facedouble.extraction.extract import extract
 from facedouble.faces.align import recrop
 from facedouble.faceset.layer_kinds import Polygon
@@ -86,6 +87,30 @@ def test_edits_are_in_the_new_faceset(moved_aside: Path, pair_frames: Path) -> N
         assert abs((seen == 0).mean() - 30 / 64) < 0.06
     again = said(pair_frames, output, ExtractSettings(processes=1, size=128, skip_existing=True))
     assert not [text for text in again if "taken over" in text], "once"
+
+
+@pytest.mark.slow
+def test_faces_that_were_taken_out_of_use_stay_so(pair: Path, pair_frames: Path) -> None:
+    """Those of somebody else, too, who is still named; and a face that is not found again is not added."""
+    with Faceset.open(pair) as store:
+        dropped, other, lost = [face for face in store.all_faces() if face.frame_index < 2][:3]
+        remove_faces(store, [dropped, other, lost])
+    write_people(pair, {other.key: "somebody else", lost.key: "somebody else"})
+    with sqlite3.connect(pair / DATABASE) as database:
+        box = "left = left + 2000, right = right + 2000"
+        database.execute(f"UPDATE face SET {box} WHERE frame_index = ? AND face_index = ?", lost.key)
+    count = len(faces_by_key(pair))
+    pair.rename(pair.with_name("set.old-1"))
+    output = pair.with_name("set")
+    texts = said(pair_frames, output, ExtractSettings(processes=1))
+    assert "2 faces are out of use, as they were in set.old-1" in texts
+    with Faceset.open(output) as store:
+        assert {face.key for face in store.all_faces()} - {face.key for face in store.faces()} == {
+            dropped.key,
+            other.key,
+        }
+        assert len(store.all_faces()) == count
+    assert read_people(output) == {other.key: "somebody else"}
 
 
 def test_edits_of_another_clip_are_not_taken_and_it_is_said(moved_aside: Path, pair_frames: Path) -> None:

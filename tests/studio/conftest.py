@@ -178,6 +178,12 @@ def film(trained_film: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def faceset(film: Path) -> Path:
+    """Ada's faces in it."""
+    return film / "faces" / "Ada" / "Ada"
+
+
+@pytest.fixture
 def studio(film: Path) -> Iterator[StudioServer]:
     """The studio of a project of two people."""
     with serving(film) as server:

@@ -3,78 +3,24 @@ stroke."""
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from facedouble.faces.schemes.scheme import scheme_of
-from facedouble.faceset.layers import Maker
+from facedouble.faceset.layers import HAND, Maker
 from facedouble.faceset.store import Faceset
 from facedouble.studio.server import StudioServer
 from facedouble.types import Face
 from tests.browser import new_page
 from tests.studio.conftest import serving
-
-
-@pytest.fixture
-def faceset(film: Path) -> Path:
-    return film / "faces" / "Ada" / "Ada"
-
-
-def face_at(faceset: Path, frame: int) -> Face:
-    with Faceset.open(faceset) as store:
-        [face] = store.faces_of(frame)
-        return face
-
-
-def layers_at(faceset: Path, frame: int) -> dict[str, str]:
-    with Faceset.open(faceset) as store:
-        return {it.kind: it.maker for it in store.layers(store.faces_of(frame)[0])}
-
-
-class Desk:
-    """The editor on a page: where points of the frame lie on it, and waiting for what it does."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.root = page.locator(".editor-frame")
-
-    def ready(self, frame: int) -> None:
-        """Wait until a frame, its face and its picture are there."""
-        wanted = f".editor-frame[data-frame='{frame}'][data-loaded=true][data-shown='{frame}']"
-        expect(self.page.locator(wanted)).to_have_count(1)
-
-    def saved(self, count: int) -> None:
-        """Wait until so many edits are on disk, and none is on its way."""
-        wanted = f".editor-frame[data-saved='{count}'][data-pending='0'][data-loaded=true]"
-        expect(self.page.locator(wanted)).to_have_count(1)
-
-    def place(self, point: Any) -> tuple[float, float]:
-        """Where a point of the frame is on the page."""
-        view = json.loads(self.root.get_attribute("data-view") or "")
-        box = self.page.locator(".surface").bounding_box()
-        assert box is not None
-        return (
-            box["x"] + float(point[0]) * view["scale"] + view["x"],
-            box["y"] + float(point[1]) * view["scale"] + view["y"],
-        )
-
-    def drag(self, *points: Any, up: bool = True) -> None:
-        """Press the button at the first point of the frame, move over the others, and let it go."""
-        self.page.mouse.move(*self.place(points[0]))
-        self.page.mouse.down()
-        for point in points[1:]:
-            self.page.mouse.move(*self.place(point), steps=4)
-        if up:
-            self.page.mouse.up()
+from tests.studio.editing import Desk, face_at, layers_at
 
 
 @pytest.fixture
@@ -157,7 +103,7 @@ def test_all_of_it_by_keyboard(desk: Desk, page: Page, faceset: Path) -> None:
     for key in ("ArrowLeft", "Space", "Shift+ArrowRight", "Space"):
         page.keyboard.press(key)
     desk.saved(8)
-    assert layers_at(faceset, 3) == {"occlusion": "hand"}
+    assert layers_at(faceset, 3) == {"occlusion": HAND}
     for count in range(9, 17):
         page.keyboard.press("KeyZ")
         desk.saved(count)
@@ -192,11 +138,11 @@ def test_a_mask_is_drawn_and_carried(desk: Desk, page: Page, faceset: Path) -> N
     page.get_by_role("button", name="Carry on").click()
     desk.saved(3)
     expect(page.get_by_text("Carried to 6 frames.")).to_be_visible()
-    assert layers_at(faceset, 9) == {"polygons": "hand"}
+    assert layers_at(faceset, 9) == {"polygons": Maker("hand", "carried", "3")}
     page.get_by_role("button", name="Brush").click()
     desk.drag(middle + (-60, 0), middle + (-20, 0))
     desk.saved(4)
-    assert layers_at(faceset, 3) == {"occlusion": "hand"}
+    assert layers_at(faceset, 3) == {"occlusion": HAND}
     page.keyboard.press("KeyD")
     desk.ready(4)
     expect(page.locator(".whose")).to_contain_text("carried from 3")
@@ -217,7 +163,7 @@ def test_a_suggestion_is_shown_and_taken(page: Page, studio: StudioServer, faces
     expect(page.locator(".editor-frame[data-mask='1']")).to_have_count(1)
     page.get_by_role("button", name="Take it as mine").click()
     desk.saved(1)
-    assert layers_at(faceset, 5) == {"occlusion": "hand"}
+    assert layers_at(faceset, 5) == {"occlusion": HAND}
 
 
 def test_what_cannot_be_saved_is_said_and_not_shown_as_if(desk: Desk, page: Page, faceset: Path) -> None:
@@ -313,7 +259,7 @@ def test_a_stroke_that_nobody_took_is_sent_again(desk: Desk, page: Page, faceset
     page.unroute("**/edit")
     page.get_by_role("button", name="Try again").click()
     desk.saved(1)
-    assert layers_at(faceset, 3) == {"occlusion": "hand"}
+    assert layers_at(faceset, 3) == {"occlusion": HAND}
 
 
 def test_next_worst_goes_to_the_face_that_is_off(page: Page, studio: StudioServer, faceset: Path) -> None:

@@ -19,12 +19,13 @@ from facedouble.faceset.layers import Maker
 from facedouble.faceset.store import Faceset
 from facedouble.run.run import Run
 from facedouble.settings.extract import ExtractSettings
-from facedouble.types import Face, Grey
+from facedouble.types import Grey
 from facedouble.video.images import read_image
 from facedouble.video.opencv_codec import decode
 from facedouble.video.source import open_source
 from tests.factories import same_face
 from tests.studio.conftest import Client, serving
+from tests.studio.editing import face_at, layers_at
 
 STILL = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
 
@@ -37,23 +38,6 @@ def shift(x: float, y: float) -> list[list[float]]:
 def base(visitor: Client) -> str:
     steps = [it for it in visitor.get("/api/project").json["steps"] if it["kind"] == "extract"]
     return f"/api/editor/{steps[0]['id']}"
-
-
-@pytest.fixture
-def faceset(film: Path) -> Path:
-    return film / "faces" / "Ada" / "Ada"
-
-
-def face_at(faceset: Path, frame: int) -> Face:
-    with Faceset.open(faceset) as store:
-        [face] = store.faces_of(frame)
-        return face
-
-
-def layers_at(faceset: Path, frame: int) -> dict[str, Maker]:
-    with Faceset.open(faceset) as store:
-        found = store.layers(store.faces_of(frame)[0])
-        return {it.kind: Maker(it.maker, it.maker_name, it.maker_version) for it in found}  # type: ignore[arg-type]
 
 
 def edited(visitor: Client, base: str, frame: int, **edit: Any) -> Any:

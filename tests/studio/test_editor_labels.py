@@ -12,30 +12,29 @@ from playwright.sync_api import Page, expect
 from typer.testing import CliRunner
 
 from facedouble.cli.main import app
-from facedouble.faceset.layers import Maker
+from facedouble.faceset.layers import HAND, Maker
 from facedouble.faceset.store import Faceset
 from facedouble.project.database import open_database
 from facedouble.project.foreground import alone
 from facedouble.project.jobs import Queue
 from facedouble.studio.server import StudioServer
 from tests.studio.conftest import Client, refused
-from tests.studio.test_editor import Desk
+from tests.studio.editing import Desk, layers_at
 from tests.waiting import wait_until
 
 NETWORK = Maker("network", "unet", "1")
 
 
 @pytest.fixture
-def faceset(film: Path) -> Path:
+def faceset(faceset: Path) -> Path:
     """With masks of a network, of which that of frame 6 is unlike its neighbours."""
-    path = film / "faces" / "Ada" / "Ada"
-    with Faceset.open(path) as store:
+    with Faceset.open(faceset) as store:
         for face in store.all_faces():
             mask = np.full((128, 128), 255, np.uint8)
             if face.frame_index == 6:
                 mask[60:110, 40:90] = 0
             store.put_layer(face, "occlusion", mask, NETWORK)
-    return path
+    return faceset
 
 
 def base_of(visitor: Client) -> str:
@@ -82,6 +81,35 @@ def test_learning_is_queued_once_with_commands_that_work(faceset: Path, visitor:
     for job in (teach, apply):
         shown = CliRunner().invoke(app, [*job.arguments[:2], "--help"])
         assert all(option in shown.output for option in job.arguments if option.startswith("--"))
+
+
+@pytest.mark.subprocess
+@pytest.mark.slow
+def test_learning_runs_to_its_end(faceset: Path, visitor: Client, film: Path) -> None:
+    """With fewer iterations than usual. What a person drew stays, and the others get new masks."""
+    with Faceset.open(faceset) as store:
+        for face in store.all_faces()[:2]:
+            store.put_layer(face, "occlusion", np.full((64, 64), 255, np.uint8), HAND)
+    with alone(film):
+        assert visitor.post(f"{base_of(visitor)}/learn").json == {"queued": 2}
+        with closing(open_database(film)) as database:
+            queue = Queue(database)
+            teach, apply = queue.all()
+            few = ("--iterations", "2", "--batch-size", "2", "--no-hands")
+            queue.revise(teach.id, [*teach.arguments, *few], teach.after)
+            queue.revise(apply.id, [*apply.arguments, "--no-hands"], apply.after)
+    assert visitor.post("/api/jobs/wake").status == 200
+    end = time.monotonic() + 600
+    jobs = visitor.get("/api/jobs").json
+    while any(job["state"] in ("queued", "running") for job in jobs):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+        jobs = visitor.get("/api/jobs").json
+    assert [(job["state"], job["error"]) for job in jobs] == [("done", "")] * 2
+    assert (film / "models" / "occlusion.safetensors").is_file()
+    made = [layers_at(faceset, frame)["occlusion"] for frame in range(10)]
+    assert made[:2] == [HAND] * 2
+    assert all(it.kind == "network" and it != NETWORK for it in made[2:])
 
 
 @pytest.mark.subprocess

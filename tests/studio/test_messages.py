@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -20,6 +21,7 @@ from facedouble.project.database import open_database
 from facedouble.project.jobs import JobState, NewJob, Queue
 from facedouble.run.events import Notice
 from facedouble.run.jsonl import EventLog
+from facedouble.settings.schema import json_schema
 from facedouble.studio.server import StudioServer
 
 ROOT = Path(facedouble.__file__).parent
@@ -47,7 +49,7 @@ def form(node: ast.expr) -> str | None:
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):
-        text = "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        text = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
         return re.sub(r"(\{\})+", "{}", text)
     return None
 
@@ -103,6 +105,56 @@ def test_every_notice_is_there_in_chinese() -> None:
 @pytest.mark.parametrize("kind", [refusals, findings])
 def test_what_the_program_finds_and_refuses_is_there_in_chinese(kind: Callable[[], Iterator[str]]) -> None:
     assert sorted({text for text in kind() if text not in catalogue()}) == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_stages_units_settings_and_choices_have_names(language: str) -> None:
+    text = (ROOT / "studio" / "static" / "text" / f"{language}.js").read_text(encoding="utf-8")
+    missing = sorted({key for key in named() if f'"{key}":' not in text})
+    assert missing == []
+
+
+def named() -> Iterator[str]:
+    """Keys of what the pages show by name: stages and their units, a conversion's settings and choices."""
+    for node in nodes("."):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "stage":
+            if (stage := form(node.args[0])) and stage not in catalogue():
+                yield f"stage.{stage}"
+            if len(node.args) == 3 and (unit := form(node.args[2])):
+                yield f"unit.{unit}"
+    schema = json_schema("convert")
+    for name in FORM:
+        yield from _settings(name, schema["properties"][name], schema["$defs"])
+
+
+FORM = (
+    *("converter", "detail", "retargeting", "blend", "occlusion", "matte", "faces", "adaptation"),
+    *("render", "encoding", "marking", "compute", "keep_going", "checkpoint_frames", "reading"),
+)
+
+
+def _settings(path: str, schema: dict[str, Any], defs: dict[str, Any]) -> Iterator[str]:
+    if "$ref" in schema:
+        schema = defs[schema["$ref"].rpartition("/")[2]]
+    inner = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    members = [
+        defs[it["$ref"].rpartition("/")[2]] if "$ref" in it else it for it in inner if "const" not in it
+    ]
+    kinds = [
+        it["properties"]["kind"]["const"]
+        for it in members
+        if "const" in it.get("properties", {}).get("kind", {})
+    ]
+    groups = [it for it in (schema, *members) if "properties" in it]
+    if kinds or not groups:
+        yield f"set.{path}"
+    yield from (f"choice.{path}.{it}" for it in [*kinds, *schema.get("enum", ())] if it is not None)
+    for group in groups:
+        for name, found in group["properties"].items():
+            if name != "kind":
+                yield from _settings(f"{path}.{name}", found, defs)
+            elif "enum" in found:
+                yield from (f"choice.{path}.kind.{it}" for it in found["enum"])
 
 
 def test_translations_use_the_values_that_there_are() -> None:

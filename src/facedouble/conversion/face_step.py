@@ -50,6 +50,8 @@ class FaceStep(ABC):
 class FittedStep(FaceStep):
     """A step that is fitted to each track before the first frame, so that its result is steady in time."""
 
+    near: bool = False
+    """Whether faces around a face are enough for a fit to it that is much like that to the whole track."""
     redraws: bool = False
     """Whether later steps are fitted to what it makes of the drawn faces, see :meth:`redrawn`."""
     after: Sequence[FittedStep] = ()

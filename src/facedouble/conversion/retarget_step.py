@@ -62,6 +62,7 @@ class RetargetFit:
 class Retarget(FittedStep):
     """Bend parts of the drawn face to where the performer has them."""
 
+    near = True
     bend: Callable[[FloatArray, Landmarks, Landmarks, LandmarkScheme], FloatArray]
 
     def __init__(self, amount: float, swapper: Swapper) -> None:

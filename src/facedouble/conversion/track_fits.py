@@ -67,6 +67,27 @@ class Drawings:
     tracks: dict[tuple[int, str], DrawnTrack] = field(default_factory=dict)
     samples: dict[tuple[int, str, int], list[SampledFace]] = field(default_factory=dict)
 
+    def around(self, plan: ConversionPlan, frame: int, reach: int) -> tuple[ConversionPlan, Drawings]:
+        """The faces of ``plan`` on the tracks of ``frame``, up to ``reach`` before and after it, and what of
+        the drawings is theirs."""
+        tracks: dict[int, list[tuple[int, PlannedFace]]] = {}
+        for index in sorted(plan.faces):
+            for planned in plan.faces[index]:
+                tracks.setdefault(planned.face.track, []).append((index, planned))
+        shown = {planned.face.track for planned in plan.faces.get(frame, ())}
+        part, faces = Drawings(), dict[int, list[PlannedFace]]()
+        for number in shown:
+            at = next(row for row, (index, _) in enumerate(tracks[number]) if index == frame)
+            rows = slice(max(0, at - reach), at + reach + 1)
+            for index, planned in tracks[number][rows]:
+                faces.setdefault(index, []).append(planned)
+            if number in self.faces:
+                part.faces[number] = self.faces[number][rows]
+            for key, drawn in self.tracks.items():
+                if key[0] == number:
+                    part.tracks[key] = DrawnTrack(drawn.pictures[rows], drawn.landmarks[rows])
+        return replace(plan, faces=faces), part
+
 
 class Track:
     """The faces of one track, in frame order, and the model that will draw them.

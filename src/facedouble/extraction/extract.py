@@ -19,7 +19,7 @@ from facedouble.extraction.cropping import write_crops
 from facedouble.extraction.detection import detect_faces
 from facedouble.extraction.nothing_found import probable_reason
 from facedouble.extraction.segments import index_of
-from facedouble.extraction.taking_over import take_over
+from facedouble.extraction.taking_over import drop_taken, take_over
 from facedouble.extraction.tracking import track_and_smooth
 from facedouble.faces.analyser import FaceAnalyser
 from facedouble.faces.references import References
@@ -88,6 +88,7 @@ def _extract(source: Path, output: Path, settings: ExtractSettings, run: Run) ->
         take_over(faceset, run)
         for name, spent in write_crops(frames, faceset, settings, run, gone).items():
             seconds[name] = seconds.get(name, 0.0) + spent
+        drop_taken(faceset)
         return finish(source, frames, faceset, settings, seconds, time.perf_counter() - start)
 
 

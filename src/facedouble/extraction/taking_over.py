@@ -1,12 +1,13 @@
 """What a person set in an older faceset of the same clip, taken over by a new extraction.
 
 A project moves an outdated faceset aside before it extracts the clip anew (``take.old-1``). Landmarks, crops,
-masks and names that a person set there belong to the clip, not to the settings that changed: the new faceset
-gets them, on the faces that overlap the old ones.
+masks and names that a person set there, and which faces were taken out of use, belong to the clip, not to the
+settings that changed: the new faceset gets them, on the faces that overlap the old ones.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator
@@ -18,7 +19,7 @@ from facedouble.errors import InputError
 from facedouble.faces.align import recrop
 from facedouble.faceset.edits import is_crop_by_hand, same_face, with_landmarks
 from facedouble.faceset.layers import made_by
-from facedouble.faceset.layout import DATABASE
+from facedouble.faceset.layout import DATABASE, DROPPED, crop_name, folder_of
 from facedouble.faceset.people import Key, read_people, write_people
 from facedouble.faceset.registry import LAYER_KINDS
 from facedouble.faceset.store import Faceset
@@ -27,6 +28,8 @@ from facedouble.types import Face
 
 TAKEN = "edits_taken"
 """Key of :meth:`Faceset.meta` that is set once an older faceset's edits are in a new one."""
+_DROPPED = "edits_dropped"
+"""Key of :meth:`Faceset.meta` for the faces that are to be out of use once their crops are cut."""
 
 
 @dataclass(slots=True)
@@ -67,7 +70,8 @@ def _take(old: Faceset, new: Faceset, run: Run) -> None:
     names = read_people(old.path)
     layers = {(it.frame_index, it.face_index) for it in old.layers() if it.maker != "network"}
     edited = {(it.frame_index, it.face_index) for it in old.outline() if it.edited}
-    wanted = edited | layers | names.keys()
+    dropped = {face.key for face in old.all_faces() if face.crop is not None and folder_of(face) == DROPPED}
+    wanted = edited | layers | names.keys() | dropped
     if not wanted:
         return
     if old.source.sha256 != new.source.sha256:
@@ -79,8 +83,11 @@ def _take(old: Faceset, new: Faceset, run: Run) -> None:
         )
         return
     counts, people = _Counts(), read_people(new.path)
-    for before, after in _pairs(old, new, wanted):
+    out_of_use: list[Key] = []
+    for before, after in _pairs(old, new, wanted, dropped):
         found = after
+        if before.key in dropped:
+            out_of_use.append(after.key)
         if before.edited:
             if before.scheme == after.scheme:
                 found = new.set_by_hand(_edited(old, before, after, new))
@@ -93,6 +100,15 @@ def _take(old: Faceset, new: Faceset, run: Run) -> None:
             counts.names += 1
     if counts.names:
         write_people(new.path, people)
+    if out_of_use:
+        new.set_meta(_DROPPED, json.dumps(out_of_use))
+        run.notice(
+            "edits.dropped",
+            f"{len(out_of_use)} faces are out of use, as they were in {old.path.name}",
+            faces=len(out_of_use),
+        )
+    if not (counts.faces or counts.layers or counts.names or counts.other_scheme):
+        return
     run.notice(
         "edits.taken",
         f"taken over from {old.path.name}, as a person set them: landmarks or crops of {counts.faces} faces, "
@@ -106,9 +122,25 @@ def _take(old: Faceset, new: Faceset, run: Run) -> None:
         )
 
 
-def _pairs(old: Faceset, new: Faceset, wanted: Collection[Key]) -> Iterator[tuple[Face, Face]]:
+def drop_taken(faceset: Faceset) -> None:
+    """Take the faces out of use that :func:`take_over` found to be so. Their crops are cut."""
+    kept = faceset.meta(_DROPPED)
+    if not kept:
+        return
+    keys = {(int(frame), int(number)) for frame, number in json.loads(kept)}
+    (faceset.path / DROPPED).mkdir(exist_ok=True)
+    for face in faceset.all_faces():
+        if face.key in keys and face.crop is not None and folder_of(face) != DROPPED:
+            faceset.crop_path(face).rename(faceset.path / DROPPED / crop_name(*face.key))
+    faceset.set_meta(_DROPPED, "")
+    faceset.commit()
+
+
+def _pairs(
+    old: Faceset, new: Faceset, wanted: Collection[Key], dropped: Collection[Key]
+) -> Iterator[tuple[Face, Face]]:
     """Each face that is wanted, and the one of the new faceset that it is. One that was not found again is
-    added to it, on a track of its own."""
+    added to it, on a track of its own, unless it was ``dropped``."""
     tracks = count(max((it.track for it in new.outline()), default=-1) + 1)
     track_of: dict[int, int] = defaultdict(lambda: next(tracks))
     for frame in sorted({frame for frame, _ in wanted} & new.frame_indices()):
@@ -117,6 +149,8 @@ def _pairs(old: Faceset, new: Faceset, wanted: Collection[Key]) -> Iterator[tupl
             if before.key not in wanted:
                 continue
             after = same_face(before, found)
+            if after is None and before.key in dropped:
+                continue
             if after is None:
                 number = max((face.face_index for face in found), default=-1) + 1
                 after = before.with_(

@@ -33,6 +33,7 @@ from facedouble.studio.state import Studio, identify, named
 _VIEWS: Mapping[str, View] = {
     "source": "source",
     "result": "result",
+    "near": "result",  # of the faces around it alone, while the whole track is being fitted
     "mask": "mask",
     "detail": "detail",
     "source-detail": "source-detail",
@@ -40,9 +41,10 @@ _VIEWS: Mapping[str, View] = {
 
 
 class ValuesBody(Body):
-    """The whole tree of settings, as plain values."""
+    """The whole tree of settings, as plain values, and which frame is looked at."""
 
     values: dict[str, JsonValue]
+    frame: int | None = None
 
 
 class ModelBody(Body):
@@ -159,7 +161,7 @@ def show_look(studio: Studio, sent: Call) -> Any:
     return {
         "stamp": previews.remember(placed),
         "values": settings.dump(),
-        **_readiness(preview.look(placed)),
+        **_readiness(preview.look(placed, sent.body(ValuesBody).frame)),
     }
 
 
@@ -188,7 +190,12 @@ def show_readiness(studio: Studio, sent: Call) -> Any:
 def _readiness(found: Look | Progressing) -> dict[str, Any]:
     if isinstance(found, Look):
         faces = sum(map(len, found.plan.faces.values()))
-        return {"ready": True, "faces": faces, "frames_with_faces": len(found.plan.faces)}
+        return {
+            "ready": True,
+            "faces": faces,
+            "frames_with_faces": len(found.plan.faces),
+            "notices": found.notices,
+        }
     if found.error is not None:
         raise found.error
     return {
@@ -197,6 +204,7 @@ def _readiness(found: Look | Progressing) -> dict[str, Any]:
         "done": found.done,
         "total": found.total,
         "notices": found.notices,
+        "near": [] if found.near is None else sorted(found.near.plan.faces),
     }
 
 
@@ -210,6 +218,8 @@ def show_frame(studio: Studio, sent: Call) -> Any:
     if not view.startswith("source"):
         settings = previews.settings(sent.path["stamp"])
         state = preview.look(settings)
+        if isinstance(state, Progressing) and sent.path["view"] == "near":
+            state = state.near or state
         if isinstance(state, Progressing):
             return failure(state.error) if state.error else JSONResponse({"error": "being prepared"}, 425)
         found = state

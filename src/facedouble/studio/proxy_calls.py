@@ -57,7 +57,13 @@ def _found_proxy(studio: Studio, sent: Call) -> Proxy:
 def _proxy(found: Proxy) -> dict[str, Any]:
     if found.error is not None:
         raise found.error
-    return {"id": found.id, "done": found.done, "total": found.total, "ready": found.ready}
+    return {
+        "id": found.id,
+        "done": found.done,
+        "total": found.total,
+        "ready": found.ready,
+        "note": found.note,
+    }
 
 
 ROUTES: list[Route] = [

@@ -117,6 +117,7 @@ class CarryDetail(FittedStep):
     """Carry over what the model cannot draw of its person from pictures of that person."""
 
     name = "detail"
+    near = True
 
     def __init__(self, references: ReferenceSet, swapper: Swapper) -> None:
         self._references, self._swapper = references, swapper

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from facedouble.conversion.clip_conversion import open_matte
 from facedouble.conversion.clip_plan import ClipPlanner, check_overrides, placed_overrides
 from facedouble.conversion.face_pipeline import make_steps
+from facedouble.conversion.face_step import FittedStep
 from facedouble.conversion.plan import ConversionPlan, FitKeys
 from facedouble.conversion.swapper import Swapper
 from facedouble.conversion.track_fits import Drawings, fit_keys, fit_plan
@@ -33,18 +34,23 @@ from facedouble.video.source import Source
 
 _MOST_PLANS = 6
 _MOST_LOOKS = 24
+_LONG = 200
+"""Faces of a plan whose fits take long enough for a look at the frame that is shown first."""
+_REACH = 20  # faces before and after that one, for it
 
 
 @dataclass(slots=True)
 class Progressing:
     """How far the preparation for some settings is, and what there is to say of them. ``error``: why it
-    ended without a result."""
+    ended without a result. ``near``: a look at the faces around one frame, fitted to these alone: much like
+    the result, and not it."""
 
     stage: str = ""
     done: float = 0.0
     total: float | None = None
     notices: list[str] = field(default_factory=list)
     error: FacedoubleError | None = None
+    near: Look | None = None
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -82,9 +88,9 @@ class Preparation:
         self._changing = threading.Lock()
         self._run: tuple[str, Run] | None = None
 
-    def look(self, settings: ConvertSettings) -> Look | Progressing:
+    def look(self, settings: ConvertSettings, frame: int | None = None) -> Look | Progressing:
         """What frames are made with for these settings, or how far it is. What was asked for last is prepared
-        next; anything else that is being prepared is given up."""
+        next; anything else that is being prepared is given up. ``frame`` is shown meanwhile."""
         key = self._key(settings)
         with self._changing:
             found = self._looks.get(key)
@@ -99,14 +105,18 @@ class Preparation:
             run = Run([progress])
             self._progress.put(key, progress)
             self._run = (key, run)
-        threading.Thread(target=self._work, args=(key, settings, progress, run), daemon=True).start()
+        threading.Thread(target=self._work, args=(key, settings, progress, run, frame), daemon=True).start()
         return progress
 
-    def _work(self, key: str, settings: ConvertSettings, progress: Progressing, run: Run) -> None:
+    def _work(
+        self, key: str, settings: ConvertSettings, progress: Progressing, run: Run, frame: int | None
+    ) -> None:
         with self._working:
             try:
                 run.check()
-                look = self._prepared(settings, run)
+                look = replace(
+                    self._prepared(settings, progress, run, frame), notices=tuple(progress.notices)
+                )
                 with self._changing:
                     self._looks.put(key, look)
                     # Each of the others would hold an adapted model of its own.
@@ -119,11 +129,14 @@ class Preparation:
             except Exception as error:  # noqa: BLE001  (shown to the person who asked)
                 progress.error = FacedoubleError(f"{type(error).__name__}: {error}")
             finally:
+                progress.near = None
                 with self._changing:
                     if self._run is not None and self._run[0] == key:
                         self._run = None
 
-    def _prepared(self, settings: ConvertSettings, run: Run) -> Look:
+    def _prepared(
+        self, settings: ConvertSettings, progress: Progressing, run: Run, frame: int | None
+    ) -> Look:
         settings = placed_overrides(self._source, settings)
         loaded = self._swapper(settings, run)
         faces = (
@@ -135,8 +148,8 @@ class Preparation:
             # A swapper of its own: frames of other settings may be drawn with theirs meanwhile.
             fitted = _Fitted(loaded.apart())
             planner = ClipPlanner.from_settings(self._source, fitted.swapper, settings)
-            progress = Path(self._unfinished.name) / hashlib.sha256(faces.encode()).hexdigest()
-            plan = planner.adapted(planner.plan(self._faceset, run), self._faceset, progress, run)
+            unfinished = Path(self._unfinished.name) / hashlib.sha256(faces.encode()).hexdigest()
+            plan = planner.adapted(planner.plan(self._faceset, run), self._faceset, unfinished, run)
             fitted.swapper.adopt(plan.adaptation)
             fitted.plans.put("", plan)
             self._fitted.put(faces, fitted)
@@ -145,10 +158,22 @@ class Preparation:
         steps = make_steps(settings, swapper)
         keys = fit_keys(swapper, steps, fitted.plans.values()[-1])
         nearest = max(fitted.plans.values(), key=lambda plan: _alike(plan.fit_keys, keys))
-        plan = fit_plan(nearest, self._faceset, swapper, steps, run, fitted.drawings, on_demand=True)
-        fitted.plans.put(json.dumps([keys.model, dict(keys.steps)]), plan)
         matte = open_matte(settings, self._source)
         frames = None if matte is None else DecodedFrames(matte)
+        missing = [step for step in steps if isinstance(step, FittedStep) and not _valid(nearest, keys, step)]
+        long = sum(map(len, nearest.faces.values())) > _LONG
+        if (
+            long
+            and missing
+            and frame is not None
+            and frame in nearest.faces
+            and all(step.near for step in missing)
+        ):
+            part, drawings = fitted.drawings.around(nearest, frame, _REACH)
+            near = fit_plan(part, self._faceset, swapper, steps, run, drawings, on_demand=True)
+            progress.near = Look.make(settings, swapper, near, faces, frames)
+        plan = fit_plan(nearest, self._faceset, swapper, steps, run, fitted.drawings, on_demand=True)
+        fitted.plans.put(json.dumps([keys.model, dict(keys.steps)]), plan)
         return Look.make(settings, swapper, plan, faces, frames)
 
     def _swapper(self, settings: ConvertSettings, run: Run) -> Swapper:
@@ -169,6 +194,11 @@ class Preparation:
         chosen: dict[str, Any] = settings.dump()
         stamps = [_stamp(self._faceset / DATABASE), _stamp(self._faceset / CROPS)]
         return json.dumps([chosen["frames"], chosen["faces"], stamps])
+
+
+def _valid(plan: ConversionPlan, keys: FitKeys, step: FittedStep) -> bool:
+    """Whether a plan's fits of a step are valid under these keys."""
+    return plan.fit_keys.model == keys.model and plan.fit_keys.steps.get(step.name) == keys.steps[step.name]
 
 
 def _alike(one: FitKeys, other: FitKeys) -> int:

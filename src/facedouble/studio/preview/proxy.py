@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from facedouble.errors import FacedoubleError
-from facedouble.types import Image
+from facedouble.studio.preview.sound import add_sound, write_sound
+from facedouble.types import FloatArray, Image
 from facedouble.video.frame import Frame
 from facedouble.video.libav import create_clip
 
@@ -27,11 +28,14 @@ _CRF = "20"
 
 Picture = Callable[[int], tuple[Frame, Image]]
 """Frame ``n`` of the clip, and how it is shown."""
+Sound = Callable[[], FloatArray | None]
+"""The sound of the range, as :mod:`.sound` has it."""
 
 
 @dataclass(slots=True)
 class Proxy:
-    """A proxy that is being made, or is there. ``error``: why it is not."""
+    """A proxy that is being made, or is there. ``error``: why it is not; ``note``: why it has no sound where
+    the clip has some."""
 
     total: int
     path: Path
@@ -40,6 +44,7 @@ class Proxy:
     ready: bool = False
     cancelled: bool = False
     error: FacedoubleError | None = None
+    note: str = ""
 
 
 class Proxies:
@@ -51,7 +56,7 @@ class Proxies:
         self._most = most
         self._lock = threading.Lock()
 
-    def make(self, stamp: str, first: int, last: int, picture: Picture) -> Proxy:
+    def make(self, stamp: str, first: int, last: int, picture: Picture, sound: Sound) -> Proxy:
         """The proxy of frames ``first`` to ``last`` in the settings of a stamp; any other that is being made
         is given up."""
         key = (stamp, first, last)
@@ -66,16 +71,16 @@ class Proxies:
             self._kept[key] = proxy
             while len(self._kept) > self._most:
                 self._kept.pop(next(iter(self._kept))).path.unlink(missing_ok=True)
-        threading.Thread(target=self._work, args=(proxy, first, last, picture), daemon=True).start()
+        threading.Thread(target=self._work, args=(proxy, first, last, picture, sound), daemon=True).start()
         return proxy
 
     def find(self, identity: str) -> Proxy | None:
         with self._lock:
             return next((proxy for proxy in self._kept.values() if proxy.id == identity), None)
 
-    def _work(self, proxy: Proxy, first: int, last: int, picture: Picture) -> None:
+    def _work(self, proxy: Proxy, first: int, last: int, picture: Picture, sound: Sound) -> None:
         try:
-            _write(proxy, first, last, picture)
+            _write(proxy, first, last, picture, sound)
         except FacedoubleError as error:
             proxy.error = error
         except Exception as error:  # noqa: BLE001  (shown to the person who asked)
@@ -84,9 +89,15 @@ class Proxies:
             proxy.path.unlink(missing_ok=True)
 
 
-def _write(proxy: Proxy, first: int, last: int, picture: Picture) -> None:
+def _write(proxy: Proxy, first: int, last: int, picture: Picture, sound: Sound) -> None:
+    samples: FloatArray | None = None
+    try:
+        samples = sound()
+    except FacedoubleError as error:
+        proxy.note = str(error)
     with create_clip(proxy.path, "mp4", {"movflags": "faststart"}) as clip:
         stream: av.VideoStream | None = None
+        sound_stream: av.AudioStream | None = None
         start = 0
         for number in range(first, last + 1):
             if proxy.cancelled:
@@ -99,12 +110,15 @@ def _write(proxy: Proxy, first: int, last: int, picture: Picture) -> None:
                 stream.width, stream.height = small.shape[1], small.shape[0]
                 stream.pix_fmt = "yuv420p"
                 stream.time_base = stream.codec_context.time_base = frame.time_base
+                sound_stream = None if samples is None else add_sound(clip)
             coded = av.VideoFrame.from_ndarray(small, "rgb24")
             coded.pts, coded.time_base = frame.pts - start, frame.time_base
             clip.mux(stream.encode(coded))
             proxy.done += 1
         if stream is not None:
             clip.mux(stream.encode(None))
+        if sound_stream is not None and samples is not None:
+            write_sound(clip, sound_stream, samples)
     proxy.ready = not proxy.cancelled
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from facedouble.conversion.plan import ConversionPlan
@@ -27,6 +28,8 @@ class Look:
     masks: FrameRenderer
     faces: str
     matte: DecodedFrames | None = None
+    notices: Sequence[str] = ()
+    """What there was to say while it was prepared."""
 
     @classmethod
     def make(

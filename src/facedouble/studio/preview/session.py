@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,7 @@ from facedouble.studio.preview.decoded import DecodedFrames
 from facedouble.studio.preview.preparation import Preparation, Progressing
 from facedouble.studio.preview.proxy import MOST_FRAMES, Proxies, Proxy
 from facedouble.studio.preview.rendering import FramePainter, Look
+from facedouble.studio.preview.sound import sound_between
 from facedouble.types import Image
 from facedouble.video.frame import Frame
 from facedouble.video.opencv_codec import encode
@@ -36,9 +38,9 @@ class Preview:
         self.proxies = Proxies()
         self._lock = threading.Lock()
 
-    def look(self, settings: ConvertSettings) -> Look | Progressing:
-        """What frames are made with for these settings, or how far that is."""
-        return self._preparation.look(settings)
+    def look(self, settings: ConvertSettings, frame: int | None = None) -> Look | Progressing:
+        """What frames are made with for these settings, or how far that is; ``frame`` is shown meanwhile."""
+        return self._preparation.look(settings, frame)
 
     def picture(self, number: int, view: View, look: Look | None) -> Image:
         """Frame ``number`` as it is shown, (H, W, 3) uint8. ``look`` is not needed for the source.
@@ -54,7 +56,16 @@ class Preview:
             raise InputError("there are no such frames")
         if last - first >= MOST_FRAMES:
             raise InputError(f"a proxy has at most {MOST_FRAMES} frames; choose a shorter range")
-        return self.proxies.make(stamp, first, last, lambda number: self._shown(number, "result", look))
+        times, tick = self.source.index.times, self.source.info.time_base
+        start, end = (Fraction(int(times[number])) * tick for number in (first, last))
+        end += 1 / self.source.info.rate
+        return self.proxies.make(
+            stamp,
+            first,
+            last,
+            lambda number: self._shown(number, "result", look),
+            lambda: sound_between(self.source.info.path, start, end),
+        )
 
     def _shown(self, number: int, view: View, look: Look | None) -> tuple[Frame, Image]:
         with self._lock:

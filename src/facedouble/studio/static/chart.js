@@ -65,8 +65,8 @@ export function Chart({ title, series, aside, logarithmic = false, at, setAt }) 
           y2=${height - BOTTOM - ((y - y0) / (y1 - y0)) * (height - TOP - BOTTOM)} />
           <text x=${LEFT - 7} y=${height - BOTTOM - ((y - y0) / (y1 - y0)) * (height - TOP - BOTTOM) + 4} text-anchor="end">
             ${short(logarithmic ? 10 ** y : y)}</text></g>`)}
-        ${ticks(x0, x1, Math.max(2, width / 130)).map((x) => html`<text key=${x} class="below" x=${px(x)} y=${height - 5}
-          text-anchor="middle">${short(x)}</text>`)}
+        ${ticks(x0, x1, Math.max(2, width / 130)).map((x) => html`<text key=${x} class="below" x=${px(x) > width - 24 ? width : px(x)} y=${height - 5}
+          text-anchor=${px(x) > width - 24 ? "end" : "middle"}>${short(x)}</text>`)}
         ${series.map(([name, points], n) => html`<path key=${name} class=${`curve s${n}`} d=${path(points)} />`)}
         ${at !== null && at >= x0 && at <= x1 && html`<line class="reading" x1=${px(at)} x2=${px(at)} y1=${TOP} y2=${height - BOTTOM} />`}
         ${read.map(([name, [x, y]], n) => html`<circle key=${name} class=${`s${n}`} cx=${px(x)} cy=${py(y)} r="3" />`)}

@@ -23,9 +23,9 @@ function variants(schema, defs) {
   return { optional: Boolean(optional), members: flat };
 }
 
-const said = (path, fallback) => (has(`set.${path}`) ? t(`set.${path}`) : fallback);
+const labelled = (path, fallback) => (has(`set.${path}`) ? t(`set.${path}`) : fallback);
 const named = (path, value) => (has(`choice.${path}.${value}`) ? t(`choice.${path}.${value}`) : String(value));
-const title = (path, schema) => said(path, schema.title?.replace(/_/g, " ") || path.split(".").pop().replace(/_/g, " "));
+const title = (path, schema) => labelled(path, schema.title?.replace(/_/g, " ") || path.split(".").pop().replace(/_/g, " "));
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 // prefix: what stands before the path in ids, where a setting is on the page more than once.
@@ -60,7 +60,8 @@ function OptionalGroup({ value, change, ...rest }) {
 function Union({ path, schema, defs, value, base, change, hide, union, prefix }) {
   const kinds = union.members.map(kindOf);
   const member = union.members.find((one) => kindOf(one) === value?.kind);
-  const choose = (kind) => change(kind === "" ? null : base?.kind === kind ? base : { kind });
+  const choose = (kind) => change(kind === "" ? null : base?.kind === kind ? base
+    : { ...defaults(union.members.find((one) => kindOf(one) === kind), defs), kind });
   const about = member?.description?.split("\n")[0];
   return html`<${Row} label=${title(path, schema)} help=${schema.description} about=${about}
     changed=${value?.kind !== base?.kind} reset=${() => change(base)} of=${prefix + path}>

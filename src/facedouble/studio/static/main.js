@@ -3,7 +3,7 @@
 import { html, render, useEffect, useState } from "./vendor/preact-htm.js";
 import { enter, enterByPassword, watchJobs } from "./api.js";
 import { allKeys, keyName, listen } from "./keys.js";
-import { change, loadProject, takeJobs, useStore } from "./store.js";
+import { change, loadProject, takeJobs, titleOf, useStore } from "./store.js";
 import { clock, language, setLanguage, t } from "./text.js";
 import { Bar, Button, Dialog, Icon } from "./ui.js";
 import { screens } from "./screens/all.js";
@@ -94,8 +94,8 @@ function Running({ jobs }) {
   if (!job) return waiting ? html`<a class="running" href="#/jobs">${t("jobs.waiting", { n: waiting })}</a>` : null;
   const { progress } = job;
   const share = progress?.total ? progress.done / progress.total : null;
-  return html`<a class="running" href="#/jobs"><span>${job.title}</span>
-    <${Bar} share=${share} label=${job.title} />
+  return html`<a class="running" href="#/jobs"><span>${titleOf(job)}</span>
+    <${Bar} share=${share} label=${titleOf(job)} />
     <span class="number">${progress?.left != null ? clock(progress.left) : ""}</span>
     ${waiting ? html`<span class="muted">+${waiting}</span>` : ""}</a>`;
 }

@@ -1,7 +1,7 @@
 // What the program says, in the reader's language: its English sentences are known by their form, with their values.
 
 import zh from "./text/messages_zh.js";
-import { language } from "./text.js";
+import { has, language, t } from "./text.js";
 
 const catalogue = { zh }[language] || {};
 const DEPTH = 3; // sentences within sentences
@@ -10,6 +10,9 @@ const written = (key) => key.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{#\}
 const forms = Object.entries(catalogue).filter(([key]) => /\{#?\}/.test(key))
   .sort(([a], [b]) => b.replace(/\{#?\}/g, "").length - a.replace(/\{#?\}/g, "").length)
   .map(([key, text]) => [new RegExp(`^${written(key)}$`, "s"), text]);
+
+// What a run is at.
+export const stageName = (stage) => (has(`stage.${stage}`) ? t(`stage.${stage}`) : said(stage));
 
 // A sentence of the program; as it is where it has no translation.
 export function said(sentence, depth = DEPTH) {

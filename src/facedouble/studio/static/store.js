@@ -3,6 +3,7 @@
 import { useEffect, useState } from "./vendor/preact-htm.js";
 import { get } from "./api.js";
 import { said } from "./messages.js";
+import { has, t } from "./text.js";
 
 const state = { project: null, jobs: [], connected: true, toast: null };
 const watchers = new Set();
@@ -60,5 +61,11 @@ export async function attempt(work) {
 // The jobs that a queued one waits for in vain: they were stopped, or failed.
 export const blockers = (job, jobs) => (job.state === "queued"
   ? jobs.filter((one) => job.after.includes(one.id) && ["failed", "cancelled", "lost"].includes(one.state)) : []);
+
+// What a job does, in the reader's language.
+export function titleOf(job) {
+  const [kind, ...name] = job.title.split(" ");
+  return name.length && has(`job.${kind}`) ? t(`job.${kind}`, { name: name.join(" ") }) : said(job.title);
+}
 
 export const jobOf = (step) => [...state.jobs].reverse().find((job) => job.step === step);

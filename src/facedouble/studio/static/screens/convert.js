@@ -5,6 +5,7 @@ import { get, picture, post } from "../api.js";
 import { latest, Pictures } from "../latest.js";
 import { listen } from "../keys.js";
 import { attempt, loadProject, say, takeJobs, useStore } from "../store.js";
+import { said, stageName } from "../messages.js";
 import { t } from "../text.js";
 import { Bar, Button } from "../ui.js";
 import { Player } from "./player.js";
@@ -53,20 +54,24 @@ function Grading({ result, step, results, reload }) {
   const showing = useMemo(latest, []);
   const changed = useRef(performance.now());
   const alive = useRef(true);
+  const newest = useRef(values);
 
   // Settings become a stamp, by which frames are asked for; until they can be made, how far it is is shown.
   useEffect(() => {
     alive.current = true;
+    newest.current = values; // what was being prepared for others is given up
     looking(async () => {
       try {
-        let found = await post(`${base}/look`, { values });
+        let found = await post(`${base}/look`, { values, frame: keys.current.frame ?? frame });
         setProblem(null);
-        while (!found.ready && alive.current) {
+        while (!found.ready && alive.current && newest.current === values) {
           setLook(found);
-          await new Promise((done) => setTimeout(done, 150));
+          await new Promise((done) => setTimeout(done, 60));
           found = { stamp: found.stamp, ...(await get(`${base}/look/${found.stamp}`)) };
         }
+        if (newest.current !== values) return;
         setLook(found);
+        if (found.notices?.length) say(found.notices.map((one) => said(one)).join(" "));
       } catch (error) {
         setProblem(error.message);
       }
@@ -88,9 +93,13 @@ function Grading({ result, step, results, reload }) {
         for (const kind of ["source", "source-detail", "mask", "result", "detail"]) {
           const ofSource = kind.startsWith("source");
           if (!wanted[kind] && !(kind === "source" && !look.ready)) continue;
-          if (!ofSource && !look.ready) continue;
+          const near = kind === "result" && !look.ready && look.near?.includes(frame);
+          if (!ofSource && !look.ready && !near) continue;
           const stamp = ofSource ? "0" : look.stamp;
-          found[kind] = await pictures.get(`${base}/frames/${frame}/${stamp}/${kind}`);
+          const made = pictures.get(`${base}/frames/${frame}/${stamp}/${near ? "near" : kind}`);
+          found[kind] = await (near ? made.catch(() => null) : made); // it may be over
+          if (kind === "result") found.near = near && Boolean(found.result);
+          if (!found[kind]) delete found[kind];
         }
         setShown((old) => ({ ...(old.frame === frame ? old : {}), ...found, frame, stamp: look.ready ? look.stamp : null }));
         if (look.ready) {
@@ -101,7 +110,7 @@ function Grading({ result, step, results, reload }) {
         setProblem(error.message);
       }
     });
-  }, [frame, look.stamp, look.ready, view, comparing]);
+  }, [frame, look.stamp, look.ready, look.near?.includes(frame), view, comparing]);
 
   const go = (n) => {
     changed.current = performance.now();
@@ -166,7 +175,7 @@ function Grading({ result, step, results, reload }) {
         zoom=${zoom} size=${[result.width, result.height]} label=${t("view.label", { n: frame, view: t(`view.${view}`) })}>
         ${!look.ready && !problem && html`<${Preparing} look=${look} />`}
         ${problem && html`<p class="over bad" role="alert">${problem}</p>`}
-        <span class="corner">${comparing ? t("view.source") : t(`view.${view}`)}</span>
+        <span class="corner">${comparing ? t("view.source") : t(`view.${view}`)}${state && !problem && html` <em>${shown.near && shown.frame === frame ? t("convert.near") : state}</em>`}</span>
         ${playing && look.ready && html`<${Player} key=${look.stamp + spanOf(values.frames?.ranges, result)} base=${base} stamp=${look.stamp} result=${result}
           span=${spanOf(values.frames?.ranges, result)} close=${() => setPlaying(false)} go=${go} />`}<//>
       <${Transport} result=${result} frame=${frame} go=${go} span=${spanOf(values.frames?.ranges, result)} play=${play} playing=${playing}
@@ -193,7 +202,7 @@ function Grading({ result, step, results, reload }) {
 function Preparing({ look }) {
   const share = look.total ? look.done / look.total : null;
   return html`<div class="over" role="status"><p>${t("convert.preparing")}</p>
-    <p class="muted">${look.stage ? t(`stage.${look.stage}`).replace(/^stage\./, "") : ""}
+    <p class="muted">${look.stage ? stageName(look.stage) : ""}
       ${look.total ? ` ${look.done} / ${look.total}` : ""}</p>
     <${Bar} share=${share} label=${t("convert.preparing")} /></div>`;
 }

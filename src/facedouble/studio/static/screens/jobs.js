@@ -2,8 +2,8 @@
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { get, post } from "../api.js";
-import { said } from "../messages.js";
-import { attempt, blockers, takeJobs, useStore } from "../store.js";
+import { said, stageName } from "../messages.js";
+import { attempt, blockers, takeJobs, titleOf, useStore } from "../store.js";
 import { clock, number, t } from "../text.js";
 import { Bar, Button, CommandLine, State } from "../ui.js";
 
@@ -33,8 +33,8 @@ function Job({ job, before, after, beyond }) {
   const share = progress?.total ? progress.done / progress.total : running ? null : 0;
   return html`<li class="job">
     <${State} state=${job.stopping ? "stopping" : job.paused ? "paused" : job.state} />
-    <div class="what"><strong>${job.title}</strong><${About} job=${job} />
-      ${running && html`<${Bar} share=${share} label=${job.title} />`}
+    <div class="what"><strong>${titleOf(job)}</strong><${About} job=${job} />
+      ${running && html`<${Bar} share=${share} label=${titleOf(job)} />`}
       ${job.error && html`<p class="bad">${said(job.error)}</p>`}</div>
     <div class="actions">
       ${job.state === "queued" && before && html`<${Button} icon="up" label=${t("jobs.up")}
@@ -64,16 +64,16 @@ function About({ job }) {
   const parts = [];
   if (job.state === "running" && job.progress) {
     const { stage, done, total, unit, left, at } = job.progress;
-    parts.push(t(`stage.${stage}`).replace(/^stage\./, ""));
+    parts.push(stageName(stage));
     parts.push(`${number(done, 1)}${total ? ` / ${number(total, 1)}` : ""} ${t(`unit.${unit}`).replace(/^unit\./, "")}`);
     parts.push(left === null ? t("left.unknown") : t("left", { time: clock(left - (now - at)) }));
   }
   if (job.started) parts.push(t(job.ended ? "took" : "takes", { time: clock((job.ended || now) - job.started) }));
   const held = blockers(job, jobs);
-  if (held.length) parts.push(t("jobs.held", { jobs: held.map((one) => one.title).join(", ") }));
+  if (held.length) parts.push(t("jobs.held", { jobs: held.map(titleOf).join(", ") }));
   else if (job.state === "queued") {
     const after = jobs.filter((one) => job.after.includes(one.id) && one.state !== "done");
-    if (after.length) parts.push(t("jobs.after", { jobs: after.map((one) => one.title).join(", ") }));
+    if (after.length) parts.push(t("jobs.after", { jobs: after.map(titleOf).join(", ") }));
   }
   return html`<span class="muted number">${parts.join(" · ")}</span>`;
 }

@@ -3,6 +3,7 @@
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { get, post } from "../api.js";
 import { listen } from "../keys.js";
+import { said } from "../messages.js";
 import { t } from "../text.js";
 import { Bar, Button } from "../ui.js";
 
@@ -30,9 +31,10 @@ export function Player({ base, stamp, result, span, close, go }) {
   const moved = (event) => event.target.paused && go(span[0] + Math.round(event.target.currentTime * (result.rate || 25)));
   return html`<div class="player" onPointerDown=${(event) => event.stopPropagation()}>
     ${proxy.ready
-      ? html`<video src=${`${base}/proxies/${proxy.id}/clip.mp4`} controls autoplay loop muted playsinline
+      ? html`<video src=${`${base}/proxies/${proxy.id}/clip.mp4`} controls autoplay loop playsinline
           onSeeked=${moved} onPause=${moved} aria-label=${t("play.label", { first: span[0], last: span[1] })}></video>`
       : html`<div class="over" role="status"><p>${problem || t("play.making", { done: proxy.done, total: proxy.total })}</p>
           ${!problem && html`<${Bar} share=${proxy.done / proxy.total} label=${t("play.making", { done: proxy.done, total: proxy.total })} />`}</div>`}
+    ${proxy.note && html`<p class="over bad" role="alert">${said(proxy.note)}</p>`}
     <${Button} icon="close" label=${t("key.stopPlaying")} onClick=${close} /></div>`;
 }

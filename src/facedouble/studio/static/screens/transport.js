@@ -25,7 +25,7 @@ export function Transport({ result, frame, go, span, play, playing, overrides, c
       <label class="inline">${t("frame")}<${Typed} type="number" min="0" max=${result.frames - 1} value=${frame}
         take=${(text) => go(Number(text))} /></label>
       <span class="muted number">/ ${result.frames - 1}<span class="time"> · ${time} s</span></span>
-      <span class="muted state-line" role="status">${state}</span>
+      <span class="unseen" role="status">${state}</span>
       <span class="space"></span>
       <${Button} onClick=${() => cut("in")} label=${t("key.in")}>${t("in")}<//>
       <${Button} onClick=${() => cut("out")} label=${t("key.out")}>${t("out")}<//>

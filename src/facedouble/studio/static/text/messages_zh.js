@@ -26,6 +26,7 @@ export default {
   "landmarks of {} faces that a person set are of another scheme, and stay in {}": "{1} 张脸的手工关键点属于另一种方案，留在 {2} 中",
   "taken over from {}, as a person set them: landmarks or crops of {} faces, {} masks and outlines, names of {} faces":
     "已从 {1} 沿用手工设定：{2} 张脸的关键点或裁切，{3} 个遮罩与轮廓，{4} 张脸的姓名",
+  "{} faces are out of use, as they were in {}": "{1} 张脸不再使用，与 {2} 中一样",
   "what was set by hand in {} is not taken over: {}": "{1} 中的手工设定未沿用：{2}",
   "{} has {} MB, too much for most mail; a lower setting seconds makes it smaller": "{1} 有 {2} MB，对多数邮件来说太大；减小 seconds 可使其变小",
   "identity and the picture outside the face were measured in {} of {} frames (setting detailed_frames)":
@@ -83,7 +84,9 @@ export default {
     "{1} 张图片，而 {2} 有 {3} 帧：按其每秒 {4} 帧显示，可能与声音不同步",
   "each image takes the time of its frame in {}": "每张图片取 {1} 中对应帧的时间",
 
-  // the state of steps
+  // the state of steps, and jobs
+  "measure {}": "测量 {1}", "pair {} with {}": "配对 {1} 与 {2}",
+  "occlusion network": "遮挡网络", "masks of {}": "{1} 的遮罩",
   "{#} faces": "{1} 张脸",
   "{#} frames looked at": "已看 {1} 帧",
   "{#} iterations in {#} minutes": "{2} 分钟内迭代 {1} 次",
@@ -103,6 +106,8 @@ export default {
   "landmarks lie {} of the eyes' distance off their smooth path": "关键点偏离平滑路径达两眼间距的 {1}",
   "{} of its landmarks lie outside the frame": "{1} 的关键点在画面之外",
   "the detector was unsure ({}, usual {})": "检测器不确定（{1}，通常 {2}）",
+
+  "its mask is {} unlike its neighbours'": "其遮罩与相邻的相差 {1}",
 
   // errors
   "{}: cannot be written ({})": "{1}：无法写入（{2}）",
@@ -140,6 +145,7 @@ export default {
   "{}: there is no frame {}": "{1}：没有第 {2} 帧",
   "there are no such frames": "没有这些帧",
   "a proxy has at most {} frames; choose a shorter range": "预览片段最多 {1} 帧；请选择更短的范围",
+  "{}: its sound cannot be played ({})": "{1}：声音无法播放（{2}）",
   "this clip is not ready": "该片段尚未就绪",
   "there is no such clip any more": "该片段已不在",
   "{}: the key is encrypted; decrypt it first": "{1}：密钥已加密；请先解密",
