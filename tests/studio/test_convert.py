@@ -149,7 +149,7 @@ def test_what_differs() -> None:
 @pytest.mark.subprocess
 def test_a_setting_is_seen_and_queued(page: Page, studio: StudioServer, film: Path) -> None:
     page.goto(studio.key.link)
-    page.get_by_role("link", name="Convert").click()
+    page.get_by_role("link", name="Convert", exact=True).click()
     stage = page.locator(".transport[data-stamp]")
     expect(stage).to_have_count(1)
     pixels = """() => {
@@ -175,7 +175,7 @@ def test_a_setting_is_seen_and_queued(page: Page, studio: StudioServer, film: Pa
     page.keyboard.press("KeyW")
     expect(page.get_by_role("slider", name="Wipe")).to_be_visible()
     page.get_by_role("button", name="Queue").click()
-    page.get_by_role("link", name="Jobs").click()
+    page.get_by_role("link", name="Jobs", exact=True).click()
     expect(page.locator(".job").filter(has_text="convert")).to_contain_text("done")
     settings: Any = next(iter(read_project(film).results.values())).settings
     assert settings["converter"]["mask"] == {"erosion": 12.0}
@@ -259,7 +259,7 @@ def test_paths_among_the_settings_stay_in_the_allowed_folders(
 @pytest.mark.slow
 def test_a_range_gets_settings_of_its_own(page: Page, studio: StudioServer, film: Path) -> None:
     page.goto(studio.key.link)
-    page.get_by_role("link", name="Convert").click()
+    page.get_by_role("link", name="Convert", exact=True).click()
     stage = page.locator(".transport[data-stamp]")
     expect(stage).to_have_count(1)
     stamp = stage.get_attribute("data-stamp")

@@ -26,7 +26,7 @@ from tests.studio.editing import Desk, face_at, layers_at
 @pytest.fixture
 def desk(page: Page, studio: StudioServer) -> Desk:
     page.goto(studio.key.link)
-    page.get_by_role("link", name="Faces").click()
+    page.get_by_role("link", name="Faces", exact=True).click()
     page.locator(".tile").nth(3).click()
     page.get_by_role("button", name="Edit", exact=True).click()
     desk = Desk(page)
@@ -154,7 +154,7 @@ def test_a_suggestion_is_shown_and_taken(page: Page, studio: StudioServer, faces
     with Faceset.open(faceset) as store:
         store.put_layer(store.faces_of(5)[0], "occlusion", suggested, Maker("network", "unet", "2"))
     page.goto(studio.key.link)
-    page.get_by_role("link", name="Faces").click()
+    page.get_by_role("link", name="Faces", exact=True).click()
     page.locator(".tile").nth(5).dblclick()
     desk = Desk(page)
     desk.ready(5)
@@ -180,7 +180,7 @@ def test_what_cannot_be_saved_is_said_and_not_shown_as_if(desk: Desk, page: Page
 
 def test_from_the_frame_of_a_conversion(page: Page, studio: StudioServer) -> None:
     page.goto(studio.key.link)
-    page.get_by_role("link", name="Convert").click()
+    page.get_by_role("link", name="Convert", exact=True).click()
     expect(page.locator(".transport[data-frame]")).to_have_count(1)
     page.keyboard.press("ArrowRight")
     expect(page.locator(".transport[data-frame='1']")).to_have_count(1)
@@ -210,7 +210,7 @@ def test_a_server_that_is_killed_in_the_middle_of_a_stroke_loses_nothing_that_en
     link = process.stdout.readline().decode().removeprefix("studio: ").strip()
     page = new_page(browser)
     page.goto(link)
-    page.get_by_role("link", name="Editor").click()
+    page.get_by_role("link", name="Editor", exact=True).click()
     desk = Desk(page)
     desk.ready(0)
     before = face_at(faceset, 0)
@@ -238,7 +238,7 @@ def test_a_server_that_is_killed_in_the_middle_of_a_stroke_loses_nothing_that_en
     with serving(film) as server:
         again = new_page(browser)
         again.goto(server.key.link)
-        again.get_by_role("link", name="Editor").click()
+        again.get_by_role("link", name="Editor", exact=True).click()
         expect(again.get_by_role("button", name="Undo")).to_be_enabled()
         for undone in (1, 2):
             again.get_by_role("button", name="Undo").click()
@@ -269,7 +269,7 @@ def test_next_worst_goes_to_the_face_that_is_off(page: Page, studio: StudioServe
         store.put_faces([face.with_(landmarks=squeezed.astype(np.float32))])
         store.commit()
     page.goto(studio.key.link)
-    page.get_by_role("link", name="Editor").click()
+    page.get_by_role("link", name="Editor", exact=True).click()
     desk = Desk(page)
     desk.ready(0)
     page.keyboard.press("KeyN")

@@ -127,7 +127,7 @@ def test_a_faceset_that_leads_out_is_not_shown(visitor: Client, film: Path, tmp_
 def test_damage_of_the_undo_history_is_said(page: Page, studio: StudioServer, film: Path) -> None:
     """On the page, not only in the answer; and what was dropped stays dropped."""
     page.goto(studio.key.link)
-    page.get_by_role("link", name="Faces").click()
+    page.get_by_role("link", name="Faces", exact=True).click()
     tiles = page.locator(".tile")
     for left in (9, 8):
         tiles.nth(2).click()
@@ -139,7 +139,7 @@ def test_damage_of_the_undo_history_is_said(page: Page, studio: StudioServer, fi
     expect(page.get_by_role("button", name="Undo")).to_be_enabled()
     with serving(film) as other:
         page.goto(other.key.link)
-        page.get_by_role("link", name="Faces").click()
+        page.get_by_role("link", name="Faces", exact=True).click()
         expect(page.get_by_role("alert")).to_contain_text("line 1 of the undo history")
         page.get_by_role("button", name="Undo").click()
         expect(tiles).to_have_count(9)
@@ -215,7 +215,7 @@ def test_events_are_followed_as_they_come(tmp_path: Path) -> None:
 
 def test_both_screens_in_a_browser(page: Page, studio: StudioServer, film: Path) -> None:
     page.goto(studio.key.link)
-    page.get_by_role("link", name="Faces").click()
+    page.get_by_role("link", name="Faces", exact=True).click()
     tiles = page.locator(".tile")
     expect(tiles).to_have_count(10)
     expect(page.locator(".tile img").first).to_have_js_property("naturalWidth", 144)
@@ -240,7 +240,7 @@ def test_both_screens_in_a_browser(page: Page, studio: StudioServer, film: Path)
     expect(page.locator(".tile b")).to_have_count(0)
     page.locator(".poses button:not(:disabled)").first.click()
     assert tiles.count() <= 10
-    page.get_by_role("link", name="Train").click()
+    page.get_by_role("link", name="Train", exact=True).click()
     expect(page.locator(".chart svg").first).to_be_visible()
     expect(page.locator(".facts")).to_contain_text("quick")
     page.get_by_role("slider", name="Time-lapse").press("Home")

@@ -46,7 +46,7 @@ def test_models_are_compared(page: Page, studio: StudioServer, film: Path) -> No
     page.get_by_role("dialog").get_by_label("Name").fill("classic")
     page.get_by_role("dialog").get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_label("Model", exact=True)).to_have_value(re_id(page))
-    page.get_by_role("link", name="Compare").click()
+    page.get_by_role("link", name="Compare", exact=True).click()
     expect(page.locator(".models thead th")).to_have_text(["", "Ada-Ben", "classic"])
     expect(page.locator(".models figure").nth(0).locator("img")).to_be_visible()
     expect(page.locator(".models figure").nth(1)).to_contain_text("No preview yet")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from facedouble.studio.preview.proxy import Proxies
 from facedouble.studio.preview.sound import sound_between
 from facedouble.video.source import open_source
+from tests.waiting import wait_until
 
 
 @pytest.mark.slow
@@ -40,11 +40,8 @@ def test_a_range_plays_with_the_sound_of_its_frames(clips: dict[str, Path], tmp_
         lambda number: (found := next(source.frames(number)), found.rgb()),
         lambda: sound_between(clip, beginning, beginning + Fraction(12 * 1001, 30_000)),
     )
-    end = time.monotonic() + 120
-    while not proxy.ready:
-        assert proxy.error is None
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until(lambda: proxy.ready or proxy.error)
+    assert proxy.error is None
     with av.open(str(proxy.path)) as made:
         heard = np.concatenate([it.to_ndarray() for it in made.decode(made.streams.audio[0])], axis=1)
         rate = made.streams.audio[0].rate

@@ -69,7 +69,7 @@ def test_it_is_never_served_as_a_page(page: Page, film: Path) -> None:
         assert visitor.get(f"{base}/pictures/result/2").status == 400
         assert [it["rate"] for it in visitor.get("/api/reports").json] == ["fair"]
         page.goto(server.key.link)
-        page.get_by_role("link", name="Report").click()
+        page.get_by_role("link", name="Report", exact=True).click()
         expect(page.get_by_role("heading", name="Fair <b>.")).to_be_visible()
         expect(page.locator(".measures .chart")).to_contain_text("jitter of the face")
         page.get_by_role("button", name="Compare").click()

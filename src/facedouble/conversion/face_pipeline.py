@@ -60,7 +60,7 @@ def _steps(settings: ConvertSettings, swapper: Swapper) -> Sequence[FaceStep]:
     for step in steps:
         if isinstance(step, FittedStep):
             # What hides a face is known before anything is drawn of it.
-            step.after = () if step.hides else tuple(redrawing)
+            step.after = () if step.hides or step.as_drawn else tuple(redrawing)
             if step.redraws:
                 redrawing.append(step)
     return steps

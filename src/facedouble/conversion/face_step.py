@@ -52,6 +52,8 @@ class FittedStep(FaceStep):
 
     near: bool = False
     """Whether faces around a face are enough for a fit to it that is much like that to the whole track."""
+    as_drawn: bool = False
+    """Whether it is fitted to faces as the model itself draws them, whatever other steps make of them."""
     redraws: bool = False
     """Whether later steps are fitted to what it makes of the drawn faces, see :meth:`redrawn`."""
     after: Sequence[FittedStep] = ()

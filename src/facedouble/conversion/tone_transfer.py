@@ -43,6 +43,7 @@ class ToneTransfer(FittedStep):
     face."""
 
     name = "tones"
+    as_drawn = True
 
     def __init__(
         self, transfers: Sequence[str], space: str, contrast: float, *, keeps_contrast: bool
