@@ -35,7 +35,7 @@ export default {
   "{} and {} have different numbers of frames; the first {} are compared": "{1} 与 {2} 帧数不同；只比较前 {3} 帧",
   "the pictures of {} are in {}; keep them there": "{1} 的照片在 {2} 中；请留在那里",
   "{} is being written by another run ({}); what is read may be incomplete": "{1} 正由另一个运行（{2}）写入；读到的内容可能不完整",
-  "{}: this file system has no locks; see to it that no other run writes there": "{1}：该文件系统没有锁；请确保没有其他运行写入那里",
+  "{}: this file system has no locks; make sure that no other run writes there": "{1}：该文件系统没有锁；请确保没有其他运行写入那里",
   "{}: the save of iteration {} is damaged ({}); trying the one before it": "{1}：第 {2} 次迭代的存档已损坏（{3}）；改用前一个",
   "{} was trained on faces of A that were found with different settings; those of its first faceset are used":
     "{1} 所用 A 的人脸以不同设置找到；使用其第一个人脸集的设置",
@@ -65,6 +65,8 @@ export default {
     "{1} 的裁切大于 {2} 像素：模型得不到 {3} 的参考照片，合成无法带入真实细节",
   "{}, so no window; {} is redrawn every {} seconds": "{1}，因此没有窗口；{2} 每 {3} 秒重绘",
   "the step could not be recorded as a CUDA graph ({}); it runs without, and slower": "该步骤无法记录为 CUDA 图（{1}）；不用它运行，速度较慢",
+  "batches of 2 x {}, {} times the recipe's, fill the memory; the learning rate is {} instead of {}":
+    "每批 2 x {1}，为配方的 {2} 倍，占满内存；学习率为 {3} 而不是 {4}",
   "out of memory: from now on {} faces at a time, gradients accumulated; the batch size stays the same":
     "内存不足：此后每次 {1} 张脸并累积梯度；批大小不变",
   "paused at iteration {}; it is saved": "在第 {1} 次迭代暂停；已保存",
