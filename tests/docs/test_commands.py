@@ -24,6 +24,7 @@ _OTHERS = {
     "--logdir",
     "--help",
     "--sheet",
+    "--every",
     "--check",
     "--iterations",
     "--version",
