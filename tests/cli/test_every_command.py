@@ -46,7 +46,7 @@ from facedouble.cli.main import main
 from facedouble.cli.streams import prepare_streams
 # Once, and not in each command's process.
 import facedouble.conversion.pipeline, facedouble.evaluation.evaluate, facedouble.extraction.extract
-import facedouble.training.loop
+import facedouble.training.loop, rich.progress
 surroundings, report = sys.argv[1], int(sys.argv[2])
 codes = {}
 for name, arguments in json.loads(os.environ["COMMANDS"]).items():

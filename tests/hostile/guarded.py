@@ -126,6 +126,7 @@ def _import_everything() -> None:
     for module in pkgutil.walk_packages(facedouble.__path__, "facedouble."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
+    import_module("rich.progress")  # which each command that reports would import for itself
 
 
 def _forked(arguments: list[str], folder: str, *, limited: bool) -> dict[str, Any]:
