@@ -25,6 +25,7 @@ _OTHERS = {
     "--help",
     "--sheet",
     "--every",
+    "--python",
     "--check",
     "--iterations",
     "--version",
