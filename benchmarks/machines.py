@@ -43,7 +43,7 @@ from facedouble.settings.convert import ConvertCommand
 from facedouble.settings.extract import ExtractCommand
 
 CLIP = 123  # frames
-LOOPS = 10  # of the clip: the long one, which shows what the coordinator does for each frame
+LOOPS = 10  # of the clip: the long one; the longer one has twice as many
 PART = 62  # frames of a part of the conversion measured
 PARTS = 4  # of the extraction measured, and of the fitting
 TWO_HOURS = 2 * 3600 * 25  # frames
@@ -238,32 +238,43 @@ class Parts:
     write: float
 
 
-def coordinate_conversion(job: Job, long: Job, folder: Path) -> tuple[Coordinator, Parts]:
-    """Plan, work on and join a conversion, and plan a ``long`` one. That is joined with one face replaced
-    and all other frames copied: what joining takes does not depend on that."""
-    planning, joining = [], []
+def coordinate_conversion(jobs: Sequence[Job], folder: Path) -> tuple[Coordinator, Parts]:
+    """Plan, work on and join a conversion, and plan two longer ones. What the model takes of a clip's first
+    thousand faces is in the plans of both, so it does not count for each frame. The first of them is joined
+    with one face replaced and all other frames copied: what joining takes does not depend on that."""
+    job, long, longer = jobs
     path = folder / "plan"
-    planning.append(busy(lambda: plan("convert", job.command(folder / "out.mp4"), path, 1)))
+    plan("convert", job.command(folder / "out.mp4"), path, 1)
     fit = _spent(path, "fit", again=True)
-    joining.append(busy(lambda: join(path, "fit")))
+    join_few = busy(lambda: join(path, "fit"))
     write = _spent(path, "convert")
     size = _size(path)
-    joining[0] += busy(lambda: join(path, "convert"))
-    whole = long.command(folder / "long.mp4")
-    planning.append(busy(lambda: plan("convert", whole, folder / "long plan", 1)))
+    join_few += busy(lambda: join(path, "convert"))
+    plans = [
+        busy(
+            partial(
+                plan, "convert", each.command(folder / f"{each.frames}.mp4"), folder / str(each.frames), 1
+            )
+        )
+        for each in (long, longer)
+    ]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     path = folder / "one face"
-    plan("convert", whole.replace(frames={"ranges": ["0"]}), path, 1)
+    one = long.command(folder / "one.mp4").replace(frames={"ranges": ["0"]})
+    plan("convert", one, path, 1)
+    join_more = 0.0
     for stage in ("fit", "convert"):
         _work(path, stage)
-        spent = busy(partial(join, path, stage))
-        joining.append(spent if stage == "fit" else joining.pop() + spent)
-    seconds = {"plan": planning, "join and mark": joining}
-    each = {
-        name: max(0.0, (more - few) / (long.frames - job.frames)) for name, (few, more) in seconds.items()
+        join_more += busy(partial(join, path, stage))
+    pairs = {
+        "plan": ((long.frames, plans[0]), (longer.frames, plans[1])),
+        "join and mark": ((job.frames, join_few), (long.frames, join_more)),
     }
-    once = {name: max(0.0, few - job.frames * each[name]) for name, (few, _) in seconds.items()}
-    found = Coordinator(long.frames, once, each, memory, size / job.frames)
+    each, once = {}, {}
+    for name, ((few, less), (many, more)) in pairs.items():
+        each[name] = max(0.0, (more - less) / (many - few))
+        once[name] = max(0.0, less - few * each[name])
+    found = Coordinator(longer.frames, once, each, memory, size / job.frames)
     return found, Parts(fit / job.frames, write / job.frames)
 
 
@@ -317,14 +328,17 @@ def measure() -> list[Table]:
         folder = Path(name)
         facesets = facesets_of_demo(folder)
         model = hardly_trained(facesets, folder / "model", "quick")
-        clips = demo_clips().a[-1], looped(demo_clips().a[-1], folder / "long.mkv", LOOPS)
-        extracting, converting = _jobs("short", clips[0], CLIP, model, folder)
-        _, long = _jobs("long", clips[1], CLIP * LOOPS, model, folder)
+        clip = demo_clips().a[-1]
+        extracting, converting = _jobs("short", clip, CLIP, model, folder)
+        conversions = [converting]
+        for name, loops in (("long", LOOPS), ("longer", 2 * LOOPS)):
+            again = looped(clip, folder / f"{name}.mkv", loops)
+            conversions.append(_jobs(name, again, CLIP * loops, model, folder)[1])
         tables = [overhead([extracting, converting], folder)]
         tables.append(starts(folder / "convert two processes" / "plan"))
         detect, crop, shard = _parts_of_extraction(extracting, folder)
         extracted = _apart(coordinate_extraction, 20, shard, _made(folder / "extraction"))
-        converted, parts = _apart(coordinate_conversion, converting, long, _made(folder / "conversion"))
+        converted, parts = _apart(coordinate_conversion, conversions, _made(folder / "conversion"))
         tables.append(_coordinator(extracted, converted))
         text = PlanFolder(folder / "convert two processes" / "plan").read_result("convert", 0).decode()
         jobs = [
@@ -344,7 +358,7 @@ def measure() -> list[Table]:
         ]
         tables.append(farm(jobs, text))
         stored = {
-            "footage": clips[0].stat().st_size / CLIP,
+            "footage": clip.stat().st_size / CLIP,
             "facesets": _size(folder / "short faces") / CLIP,
             "plan folders of extractions": extracted.bytes,
             "plan folders of conversions": converted.bytes,

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
-from facedouble.cli.progress import Bars, Lines, Pace, clock, progress
+from facedouble.cli.progress import Bars, Lines, Pace, clock, named_values, progress
 from facedouble.run.events import Finished, Metrics, Notice, Progress, StageFinished, StageStarted
 
 
@@ -46,6 +46,11 @@ def test_nothing_is_claimed_before_it_is_known() -> None:
     pace.add(0.0, 1)
     assert pace.left(0.1) is None
     assert pace.describe(0.1) == "1 frames"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_is_no_number_is_shown_as_that(value: float) -> None:
+    assert named_values({"loss": value}, {}) == [f"loss {value}"]
 
 
 def test_memory_does_not_grow_with_the_number_of_events() -> None:

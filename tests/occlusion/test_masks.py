@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from facedouble.errors import InputError
+from facedouble.errors import InputError, TrainingError
 from facedouble.faces.schemes.mediapipe478 import MEDIAPIPE478
 from facedouble.occlusion.edges import sharpen_edges
 from facedouble.occlusion.examples import make_batch
@@ -193,6 +194,13 @@ def test_teaching_learns_and_leaves_the_network_given_as_it_is() -> None:
         before_and_after = [mask_loss(one.train()(given), visible, weight) for one in (network, taught)]
     assert before_and_after[1] < 0.97 * before_and_after[0]
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.named_parameters())
+
+
+@pytest.mark.training
+def test_teaching_that_diverges_ends_with_that() -> None:
+    face = known_face(*drawn_face())
+    with pytest.raises(TrainingError, match="the loss is nan after 1 steps"):
+        teach(OcclusionNetwork((8, 8, 8, 8)), [face], 3, batch_size=2, rate=math.inf)
 
 
 def test_the_shipped_network_finds_a_thing_in_front_of_a_face_it_knows() -> None:

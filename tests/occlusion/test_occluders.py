@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from facedouble.faces.colour import to_float
 from facedouble.occlusion.examples import EVERYBODY, ONE_PERSON, make_batch, make_example
 from facedouble.occlusion.known import known_face
 from facedouble.occlusion.occluders import KINDS, Scene, capsules, draw
+from facedouble.occlusion.training import mask_loss
 from tests.occlusion.drawn_face import drawn_face
 
 
@@ -58,12 +62,21 @@ def test_examples_show_what_they_say(variety) -> None:
     assert visible.shape == weight.shape == (12, 1, 256, 256)
     for array in (given, visible, weight):
         assert np.isfinite(array).all()
-    assert visible.min() >= -1e-6
-    assert visible.max() <= 1 + 1e-6
+    assert visible.min() >= 0
+    assert visible.max() <= 1
     hidden = [(1 - one)[0][own[6] > 0.5].mean() for one, own in zip(visible, given, strict=True)]
     assert max(hidden) > 0.1
     unknown = sum(not own[3:6].any() for own in given)
     assert 0 < unknown < 12
+
+
+def test_a_mask_that_rounding_put_above_one_has_a_loss() -> None:
+    above = np.full((256, 256), np.nextafter(np.float32(1), np.float32(2)))
+    face = replace(known_face(*drawn_face()), visible=above)
+    given, visible, weight = make_batch([face], 4, np.random.default_rng(2), ONE_PERSON)
+    loss = mask_loss(torch.zeros(4, 1, 256, 256), torch.from_numpy(visible), torch.from_numpy(weight))
+    assert np.isfinite(given).all()
+    assert torch.isfinite(loss)
 
 
 def test_what_a_person_hid_stays_hidden() -> None:

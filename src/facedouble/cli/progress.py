@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections import deque
@@ -226,7 +227,7 @@ def clock(seconds: float) -> str:
 
 
 def _number(value: float) -> str:
-    """Whole numbers as they are, others with as many digits as matter."""
-    if value == int(value):
+    """Whole numbers as they are, others with as many digits as matter; ``nan`` and ``inf`` as such."""
+    if not math.isfinite(value) or value == int(value):
         return f"{value:.0f}"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.4f}"

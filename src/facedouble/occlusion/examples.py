@@ -116,7 +116,8 @@ def make_example(face: KnownFace, random: Random, variety: Variety = EVERYBODY) 
             worn = np.maximum(worn, occluder.alpha)
     move = _movement(side, random, 0.6 + 0.4 * variety.people)
     planes = _remapped(np.dstack([shown, visible, face.hull, hands, worn]).astype(np.float32), move)
-    shown, (visible, hull, hands, worn) = planes[..., :3], (planes[..., plane] for plane in range(3, 7))
+    shown = planes[..., :3]
+    visible, hull, hands, worn = (np.clip(planes[..., plane], 0, 1) for plane in range(3, 7))  # rounding
     if reference is not None and face.reference is None:
         remains = random.random()
         for occluder in drawn:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facedouble.errors import TrainingError
 from facedouble.occlusion.examples import EVERYBODY, KnownFace, Variety, make_batch
 from facedouble.occlusion.network import OcclusionNetwork
 from facedouble.types import FloatArray
@@ -41,7 +42,8 @@ def teach(
     """The network after ``steps`` of AdamW on examples of ``faces``; that given is not changed.
 
     The learning ``rate`` rises over the first twentieth and falls along a cosine. ``report`` is called with
-    the steps taken and the loss of the last. The result does not depend on threads.
+    the steps taken and the loss of the last. The result does not depend on threads. Raises
+    ``TrainingError`` where loss or weights are no numbers any more.
     """
     device = device or torch.device("cpu")
     learner = copy.deepcopy(network).to(device).train()
@@ -68,11 +70,18 @@ def teach(
                 group["lr"] = rate * _schedule(step / steps)
             optimizer.zero_grad(set_to_none=True)
             loss = mask_loss(learner(given.contiguous(memory_format=torch.channels_last)), visible, weight)
+            shown = float(loss.detach())
+            if not math.isfinite(shown):
+                raise TrainingError(
+                    f"the loss is {shown} after {step} steps: nothing can be learned from here"
+                )
             loss.backward()
             torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
             optimizer.step()
             if report is not None:
-                report(step + 1, float(loss.detach()))
+                report(step + 1, shown)
+    if not all(bool(torch.isfinite(weight).all()) for weight in learner.parameters()):
+        raise TrainingError("the last step made weights that are no numbers")
     return learner.eval()
 
 
