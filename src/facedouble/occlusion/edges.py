@@ -9,8 +9,8 @@ from facedouble.types import FloatArray, Image, Mask
 
 _REACH = 0.02  # of the side: half the window of the filter
 _SMOOTH = 4e-4  # variance of colours 0..1 below which a window has no edge
-# What is below is hidden, what is above visible: neither network nor filter is ever quite 0 or 1. Their middle
-# is where ten labelled frames had as much hidden as their labels say, which is not among the frames tested.
+# What is below is hidden, what is above visible: neither network nor filter is ever quite 0 or 1. The
+# middle is where ten labelled frames, none of those tested, had as much hidden as their labels say.
 _HIDDEN, _VISIBLE = 0.25, 0.55
 _CERTAIN = 0.02  # of 0 and 1: beyond these a mask has no edge
 _COARSER = 2  # times the resolution of the filter's statistics
