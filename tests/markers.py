@@ -44,9 +44,9 @@ _watch()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start processes have a second attempt."""
+    """Tests that start processes, or use a browser, have a second attempt."""
     for item in items:
-        if item.get_closest_marker("subprocess"):
+        if item.get_closest_marker("subprocess") or "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 

@@ -163,6 +163,7 @@ def test_runner_and_job_are_killed_and_the_result_is_the_same(
     def kill_both(job: Job) -> None:
         os.kill(runner_pid(film), signal.SIGKILL)
         os.killpg(job.pid or 0, signal.SIGKILL)
+        wait_until(lambda: not is_locked(film / ".facedouble" / ".runner.lock"))
         wait_until(lambda: not is_locked(film / ".facedouble" / "jobs" / f"{job.id}.lock"))
 
     shutil.rmtree(film / "faces" / "a" / "a")
@@ -231,6 +232,8 @@ def test_stopped_and_resumed_it_makes_the_same(
     assert not (film / "results" / "a.mp4").exists()
     assert main(["status", str(film)]) == 0
     assert "unfinished" in capsys.readouterr().out
+    # The runner at work halts its jobs. It would take this one if it had not ended yet.
+    wait_until(lambda: not is_locked(film / ".facedouble" / ".runner.lock"))
     halt_jobs()
     assert main(["jobs", "resume", str(job.id), "--project", str(film)]) == 0
     wait_until(lambda: all_ended(film))

@@ -84,6 +84,9 @@ def chromium() -> str:
     return chromium_program()
 
 
+DRAWN = "[...document.querySelectorAll('.chart svg')].every((chart) => chart.childElementCount > 0)"
+
+
 def returned(browser: Browser, html: str, folder: Path, script: str, width: int = 1366) -> object:
     """What ``script`` returns in the page once it is loaded."""
     file = folder / "page.html"
@@ -91,6 +94,7 @@ def returned(browser: Browser, html: str, folder: Path, script: str, width: int 
     opened = new_page(browser, viewport={"width": width, "height": 900})
     try:
         opened.goto(file.as_uri())
+        opened.wait_for_function(DRAWN)  # charts are drawn once they know their width
         found: object = opened.evaluate(f"() => {{ {script} }}")
         return found
     finally:
