@@ -134,8 +134,12 @@ def crops(faceset: Path) -> dict[str, bytes]:
     return {crop.name: crop.read_bytes() for crop in (faceset / "faces").iterdir()}
 
 
+def runner_lock(folder: Path) -> Path:
+    return folder / ".facedouble" / ".runner.lock"
+
+
 def runner_pid(folder: Path) -> int:
-    return int(json.loads((folder / ".facedouble" / ".runner.lock").read_bytes())["pid"])
+    return int(json.loads(runner_lock(folder).read_bytes())["pid"])
 
 
 @pytest.mark.slow
@@ -163,7 +167,7 @@ def test_runner_and_job_are_killed_and_the_result_is_the_same(
     def kill_both(job: Job) -> None:
         os.kill(runner_pid(film), signal.SIGKILL)
         os.killpg(job.pid or 0, signal.SIGKILL)
-        wait_until(lambda: not is_locked(film / ".facedouble" / ".runner.lock"))
+        wait_until(lambda: not is_locked(runner_lock(film)))
         wait_until(lambda: not is_locked(film / ".facedouble" / "jobs" / f"{job.id}.lock"))
 
     shutil.rmtree(film / "faces" / "a" / "a")
@@ -233,7 +237,7 @@ def test_stopped_and_resumed_it_makes_the_same(
     assert main(["status", str(film)]) == 0
     assert "unfinished" in capsys.readouterr().out
     # The runner at work halts its jobs. It would take this one if it had not ended yet.
-    wait_until(lambda: not is_locked(film / ".facedouble" / ".runner.lock"))
+    wait_until(lambda: not is_locked(runner_lock(film)))
     halt_jobs()
     assert main(["jobs", "resume", str(job.id), "--project", str(film)]) == 0
     wait_until(lambda: all_ended(film))
